@@ -1,0 +1,56 @@
+//! The configuration: closed plain data with one door in.
+//!
+//! `experiments/base.toml` names every key with its meaning, unit, range and default, and is compiled in: it *is* the
+//! default configuration and the reference that `harness config explain` prints. A profile, an experiment file and
+//! `key=value` overrides are laid over it, in that order; the result is checked against the same file's ranges.
+
+mod data;
+mod loss;
+mod model;
+mod train;
+
+pub use data::*;
+pub use loss::*;
+pub use model::*;
+pub use train::*;
+
+use serde::{Deserialize, Serialize};
+
+/// A whole configuration, resolved and checked. Field docs here are short; `experiments/base.toml` is the reference.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub detector: Detector,
+    pub run: Run,
+    pub data: Data,
+    pub pseudo: Pseudo,
+    pub model: Model,
+    pub loss: Loss,
+    pub optim: Optim,
+    pub train: Train,
+    pub eval: Eval,
+}
+
+/// What is fitted and scores images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detector {
+    /// The paper's multi-level feature fusion network.
+    Mlff,
+}
+
+impl Default for Config {
+    /// `experiments/base.toml`, the paper's profile.
+    fn default() -> Self {
+        toml::from_str(include_str!("../../experiments/base.toml")).expect("the built-in defaults parse")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn the_defaults_parse() {
+        assert_eq!(Config::default().data.size, 256);
+    }
+}

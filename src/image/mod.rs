@@ -1,0 +1,79 @@
+//! Pixels in memory: planes of one value a pixel and interleaved 8-bit RGB. Pure, no tch.
+
+/// One value a pixel, row-major: `data[y * width + x]`, `data.len() == width * height`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plane<T> {
+    pub width: usize,
+    pub height: usize,
+    pub data: Vec<T>,
+}
+
+/// A binary mask: 1 = anomalous, 0 = normal.
+pub type Mask = Plane<u8>;
+
+/// An anomaly score map: higher = more anomalous, any real range.
+pub type Map = Plane<f32>;
+
+/// 8-bit RGB, row-major and interleaved: `data[3 * (y * width + x) + channel]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rgb {
+    pub width: usize,
+    pub height: usize,
+    pub data: Vec<u8>,
+}
+
+impl<T: Copy> Plane<T> {
+    /// A plane of one value.
+    pub fn filled(width: usize, height: usize, value: T) -> Self {
+        Self { width, height, data: vec![value; width * height] }
+    }
+
+    /// Wraps row-major `data`; its length must be `width * height`.
+    pub fn from_vec(width: usize, height: usize, data: Vec<T>) -> Self {
+        assert_eq!(data.len(), width * height, "a plane of {width}x{height} pixels");
+        Self { width, height, data }
+    }
+
+    pub fn at(&self, x: usize, y: usize) -> T {
+        self.data[y * self.width + x]
+    }
+
+    pub fn set(&mut self, x: usize, y: usize, value: T) {
+        self.data[y * self.width + x] = value;
+    }
+}
+
+impl Mask {
+    /// True where no pixel is anomalous.
+    pub fn is_empty(&self) -> bool {
+        self.data.iter().all(|&p| p == 0)
+    }
+
+    /// Number of anomalous pixels.
+    pub fn area(&self) -> usize {
+        self.data.iter().filter(|&&p| p != 0).count()
+    }
+}
+
+impl Rgb {
+    /// An image of one colour.
+    pub fn filled(width: usize, height: usize, colour: [u8; 3]) -> Self {
+        Self { width, height, data: colour.repeat(width * height) }
+    }
+
+    /// Wraps interleaved `data`; its length must be `3 * width * height`.
+    pub fn from_vec(width: usize, height: usize, data: Vec<u8>) -> Self {
+        assert_eq!(data.len(), 3 * width * height, "an RGB image of {width}x{height} pixels");
+        Self { width, height, data }
+    }
+
+    pub fn at(&self, x: usize, y: usize) -> [u8; 3] {
+        let i = 3 * (y * self.width + x);
+        [self.data[i], self.data[i + 1], self.data[i + 2]]
+    }
+
+    pub fn set(&mut self, x: usize, y: usize, colour: [u8; 3]) {
+        let i = 3 * (y * self.width + x);
+        self.data[i..i + 3].copy_from_slice(&colour);
+    }
+}

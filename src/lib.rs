@@ -1,0 +1,19 @@
+//! Reproducible research on image anomaly detection: see ARCHITECTURE.md for the tour.
+
+pub mod cli;
+pub mod config;
+pub mod data;
+pub mod error;
+pub mod image;
+pub mod metric;
+pub mod num;
+pub mod report;
+pub mod run;
+pub mod seed;
+pub mod synth;
+#[doc(hidden)]
+pub mod testing;
+pub mod ui;
+pub mod weights;
+
+pub use error::{Error, Result};

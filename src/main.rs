@@ -1,0 +1,3 @@
+//! `harness`: what people type. Free of libtorch; starts `harness-torch` where tensors are needed.
+
+fn main() {}

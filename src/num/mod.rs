@@ -1,0 +1,1 @@
+//! Means, quantiles and resampling over plain slices. Pure.

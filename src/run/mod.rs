@@ -1,0 +1,1 @@
+//! One run on disk: its identity, events, checkpoints, lock and environment.

@@ -1,0 +1,1 @@
+//! What can be fitted and can score.

@@ -1,0 +1,1 @@
+//! A detector and images to score maps.

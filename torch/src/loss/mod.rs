@@ -1,0 +1,1 @@
+//! The losses (method.md section 7).

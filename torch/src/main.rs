@@ -1,0 +1,3 @@
+//! `harness-torch`: what `harness` executes for verbs that need tensors.
+
+fn main() {}

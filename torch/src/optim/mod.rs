@@ -1,0 +1,1 @@
+//! Optimisers with state that can be saved, and learning-rate schedules.
