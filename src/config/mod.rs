@@ -4,12 +4,17 @@
 //! default configuration and the reference that `harness config explain` prints. A profile, an experiment file and
 //! `key=value` overrides are laid over it, in that order; the result is checked against the same file's ranges.
 
+mod check;
 mod data;
+mod layer;
 mod loss;
 mod model;
+pub mod reference;
+mod spec;
 mod train;
 
 pub use data::*;
+pub use layer::{Profile, Request, Resolved};
 pub use loss::*;
 pub use model::*;
 pub use train::*;

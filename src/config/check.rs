@@ -1,0 +1,87 @@
+//! What no single key can tell: values that must fit one another.
+
+use super::{BackboneName, Config, Offset, OptimKind};
+use crate::{Error, Result};
+
+/// Checks the relations between keys; single values were checked as they were read.
+///
+/// # Errors
+/// `Kind::Config` naming the keys and the remedy.
+pub fn check(cfg: &Config) -> Result<()> {
+    let require = |holds: bool, what: String, remedy: &str| if holds { Ok(()) } else { Err(Error::config(what, remedy)) };
+    let size = cfg.data.size as i64;
+    let device = cfg.run.device.as_str();
+    let named = matches!(device, "auto" | "cpu" | "cuda") || device.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok());
+    require(named, format!("run.device: `{device}` is no device"), "use auto, cpu, cuda or cuda:N")?;
+
+    let [low, high] = cfg.pseudo.confetti.size;
+    require(low <= high, format!("pseudo.confetti.size: [{low}, {high}] is no range"), "put the smaller side first")?;
+    require(
+        cfg.pseudo.confetti.blur_kernel % 2 == 1,
+        format!("pseudo.confetti.blur_kernel: {} is even", cfg.pseudo.confetti.blur_kernel),
+        "use an odd side",
+    )?;
+    let [low, high] = cfg.pseudo.cutpaste.area;
+    require(low <= high, format!("pseudo.cutpaste.area: [{low}, {high}] is no range"), "put the smaller share first")?;
+
+    if cfg.model.stlnet {
+        let side = size / cfg.model.low.stride as i64;
+        for &scale in &cfg.model.ptfem.scales {
+            require(
+                side % scale == 0,
+                format!("model.ptfem.scales: {scale} does not divide the low-level map of {side}x{side} cells"),
+                "choose scales that divide data.size / model.low.stride",
+            )?;
+            if let Offset::One([dy, dx]) = cfg.model.ptfem.offset {
+                let cells = side / scale;
+                require(
+                    dy.abs() < cells && dx.abs() < cells,
+                    format!("model.ptfem.offset: [{dy}, {dx}] leaves every region of {cells}x{cells} cells (scale {scale})"),
+                    "use a smaller offset, fewer regions or a larger data.size",
+                )?;
+            }
+        }
+    }
+    if cfg.loss.consistency.enabled {
+        let (side, [h, w]) = (size / cfg.model.fusion.stride as i64, cfg.loss.consistency.patch);
+        require(
+            side % h == 0 && side % w == 0,
+            format!("loss.consistency.patch: [{h}, {w}] does not divide the feature map of {side}x{side} cells"),
+            "choose a patch that divides data.size / model.fusion.stride",
+        )?;
+    }
+    require(
+        !(cfg.optim.kind == OptimKind::Sgd && cfg.optim.nesterov && cfg.optim.momentum == 0.0),
+        "optim.nesterov: there is no momentum to look ahead with".into(),
+        "set optim.nesterov=false or optim.momentum above 0",
+    )?;
+    let basic = matches!(cfg.model.backbone.name, BackboneName::Resnet18 | BackboneName::Resnet34);
+    require(
+        !(basic && cfg.model.backbone.stride_in == super::StrideIn::Conv2),
+        "model.backbone.stride_in: blocks of ResNet-18 and -34 carry their stride in conv1".into(),
+        "use \"auto\"",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let refuse = |change: fn(&mut Config), key: &str| {
+            let mut cfg = Config::default();
+            change(&mut cfg);
+            let e = check(&cfg).unwrap_err();
+            assert!(e.what.starts_with(key), "{e}");
+        };
+        check(&Config::default()).unwrap();
+        refuse(|c| c.model.ptfem.scales = vec![1, 3], "model.ptfem.scales");
+        refuse(|c| c.loss.consistency.patch = [3, 4], "loss.consistency.patch");
+        refuse(|c| c.pseudo.confetti.blur_kernel = 4, "pseudo.confetti.blur_kernel");
+        refuse(|c| c.pseudo.cutpaste.area = [0.2, 0.1], "pseudo.cutpaste.area");
+        refuse(|c| c.optim.momentum = 0.0, "optim.nesterov");
+        refuse(|c| c.run.device = "gpu".into(), "run.device");
+        refuse(|c| (c.data.size, c.model.ptfem.scales) = (32, vec![8]), "model.ptfem.offset");
+    }
+}

@@ -1,0 +1,244 @@
+//! From what was typed to a checked configuration: base < profile < experiment file < `key=value`.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
+use toml::{Table, Value};
+
+use super::reference::{self, BASE};
+use super::{Config, check, spec};
+use crate::{Error, Result};
+
+/// A named set of defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// Small: learns in about a minute on two cores.
+    Cpu,
+    /// The paper's: ResNet-50, 256 px, batch 32, 200 epochs over the set repeated ten times.
+    Paper,
+}
+
+impl Profile {
+    fn text(self) -> &'static str {
+        match self {
+            Profile::Cpu => include_str!("../../experiments/profiles/cpu.toml"),
+            Profile::Paper => include_str!("../../experiments/profiles/paper.toml"),
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Profile::Cpu => "cpu",
+            Profile::Paper => "paper",
+        })
+    }
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// `--profile`; else the file's own `profile`, else `cpu`.
+    pub profile: Option<Profile>,
+    /// The experiment file.
+    pub file: Option<PathBuf>,
+    /// `key=value` words, later ones win.
+    pub overrides: Vec<String>,
+}
+
+/// What it means.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    pub config: Config,
+    pub profile: Profile,
+    /// The experiment's name: the file's stem, or `run` without a file.
+    pub experiment: String,
+}
+
+impl Request {
+    /// Reads the file, lays the layers over one another and checks the result.
+    ///
+    /// # Errors
+    /// `Kind::Config` naming file, line, key and remedy.
+    pub fn resolve(&self) -> Result<Resolved> {
+        let text = match &self.file {
+            None => String::new(),
+            Some(path) => std::fs::read_to_string(path).map_err(|e| {
+                let e = Error::io("read the experiment file", path, &e);
+                Error::config(e.what, "give a TOML file, such as experiments/full.toml")
+            })?,
+        };
+        let origin = self.file.as_deref().map_or("the experiment".into(), |p: &Path| p.display().to_string());
+        let (own_profile, layer) = read_layer(&text, &origin)?;
+        let profile = self.profile.or(own_profile).unwrap_or(Profile::Cpu);
+
+        let mut table: Table = toml::from_str(BASE).expect("base.toml is TOML");
+        lay(&mut table, read_layer(profile.text(), "the profile")?.1);
+        lay(&mut table, layer);
+        for word in &self.overrides {
+            lay(&mut table, parse_override(word)?);
+        }
+        let config = Config::deserialize(Value::Table(table)).map_err(|e| {
+            Error::config(format!("the configuration does not fit together: {}", e.message()), "compare with `harness config show`")
+        })?;
+        check::check(&config)?;
+        let stem = self.file.as_deref().and_then(Path::file_stem).and_then(|s| s.to_str());
+        Ok(Resolved { config, profile, experiment: stem.unwrap_or("run").to_owned() })
+    }
+}
+
+/// Parses one file: each key known, each value allowed; `profile = "…"` at the top is set aside.
+fn read_layer(text: &str, origin: &str) -> Result<(Option<Profile>, Table)> {
+    let located = |offset: usize| format!("{origin}:{}", 1 + text[..offset].matches('\n').count());
+    let document = DeTable::parse(text).map_err(|e| {
+        let at = e.span().map_or(origin.to_owned(), |s| located(s.start));
+        Error::config(format!("{at}: {}", e.message()), "mend the TOML syntax there")
+    })?;
+    let mut table: Table = toml::from_str(text).map_err(|e| Error::config(format!("{origin}: {}", e.message()), ""))?;
+    let profile = match table.remove("profile") {
+        None => None,
+        Some(value) => Some(Profile::deserialize(value.clone()).map_err(|_| {
+            Error::config(format!("{origin}: profile = {value} is not a profile"), "use profile = \"cpu\" or profile = \"paper\"")
+        })?),
+    };
+    for (path, offset) in leaves("", document.get_ref()) {
+        if path == "profile" {
+            continue;
+        }
+        let at = located(offset);
+        let known = reference::key(&path).ok_or_else(|| unknown(&path, &at))?;
+        let value = reference::lookup(&table, &path).expect("the same text was parsed twice");
+        known.spec.check(value).map_err(|e| Error::config(format!("{at}: {path}: {e}"), format!("see `harness config explain {path}`")))?;
+    }
+    Ok((profile, table))
+}
+
+/// Dotted path and byte offset of each value that is no section of the reference.
+fn leaves(prefix: &str, table: &DeTable) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        let path = if prefix.is_empty() { key.get_ref().to_string() } else { format!("{prefix}.{}", key.get_ref()) };
+        match value.get_ref() {
+            DeValue::Table(inner) if reference::key(&path).is_none() => {
+                if inner.is_empty() {
+                    continue;
+                }
+                found.extend(leaves(&path, inner));
+            }
+            _ => found.push((path, key.span().start)),
+        }
+    }
+    found
+}
+
+fn unknown(path: &str, at: &str) -> Error {
+    let remedy = match reference::suggestion(path) {
+        Some(near) => format!("did you mean `{near}`? `harness config explain` lists all keys"),
+        None => "`harness config explain` lists all keys".to_owned(),
+    };
+    Error::config(format!("{at}: unknown key `{path}`"), remedy)
+}
+
+/// One `key=value` word as a layer; the value is TOML, or a bare word where text is expected.
+fn parse_override(word: &str) -> Result<Table> {
+    let Some((path, text)) = word.split_once('=') else {
+        let near = reference::suggestion(word).map_or(String::new(), |k| format!(", such as {k}=…"));
+        return Err(Error::config(format!("`{word}` is neither a file nor an override"), format!("overrides read key=value{near}")));
+    };
+    let (path, text) = (path.trim(), text.trim());
+    let known = reference::key(path).ok_or_else(|| unknown(path, "on the command line"))?;
+    let bare = || Value::String(text.to_owned());
+    let mut value = spec::parse_value(text).unwrap_or_else(bare);
+    if known.spec.check(&value).is_err() && known.spec.takes_text() && !value.is_array() {
+        value = bare();
+    }
+    known.spec.check(&value).map_err(|e| Error::config(format!("{path}={text}: {e}"), format!("see `harness config explain {path}`")))?;
+    let mut layer = value;
+    for name in path.rsplit('.') {
+        layer = Value::Table(Table::from_iter([(name.to_owned(), layer)]));
+    }
+    match layer {
+        Value::Table(table) => Ok(table),
+        _ => unreachable!("a path has at least one name"),
+    }
+}
+
+/// Lays `over` on `under`: tables merge, everything else is replaced.
+fn lay(under: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => lay(below, above),
+            (_, value) => {
+                under.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(text: &str, overrides: &[&str]) -> Result<Resolved> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("try.toml");
+        std::fs::write(&path, text).unwrap();
+        Request { profile: None, file: Some(path), overrides: overrides.iter().map(|s| s.to_string()).collect() }.resolve()
+    }
+
+    #[test]
+    fn later_layers_win_and_leave_the_rest() {
+        let r = resolve("[optim]\nlr = 0.5\n[loss.score]\ngamma = 1", &["optim.lr=0.25", "data.root=/some/where"]).unwrap();
+        assert_eq!((r.config.optim.lr, r.config.loss.score.gamma, r.config.loss.score.lambda), (0.25, 1.0, 5.0));
+        assert_eq!((r.config.data.root.as_str(), r.profile, r.experiment.as_str()), ("/some/where", Profile::Cpu, "try"));
+        assert_eq!(r.config.data.size, 128);
+    }
+
+    #[test]
+    fn a_file_names_its_profile() {
+        assert_eq!(resolve("profile = \"paper\"", &[]).unwrap().config.data.size, 256);
+        assert!(resolve("profile = \"papre\"", &[]).unwrap_err().what.contains("not a profile"));
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_with_its_line_and_a_suggestion() {
+        let e = resolve("[optim]\nlr = 0.5\n\n[loss.score]\ngama = 1\n", &[]).unwrap_err();
+        assert!(e.what.contains("try.toml:5: unknown key `loss.score.gama`"), "{e}");
+        assert!(e.remedy.contains("loss.score.gamma"), "{e}");
+        assert_eq!(e.exit_code(), 2);
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_refused_with_its_line() {
+        for (text, want) in [
+            ("[pseudo]\nratio = 1.5\n", "try.toml:2: pseudo.ratio: expected a value in [0, 1], got 1.5"),
+            ("train.batch = 0", "try.toml:1: train.batch"),
+            ("[train]\nprecision = \"fp16\"", "try.toml:2: train.precision: expected one of"),
+            ("loss = 3", "unknown key `loss`"),
+            ("[train\n", "try.toml:1"),
+        ] {
+            let e = resolve(text, &[]).unwrap_err();
+            assert!(e.what.contains(want), "{e}");
+        }
+        assert!(resolve("", &["train.batch=many"]).unwrap_err().what.contains("whole number"));
+        assert!(resolve("", &["train.batch"]).unwrap_err().remedy.contains("key=value"));
+        assert!(resolve("", &["trian.batch=3"]).unwrap_err().remedy.contains("train.batch"));
+    }
+
+    #[test]
+    fn numbers_are_text_where_text_is_expected() {
+        let r = resolve("", &["data.categories=001"]).unwrap();
+        assert_eq!(r.config.data.categories, super::super::Categories::One("001".into()));
+    }
+
+    #[test]
+    fn a_resolved_configuration_reads_back_as_itself() {
+        let r = resolve("", &["loss.score.pair_mode=random", "model.ptfem.offset=\"mean\""]).unwrap();
+        let text = toml::to_string(&r.config).unwrap();
+        assert_eq!(toml::from_str::<Config>(&text).unwrap(), r.config);
+    }
+}
