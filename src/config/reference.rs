@@ -31,7 +31,9 @@ pub fn key(path: &str) -> Option<&'static Key> {
 
 /// The known path that a misspelt one most likely means: few typing errors in the whole path, or, second, in its last part.
 pub fn suggestion(path: &str) -> Option<&'static str> {
-    let tail = |p| str::rsplit(p, '.').next().unwrap_or(p);
+    fn tail(path: &str) -> &str {
+        path.rsplit('.').next().unwrap_or(path)
+    }
     let typos = |a: &str, b: &str| {
         let distance = strsim::osa_distance(a, b);
         (distance <= (a.len() / 3).max(1)).then_some(2 * distance)
