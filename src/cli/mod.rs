@@ -1,1 +1,92 @@
-//! The command line: one file a verb.
+//! The command line: one file a verb. Verbs that need tensors are carried out by `harness-torch`.
+
+pub mod completions;
+pub mod config;
+pub mod data;
+pub mod doctor;
+pub mod predict;
+pub mod run;
+pub mod runs;
+pub mod score;
+pub mod torch;
+pub mod weights;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::Result;
+use crate::ui::Verbosity;
+
+/// Reproducible research on image anomaly detection: seeded experiments, exact metrics, tables and figures.
+#[derive(Debug, Parser)]
+#[command(name = "harness", version, about, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// Only errors and results
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// More about what happens; twice for each step
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Train and evaluate one experiment: one run for each category and seed
+    Run(run::Args),
+    /// Score new images with a finished run
+    Predict(predict::Args),
+    /// Compute the metrics of score maps: a run's, or anybody's
+    Score(score::Args),
+    /// Look at data: check a folder, draw contact sheets, see pseudo anomalies, write the built-in set
+    Data(data::Args),
+    /// Show, explain and check configurations
+    Config(config::Args),
+    /// Convert and inspect backbone weights
+    Weights(weights::Args),
+    /// List and show runs
+    Runs(runs::Args),
+    /// Say what this machine has and what is missing, with the remedy
+    Doctor,
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+impl Cli {
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Normal,
+            (false, _) => Verbosity::Verbose,
+        }
+    }
+}
+
+/// What `harness` does: carries a verb out, or hands it to `harness-torch`.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    exit_code(match &cli.verb {
+        Verb::Run(args) => run::check(args).and_then(|()| torch::exec()),
+        Verb::Predict(_) => torch::exec(),
+        Verb::Score(args) => score::run(args),
+        Verb::Data(args) => data::run(args),
+        Verb::Config(args) => config::run(args),
+        Verb::Weights(args) => weights::run(args),
+        Verb::Runs(args) => runs::run(args),
+        Verb::Doctor => doctor::run(),
+        Verb::Completions(args) => completions::run(args),
+    })
+}
+
+/// Prints an error as people read it and turns the result into the process's exit code.
+pub fn exit_code(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("harness: {e}");
+            ExitCode::from(e.exit_code())
+        }
+    }
+}

@@ -2,9 +2,18 @@
 //!
 //! The package `harness` beside it holds all that works without libtorch; see ARCHITECTURE.md.
 
+pub mod boundary;
 pub mod detector;
+pub mod device;
 pub mod eval;
+pub mod experiment;
+pub mod input;
 pub mod loss;
 pub mod model;
 pub mod optim;
+pub mod predict;
+pub mod tensors;
 pub mod train;
+
+/// The libtorch that tch 0.24.0 is written for; torch-sys refuses to build against another.
+pub const LIBTORCH_VERSION: &str = "2.11.0";

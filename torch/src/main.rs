@@ -1,3 +1,21 @@
-//! `harness-torch`: what `harness` executes for verbs that need tensors.
+//! `harness-torch`: what `harness` executes for verbs that need tensors. It understands the same command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use harness::cli::{self, Cli, Verb};
+use harness::error::Error;
+use harness_torch::{LIBTORCH_VERSION, experiment, predict};
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("--libtorch") {
+        println!("libtorch {LIBTORCH_VERSION}, {} threads", tch::get_num_threads());
+        return ExitCode::SUCCESS;
+    }
+    let cli = Cli::parse();
+    cli::exit_code(match &cli.verb {
+        Verb::Run(args) => experiment::run(args, cli.verbosity()),
+        Verb::Predict(args) => predict::run(args),
+        _ => Err(Error::config("harness-torch carries out `run` and `predict` only", "use `harness`")),
+    })
+}

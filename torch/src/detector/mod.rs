@@ -1,1 +1,52 @@
-//! What can be fitted and can score.
+//! The seam: what can be fitted to normal images and can score any image.
+//!
+//! The paper's method and every system that it is compared with stand behind [`Detector`]; they share the loader, the
+//! evaluator, the run store and the reports.
+
+mod mlff;
+
+pub use mlff::Mlff;
+
+use std::sync::Arc;
+
+use harness::Result;
+use harness::config::{self, Config};
+use harness::data::Source;
+use harness::eval::MapKind;
+use tch::{Device, Tensor};
+
+use crate::train::{Sink, Snapshot};
+
+/// A detector as it stands, fitted or not.
+pub trait Detector {
+    /// Fits to the normal images of `source`, from `start` or from the beginning, telling `sink` what happens.
+    fn fit(&mut self, source: Arc<Source>, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()>;
+
+    /// Score maps of images `[B, 3, S, S]` in 0..=1: each `[B, h, w]` in f32, higher is more anomalous.
+    fn score(&self, images: &Tensor) -> Vec<(MapKind, Tensor)>;
+
+    /// The map that the paper uses for this configuration.
+    fn headline(&self) -> MapKind;
+
+    /// The tensors a finished run keeps: all that was learned, nothing that a file named by its hash can give back.
+    fn state(&self) -> Vec<(String, Tensor)>;
+
+    /// Puts back what [`Detector::state`] gave.
+    fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()>;
+}
+
+/// What a detector is built from.
+pub struct Parts<'a> {
+    pub cfg: &'a Config,
+    pub seed: u64,
+    pub device: Device,
+    /// The backbone's weights, unless the configuration says "none".
+    pub weights: Option<&'a harness::weights::File>,
+}
+
+/// Builds the configured detector, unfitted.
+pub fn build(parts: &Parts) -> Result<Box<dyn Detector>> {
+    match parts.cfg.detector {
+        config::Detector::Mlff => Ok(Box::new(Mlff::new(parts)?)),
+    }
+}

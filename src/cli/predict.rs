@@ -1,0 +1,25 @@
+//! `harness predict`: what may be typed. `harness-torch` carries it out.
+
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Images, or folders of images
+    #[arg(value_name = "IMAGE-OR-FOLDER", required = true)]
+    pub inputs: Vec<PathBuf>,
+    /// The run: its id, a unique prefix of its hash, or `latest`
+    #[arg(long, value_name = "ID")]
+    pub run: String,
+    /// Where maps (.npy), overlays (.png) and scores.csv go
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The run store
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// No overlays
+    #[arg(long)]
+    pub no_overlay: bool,
+}

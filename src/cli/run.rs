@@ -1,0 +1,78 @@
+//! `harness run`: what may be typed. `harness-torch` carries it out.
+
+use std::path::PathBuf;
+
+use crate::Result;
+use crate::config::{Profile, Request, Resolved};
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// An experiment file (TOML) and any number of key=value overrides
+    #[arg(value_name = "FILE | KEY=VALUE")]
+    pub words: Vec<String>,
+    /// Defaults below the file: cpu (small) or paper; else what the file names, else cpu
+    #[arg(long, value_enum)]
+    pub profile: Option<Profile>,
+    /// The run store
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+    /// auto, cpu, cuda or cuda:N; the same as run.device=…
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Run again even if the same run is finished: its folder is emptied first
+    #[arg(long)]
+    pub force: bool,
+    /// Say what would be done, how long it may take and how much disk it needs, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Label of the runs, for lists; any number
+    #[arg(long, value_name = "TEXT")]
+    pub tag: Vec<String>,
+    /// Remark kept with the runs
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Progress as JSON lines on stderr, the result as JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Args {
+    /// The configuration that was asked for.
+    ///
+    /// # Errors
+    /// As [`Request::resolve`].
+    pub fn resolve(&self) -> Result<Resolved> {
+        let mut request = split(&self.words, self.profile);
+        request.overrides.extend(self.device.iter().map(|d| format!("run.device={d}")));
+        request.resolve()
+    }
+}
+
+/// Tells the experiment file from the overrides: it is the first word, unless that one is an override.
+pub fn split(words: &[String], profile: Option<Profile>) -> Request {
+    let is_file = |word: &String| word.ends_with(".toml") || !word.contains('=');
+    let (file, overrides) = match words.split_first() {
+        Some((first, rest)) if is_file(first) => (Some(PathBuf::from(first)), rest),
+        _ => (None, words),
+    };
+    Request { profile, file, overrides: overrides.to_vec() }
+}
+
+/// Refuses what cannot work before libtorch is loaded.
+pub fn check(args: &Args) -> Result<()> {
+    args.resolve().map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_word_is_the_file_unless_it_is_an_override() {
+        let request = |words: &[&str]| split(&words.iter().map(|w| w.to_string()).collect::<Vec<_>>(), None);
+        assert_eq!(request(&["a.toml", "b=1"]).file, Some("a.toml".into()));
+        assert_eq!(request(&["run.seeds=[1]"]).file, None);
+        assert_eq!(request(&["missing"]).file, Some("missing".into()));
+        assert_eq!(request(&["a.toml", "b=1", "c=2"]).overrides, ["b=1", "c=2"]);
+    }
+}

@@ -1,0 +1,179 @@
+//! `harness score`: the metrics of a run's maps, or of anybody's.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{self, Categories, Config, Request};
+use crate::data::{self, Source};
+use crate::eval::{self, Evaluation, MapStore};
+use crate::metric::Variant;
+use crate::report::runs::percent;
+use crate::run::Store;
+use crate::ui::text::{self, Align, Rule};
+use crate::{Error, Result};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Maps at MAPS_ROOT/<category>/test/<defect>/<stem>.npy (float32) or .tiff (32-bit float), any resolution
+    #[arg(value_name = "MAPS_ROOT", required_unless_present = "run", requires = "data_root")]
+    maps_root: Option<PathBuf>,
+    /// The data in MVTec AD's layout
+    #[arg(value_name = "DATA_ROOT")]
+    data_root: Option<PathBuf>,
+    /// A finished run instead: its id, a unique prefix of its hash, or `latest`
+    #[arg(long, value_name = "ID", conflicts_with = "maps_root")]
+    run: Option<String>,
+    /// The run store
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    results: PathBuf,
+    /// Also a form of AUPRO that other code uses, for comparison with its figures; any number, or `all`
+    #[arg(long, value_name = "NAME")]
+    variant: Vec<String>,
+    /// Settings of the protocol, such as --set eval.pro.limit=0.05
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Maps of one category and where their images lie.
+struct Scored {
+    label: String,
+    maps: MapStore,
+    category: String,
+    source: Source,
+    eval: config::Eval,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let variants = variants(&args.variant)?;
+    let scored = match (&args.run, &args.maps_root, &args.data_root) {
+        (Some(id), ..) => of_run(args, id)?,
+        (None, Some(maps), Some(data)) => of_folder(args, maps, data)?,
+        _ => return Err(Error::config("what should be scored?", "give MAPS_ROOT and DATA_ROOT, or --run ID")),
+    };
+    let mut all = vec![];
+    for s in &scored {
+        for variant in std::iter::once(None).chain(variants.iter().copied().map(Some)) {
+            let protocol = eval::protocol(&s.eval, variant);
+            let read = |index: usize| s.maps.read(&s.category, &s.source.items()[index].key);
+            let evaluation = eval::evaluate(&s.source, &s.eval, &protocol, &read)?;
+            all.push((s.label.clone(), variant, evaluation));
+        }
+    }
+    if args.json { print_json(&all) } else { print_table(&all) }
+    Ok(())
+}
+
+/// The score maps of a run: one entry for each of its maps.
+fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
+    let entry = Store::new(&args.results).find(id)?;
+    let summary = entry.folder.summary()?.ok_or_else(|| {
+        Error::environment(format!("run {} is {}", entry.id, entry.status.name()), "finish it first: repeat its `harness run` command")
+    })?;
+    let path = entry.folder.config_toml();
+    let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
+    let cfg: Config = toml::from_str(&text).map_err(|e| Error::environment(format!("{}: {}", path.display(), e.message()), "repeat the run"))?;
+    let category = data::category(&data::root::resolve(&cfg.data)?, &summary.category)?;
+    if data::category_hash(&category)? != summary.data_hash {
+        return Err(Error::environment(
+            format!("{} changed since run {} was made", category.folder().display(), entry.id),
+            "score it against the data it was made with, or repeat the run",
+        ));
+    }
+    let eval = with_settings(&cfg.eval, &args.set)?;
+    let mut scored = vec![];
+    for kind in [eval::MapKind::S, eval::MapKind::A] {
+        let root = entry.folder.maps().join(kind.to_string());
+        if root.is_dir() {
+            let source = Source::new(category.test.clone(), cfg.data.size, cfg.data.resize, 0);
+            let label = format!("{} {kind}", summary.category);
+            scored.push(Scored { label, maps: MapStore::at(&root), category: summary.category.clone(), source, eval: eval.clone() });
+        }
+    }
+    Ok(scored)
+}
+
+/// Anybody's maps: the categories that have a folder under the maps' root.
+fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
+    if !maps.is_dir() {
+        return Err(Error::environment(format!("{}: there is no such folder", maps.display()), "give the folder that holds <category>/test/…"));
+    }
+    let cfg = Config::default();
+    let eval = with_settings(&cfg.eval, &args.set)?;
+    let names = data::select(&data::open(root)?, &Categories::One("all".into()))?;
+    let names: Vec<_> = names.into_iter().filter(|name| maps.join(name).is_dir()).collect();
+    if names.is_empty() {
+        return Err(Error::environment(
+            format!("{} holds no folder named as a category of {}", maps.display(), root.display()),
+            "maps belong at MAPS_ROOT/<category>/test/<defect>/<stem>.npy",
+        ));
+    }
+    names
+        .into_iter()
+        .map(|name| {
+            let category = data::category(root, &name)?;
+            let source = Source::new(category.test, cfg.data.size, cfg.data.resize, 0);
+            Ok(Scored { label: name.clone(), maps: MapStore::at(maps), category: name, source, eval: eval.clone() })
+        })
+        .collect()
+}
+
+/// The protocol's settings with `--set` laid over them.
+fn with_settings(base: &config::Eval, words: &[String]) -> Result<config::Eval> {
+    if words.is_empty() {
+        return Ok(base.clone());
+    }
+    if let Some(word) = words.iter().find(|w| !w.trim_start().starts_with("eval.")) {
+        return Err(Error::config(format!("--set {word}: only keys of [eval] apply here"), "see `harness config explain eval`"));
+    }
+    Request { overrides: words.to_vec(), ..Request::default() }.resolve_over(base)
+}
+
+fn variants(names: &[String]) -> Result<Vec<Variant>> {
+    if names.iter().any(|n| n == "all") {
+        return Ok(Variant::all().to_vec());
+    }
+    names.iter().map(|name| name.parse()).collect()
+}
+
+fn print_table(all: &[(String, Option<Variant>, Evaluation)]) {
+    let columns = [
+        ("", Align::Left),
+        ("image AUROC", Align::Right),
+        ("AP", Align::Right),
+        ("F1max", Align::Right),
+        ("pixel AUROC", Align::Right),
+        ("AP", Align::Right),
+        ("F1max", Align::Right),
+        ("AUPRO", Align::Right),
+        ("protocol", Align::Left),
+    ];
+    let rows: Vec<Vec<String>> = all
+        .iter()
+        .map(|(label, _, e)| {
+            let s = &e.scores;
+            let mut row = vec![label.clone()];
+            row.extend([s.image_auroc, s.image_ap, s.image_f1max, s.pixel_auroc, s.pixel_ap, s.pixel_f1max, s.aupro].map(percent));
+            row.push(e.protocol.describe());
+            row
+        })
+        .collect();
+    print!("{}", text::table(&columns, &rows, Rule::detect()));
+}
+
+fn print_json(all: &[(String, Option<Variant>, Evaluation)]) {
+    let entries: Vec<_> = all
+        .iter()
+        .map(|(label, variant, e)| {
+            serde_json::json!({
+                "label": label,
+                "variant": variant.map_or("exact".to_owned(), |v| v.to_string()),
+                "protocol": e.protocol,
+                "scores": e.scores,
+                "images": e.images,
+            })
+        })
+        .collect();
+    println!("{}", serde_json::to_string_pretty(&entries).expect("scores are plain data"));
+}

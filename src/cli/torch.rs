@@ -1,0 +1,38 @@
+//! Finding and starting `harness-torch`, the half that needs libtorch.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::{Error, Result};
+
+/// The binary beside this one, or the one on the PATH.
+pub fn binary() -> PathBuf {
+    let name = format!("harness-torch{}", std::env::consts::EXE_SUFFIX);
+    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join(&name))).filter(|p| p.is_file());
+    beside.unwrap_or_else(|| name.into())
+}
+
+/// Replaces this process by `harness-torch` with the same arguments, so that signals and the exit code are its own.
+///
+/// # Errors
+/// Only where it cannot be started.
+pub fn exec() -> Result<()> {
+    let mut command = Command::new(binary());
+    command.args(std::env::args_os().skip(1));
+    #[cfg(unix)]
+    let error = std::os::unix::process::CommandExt::exec(&mut command);
+    #[cfg(not(unix))]
+    let error = match command.status() {
+        Ok(status) => std::process::exit(status.code().unwrap_or(1)),
+        Err(error) => error,
+    };
+    Err(not_started(&error))
+}
+
+/// The error of a `harness-torch` that cannot be started.
+pub fn not_started(error: &std::io::Error) -> Error {
+    Error::environment(
+        format!("cannot start {}: {error}", binary().display()),
+        "build it with `just build` (needs libtorch: `just setup`), or put it on the PATH with `just install`",
+    )
+}

@@ -1,0 +1,31 @@
+//! Where `data.root` lies: a user's folder, or the built-in set, which is drawn on first use.
+
+use std::path::PathBuf;
+
+use super::builtin;
+use crate::Result;
+use crate::config::Data;
+
+/// `data.root` that stands for the built-in set.
+pub const BUILTIN: &str = "builtin";
+
+/// Where the built-in set is kept: `data/builtin-v<version>` below the current folder.
+pub fn builtin_folder() -> PathBuf {
+    PathBuf::from("data").join(builtin::folder_name())
+}
+
+/// The folder that holds the categories. The built-in set is written there first if it is not complete.
+///
+/// # Errors
+/// Where the built-in set cannot be written.
+pub fn resolve(cfg: &Data) -> Result<PathBuf> {
+    if cfg.root != BUILTIN {
+        return Ok(PathBuf::from(&cfg.root));
+    }
+    let folder = builtin_folder();
+    if !builtin::is_complete(&folder) {
+        eprintln!("drawing the built-in data set into {} (once)", folder.display());
+        builtin::ensure(&folder)?;
+    }
+    Ok(folder)
+}

@@ -1,0 +1,55 @@
+//! The one place where libtorch's failures become ours.
+//!
+//! tch's plain methods panic on an error of libtorch; everything that uses them runs inside [`guard`], which turns a panic
+//! into an [`Error`] and recognises the two that a user can do something about: memory and a device that went away.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+
+use harness::{Error, Result};
+
+/// The message of the last panic, as the hook saw it.
+static LAST: Mutex<String> = Mutex::new(String::new());
+
+/// Runs `work`; `what` names it in the error. `remedy_memory` is what to try when memory runs out.
+pub fn guard<T>(what: &str, remedy_memory: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    std::panic::set_hook(Box::new(|info| {
+        let message = info.payload_as_str().unwrap_or("a panic without words").to_owned();
+        let place = info.location().map_or(String::new(), |l| format!(" ({}:{})", l.file(), l.line()));
+        *LAST.lock().unwrap_or_else(|e| e.into_inner()) = message + &place;
+    }));
+    let result = catch_unwind(AssertUnwindSafe(work));
+    drop(std::panic::take_hook());
+    result.unwrap_or_else(|_| {
+        let message = LAST.lock().unwrap_or_else(|e| e.into_inner()).clone();
+        Err(translate(what, remedy_memory, &message))
+    })
+}
+
+fn translate(what: &str, remedy_memory: &str, message: &str) -> Error {
+    let lower = message.to_lowercase();
+    let first = message.lines().next().unwrap_or("").trim_start_matches("called `Result::unwrap()` on an `Err` value: ");
+    if lower.contains("out of memory") || lower.contains("can't allocate memory") || lower.contains("defaultcpuallocator") {
+        return Error::run(format!("{what}: out of memory: {first}"), remedy_memory);
+    }
+    Error::run(format!("{what}: {first}"), "this is a fault of the program or of libtorch; please report it with the log")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_an_error_and_memory_names_its_remedy() {
+        let e =
+            guard("training", "a smaller batch", || -> Result<()> { panic!("CUDA out of memory. Tried to allocate 2 GiB") }).unwrap_err();
+        assert!(e.what.contains("out of memory") && e.remedy == "a smaller batch", "{e}");
+        let e = guard("training", "", || -> Result<()> {
+            let _ = tch::Tensor::from_slice(&[1f32, 2.0]).view([3]);
+            Ok(())
+        })
+        .unwrap_err();
+        assert!(e.what.starts_with("training: ") && e.exit_code() == 1, "{e}");
+        assert_eq!(guard("fine", "", || Ok(7)).unwrap(), 7);
+    }
+}

@@ -1,0 +1,95 @@
+//! The paper's method behind the seam: the network, its input normalisation and the choice of map.
+
+use std::sync::Arc;
+
+use harness::Result;
+use harness::config::Config;
+use harness::data::Source;
+use harness::eval::MapKind;
+use tch::{Device, Kind, Tensor};
+
+use super::{Detector, Parts};
+use crate::input::Normalization;
+use crate::loss;
+use crate::model::{Mode, Network};
+use crate::train::{self, Job, Sink, Snapshot};
+
+/// The multi-level feature fusion network.
+pub struct Mlff {
+    cfg: Config,
+    seed: u64,
+    device: Device,
+    network: Network,
+    normalization: Option<Normalization>,
+}
+
+impl Mlff {
+    /// A network with pretrained backbone and freshly drawn everything else.
+    pub fn new(parts: &Parts) -> Result<Self> {
+        let network = Network::new(parts.cfg, parts.weights, parts.seed, parts.device)?;
+        let fixed = Normalization::is_fixed(&parts.cfg.data);
+        let (mean, std) = network.input_statistics();
+        let normalization = fixed.then(|| Normalization::channels(mean, std, parts.device));
+        Ok(Self { cfg: parts.cfg.clone(), seed: parts.seed, device: parts.device, network, normalization })
+    }
+
+    fn normalization(&self) -> &Normalization {
+        self.normalization.as_ref().expect("a detector is fitted or restored before it scores")
+    }
+}
+
+impl Detector for Mlff {
+    fn fit(&mut self, source: Arc<Source>, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()> {
+        if self.normalization.is_none() {
+            let images = (0..source.len()).map(|i| source.get(i)).collect::<Result<Vec<_>>>()?;
+            self.normalization = Some(Normalization::lcn(images.iter().map(|i| i.data.as_slice()), self.cfg.data.size, self.device));
+        }
+        let job = Job {
+            cfg: &self.cfg,
+            seed: self.seed,
+            device: self.device,
+            network: &self.network,
+            normalization: self.normalization(),
+            source,
+        };
+        train::train(&job, start, sink)
+    }
+
+    fn score(&self, images: &Tensor) -> Vec<(MapKind, Tensor)> {
+        tch::no_grad(|| score(&self.network, self.normalization(), &self.cfg, images))
+    }
+
+    fn headline(&self) -> MapKind {
+        headline(&self.cfg)
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        let mut state = self.network.state();
+        state.extend(self.normalization().state());
+        state
+    }
+
+    fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
+        if let (Some(min), Some(max)) = (get("input.min"), get("input.max")) {
+            self.normalization = Some(Normalization::Lcn { min: min.to_device(self.device), max: max.to_device(self.device) });
+        }
+        self.network.restore(get)
+    }
+}
+
+/// The paper scores with eta(F) where the score constraint trains it, else with the distance to the centre (Table 4).
+pub fn headline(cfg: &Config) -> MapKind {
+    if cfg.loss.score.enabled { MapKind::S } else { MapKind::A }
+}
+
+/// Score maps `[B, h, w]` of images `[B, 3, S, S]` in 0..=1.
+pub fn score(network: &Network, normalization: &Normalization, cfg: &Config, images: &Tensor) -> Vec<(MapKind, Tensor)> {
+    let out = network.forward(&normalization.apply(images), Mode::Eval);
+    let mut maps = vec![(MapKind::A, loss::distance(&out.features).squeeze_dim(1))]; // [B, h, w]
+    if let Some(scores) = out.scores {
+        let scores = scores.squeeze_dim(1).to_kind(Kind::Float); // [B, h, w]
+        let scores = loss::activate(&scores, cfg.loss.score.activation);
+        maps.push((MapKind::S, scores));
+    }
+    maps
+}

@@ -1,0 +1,89 @@
+//! From `run.device` to a device; CUDA's library is loaded only when it is asked for.
+
+use harness::{Error, Result};
+use tch::Device;
+
+/// Resolves `auto`, `cpu`, `cuda` or `cuda:N`. `auto` takes the first GPU if libtorch was installed with CUDA and sees one.
+///
+/// # Errors
+/// `Kind::Environment` where a GPU is asked for by name and there is none.
+pub fn resolve(wish: &str) -> Result<Device> {
+    if wish == "cpu" {
+        return Ok(Device::Cpu);
+    }
+    let loaded = load_cuda();
+    let count = if loaded.is_ok() { tch::Cuda::device_count() } else { 0 };
+    if wish == "auto" {
+        return Ok(if count > 0 { Device::Cuda(0) } else { Device::Cpu });
+    }
+    let index: usize = wish
+        .strip_prefix("cuda:")
+        .map_or(Ok(0), str::parse)
+        .map_err(|_| Error::config(format!("run.device: `{wish}` is no device"), "use auto, cpu, cuda or cuda:N"))?;
+    loaded.map_err(|why| {
+        Error::environment(format!("run.device = {wish}: {why}"), "`just setup-cuda` installs libtorch with CUDA; or use --device cpu")
+    })?;
+    if (index as i64) < count {
+        return Ok(Device::Cuda(index));
+    }
+    let remedy = if count == 0 {
+        "check the driver with nvidia-smi, or use --device cpu".into()
+    } else {
+        format!("use cuda:0 to cuda:{}", count - 1)
+    };
+    Err(Error::environment(format!("run.device = {wish}: libtorch sees {count} GPUs"), remedy))
+}
+
+/// `cpu` or `cuda`: what a run's identity depends on.
+pub fn kind(device: Device) -> &'static str {
+    if device.is_cuda() { "cuda" } else { "cpu" }
+}
+
+/// The name by which people know a device.
+pub fn name(device: Device) -> String {
+    match device {
+        Device::Cuda(n) => format!("cuda:{n}"),
+        _ => "cpu".into(),
+    }
+}
+
+/// Loads libtorch's CUDA half into the process with its symbols visible to all, which is what makes it register itself.
+/// The one built against is looked for first, then whatever the loader finds.
+fn load_cuda() -> Result<(), String> {
+    let file = "libtorch_cuda.so";
+    let built = option_env!("HARNESS_LIBTORCH_LIB").map(|lib| format!("{lib}/{file}"));
+    let mut last = String::new();
+    for path in built.iter().map(String::as_str).chain([file]) {
+        match open_globally(path) {
+            Ok(()) => return Ok(()),
+            Err(e) => last = e,
+        }
+    }
+    Err(format!("this libtorch has no CUDA part ({last})"))
+}
+
+#[cfg(unix)]
+fn open_globally(path: &str) -> Result<(), String> {
+    use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+    // SAFETY: libtorch_cuda's initialisers only register kernels and devices; it stays loaded for the life of the process.
+    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.map_err(|e| e.to_string())?;
+    std::mem::forget(library);
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn open_globally(_: &str) -> Result<(), String> {
+    Err("loading it is built for Linux only".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_resolve_or_say_why_not() {
+        assert_eq!(resolve("cpu").unwrap(), Device::Cpu);
+        assert!(resolve("auto").is_ok());
+        assert!(resolve("cuda:99").unwrap_err().what.contains("cuda:99"));
+    }
+}

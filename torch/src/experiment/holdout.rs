@@ -1,0 +1,100 @@
+//! Validation without a single test image: normal training images held out, half of them with one fixed pseudo anomaly.
+
+use std::sync::Arc;
+
+use harness::config::Config;
+use harness::data::{Item, Source};
+use harness::eval::{MapKind, protocol};
+use harness::image::{Mask, Rgb, upsample};
+use harness::metric::{Accumulator, Sample};
+use harness::{Error, Result, seed, synth};
+use rand::seq::SliceRandom;
+use tch::{Device, Tensor};
+
+use crate::detector::mlff;
+use crate::eval::to_map;
+use crate::input::{self, Normalization};
+use crate::model::Network;
+
+/// Least number of images that are held out.
+const LEAST: usize = 4;
+
+/// Images for `train.checkpoint = "best_pseudo_val"`.
+pub struct Holdout {
+    images: Vec<(Rgb, Mask)>,
+}
+
+/// Splits the training items: those to train on, and a tenth (at least four), seeded, to hold out.
+pub fn split(items: &[Item], seed: u64) -> Result<(Vec<Item>, Vec<Item>)> {
+    let held = (items.len() as f64 / 10.0).round().max(LEAST as f64) as usize;
+    if items.len() < held + 2 {
+        return Err(Error::environment(
+            format!("{} training images are too few to hold {held} out", items.len()),
+            "use train.checkpoint=last, or give more normal images",
+        ));
+    }
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    order.shuffle(&mut seed::stream(seed, "holdout", 0, 0));
+    let (out, keep) = order.split_at(held);
+    let pick = |indices: &[usize]| {
+        let mut sorted = indices.to_vec();
+        sorted.sort_unstable();
+        sorted.into_iter().map(|i| items[i].clone()).collect()
+    };
+    Ok((pick(keep), pick(out)))
+}
+
+impl Holdout {
+    /// Draws the pseudo anomalies of every second held-out image, once.
+    pub fn new(items: Vec<Item>, cfg: &Config, seed: u64) -> Result<Self> {
+        let source = Source::new(items, cfg.data.size, cfg.data.resize, 0);
+        let images = (0..source.len()).map(|i| {
+            let image: Arc<Rgb> = source.get(i)?;
+            if i % 2 == 1 {
+                let clean = Mask::filled(image.width, image.height, 0);
+                return Ok(((*image).clone(), clean));
+            }
+            let sample = synth::pseudo(&image, &cfg.pseudo, &mut seed::stream(seed, "holdout", 1, i as u64));
+            Ok((sample.image, sample.mask))
+        });
+        Ok(Self { images: images.collect::<Result<_>>()? })
+    }
+
+    /// Pixel AUROC of the headline map on the held-out images, at the input's size.
+    pub fn quality(&self, network: &Network, normalization: &Normalization, cfg: &Config, device: Device) -> Result<Option<f64>> {
+        let mut accumulator = Accumulator::new(&protocol(&cfg.eval, None));
+        let headline: MapKind = mlff::headline(cfg);
+        for (i, (image, mask)) in self.images.iter().enumerate() {
+            let maps = tch::no_grad(|| mlff::score(network, normalization, cfg, &input::unit(&image.data, 1, image.width, device)));
+            let map: &Tensor = &maps.iter().find(|(kind, _)| *kind == headline).expect("a detector gives its headline map").1;
+            let map = upsample::bilinear(&to_map(&map.get(0)), mask.width, mask.height, cfg.eval.align_corners);
+            let name = format!("held out {i}");
+            accumulator.push(Sample { name: &name, map: &map, mask: Some(mask), image_score: 0.0, anomalous: !mask.is_empty() })?;
+        }
+        Ok(accumulator.finish()?.0.pixel_auroc)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(n: usize) -> Vec<Item> {
+        (0..n)
+            .map(|i| Item { path: format!("{i}.png").into(), key: format!("train/good/{i:03}"), defect: "good".into(), mask: None })
+            .collect()
+    }
+
+    #[test]
+    fn a_tenth_is_held_out_and_nothing_is_lost() {
+        for (n, held) in [(6, 4), (40, 4), (60, 6), (213, 21)] {
+            let (keep, out) = split(&items(n), 7).unwrap();
+            assert_eq!((keep.len(), out.len()), (n - held, held));
+            let mut all: Vec<_> = keep.iter().chain(&out).map(|i| i.key.clone()).collect();
+            all.sort();
+            assert_eq!(all, items(n).into_iter().map(|i| i.key).collect::<Vec<_>>());
+        }
+        assert!(split(&items(5), 7).unwrap_err().remedy.contains("train.checkpoint=last"));
+        assert_ne!(split(&items(60), 1).unwrap().1, split(&items(60), 2).unwrap().1);
+    }
+}

@@ -1,0 +1,60 @@
+//! `harness run`: from what was typed to finished runs on disk, one for each category and seed.
+
+mod dry;
+mod holdout;
+mod one;
+mod recorder;
+mod result;
+mod setting;
+
+pub use setting::{Planned, Setting};
+
+use harness::cli::run::Args;
+use harness::run::{Stop, Summary};
+use harness::ui::{Mode, Verbosity};
+use harness::{Error, Result, report};
+
+/// Carries out `harness run`.
+///
+/// # Errors
+/// Configuration, data and environment before anything starts. A run that fails does not keep the others from running:
+/// its error is shown at once and the whole ends with exit code 1.
+pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
+    let setting = Setting::prepare(args)?;
+    if verbosity != Verbosity::Quiet {
+        setting.announce();
+    }
+    let plan = setting.plan()?;
+    if args.dry_run {
+        return dry::report(&setting, &plan);
+    }
+    setting.store.ensure_writable()?;
+    let mode = Mode::detect(verbosity, args.json);
+    let stop = Stop::install()?;
+    let (mut done, mut failed): (Vec<Summary>, Vec<String>) = (vec![], vec![]);
+    for planned in &plan {
+        match one::run(&setting, planned, args, mode, &stop) {
+            Ok(summary) => done.push(summary),
+            Err(e) if e.kind == harness::error::Kind::Run => {
+                eprintln!("harness: run {} failed: {e}", planned.id);
+                failed.push(planned.id.to_string());
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&done).expect("summaries are plain data"));
+    } else {
+        print!("{}", report::runs::table(&done));
+        for planned in plan.iter().filter(|p| !failed.contains(&p.id.to_string())) {
+            println!("{}", setting.store.folder(&planned.id).path().display());
+        }
+    }
+    match failed.len() {
+        0 => Ok(()),
+        n => Err(Error::run(
+            format!("{n} of {} runs failed: {}", plan.len(), failed.join(", ")),
+            "repeat the command once the cause is mended: finished runs are kept",
+        )),
+    }
+}

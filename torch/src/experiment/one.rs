@@ -1,0 +1,124 @@
+//! One run: found finished, resumed or started; trained, evaluated, drawn, closed.
+
+use std::sync::Arc;
+
+use harness::cli::run::Args;
+use harness::config::Checkpoint;
+use harness::data::{Shape, Source};
+use harness::run::{self, Ask, Attempt, Environment, Opened, Repeat, Stop, Summary, env};
+use harness::ui::{Mode, Progress};
+use harness::{Result, error};
+
+use super::recorder::{Recorder, Rule, unpack};
+use super::{Planned, Setting, holdout, result};
+use crate::detector::{self, Parts};
+use crate::train::Snapshot;
+use crate::{boundary, device};
+
+/// Carries one planned run out and returns its summary.
+pub fn run(setting: &Setting, planned: &Planned, args: &Args, mode: Mode, stop: &Stop) -> Result<Summary> {
+    let cfg = setting.cfg();
+    let environment = environment(setting, planned)?;
+    let config = toml::to_string(cfg).expect("a configuration is TOML");
+    let argv: Vec<String> = std::env::args().collect();
+    let folder = setting.store.folder(&planned.id);
+    let ask = Ask {
+        category: &planned.category.name,
+        config: &config,
+        environment: &environment,
+        argv: &argv,
+        tags: &args.tag,
+        note: args.note.as_deref(),
+        repeat: if args.force { Repeat::Force } else { Repeat::Reuse },
+        now: jiff_now(),
+    };
+    match run::open(&folder, &planned.id, &ask)? {
+        Opened::Finished(summary) => {
+            Progress::new(mode, "run", 0).message(&format!("{} is finished already (--force repeats it)", planned.id));
+            Ok(*summary)
+        }
+        Opened::Active { mut attempt, resumed } => {
+            let start = resumed.map(|(at, bytes)| unpack(&at, &bytes, &folder.last_checkpoint())).transpose()?;
+            let remedy = format!("a smaller train.batch ({}) or data.size ({}), or train.precision=bf16", cfg.train.batch, cfg.data.size);
+            let outcome = boundary::guard("the run", &remedy, || work(setting, planned, &mut attempt, start, mode, stop));
+            match outcome {
+                Ok((summary, weights)) => {
+                    attempt.finish(&weights, &summary)?;
+                    Ok(summary)
+                }
+                Err(e) if e.kind == error::Kind::Stopped => Err(attempt.stop()),
+                Err(e) => {
+                    attempt.fail(&e)?;
+                    Err(e)
+                }
+            }
+        }
+    }
+}
+
+fn work(
+    setting: &Setting,
+    planned: &Planned,
+    attempt: &mut Attempt,
+    start: Option<Snapshot>,
+    mode: Mode,
+    stop: &Stop,
+) -> Result<(Summary, Vec<u8>)> {
+    let cfg = setting.cfg();
+    let seed = planned.id.seed;
+    let parts = Parts { cfg, seed, device: setting.device, weights: setting.weights.as_ref() };
+    let mut detector = detector::build(&parts)?;
+    let test = Source::new(planned.category.test.clone(), cfg.data.size, cfg.data.resize, cfg.data.cache_mb / 2);
+
+    let (train, rule) = match cfg.train.checkpoint {
+        Checkpoint::Last => (planned.category.train.clone(), Rule::Last),
+        Checkpoint::BestPseudoVal => {
+            let (keep, out) = holdout::split(&planned.category.train, seed)?;
+            (keep, Rule::Pseudo(holdout::Holdout::new(out, cfg, seed)?))
+        }
+        Checkpoint::BestTest => {
+            let measure = |network: &_, normalization: &_| result::on_test(network, normalization, setting, &test);
+            (planned.category.train.clone(), Rule::Test(Box::new(measure)))
+        }
+    };
+    let source = Arc::new(Source::new(train, cfg.data.size, cfg.data.resize, cfg.data.cache_mb));
+    let shape = Shape::new(source.len(), &cfg.data, &cfg.train);
+    let mut progress = Progress::new(mode, &format!("{} s{seed}", planned.category.name), (shape.batches() * cfg.train.epochs) as u64);
+    for note in attempt.notes() {
+        progress.message(&format!("note: {note}"));
+    }
+    match &start {
+        Some(at) => progress.message(&format!("{} goes on in epoch {} of {}", planned.id, at.position.epoch + 1, cfg.train.epochs)),
+        None => progress.message(&format!("{} starts: {} images, {} steps", planned.id, source.len(), shape.batches() * cfg.train.epochs)),
+    }
+    if shape.is_short() {
+        progress.message(&format!(
+            "train.batch is {}, an epoch has only {} images: one smaller batch each",
+            cfg.train.batch,
+            shape.items()
+        ));
+    }
+
+    let mut recorder = Recorder::new(attempt, progress, stop, cfg, setting.device, rule);
+    detector.fit(source.clone(), start, &mut recorder)?;
+    let Recorder { progress, last, .. } = recorder;
+    progress.finish();
+    if source.saw_alpha() || test.saw_alpha() {
+        attempt.log("images with an alpha channel were put on black")?;
+    }
+    let train_s = attempt.wall_s();
+    result::conclude(setting, planned, attempt, detector.as_ref(), &test, last, train_s, mode)
+}
+
+fn environment(setting: &Setting, planned: &Planned) -> Result<Environment> {
+    let given = env::Given {
+        rustc: option_env!("HARNESS_RUSTC").map(str::to_owned),
+        libtorch: Some(crate::LIBTORCH_VERSION.to_owned()),
+        device: device::name(setting.device),
+        threads: setting.cfg().run.threads,
+        weights_hash: setting.weights.as_ref().map(|w| w.content_hash()).transpose()?,
+        data_hash: planned.data_hash.clone(),
+    };
+    let here = std::env::current_dir().unwrap_or_else(|_| ".".into());
+    Ok(Environment::capture(&here, given))
+}

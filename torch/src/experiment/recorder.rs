@@ -1,0 +1,156 @@
+//! Training as it lands on disk and on the screen: the sink that the loop talks to.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use harness::config::{Checkpoint, Config};
+use harness::run::{Attempt, Event, Position as Saved, Stop, Timing};
+use harness::ui::{Progress, StepInfo};
+use harness::{Error, Result};
+use serde_json::json;
+use tch::{Device, Tensor};
+
+use super::holdout::Holdout;
+use crate::input::Normalization;
+use crate::model::Network;
+use crate::tensors;
+use crate::train::{Best, Due, Epoch, Position, Sink, Snapshot, Step};
+
+/// Prefix of the best weights so far inside a checkpoint.
+const BEST: &str = "best/";
+
+/// Measures a network on the test set: only for `train.checkpoint = "best_test"`.
+pub type OnTest<'a> = dyn Fn(&Network, &Normalization) -> Result<Option<f64>> + 'a;
+
+/// By what the best epoch is chosen.
+pub enum Rule<'a> {
+    Last,
+    Pseudo(Holdout),
+    /// Leaky, and named so wherever it shows.
+    Test(Box<OnTest<'a>>),
+}
+
+pub struct Recorder<'a> {
+    pub attempt: &'a mut Attempt,
+    pub progress: Progress,
+    pub stop: &'a Stop,
+    pub cfg: &'a Config,
+    pub device: Device,
+    pub rule: Rule<'a>,
+    /// Means of the last epoch, for the summary.
+    pub last: Vec<(&'static str, f64)>,
+    clock: Clock,
+}
+
+/// What only the wall clock knows.
+struct Clock {
+    saved: Instant,
+    epoch: Instant,
+    images: u64,
+}
+
+impl<'a> Recorder<'a> {
+    pub fn new(attempt: &'a mut Attempt, progress: Progress, stop: &'a Stop, cfg: &'a Config, device: Device, rule: Rule<'a>) -> Self {
+        let clock = Clock { saved: Instant::now(), epoch: Instant::now(), images: 0 };
+        Self { attempt, progress, stop, cfg, device, rule, last: vec![], clock }
+    }
+}
+
+impl Sink for Recorder<'_> {
+    fn step(&mut self, step: &Step) -> Result<()> {
+        self.clock.images += step.images as u64;
+        self.progress.step(&StepInfo {
+            epoch: step.epoch as u64,
+            epochs: self.cfg.train.epochs as u64,
+            step: step.step,
+            losses: step.values,
+            images: step.images as u64,
+        });
+        let (losses, stats, grad_norm) = sorted(step.values);
+        self.attempt.event(&Event::Step { epoch: step.epoch as u64, step: step.step, losses, lr: step.lr, grad_norm, stats })
+    }
+
+    fn epoch(&mut self, epoch: &Epoch) -> Result<()> {
+        let (losses, stats, grad_norm) = sorted(epoch.means);
+        self.last = epoch.means.to_vec();
+        self.attempt.event(&Event::Epoch { epoch: epoch.epoch as u64, step: epoch.step, losses, grad_norm, stats })?;
+        let (wall_s, images) = (self.clock.epoch.elapsed().as_secs_f64(), self.clock.images);
+        let attempt = self.attempt.number();
+        self.attempt.timing(&Timing::Epoch { attempt, epoch: epoch.epoch as u64, images, wall_s, images_per_s: images as f64 / wall_s })?;
+        (self.clock.epoch, self.clock.images) = (Instant::now(), 0);
+        Ok(())
+    }
+
+    fn due(&mut self) -> Due {
+        if self.stop.requested() {
+            Due::Stop
+        } else if self.clock.saved.elapsed() >= Duration::from_secs_f64(self.cfg.train.checkpoint_every_s.min(1e9)) {
+            Due::Checkpoint
+        } else {
+            Due::Nothing
+        }
+    }
+
+    fn checkpoint(&mut self, snapshot: &Snapshot) -> Result<()> {
+        let (at, bytes) = pack(snapshot)?;
+        self.attempt.checkpoint(at, &bytes)?;
+        self.clock.saved = Instant::now();
+        Ok(())
+    }
+
+    fn quality(&mut self, epoch: u64, step: u64, network: &Network, normalization: &Normalization) -> Result<Option<f64>> {
+        let (name, quality) = match &self.rule {
+            Rule::Last => return Ok(None),
+            Rule::Pseudo(holdout) => ("pseudo_val/pixel_auroc", holdout.quality(network, normalization, self.cfg, self.device)?),
+            Rule::Test(measure) => ("selected_on_test/pixel_auroc", measure(network, normalization)?),
+        };
+        self.attempt.event(&Event::Eval { epoch, step, metrics: BTreeMap::from([(name.to_owned(), quality)]) })?;
+        Ok(quality)
+    }
+}
+
+/// Under which name a run's metrics stand: never `test` where the test set chose the epoch.
+pub fn split_name(rule: Checkpoint) -> &'static str {
+    match rule {
+        Checkpoint::Last | Checkpoint::BestPseudoVal => "test",
+        Checkpoint::BestTest => "best_on_test",
+    }
+}
+
+/// Losses, other figures and the gradient norm of a step's or an epoch's values.
+pub fn sorted(values: &[(&'static str, f64)]) -> (BTreeMap<String, f64>, BTreeMap<String, f64>, Option<f64>) {
+    let (mut losses, mut stats, mut grad_norm) = (BTreeMap::new(), BTreeMap::new(), None);
+    for &(name, value) in values {
+        match name {
+            "grad_norm" => grad_norm = Some(value),
+            _ if name.starts_with("entropy") => drop(stats.insert(name.to_owned(), value)),
+            _ => drop(losses.insert(name.to_owned(), value)),
+        }
+    }
+    (losses, stats, grad_norm)
+}
+
+/// A snapshot as the store keeps it.
+fn pack(snapshot: &Snapshot) -> Result<(Saved, Vec<u8>)> {
+    let Snapshot { position, updates, tensors: named, best } = snapshot;
+    let mut all: Vec<(String, Tensor)> = named.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect();
+    if let Some(best) = best {
+        all.extend(best.tensors.iter().map(|(n, t)| (format!("{BEST}{n}"), t.shallow_clone())));
+    }
+    let state = json!({ "sums": position.sums(), "updates": updates, "best_quality": best.as_ref().map(|b| b.quality) });
+    let at = Saved { epoch: position.epoch as u64, step: position.step, batch: position.batch as u64, state, ..Saved::default() };
+    Ok((at, tensors::to_bytes(&all)?))
+}
+
+/// What [`pack`] made, read back; `path` is named in errors.
+pub fn unpack(at: &Saved, bytes: &[u8], path: &Path) -> Result<Snapshot> {
+    let odd = || Error::environment(format!("{}: the checkpoint's state cannot be read", path.display()), "repeat the run with --force");
+    let sums: Vec<f64> = serde_json::from_value(at.state["sums"].clone()).map_err(|_| odd())?;
+    let updates = at.state["updates"].as_i64().ok_or_else(odd)?;
+    let (best, named): (Vec<_>, Vec<_>) = tensors::from_bytes(bytes, path)?.into_iter().partition(|(name, _)| name.starts_with(BEST));
+    let best = at.state["best_quality"]
+        .as_f64()
+        .map(|quality| Best { quality, tensors: best.into_iter().map(|(name, t)| (name[BEST.len()..].to_owned(), t)).collect() });
+    Ok(Snapshot { position: Position::new(at.epoch as usize, at.batch as usize, at.step, &sums), updates, tensors: named, best })
+}

@@ -1,0 +1,135 @@
+//! The end of a run: score maps of the test set on disk, metrics from them, figures, the summary.
+
+use std::collections::BTreeMap;
+
+use harness::Result;
+use harness::data::Source;
+use harness::eval::{self, Evaluation, MapKind, MapStore};
+use harness::image::Map;
+use harness::report;
+use harness::run::{Attempt, Event, Lineage, Spent, Summary, summary};
+use harness::ui::{Mode, Progress};
+
+use super::recorder::{sorted, split_name};
+use super::{Planned, Setting};
+use crate::detector::{Detector, mlff};
+use crate::eval::{score_all, to_map};
+use crate::input::{self, Normalization};
+use crate::model::Network;
+use crate::tensors;
+
+/// Scores the test set, writes maps and figures, and gives the summary and the bytes of the weights to keep.
+#[expect(clippy::too_many_arguments, reason = "it gathers a run's ends; a struct for one call would only rename them")]
+pub fn conclude(
+    setting: &Setting,
+    planned: &Planned,
+    attempt: &mut Attempt,
+    detector: &dyn Detector,
+    test: &Source,
+    last: Vec<(&'static str, f64)>,
+    train_s: f64,
+    mode: Mode,
+) -> Result<(Summary, Vec<u8>)> {
+    let cfg = setting.cfg();
+    let category = &planned.category.name;
+    let mut progress = Progress::new(mode, "score", test.len() as u64);
+    progress.message(&format!("scoring {} test images", test.len()));
+    let root = attempt.folder().maps();
+    let mut kinds = vec![];
+    score_all(detector, test, cfg.eval.batch, setting.device, &mut |index, maps| {
+        kinds = maps.iter().map(|(kind, _)| *kind).collect();
+        maps.iter().try_for_each(|(kind, map)| store(&root, *kind).write(category, &test.items()[index].key, map))
+    })?;
+    let protocol = eval::protocol(&cfg.eval, None);
+    let evaluations = kinds
+        .iter()
+        .map(|&kind| Ok((kind, eval::evaluate(test, &cfg.eval, &protocol, &|i| store(&root, kind).read(category, &test.items()[i].key))?)))
+        .collect::<Result<Vec<(MapKind, Evaluation)>>>()?;
+
+    let split = split_name(cfg.train.checkpoint);
+    let headline = detector.headline();
+    let mut metrics = BTreeMap::new();
+    for (kind, evaluation) in &evaluations {
+        for (name, value) in evaluation.scores.metrics() {
+            metrics.insert(format!("{split}/{kind}/{name}"), value);
+            if *kind == headline {
+                metrics.insert(format!("{split}/{name}"), value);
+            }
+        }
+    }
+    attempt.event(&Event::Eval { epoch: cfg.train.epochs as u64, step: 0, metrics: metrics.clone() })?;
+    report::run::write(attempt.folder(), test, &cfg.eval, &evaluations, headline, &|kind, i| {
+        store(&root, kind).read(category, &test.items()[i].key)
+    })?;
+
+    let (losses, stats, grad_norm) = sorted(&last);
+    let state = detector.state();
+    let scores = &evaluations[0].1.scores;
+    let counts = BTreeMap::from([
+        ("train_images".to_owned(), planned.category.train.len() as u64),
+        ("test_images".to_owned(), scores.images as u64),
+        ("test_anomalous".to_owned(), scores.anomalous_images as u64),
+        ("regions".to_owned(), scores.regions as u64),
+        ("parameters".to_owned(), state.iter().map(|(_, t)| t.numel() as u64).sum()),
+    ]);
+    let summary = Summary {
+        format: summary::FORMAT,
+        id: planned.id.to_string(),
+        category: category.clone(),
+        seed: planned.id.seed,
+        detector: detector_name(setting),
+        headline: headline.to_string(),
+        metrics,
+        protocol: serde_json::json!({
+            "text": protocol.describe(),
+            "checkpoint": cfg.train.checkpoint,
+            "settings": protocol,
+        }),
+        backbone: lineage(setting)?,
+        data_hash: planned.data_hash.clone(),
+        losses: losses.into_iter().chain(stats).collect(),
+        grad_norm,
+        counts,
+        timing: Spent {
+            wall_s: attempt.wall_s(),
+            parts_s: BTreeMap::from([("train".to_owned(), train_s), ("eval".to_owned(), attempt.wall_s() - train_s)]),
+            attempts: attempt.number(),
+        },
+    };
+    progress.finish();
+    Ok((summary, tensors::to_bytes(&state)?))
+}
+
+/// Pixel AUROC of the headline map on the test set: for `train.checkpoint = "best_test"` alone.
+pub fn on_test(network: &Network, normalization: &Normalization, setting: &Setting, test: &Source) -> Result<Option<f64>> {
+    let cfg = setting.cfg();
+    let headline = mlff::headline(cfg);
+    let map_of = |index: usize| -> Result<Map> {
+        let image = test.get(index)?;
+        let maps = tch::no_grad(|| mlff::score(network, normalization, cfg, &input::unit(&image.data, 1, test.size(), setting.device)));
+        let (_, map) = maps.iter().find(|(kind, _)| *kind == headline).expect("a detector gives its headline map");
+        Ok(to_map(&map.get(0)))
+    };
+    Ok(eval::evaluate(test, &cfg.eval, &eval::protocol(&cfg.eval, None), &map_of)?.scores.pixel_auroc)
+}
+
+fn store(root: &std::path::Path, kind: MapKind) -> MapStore {
+    MapStore::at(&root.join(kind.to_string()))
+}
+
+fn detector_name(setting: &Setting) -> String {
+    serde_json::to_value(setting.cfg().detector).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn lineage(setting: &Setting) -> Result<Lineage> {
+    let name = serde_json::to_value(setting.cfg().model.backbone.name).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+    Ok(match &setting.weights {
+        None => Lineage { name, lineage: "none".into(), stride_in: "conv2".into(), weights_hash: None },
+        Some(file) => Lineage {
+            name,
+            lineage: file.meta().lineage.clone(),
+            stride_in: serde_json::to_value(file.meta().stride_in).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default(),
+            weights_hash: Some(file.content_hash()?),
+        },
+    })
+}

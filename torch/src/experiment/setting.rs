@@ -1,0 +1,134 @@
+//! Everything that a command's runs share: configuration, data, weights, device.
+
+use std::path::{Path, PathBuf};
+
+use harness::cli::run::Args;
+use harness::config::{Config, Precision, Resolved};
+use harness::data::{self, Category};
+use harness::run::{Id, Store, env, identity};
+use harness::weights;
+use harness::{Error, Result};
+use tch::Device;
+
+use crate::device;
+
+pub struct Setting {
+    pub resolved: Resolved,
+    pub root: PathBuf,
+    pub categories: Vec<String>,
+    pub weights: Option<weights::File>,
+    pub device: Device,
+    pub store: Store,
+}
+
+/// One run to be made: one category, one seed.
+pub struct Planned {
+    pub id: Id,
+    pub category: Category,
+    pub data_hash: String,
+}
+
+impl Setting {
+    /// Resolves the configuration and finds everything it names.
+    pub fn prepare(args: &Args) -> Result<Self> {
+        let resolved = args.resolve()?;
+        let root = data::root::resolve(&resolved.config.data)?;
+        let categories = data::select(&data::open(&root)?, &resolved.config.data.categories)?;
+        Ok(Self { root, categories, ..Self::without_data(resolved, &args.results)? })
+    }
+
+    /// Weights and device of a configuration, without looking at its data.
+    pub fn without_data(resolved: Resolved, results: &Path) -> Result<Self> {
+        let cfg = &resolved.config;
+        let weights = open_weights(cfg)?;
+        let device = device::resolve(&cfg.run.device)?;
+        tch::set_num_threads(cfg.run.threads as i32);
+        Ok(Self { root: PathBuf::new(), categories: vec![], weights, device, store: Store::new(results), resolved })
+    }
+
+    pub fn cfg(&self) -> &Config {
+        &self.resolved.config
+    }
+
+    /// Says in two lines which profile, data, method and machine this is.
+    pub fn announce(&self) {
+        let cfg = self.cfg();
+        let data = if cfg.data.root == data::root::BUILTIN {
+            format!("built-in data ({})", self.root.display())
+        } else {
+            self.root.display().to_string()
+        };
+        let runs = self.categories.len() * cfg.run.seeds.len();
+        eprintln!(
+            "profile {} · {data}: {} · {} · {runs} run{}",
+            self.resolved.profile,
+            self.categories.join(", "),
+            method(cfg),
+            if runs == 1 { "" } else { "s" }
+        );
+        eprintln!(
+            "{}, {} threads · {} px, batch {}, {} epochs · {}",
+            device::name(self.device),
+            cfg.run.threads,
+            cfg.data.size,
+            cfg.train.batch,
+            cfg.train.epochs,
+            precision(cfg, self.device)
+        );
+    }
+
+    /// The runs in the order seed by seed, so that a first complete set of categories stands early.
+    pub fn plan(&self) -> Result<Vec<Planned>> {
+        let cfg = self.cfg();
+        let weights_hash = self.weights.as_ref().map(|w| w.content_hash()).transpose()?;
+        let mut plan = vec![];
+        for &seed in &cfg.run.seeds {
+            for name in &self.categories {
+                let category = data::category(&self.root, name)?;
+                let data_hash = data::category_hash(&category)?;
+                let hash = identity(cfg, name, &data_hash, weights_hash.as_deref(), device::kind(self.device));
+                plan.push(Planned { id: Id::new(&self.resolved.experiment, &hash, seed)?, category, data_hash });
+            }
+        }
+        Ok(plan)
+    }
+}
+
+/// What a method is called in one line: its parts that can be taken away.
+fn method(cfg: &Config) -> String {
+    let parts = [
+        ("self-calibration", cfg.model.self_calibration),
+        ("stlnet", cfg.model.stlnet),
+        ("score", cfg.loss.score.enabled),
+        ("consistency", cfg.loss.consistency.enabled),
+    ];
+    let on: Vec<_> = parts.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+    match on.len() {
+        4 => "full method".into(),
+        0 => "baseline".into(),
+        _ => format!("baseline + {}", on.join(" + ")),
+    }
+}
+
+fn precision(cfg: &Config, device: Device) -> String {
+    match cfg.train.precision {
+        Precision::Fp32 => "float32".into(),
+        Precision::Bf16 if device.is_cuda() || env::has_native_bf16() => "bf16 convolutions".into(),
+        Precision::Bf16 => "bf16 convolutions, which this CPU has to emulate: slower than train.precision=fp32".into(),
+    }
+}
+
+fn open_weights(cfg: &Config) -> Result<Option<weights::File>> {
+    let path = cfg.model.backbone.weights.as_str();
+    if path == "none" {
+        return Ok(None);
+    }
+    match weights::File::open(Path::new(path)) {
+        Ok(file) => Ok(Some(file)),
+        Err(_) if !Path::new(path).exists() => Err(Error::environment(
+            format!("model.backbone.weights: there is no file {path}"),
+            "`just weights` fetches ImageNet weights, `harness weights import FILE` converts your own; model.backbone.weights=none trains from scratch",
+        )),
+        Err(e) => Err(e),
+    }
+}

@@ -1,0 +1,147 @@
+//! `harness predict`: a finished run on new images, by the same path from file to score as its evaluation.
+
+use std::path::{Path, PathBuf};
+
+use harness::cli::predict::Args;
+use harness::config::{Config, Profile, Resolved};
+use harness::data::{Item, Source};
+use harness::eval::{self, MapKind};
+use harness::image::{Map, codec, draw, npy};
+use harness::run::{Status, Store, Summary};
+use harness::{Error, Result};
+
+use crate::detector::{self, Detector, Parts};
+use crate::eval::score_all;
+use crate::experiment::Setting;
+use crate::{boundary, device, tensors};
+
+/// Carries out `harness predict`.
+pub fn run(args: &Args) -> Result<()> {
+    let entry = Store::new(&args.results).find(&args.run)?;
+    if entry.status != Status::Finished {
+        return Err(Error::environment(
+            format!("run {} is {}", entry.id, entry.status.name()),
+            "finish it first: repeat its `harness run` command",
+        ));
+    }
+    let summary =
+        entry.folder.summary()?.ok_or_else(|| Error::environment(format!("run {} has no summary", entry.id), "repeat it with --force"))?;
+    let path = entry.folder.config_toml();
+    let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
+    let mut config: Config = toml::from_str(&text).map_err(|e| {
+        Error::environment(format!("{}: {}", path.display(), e.message()), "the run was made by another version of harness; repeat it")
+    })?;
+    config.run.device = args.device.clone();
+    let items = collect(&args.inputs)?;
+    std::fs::create_dir_all(&args.out).map_err(|e| Error::io("create", &args.out, &e))?;
+    boundary::guard("scoring", "a smaller eval.batch", || {
+        let detector = load(&config, &entry.folder.weights(), &summary, &args.results)?;
+        let source = Source::new(items, config.data.size, config.data.resize, 0);
+        write(detector.0.as_ref(), detector.1, &source, &config, &summary, args)
+    })
+}
+
+/// The detector of a finished run and its device.
+fn load(config: &Config, weights: &Path, summary: &Summary, results: &Path) -> Result<(Box<dyn Detector>, tch::Device)> {
+    let resolved = Resolved { config: config.clone(), profile: Profile::Cpu, experiment: "predict".into() };
+    let setting = Setting::without_data(resolved, results)?;
+    let hash = setting.weights.as_ref().map(|w| w.content_hash()).transpose()?;
+    if hash != summary.backbone.weights_hash {
+        return Err(Error::environment(
+            format!("{} is not the file that the run was trained with", config.model.backbone.weights),
+            "put the run's own weights back; summary.json names their hash",
+        ));
+    }
+    let parts = Parts { cfg: config, seed: summary.seed, device: setting.device, weights: setting.weights.as_ref() };
+    let mut detector = detector::build(&parts)?;
+    let bytes = std::fs::read(weights).map_err(|e| Error::io("read the trained weights", weights, &e))?;
+    let stored = tensors::from_bytes(&bytes, weights)?;
+    detector.restore(&|name| tensors::find(&stored, name))?;
+    eprintln!("run {} on {}", summary.id, device::name(setting.device));
+    Ok((detector, setting.device))
+}
+
+fn write(detector: &dyn Detector, on: tch::Device, source: &Source, cfg: &Config, summary: &Summary, args: &Args) -> Result<()> {
+    let headline = detector.headline();
+    let csv_path = args.out.join("scores.csv");
+    let mut table = csv::Writer::from_path(&csv_path).map_err(|e| Error::environment(format!("{}: {e}", csv_path.display()), ""))?;
+    let mut row =
+        |fields: [&str; 5]| table.write_record(fields).map_err(|e| Error::environment(format!("{}: {e}", csv_path.display()), ""));
+    row(["image", "score", "map", "width", "height"])?;
+    score_all(detector, source, cfg.eval.batch, on, &mut |index, maps| {
+        let item = &source.items()[index];
+        let map = &maps.iter().find(|(kind, _)| *kind == headline).expect("a detector gives its headline map").1;
+        let (width, height) = eval::size(source, index, &cfg.eval)?;
+        let (full, score) = eval::full(map, width, height, &cfg.eval);
+        let file = args.out.join(format!("{}.npy", item.key));
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, &e))?;
+        }
+        npy::write(&file, &full)?;
+        if !args.no_overlay {
+            overlay(item, &full, &args.out.join(format!("{}.png", item.key)))?;
+        }
+        row([&item.path.display().to_string(), &score.to_string(), &map_name(headline), &full.width.to_string(), &full.height.to_string()])
+    })?;
+    table.flush().map_err(|e| Error::io("write", &csv_path, &e))?;
+    println!("{} images scored with {} -> {}", source.len(), summary.id, args.out.display());
+    Ok(())
+}
+
+fn map_name(kind: MapKind) -> String {
+    kind.to_string()
+}
+
+/// The heat map over the image, stretched over this map's own range.
+fn overlay(item: &Item, full: &Map, path: &Path) -> Result<()> {
+    let image = codec::decode(&item.path)?;
+    let (low, high) = full.data.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
+    let image = harness::image::resize::bilinear(&image, full.width, full.height);
+    codec::write_png(path, &draw::blend_heat(&image, full, low, high, 0.5))
+}
+
+/// The images that were named: files as they are, folders with everything below them; keys are unique relative names.
+fn collect(inputs: &[PathBuf]) -> Result<Vec<Item>> {
+    let mut files = vec![];
+    for input in inputs {
+        if input.is_dir() {
+            let before = files.len();
+            walk(input, input, &mut files)?;
+            if files.len() == before {
+                return Err(Error::environment(
+                    format!("{}: no images in this folder", input.display()),
+                    "images end in .png, .jpg, .bmp or .tif",
+                ));
+            }
+        } else if input.is_file() {
+            let name = input.file_stem().map_or_else(|| "image".into(), |s| s.to_string_lossy().into_owned());
+            files.push((input.clone(), name));
+        } else {
+            return Err(Error::environment(format!("{}: there is no such file or folder", input.display()), "check the path"));
+        }
+    }
+    let mut seen = std::collections::HashMap::<String, usize>::new();
+    let unique = |(path, key): (PathBuf, String)| {
+        let count = seen.entry(key.clone()).or_default();
+        *count += 1;
+        let key = if *count == 1 { key } else { format!("{key}-{count}") };
+        Item { path, key, defect: "good".into(), mask: None }
+    };
+    Ok(files.into_iter().map(unique).collect())
+}
+
+fn walk(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, String)>) -> Result<()> {
+    let io = |e: &std::io::Error| Error::io("read", folder, e);
+    let mut entries = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>).map_err(|e| io(&e))?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        if path.is_dir() {
+            walk(root, &path, files)?;
+        } else if path.extension().is_some_and(|e| codec::IMAGE_EXTENSIONS.contains(&e.to_string_lossy().to_lowercase().as_str())) {
+            let below = path.strip_prefix(root).unwrap_or(&path).with_extension("");
+            files.push((path.clone(), below.to_string_lossy().into_owned()));
+        }
+    }
+    Ok(())
+}
