@@ -1,1 +1,8 @@
-//! Progress for people and machines.
+//! Progress for people and machines: a bar on a terminal, plain lines without one, JSON lines on request.
+
+mod pace;
+mod progress;
+pub mod text;
+
+pub use pace::Pace;
+pub use progress::{Colour, Mode, Output, Progress, StepInfo, Verbosity};

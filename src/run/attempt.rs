@@ -1,0 +1,273 @@
+//! The door to a run's folder: find it finished, resume it, or start it; then write into it in an order that survives
+//! being killed anywhere.
+//!
+//! The order: events are synced before the checkpoint that counts them; weights and run.json stand before summary.json;
+//! the last checkpoint goes only after it. So at each moment either the summary is there, or the last checkpoint and the
+//! events up to it are, or nothing was promised yet.
+
+use super::checkpoint::{self, Loaded, Position};
+use super::event::{self, Event, Timing};
+use super::{Environment, Folder, Id, Lock, Outcome, Record, Summary, file, line, record};
+use crate::{Error, Result};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::time::Instant;
+
+/// What is asked of [`open`].
+#[derive(Debug, Clone)]
+pub struct Ask<'a> {
+    pub category: &'a str,
+    /// The resolved configuration as TOML.
+    pub config: &'a str,
+    pub environment: &'a Environment,
+    /// The command line, program first.
+    pub argv: &'a [String],
+    pub repeat: Repeat,
+    pub now: jiff::Timestamp,
+}
+
+/// What to do with a run that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Take a finished run as it is, go on with one that is not.
+    Reuse,
+    /// Throw away what is there and start anew (`--force`).
+    Force,
+}
+
+/// What [`open`] found.
+#[derive(Debug)]
+pub enum Opened {
+    /// The run was finished before: nothing is to be done.
+    Finished(Box<Summary>),
+    /// The run is this process's now; `resumed` is where to go on and the tensors to load, `None` to start anew.
+    Active { attempt: Box<Attempt>, resumed: Option<(Position, Vec<u8>)> },
+}
+
+/// A run that this process works on. Dropped without being closed it counts as killed.
+#[derive(Debug)]
+pub struct Attempt {
+    folder: Folder,
+    record: Record,
+    events: event::Writer,
+    timing: line::Writer<Timing>,
+    log: File,
+    began: Instant,
+    /// Seconds of earlier attempts up to the checkpoint.
+    before_s: f64,
+    _lock: Lock,
+}
+
+/// Opens the folder of a run: finished, or locked and ready to go on.
+///
+/// Failed and interrupted runs go on from their last checkpoint; a damaged one is moved aside and the run starts anew.
+/// Everything odd is noted in run.json and log.txt, see [`Attempt::notes`].
+pub fn open(folder: &Folder, id: &Id, ask: &Ask<'_>) -> Result<Opened> {
+    if let Some(summary) = finished(folder, ask)? {
+        // A process that was killed right behind its summary left the checkpoint.
+        if folder.last_checkpoint().exists() && Lock::acquire(&folder.lock(), ask.now).is_ok() {
+            let _ = file::remove(&folder.last_checkpoint());
+        }
+        return Ok(Opened::Finished(summary));
+    }
+    std::fs::create_dir_all(folder.checkpoints()).map_err(|e| Error::io("create", &folder.checkpoints(), &e))?;
+    let lock = Lock::acquire(&folder.lock(), ask.now)?;
+    // Another process may have finished it before the lock was free.
+    if let Some(summary) = finished(folder, ask)? {
+        return Ok(Opened::Finished(summary));
+    }
+    let earlier = match ask.repeat {
+        Repeat::Reuse => folder.record()?,
+        Repeat::Force => {
+            // The summary first, so that its presence never lies.
+            [folder.summary_json(), folder.last_checkpoint(), folder.timing_jsonl()].iter().try_for_each(|path| file::remove(path))?;
+            None
+        }
+    };
+    file::remove_leftovers(folder.path())?;
+    file::remove_leftovers(&folder.checkpoints())?;
+
+    let mut record = Record {
+        format: record::FORMAT,
+        id: id.to_string(),
+        category: ask.category.into(),
+        status: Outcome::Running,
+        attempts: earlier.as_ref().map_or(0, |r| r.attempts) + 1,
+        started: format!("{:.3}", ask.now),
+        git: ask.environment.git.clone(),
+        argv: ask.argv.to_vec(),
+        notes: earlier.map_or_else(Vec::new, |r| r.notes),
+        error: None,
+    };
+    let resumed = resume(folder, &mut record)?;
+    match &resumed {
+        Some(_) => note_changes(folder, ask.environment, &mut record)?,
+        None => {
+            clear(folder)?;
+            file::write_json(&folder.env_json(), ask.environment)?;
+        }
+    }
+    file::replace(&folder.config_toml(), ask.config.as_bytes())?;
+    file::write_json(&folder.run_json(), &record)?;
+
+    let mut attempt = Attempt {
+        events: event::Writer::open(&folder.events_jsonl())?,
+        timing: line::Writer::open(&folder.timing_jsonl())?,
+        log: OpenOptions::new().create(true).append(true).open(folder.log_txt()).map_err(|e| Error::io("open", &folder.log_txt(), &e))?,
+        began: Instant::now(),
+        before_s: resumed.as_ref().map_or(0.0, |(position, _)| position.wall_s),
+        folder: folder.clone(),
+        record,
+        _lock: lock,
+    };
+    if resumed.is_none() {
+        attempt.event(&Event::Start { format: event::FORMAT, id: id.to_string() })?;
+    }
+    let step = resumed.as_ref().map_or(0, |(position, _)| position.step);
+    attempt.timing(&Timing::Attempt { attempt: attempt.number(), at: attempt.record.started.clone(), step })?;
+    attempt.log(&format!("attempt {} starts at step {step}", attempt.number()))?;
+    let notes: Vec<String> = attempt.notes().map(str::to_owned).collect();
+    notes.iter().try_for_each(|note| attempt.log(note))?;
+    Ok(Opened::Active { attempt: Box::new(attempt), resumed })
+}
+
+impl Attempt {
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Counts from 1.
+    pub fn number(&self) -> u32 {
+        self.record.attempts
+    }
+
+    /// What was odd about this attempt's start (a damaged checkpoint, a changed environment), to be shown to people.
+    pub fn notes(&self) -> impl Iterator<Item = &str> {
+        let prefix = prefix(self.number());
+        self.record.notes.iter().filter_map(move |note| note.strip_prefix(&prefix))
+    }
+
+    /// Seconds spent on this run, over all attempts, without work that was lost.
+    pub fn wall_s(&self) -> f64 {
+        self.before_s + self.began.elapsed().as_secs_f64()
+    }
+
+    /// Appends to events.jsonl; on disk with the next checkpoint.
+    pub fn event(&mut self, event: &Event) -> Result<()> {
+        self.events.append(event)
+    }
+
+    /// Appends to timing.jsonl at once.
+    pub fn timing(&mut self, timing: &Timing) -> Result<()> {
+        self.timing.append(timing)?;
+        self.timing.flush().map(drop)
+    }
+
+    /// Adds a line with the time to log.txt.
+    pub fn log(&mut self, text: &str) -> Result<()> {
+        let line = format!("{:.3} {text}\n", jiff::Timestamp::now());
+        self.log.write_all(line.as_bytes()).map_err(|e| Error::io("append to", &self.folder.log_txt(), &e))
+    }
+
+    /// Writes a checkpoint in place of the one before: all events so far, `at`, and the tensors (a safetensors file).
+    /// `events_len` and `wall_s` of `at` are filled in here.
+    pub fn checkpoint(&mut self, at: Position, tensors: &[u8]) -> Result<()> {
+        let start = Instant::now();
+        let position = Position { events_len: self.events.sync()?, wall_s: self.wall_s(), ..at };
+        let size_bytes = checkpoint::save(&self.folder, &position, tensors)?;
+        let wall_s = start.elapsed().as_secs_f64();
+        self.timing(&Timing::Checkpoint { attempt: self.number(), step: position.step, wall_s, size_bytes })
+    }
+
+    /// Ends a run that was asked to stop, right after its checkpoint; the error to return to the caller (exit code 75).
+    pub fn stop(mut self) -> Error {
+        let what = format!("run {} was stopped; its checkpoint is kept", self.record.id);
+        self.end(Outcome::Stopped, None).err().unwrap_or_else(|| Error::stopped(what))
+    }
+
+    /// Ends a run that went wrong; its last checkpoint stays.
+    pub fn fail(mut self, error: &Error) -> Result<()> {
+        self.end(Outcome::Failed, Some(error.to_string()))
+    }
+
+    /// Ends the run for good: its trained weights (a safetensors file) stay, its checkpoint goes.
+    /// Maps and figures have to be there already.
+    pub fn finish(mut self, weights: &[u8], summary: &Summary) -> Result<()> {
+        file::replace(&self.folder.weights(), weights)?;
+        self.end(Outcome::Finished, None)?;
+        file::write_json(&self.folder.summary_json(), summary)?;
+        file::remove(&checkpoint::damaged(&self.folder))?;
+        file::remove(&self.folder.last_checkpoint())
+    }
+
+    fn end(&mut self, status: Outcome, error: Option<String>) -> Result<()> {
+        self.events.sync()?;
+        let at = format!("{:.3}", jiff::Timestamp::now());
+        let wall_s = self.began.elapsed().as_secs_f64();
+        self.timing(&Timing::End { attempt: self.number(), at, status, wall_s })?;
+        match &error {
+            Some(error) => self.log(&format!("failed: {error}"))?,
+            None => self.log(if status == Outcome::Finished { "finished" } else { "stopped" })?,
+        }
+        self.record.status = status;
+        self.record.error = error;
+        file::write_json(&self.folder.run_json(), &self.record)
+    }
+}
+
+fn finished(folder: &Folder, ask: &Ask<'_>) -> Result<Option<Box<Summary>>> {
+    match ask.repeat {
+        Repeat::Reuse => Ok(folder.summary()?.map(Box::new)),
+        Repeat::Force => Ok(None),
+    }
+}
+
+/// Where to go on, with events.jsonl cut back to it.
+fn resume(folder: &Folder, record: &mut Record) -> Result<Option<(Position, Vec<u8>)>> {
+    let attempt = record.attempts;
+    let mut note = |text: String| record.notes.push(prefix(attempt) + &text);
+    match checkpoint::load(folder)? {
+        Loaded::None => Ok(None),
+        Loaded::Damaged { moved, why } => {
+            note(format!("the last checkpoint is damaged ({why}): moved to {}, starts anew", moved.display()));
+            Ok(None)
+        }
+        Loaded::Whole(position, tensors) => {
+            let have = line::length(&folder.events_jsonl())?;
+            if have < position.events_len {
+                let moved = checkpoint::move_aside(folder)?;
+                let short = format!("events.jsonl has {have} bytes where the last checkpoint counts {}", position.events_len);
+                note(format!("{short}: checkpoint moved to {}, starts anew", moved.display()));
+                return Ok(None);
+            }
+            event::truncate(&folder.events_jsonl(), position.events_len)?;
+            Ok(Some((position, tensors)))
+        }
+    }
+}
+
+/// Notes what differs from the environment in which the run was started; env.json stays as it was.
+fn note_changes(folder: &Folder, now: &Environment, record: &mut Record) -> Result<()> {
+    let Some(before) = file::read_json::<Environment>(&folder.env_json(), super::env::FORMAT)? else {
+        return file::write_json(&folder.env_json(), now);
+    };
+    for change in now.differences(&before) {
+        record.notes.push(format!("{}the environment changed, {change}", prefix(record.attempts)));
+    }
+    Ok(())
+}
+
+/// Removes what earlier attempts computed, for a run that starts anew. Times and the log stay.
+fn clear(folder: &Folder) -> Result<()> {
+    [folder.events_jsonl(), folder.weights()].iter().try_for_each(|path| file::remove(path))?;
+    for path in [folder.maps(), folder.figures(), folder.tb()] {
+        if path.exists() {
+            std::fs::remove_dir_all(&path).map_err(|e| Error::io("remove", &path, &e))?;
+        }
+    }
+    Ok(())
+}
+
+fn prefix(attempt: u32) -> String {
+    format!("attempt {attempt}: ")
+}

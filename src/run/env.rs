@@ -1,0 +1,175 @@
+//! env.json: on what a run was computed. No host name and no user name, so that it can be published.
+
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::process::Command;
+
+/// The format of env.json.
+pub const FORMAT: u32 = 1;
+
+/// What only the caller knows.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Given {
+    /// Version of the compiler, if the build recorded it.
+    pub rustc: Option<String>,
+    /// Version of libtorch; none where no tensor library is linked.
+    pub libtorch: Option<String>,
+    /// `"cpu"`, or a GPU's name.
+    pub device: String,
+    /// Threads inside one operator.
+    pub threads: usize,
+    /// Content hash of the backbone's weights; none for random ones.
+    pub weights_hash: Option<String>,
+    /// Content hash of the data.
+    pub data_hash: String,
+}
+
+/// A checkout's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Git {
+    /// Hash of the commit.
+    pub revision: String,
+    /// Whether tracked files differ from it.
+    pub dirty: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cpu {
+    /// As the system names it; empty where it does not say.
+    pub model: String,
+    /// Logical cores that this process may use.
+    pub cores: usize,
+    /// Those of [`FLAGS`] that the processor has: float sums depend on them.
+    pub flags: Vec<String>,
+}
+
+/// Instruction sets that libraries choose their kernels by.
+pub const FLAGS: [&str; 8] = ["avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16"];
+
+/// env.json.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    pub format: u32,
+    /// Version of this crate.
+    pub harness: String,
+    /// The checkout from which the command was given, if it was one and `git` is there.
+    pub git: Option<Git>,
+    /// Operating system and architecture, `linux x86_64 (name of the distribution)`.
+    pub os: String,
+    pub cpu: Cpu,
+    /// Main memory; none where the system does not say.
+    pub ram_bytes: Option<u64>,
+    #[serde(flatten)]
+    pub given: Given,
+}
+
+impl Environment {
+    /// Looks at the machine and at the checkout around `folder`. Cost: two short runs of `git`.
+    pub fn capture(folder: &Path, given: Given) -> Self {
+        let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let name = field(&text("/etc/os-release"), "PRETTY_NAME", '=').map(|name| format!(" ({})", name.trim_matches('"')));
+        Self {
+            format: FORMAT,
+            harness: env!("CARGO_PKG_VERSION").into(),
+            git: Git::of(folder),
+            os: format!("{} {}{}", std::env::consts::OS, std::env::consts::ARCH, name.unwrap_or_default()),
+            cpu: Cpu::parse(&text("/proc/cpuinfo")),
+            ram_bytes: memory(&text("/proc/meminfo")),
+            given,
+        }
+    }
+
+    /// What differs from `other`, as `key: theirs -> ours`: reasons why a resumed run may not end bit for bit the same.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let plain = |e: &Self| serde_json::to_value(e).expect("an environment is plain data");
+        let (ours, theirs) = (plain(self), plain(other));
+        let members = ours.as_object().expect("an environment is a table").iter();
+        let differing = members.filter(|(key, value)| theirs[key.as_str()] != **value);
+        differing.map(|(key, value)| format!("{key}: {} -> {value}", theirs[key.as_str()])).collect()
+    }
+}
+
+impl Git {
+    /// The state of the checkout around `folder`; `None` without one, or without `git`.
+    pub fn of(folder: &Path) -> Option<Self> {
+        let ask = |arguments: &[&str]| {
+            let output = Command::new("git").current_dir(folder).args(arguments).output().ok()?;
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        let revision = ask(&["rev-parse", "HEAD"])?;
+        let changes = ask(&["--no-optional-locks", "status", "--porcelain", "--untracked-files=no"])?;
+        Some(Self { revision, dirty: !changes.is_empty() })
+    }
+}
+
+impl Cpu {
+    /// From the text of /proc/cpuinfo (x86 or ARM); empty where there is none.
+    pub fn parse(cpuinfo: &str) -> Self {
+        let has = field(cpuinfo, "flags", ':').or(field(cpuinfo, "Features", ':')).unwrap_or_default();
+        let has: Vec<&str> = has.split_whitespace().collect();
+        Self {
+            model: field(cpuinfo, "model name", ':').unwrap_or_default().to_owned(),
+            cores: std::thread::available_parallelism().map_or(1, |n| n.get()),
+            flags: FLAGS.iter().filter(|flag| has.contains(*flag)).map(|flag| flag.to_string()).collect(),
+        }
+    }
+}
+
+/// The value of the first line `key <separator> value`.
+fn field<'a>(text: &'a str, key: &str, separator: char) -> Option<&'a str> {
+    text.lines().filter_map(|line| line.split_once(separator)).find(|(k, _)| k.trim() == key).map(|(_, value)| value.trim())
+}
+
+/// Total memory in bytes from the text of /proc/meminfo.
+fn memory(meminfo: &str) -> Option<u64> {
+    let kib: u64 = field(meminfo, "MemTotal", ':')?.strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_processor_is_read_from_what_the_system_says_of_it() {
+        let cpu =
+            Cpu::parse("processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\nflags\t\t: fpu avx2 avx512f avx512_bf16\n\nmodel name\t: Other\n");
+        assert_eq!((cpu.model.as_str(), cpu.flags), ("Some CPU @ 2 GHz", vec!["avx2".into(), "avx512f".into(), "avx512_bf16".into()]));
+        assert_eq!(Cpu::parse("Features : fp asimd\n").flags, ["asimd"]);
+        assert!(Cpu::parse("").model.is_empty());
+        assert_eq!(memory("MemTotal:       1000 kB\nMemFree: 1 kB\n"), Some(1_024_000));
+        assert_eq!(memory(""), None);
+    }
+
+    #[test]
+    fn a_capture_reads_back_and_names_what_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let given = Given { device: "cpu".into(), threads: 2, data_hash: "d".into(), ..Given::default() };
+        let here = Environment::capture(dir.path(), given);
+        assert_eq!(here.git, None);
+        let text = serde_json::to_string(&here).unwrap();
+        assert_eq!(serde_json::from_str::<Environment>(&text).unwrap(), here);
+        let mut there = here.clone();
+        assert!(here.differences(&there).is_empty());
+        there.given.threads = 4;
+        assert_eq!(here.differences(&there), ["threads: 4 -> 2"]);
+    }
+
+    #[test]
+    fn a_checkout_tells_its_revision_and_whether_it_was_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let git = |args: &[&str]| {
+            let identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"];
+            Command::new("git").current_dir(dir.path()).args(identity).args(args).output().is_ok_and(|o| o.status.success())
+        };
+        if !git(&["init", "-q"]) {
+            return crate::testing::skip("git is not there");
+        }
+        std::fs::write(dir.path().join("a"), "1").unwrap();
+        assert!(git(&["add", "a"]) && git(&["commit", "-q", "-m", "a"]));
+        let clean = Git::of(dir.path()).unwrap();
+        assert_eq!((clean.revision.len(), clean.dirty), (40, false));
+        std::fs::write(dir.path().join("a"), "2").unwrap();
+        assert!(Git::of(dir.path()).unwrap().dirty);
+    }
+}

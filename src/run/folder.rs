@@ -1,0 +1,189 @@
+//! The paths of one run, and its status as a pure function of what is there.
+
+use super::file::read_json;
+use super::{Id, Lock, Outcome, Record, Summary, record, summary};
+use crate::Result;
+use std::path::{Path, PathBuf};
+
+/// The folder of one run. Nothing is created by naming it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Never started.
+    Fresh,
+    /// A living process holds its lock.
+    Running,
+    /// Stopped or killed: the same command goes on from the last checkpoint.
+    Interrupted,
+    /// Its last attempt ended with an error.
+    Failed,
+    /// summary.json is there.
+    Finished,
+}
+
+/// What [`Status::of`] looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// summary.json is there.
+    pub summary: bool,
+    /// run.json or a checkpoint is there.
+    pub begun: bool,
+    /// run.json says that the last attempt failed.
+    pub failed: bool,
+    /// The lock is held by a living process.
+    pub locked: bool,
+}
+
+impl Status {
+    /// The status that follows from what was seen. The summary decides first, because it is written last; then the lock,
+    /// because run.json still tells of the attempt before while a new one is starting.
+    pub fn of(seen: Seen) -> Self {
+        match seen {
+            Seen { summary: true, .. } => Self::Finished,
+            Seen { locked: true, .. } => Self::Running,
+            Seen { begun: false, .. } => Self::Fresh,
+            Seen { failed: true, .. } => Self::Failed,
+            _ => Self::Interrupted,
+        }
+    }
+
+    /// One word for tables and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Running => "running",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+impl Folder {
+    /// The folder of the run `id` below `runs` (usually `results/runs`).
+    pub fn of(runs: &Path, id: &Id) -> Self {
+        Self { path: runs.join(&id.experiment).join(id.name()) }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Status, attempts, git revision and command: [`Record`].
+    pub fn run_json(&self) -> PathBuf {
+        self.path.join("run.json")
+    }
+
+    /// The fully resolved configuration.
+    pub fn config_toml(&self) -> PathBuf {
+        self.path.join("config.toml")
+    }
+
+    /// [`super::Environment`].
+    pub fn env_json(&self) -> PathBuf {
+        self.path.join("env.json")
+    }
+
+    /// [`super::Event`]s.
+    pub fn events_jsonl(&self) -> PathBuf {
+        self.path.join("events.jsonl")
+    }
+
+    /// [`super::Timing`]s.
+    pub fn timing_jsonl(&self) -> PathBuf {
+        self.path.join("timing.jsonl")
+    }
+
+    /// [`Summary`]; its presence means finished.
+    pub fn summary_json(&self) -> PathBuf {
+        self.path.join("summary.json")
+    }
+
+    /// What was said to people, with times.
+    pub fn log_txt(&self) -> PathBuf {
+        self.path.join("log.txt")
+    }
+
+    /// The file that a living run holds locked. It is never removed.
+    pub fn lock(&self) -> PathBuf {
+        self.path.join(".lock")
+    }
+
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// Where to go on from; gone once the run is finished.
+    pub fn last_checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoints/last.ckpt")
+    }
+
+    /// The trained weights of a finished run.
+    pub fn weights(&self) -> PathBuf {
+        self.path.join("checkpoints/weights.safetensors")
+    }
+
+    /// Score maps.
+    pub fn maps(&self) -> PathBuf {
+        self.path.join("maps")
+    }
+
+    pub fn figures(&self) -> PathBuf {
+        self.path.join("figures")
+    }
+
+    /// TensorBoard's event files.
+    pub fn tb(&self) -> PathBuf {
+        self.path.join("tb")
+    }
+
+    /// run.json, if the run was ever started.
+    pub fn record(&self) -> Result<Option<Record>> {
+        read_json(&self.run_json(), record::FORMAT)
+    }
+
+    /// summary.json, if the run is finished.
+    pub fn summary(&self) -> Result<Option<Summary>> {
+        read_json(&self.summary_json(), summary::FORMAT)
+    }
+
+    /// How the run stands now; another process may change it at once. Unreadable files count as what their presence says.
+    pub fn status(&self) -> Status {
+        self.status_beside(self.record().ok().flatten().as_ref())
+    }
+
+    /// [`Folder::status`] for who has read run.json already.
+    pub(super) fn status_beside(&self, record: Option<&Record>) -> Status {
+        let summary = self.summary_json().exists();
+        Status::of(Seen {
+            summary,
+            begun: record.is_some() || self.run_json().exists() || self.last_checkpoint().exists(),
+            failed: record.is_some_and(|r| r.status == Outcome::Failed),
+            // A finished run needs no look at its lock, and looking disturbs who wants to take it.
+            locked: !summary && Lock::is_held(&self.lock()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_follows_from_what_is_there() {
+        let see = |summary, locked, begun, failed| Status::of(Seen { summary, begun, failed, locked });
+        assert_eq!(see(false, false, false, false), Status::Fresh);
+        assert_eq!(see(false, false, true, false), Status::Interrupted);
+        assert_eq!(see(false, false, true, true), Status::Failed);
+        for (begun, failed) in [(false, false), (true, false), (true, true)] {
+            assert_eq!(see(false, true, begun, failed), Status::Running);
+            assert_eq!(see(true, false, begun, failed), Status::Finished);
+            assert_eq!(see(true, true, begun, failed), Status::Finished);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What a run is: the hash of everything that its result depends on, its seed, and the experiment that it belongs to.
+
+use crate::config::Config;
+use crate::{Error, Result};
+use serde_json::{Value, json};
+
+/// The meaning of the configuration's keys. Raise it when a key changes its meaning without changing its name.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The method as built. Raise it with every change that moves any result: runs made before it are then made again.
+pub const METHOD_VERSION: u32 = 1;
+
+/// One run, shown as `<experiment>/<hash10>-s<seed>`, which is also its folder below `results/runs`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id {
+    /// Letters, digits, `.`, `_` and `-`; does not start with a dot.
+    pub experiment: String,
+    /// Ten lower-case hexadecimal digits, see [`identity`].
+    pub hash10: String,
+    pub seed: u64,
+}
+
+impl Id {
+    /// Checks the parts: an experiment's name has to be a plain folder name.
+    pub fn new(experiment: &str, hash10: &str, seed: u64) -> Result<Self> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if experiment.is_empty() || experiment.starts_with('.') || !experiment.chars().all(plain) {
+            return Err(Error::config(
+                format!("an experiment cannot be named {experiment:?}"),
+                "use letters, digits, '.', '_' and '-', and no dot in front",
+            ));
+        }
+        if hash10.len() != 10 || !hash10.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')) {
+            return Err(Error::config(format!("{hash10:?} is not the hash of a run"), "expected ten lower-case hexadecimal digits"));
+        }
+        Ok(Self { experiment: experiment.into(), hash10: hash10.into(), seed })
+    }
+
+    /// `<hash10>-s<seed>`: the name of the run's own folder.
+    pub fn name(&self) -> String {
+        format!("{}-s{}", self.hash10, self.seed)
+    }
+
+    /// The inverse of `Display`; `None` where `text` is no id.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (experiment, name) = text.split_once('/')?;
+        let (hash10, seed) = name.split_once("-s")?;
+        let id = Self::new(experiment, hash10, seed.parse().ok()?).ok()?;
+        (id.to_string() == text).then_some(id)
+    }
+}
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}-s{}", self.experiment, self.hash10, self.seed)
+    }
+}
+
+/// The first ten hexadecimal digits of the blake3 hash of what a run computes, its seed excepted.
+///
+/// Hashed is the [`canonical`] JSON of the resolved configuration together with [`SCHEMA_VERSION`] and
+/// [`METHOD_VERSION`]. What cannot change a result is left out (`run.seeds`, `data.workers`, `data.cache_mb`,
+/// `train.checkpoint_every_s`), and what points somewhere is replaced by what is there: `data.root` by `data_hash`,
+/// `data.categories` by the one `category` of this run, `model.backbone.weights` by `weights_hash` (or `"none"`),
+/// `run.device` by its kind (`"cpu"`, `"cuda"`; an index behind a colon is dropped, `"auto"` has to be resolved before).
+pub fn identity(cfg: &Config, category: &str, data_hash: &str, weights_hash: Option<&str>, device_kind: &str) -> String {
+    let kind = device_kind.split(':').next().unwrap_or(device_kind);
+    let mut config = serde_json::to_value(cfg).expect("a configuration is plain data");
+    for path in ["/run/seeds", "/data/workers", "/data/cache_mb", "/train/checkpoint_every_s"] {
+        let (section, key) = path.rsplit_once('/').expect("each path names a section and a key");
+        let section = config.pointer_mut(section).and_then(Value::as_object_mut).expect("each section is a table");
+        section.remove(key).expect("each key that is left out is there");
+    }
+    let replaced = [
+        ("/data/root", data_hash),
+        ("/data/categories", category),
+        ("/model/backbone/weights", weights_hash.unwrap_or("none")),
+        ("/run/device", kind),
+    ];
+    for (path, value) in replaced {
+        *config.pointer_mut(path).expect("each key that is replaced is there") = json!(value);
+    }
+    let whole = json!({ "config": config, "method_version": METHOD_VERSION, "schema_version": SCHEMA_VERSION });
+    blake3::hash(canonical(&whole).as_bytes()).to_hex()[..10].to_owned()
+}
+
+/// JSON in one fixed spelling: keys sorted, no spaces, floats as their shortest digits that read back the same, with an
+/// exponent (`1.8e-5`, `1e0`), so that neither the order of fields nor a serialiser's taste in numbers shows.
+pub fn canonical(value: &Value) -> String {
+    match value {
+        Value::Number(number) if number.is_f64() => format!("{:e}", number.as_f64().expect("it was asked")),
+        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        Value::Object(map) => {
+            let mut members: Vec<_> = map.iter().collect();
+            members.sort_by_key(|(key, _)| *key);
+            let members: Vec<_> = members.iter().map(|(k, v)| format!("{}:{}", json!(k), canonical(v))).collect();
+            format!("{{{}}}", members.join(","))
+        }
+        plain => plain.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn hash(cfg: &Config) -> String {
+        identity(cfg, "bottle", "d", Some("w"), "cpu")
+    }
+
+    /// Every leaf of the configuration as a JSON pointer.
+    fn leaves(value: &Value, at: String, found: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => map.iter().for_each(|(k, v)| leaves(v, format!("{at}/{k}"), found)),
+            _ => found.push(at),
+        }
+    }
+
+    /// Another value of the same type that the configuration accepts at `path`.
+    fn other(value: &Value) -> Vec<Value> {
+        match value {
+            Value::Bool(b) => vec![json!(!b)],
+            Value::Number(n) if n.is_f64() => vec![json!(n.as_f64().unwrap_or(0.0) + 0.125)],
+            Value::Number(n) => vec![json!(n.as_u64().unwrap_or(0) + 1)],
+            Value::Array(items) => vec![Value::Array([&items[1..], &[other(&items[0])[0].clone()]].concat())],
+            // For enums one of these words is valid and differs from the default.
+            Value::String(_) => "lcn light nearest fixed rect resnet18 conv1 layer1 endpoint half inv_sqrt bilinear bn_relu raw feature \
+                 image mean abs normal_images distance p_q mean_distance features adam constant best_test bf16 contiguous \
+                 input map grid somewhere"
+                .split_whitespace()
+                .map(|w| json!(w))
+                .collect(),
+            _ => vec![],
+        }
+    }
+
+    const FREE: [&str; 8] = [
+        "/run/seeds",
+        "/data/workers",
+        "/data/cache_mb",
+        "/train/checkpoint_every_s", // left out
+        "/data/root",
+        "/data/categories",
+        "/model/backbone/weights",
+        "/run/device", // replaced
+    ];
+
+    #[test]
+    fn every_key_changes_the_hash_but_those_left_out_or_replaced() {
+        let base = serde_json::to_value(Config::default()).unwrap();
+        let mut paths = Vec::new();
+        leaves(&base, String::new(), &mut paths);
+        assert!(FREE.iter().all(|f| paths.iter().any(|p| p == f)));
+        for path in paths.iter().filter(|p| *p != "/detector") {
+            let old = base.pointer(path).unwrap();
+            let changed = other(old).into_iter().find_map(|new| {
+                let mut value = base.clone();
+                *value.pointer_mut(path).unwrap() = new;
+                serde_json::from_value::<Config>(value).ok().filter(|c| *c != Config::default())
+            });
+            let changed = changed.unwrap_or_else(|| panic!("no other value found for {path}"));
+            assert_eq!(hash(&changed) == hash(&Config::default()), FREE.contains(&path.as_str()), "{path}");
+        }
+    }
+
+    #[test]
+    fn data_weights_category_and_kind_of_device_change_the_hash_and_a_devices_index_does_not() {
+        let cfg = Config::default();
+        let base = identity(&cfg, "bottle", "d", Some("w"), "cuda");
+        assert_eq!(base, identity(&cfg, "bottle", "d", Some("w"), "cuda:1"));
+        for other in [
+            identity(&cfg, "cable", "d", Some("w"), "cuda"),
+            identity(&cfg, "bottle", "e", Some("w"), "cuda"),
+            identity(&cfg, "bottle", "d", Some("v"), "cuda"),
+            identity(&cfg, "bottle", "d", None, "cuda"),
+            identity(&cfg, "bottle", "d", Some("w"), "cpu"),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+
+    #[test]
+    fn the_hash_of_one_small_document_is_pinned() {
+        // By Python: blake3.blake3(text.encode()).hexdigest()[:10]. The hash of the default configuration moves with every new key, this one never.
+        let document = json!({ "b": [1, 1.0, 1.8e-5, -2, true, null], "a": { "d": "é\"", "c": 0.1 } });
+        let text = r#"{"a":{"c":1e-1,"d":"é\""},"b":[1,1e0,1.8e-5,-2,true,null]}"#;
+        assert_eq!(canonical(&document), text);
+        assert_eq!(&blake3::hash(text.as_bytes()).to_hex()[..10], "231c1b5ea8");
+    }
+
+    #[test]
+    fn the_hash_of_the_default_configuration_is_pinned() {
+        // A change here makes every finished run be made again. It is right when a key was added or removed, or when
+        // METHOD_VERSION was raised on purpose; then put the new value here.
+        assert_eq!(hash(&Config::default()), "ad6c2f6f0c");
+    }
+
+    proptest! {
+        #[test]
+        fn what_never_changes_a_result_never_changes_the_hash(seeds in proptest::collection::vec(0u64..9, 0..4), workers in 1usize..64,
+                cache_mb in 0usize..4096, every in 0.1f64..1e4, root in "[a-z/]{1,12}", device in "cuda:[0-9]") {
+            let mut cfg = Config::default();
+            cfg.run.seeds = seeds;
+            cfg.run.device = device;
+            cfg.data.workers = workers;
+            cfg.data.cache_mb = cache_mb;
+            cfg.data.root = root;
+            cfg.train.checkpoint_every_s = every;
+            prop_assert_eq!(hash(&cfg), hash(&Config::default()));
+        }
+
+        #[test]
+        fn a_float_that_differs_in_its_last_bit_changes_the_hash(lr in 1e-6f64..1.0) {
+            let with = |lr: f64| { let mut c = Config::default(); c.optim.lr = lr; hash(&c) };
+            prop_assert_ne!(with(lr), with(f64::from_bits(lr.to_bits() + 1)));
+        }
+
+        #[test]
+        fn the_canonical_form_does_not_depend_on_the_order_of_keys(keys in proptest::collection::hash_set("[a-z]{1,4}", 0..6)) {
+            let forth: serde_json::Map<_, _> = keys.iter().map(|k| (k.clone(), json!(k.len()))).collect();
+            let back: serde_json::Map<_, _> = keys.iter().collect::<Vec<_>>().into_iter().rev().map(|k| (k.clone(), json!(k.len()))).collect();
+            prop_assert_eq!(canonical(&Value::Object(forth)), canonical(&Value::Object(back)));
+        }
+
+        #[test]
+        fn an_id_reads_back_as_it_is_shown(experiment in "[a-z0-9][a-z0-9._-]{0,8}", hash in "[0-9a-f]{10}", seed: u64) {
+            let id = Id::new(&experiment, &hash, seed).unwrap();
+            prop_assert_eq!(Id::parse(&id.to_string()), Some(id));
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_no_folder_name_is_refused() {
+        for name in ["", ".hidden", "..", "a/b", "a b", "ä"] {
+            assert!(Id::new(name, "0123456789", 0).is_err(), "{name}");
+        }
+        for text in ["x/0123456789-s01", "x/0123456789", "x/012345678g-s1", "0123456789-s1"] {
+            assert_eq!(Id::parse(text), None, "{text}");
+        }
+    }
+}

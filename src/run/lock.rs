@@ -1,0 +1,103 @@
+//! The lock of a run's folder: held by the living process that works in it, freed by the operating system when that dies.
+
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// A held lock; dropping it frees it.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// What the holder writes into the file, for the message that others get. It means nothing once the lock is free.
+#[derive(Debug, Serialize, Deserialize)]
+struct Holder {
+    pid: u32,
+    since: String,
+}
+
+/// [`Lock::is_held`] takes the lock for an instant; whoever wants it tries again before believing that it is taken.
+const TRIES: u32 = 6;
+const PAUSE: Duration = Duration::from_millis(15);
+
+impl Lock {
+    /// Takes the lock of the file `path`, which is created if missing, or says who holds it. Waits some 0.1 s at most.
+    pub fn acquire(path: &Path, now: jiff::Timestamp) -> Result<Self> {
+        let io = |e: &std::io::Error| Error::io("lock", path, e);
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(|e| io(&e))?;
+        for remaining in (0..TRIES).rev() {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if remaining > 0 => std::thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => return Err(taken(path)),
+                Err(TryLockError::Error(error)) => {
+                    return Err(Error::environment(
+                        format!("cannot lock {}: {error}", path.display()),
+                        "its file system may know no locks: choose another folder with `--results`",
+                    ));
+                }
+            }
+        }
+        let holder = Holder { pid: std::process::id(), since: format!("{now:.0}") };
+        let text = serde_json::to_string(&holder).expect("a holder is plain data") + "\n";
+        let written = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(text.as_bytes()));
+        written.map_err(|e| io(&e))?;
+        Ok(Self { _file: file })
+    }
+
+    /// Whether a living process holds the lock of `path`. No lock file, or one that cannot be asked: no.
+    pub fn is_held(path: &Path) -> bool {
+        // Shared, so that two who look do not see each other.
+        File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+}
+
+fn taken(path: &Path) -> Error {
+    let folder = path.parent().unwrap_or(path).display();
+    let holder = std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Holder>(&bytes).ok());
+    let who = holder.map_or("another process".to_owned(), |h| format!("process {} since {}", h.pid, h.since));
+    Error::environment(format!("{folder} is being run by {who}"), "wait for it, or stop it and repeat the command")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_held_lock_names_its_holder_and_is_free_once_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".lock");
+        assert!(!Lock::is_held(&path));
+        let now: jiff::Timestamp = "2025-03-01T12:00:00.5Z".parse().unwrap();
+        let lock = Lock::acquire(&path, now).unwrap();
+        assert!(Lock::is_held(&path));
+        let error = Lock::acquire(&path, now).unwrap_err();
+        let who = format!("is being run by process {} since 2025-03-01T12:00:00Z", std::process::id());
+        assert!(error.what.contains(&who), "{error}");
+        drop(lock);
+        assert!(!Lock::is_held(&path));
+        Lock::acquire(&path, now).unwrap();
+    }
+
+    #[test]
+    fn who_looks_at_a_lock_keeps_nobody_from_taking_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".lock");
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    Lock::is_held(&path);
+                    std::thread::sleep(Duration::from_micros(200));
+                }
+            });
+            let taken: Vec<bool> = (0..50).map(|_| Lock::acquire(&path, jiff::Timestamp::UNIX_EPOCH).is_ok()).collect();
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(taken.iter().all(|t| *t));
+        });
+    }
+}

@@ -1,0 +1,44 @@
+//! run.json: how often a run was started, by which command, and how its last attempt ended.
+
+use super::Git;
+use serde::{Deserialize, Serialize};
+
+/// The format of run.json.
+pub const FORMAT: u32 = 1;
+
+/// How the last attempt stands. Whether it still lives is the lock's to say, and whether the run is finished is
+/// summary.json's; see [`super::Status`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Not ended yet, or killed.
+    Running,
+    /// Ended on request with a checkpoint.
+    Stopped,
+    Failed,
+    Finished,
+}
+
+/// run.json.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub format: u32,
+    /// `<experiment>/<hash10>-s<seed>`.
+    pub id: String,
+    pub category: String,
+    pub status: Outcome,
+    /// How often it was started, the present attempt included.
+    pub attempts: u32,
+    /// Start of the last attempt: UTC, RFC 3339 with milliseconds, so that text sorts as time.
+    pub started: String,
+    /// The checkout in which the last attempt ran, if it was one.
+    pub git: Option<Git>,
+    /// The command of the last attempt.
+    pub argv: Vec<String>,
+    /// What was odd about attempts: a damaged checkpoint, a changed environment.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// Why the last attempt failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
