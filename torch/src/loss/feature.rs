@@ -16,7 +16,9 @@ const LEAST: f64 = 1e-37;
 ///
 /// Written as `u / (1 + sqrt(1 + u))`, `u = |psi|^2`: the direct form is 0 in float32 for u below 1.2e-7.
 pub fn distance(psi: &Tensor) -> Tensor {
-    let u = real(psi).square().sum_dim_intlist([1].as_slice(), true, None); // [B, 1, h, w]
+    let psi = real(psi);
+    // A product: the gradient of `square` goes through a general power, at several times the cost.
+    let u = (&psi * &psi).sum_dim_intlist([1].as_slice(), true, None); // [B, 1, h, w]
     let root: Tensor = (&u + 1.0).sqrt();
     u / (root + 1.0)
 }
@@ -27,10 +29,9 @@ pub fn distance(psi: &Tensor) -> Tensor {
 /// missing the other weighs `single_class_weight` instead of 1/2. An empty batch gives 0.
 pub fn feature(a: &Tensor, mask: &Tensor, cfg: &config::Feature) -> Tensor {
     let a = real(a);
-    let anomalous = mask.gt(0.5);
-    let y = anomalous.to_kind(a.kind());
+    let y = mask.gt(0.5).to_kind(a.kind());
     // Normal pixels are taken out before the logarithm, or 0 times its infinite gradient would be NaN.
-    let repelled = (&a + cfg.eps).where_scalarother(&anomalous, 1.0);
+    let repelled = (&a + cfg.eps) * &y + (1.0 - &y);
     let dims: &[i64] = match cfg.norm_scope {
         Scope::Batch => &[0, 1, 2, 3],
         Scope::Image => &[1, 2, 3],
@@ -53,11 +54,13 @@ pub fn feature(a: &Tensor, mask: &Tensor, cfg: &config::Feature) -> Tensor {
 
 /// `-ln(1 - exp(-x))` for x >= 0, accurate and with finite gradients over the whole range.
 ///
-/// Each of the two forms is evaluated on its own side of ln 2 only: `where` sends gradient 0 into the branch that it drops,
-/// and 0 times the infinity of an argument outside that branch's domain would be NaN.
+/// Each of the two forms gets its argument clamped to its own side of ln 2, so that the one that isn't used has a finite
+/// value and gradient: 0 times infinity would be NaN.
 fn minus_ln_one_minus_exp_minus(x: &Tensor) -> Tensor {
     let ln2 = std::f64::consts::LN_2;
-    let near = -(-(-x.clamp(LEAST, ln2)).expm1()).log();
-    let far = -(-(-x.clamp_min(ln2)).exp()).log1p();
-    near.where_self(&x.lt(ln2), &far)
+    let near = (-(-x.clamp(LEAST, ln2)).expm1()).log();
+    let far = (-(-x.clamp_min(ln2)).exp()).log1p();
+    let is_near = x.detach().lt(ln2).to_kind(x.kind());
+    let log: Tensor = near * &is_near + far * (1.0 - is_near);
+    -log
 }
