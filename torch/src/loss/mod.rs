@@ -1,1 +1,43 @@
-//! The losses (method.md section 7).
+//! The losses (docs/method.md section 7): what training minimises over a batch.
+//!
+//! Names used throughout: F, the feature map psi [B, C, h, w]; A [B, 1, h, w], its distance to the centre; S [B, 1, h, w],
+//! the score map; mask [B, 1, H, W], 1 at anomalous pixels, 0 elsewhere, where H and W are the input's size.
+//!
+//! Every loss is a 0-dimensional float64 tensor, defined for every input: a batch that lacks a class, or is empty, gives
+//! a zero that is still connected to the graph. Maps in bf16 are read as float32; float64 stays float64, for tests. Nothing
+//! here reads a tensor's values on the host, except the pair term on the CPU, where there is nothing to wait for.
+
+pub mod consistency;
+pub mod feature;
+pub mod pair;
+mod rank;
+pub mod score;
+pub mod total;
+
+pub use consistency::{RowEntropies, consistency};
+pub use feature::{distance, feature};
+pub use pair::pair_hinge;
+pub use score::{activate, normal_hinge};
+pub use total::{Terms, total};
+
+use tch::{Kind, Tensor};
+
+/// The map in float32, or as it is if it is float64.
+fn real(map: &Tensor) -> Tensor {
+    map.to_kind(if map.kind() == Kind::Double { Kind::Double } else { Kind::Float })
+}
+
+/// Sum over `dims` in float64, which keeps counts exact beyond 2^24 pixels.
+fn sum(map: &Tensor, dims: &[i64]) -> Tensor {
+    map.sum_dim_intlist(dims, false, Kind::Double)
+}
+
+/// The four sizes of a map.
+fn sizes(map: &Tensor) -> [i64; 4] {
+    map.size().try_into().expect("a map has four dimensions")
+}
+
+/// Mean over the entries of `values` [R] at which `counts` [R] is 1; 0 if there is none.
+fn mean_of_counted(values: &Tensor, counts: &Tensor) -> Tensor {
+    sum(&(values * counts), &[0]) / sum(counts, &[0]).clamp_min(1.0)
+}
