@@ -1,1 +1,212 @@
-//! The network, module by module (method.md sections 1 to 5).
+//! The multi-level feature fusion network: a residual backbone, STLNet's texture branch over its first two stages,
+//! self-calibration of its third, and a head that fuses them into one feature map and its scores.
+//!
+//! Four toggles make the sixteen networks of which five are the rows of the paper's ablation. Whatever a combination does
+//! not use has no parameters.
+
+pub mod conv;
+pub mod fusion;
+pub mod norm;
+pub mod param;
+pub mod ptfem;
+pub mod qco;
+pub mod resnet;
+pub mod self_calibration;
+pub mod tem;
+
+use harness::config::{BackboneName, BaselineHead, Config, StrideIn};
+use harness::{Error, Result};
+use tch::{Device, Tensor};
+
+pub use param::{Param, ParamKind, Params, Source, Values};
+
+use conv::arrange;
+use fusion::{Head, Reduce, Score};
+use param::Builder;
+use ptfem::Ptfem;
+use resnet::{ResNet, Stages, Stride};
+use self_calibration::SelfCalibration;
+use tem::Tem;
+
+/// Whose statistics batch norms use: the batch's, moving the running ones, or the running ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Train,
+    Eval,
+}
+
+/// First values of a network's parameters, by name, and what a weights' file says about itself.
+pub struct Weights<'a> {
+    /// `None` for a name draws that parameter from the seed.
+    pub source: &'a Source<'a>,
+    /// Where the file's network has its strides, if it says so.
+    pub stride_in: Option<StrideIn>,
+}
+
+/// What a forward pass gives, both f32.
+#[derive(Debug)]
+pub struct Output {
+    /// F, [B, C, h, w].
+    pub features: Tensor,
+    /// eta(F), [B, 1, h, w]; `None` where neither the score nor the consistency constraint is on.
+    pub scores: Option<Tensor>,
+}
+
+/// The texture branch.
+#[derive(Debug)]
+struct Texture {
+    reduce: Reduce,
+    tem: Tem,
+    ptfem: Ptfem,
+}
+
+#[derive(Debug)]
+pub struct Network {
+    backbone: ResNet,
+    texture: Option<Texture>,
+    calibration: Option<SelfCalibration>,
+    head: Head,
+    score: Option<Score>,
+    params: Params,
+    config: Config,
+    device: Device,
+}
+
+impl Network {
+    /// Builds the network that `config` names on `device`. Without `weights` all parameters are drawn from `seed`.
+    ///
+    /// Errors name the key: a size that is no multiple of 32, a scale or a patch that does not divide its map, a stride
+    /// placement that contradicts the weights' file, weights of another shape.
+    pub fn new(config: &Config, weights: Option<&Weights>, seed: u64, device: Device) -> Result<Self> {
+        check(config)?;
+        let stride = stride(config, weights)?;
+        let (model, loss) = (&config.model, &config.loss);
+        let mut builder = Builder::new(seed, device, config.train.precision, config.train.memory_format, weights.map(|w| w.source));
+        let backbone = ResNet::new(&mut builder, model.backbone.name, stride, model.backbone.freeze)?;
+        let [w1, w2, w3] = resnet::widths(model.backbone.name);
+        let (texture, low) = if model.stlnet {
+            let reduce = Reduce::new(&mut builder, w1 + w2, model.stl.width)?;
+            let (tem, ptfem) = (Tem::new(&mut builder, model)?, Ptfem::new(&mut builder, model)?);
+            (Some(Texture { reduce, tem, ptfem }), model.ptfem.out + model.tem.out + model.stl.width)
+        } else {
+            (None, w1 + w2)
+        };
+        let (calibration, high) =
+            if model.self_calibration { (Some(SelfCalibration::new(&mut builder, &model.sc, w3)?), model.sc.out) } else { (None, w3) };
+        let (head, channels) = match model.ablation.head {
+            BaselineHead::Raw if !loss.score.enabled => (Head::Raw, low + high),
+            _ => (Head::new(&mut builder, &model.fusion, low + high)?, model.fusion.channels),
+        };
+        let scored = loss.score.enabled || loss.consistency.enabled;
+        let score = if scored { Some(Score::new(&mut builder, channels, model.score.hidden)?) } else { None };
+        Ok(Self { backbone, texture, calibration, head, score, params: builder.finish(), config: config.clone(), device })
+    }
+
+    /// Normalised images `x` [B, 3, S, S] f32 to F and its scores, at S / `model.fusion.stride` cells a side.
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Output {
+        let side = x.size()[2] / self.config.model.fusion.stride as i64;
+        let Stages { c1, c2, c3 } = self.stages(x, mode);
+        let mut parts = match &self.texture {
+            Some(texture) => self.texture_maps(texture, &[c1, c2], x.size()[2], mode),
+            None => vec![c1, c2],
+        };
+        parts.push(match &self.calibration {
+            Some(calibration) => calibration.forward(&c3, mode),
+            None => c3,
+        });
+        let features = self.head.forward(&parts, side, mode);
+        let scores = self.score.as_ref().map(|score| score.forward(&features));
+        Output { features, scores }
+    }
+
+    /// The backbone's maps alone.
+    pub fn stages(&self, x: &Tensor, mode: Mode) -> Stages {
+        self.backbone.forward(&arrange(&x.to_device(self.device), self.config.train.memory_format), mode)
+    }
+
+    /// T2, T1 and X0, whose concatenation is the texture feature T.
+    fn texture_maps(&self, texture: &Texture, stages: &[Tensor], size: i64, mode: Mode) -> Vec<Tensor> {
+        let x0 = texture.reduce.forward(stages, size / self.config.model.low.stride as i64, mode);
+        let t1 = texture.tem.forward(&x0, mode);
+        let t2 = texture.ptfem.forward(&t1, &x0, mode);
+        vec![t2, t1, x0]
+    }
+
+    /// All parameters, in the order in which they were made.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+}
+
+/// The backbone's stride placement: what the file says unless the configuration contradicts it.
+fn stride(config: &Config, weights: Option<&Weights>) -> Result<Stride> {
+    let key = config.model.backbone.stride_in;
+    let basic = matches!(config.model.backbone.name, BackboneName::Resnet18 | BackboneName::Resnet34);
+    let file = weights.and_then(|w| w.stride_in).filter(|s| *s != StrideIn::Auto && !basic);
+    match (key, file) {
+        (StrideIn::Auto, Some(file)) => Ok(Stride::from_config(file)),
+        (key, Some(file)) if key != file => Err(Error::config(
+            format!("model.backbone.stride_in = {} contradicts the weights, which were trained with {}", name(key), name(file)),
+            format!("set model.backbone.stride_in to \"auto\" or {}, or choose other weights", name(file)),
+        )),
+        (key, _) => Ok(Stride::from_config(key)),
+    }
+}
+
+fn name(stride: StrideIn) -> &'static str {
+    match stride {
+        StrideIn::Auto => "\"auto\"",
+        StrideIn::Conv1 => "\"conv1\"",
+        StrideIn::Conv2 => "\"conv2\"",
+    }
+}
+
+/// Sizes that must divide each other.
+fn check(config: &Config) -> Result<()> {
+    let (size, model) = (config.data.size as i64, &config.model);
+    if size == 0 || size % 32 != 0 {
+        return Err(Error::config(
+            format!("data.size = {size} is not a multiple of 32"),
+            format!("use {} or {}", size / 32 * 32 + 32, size / 32 * 32 + 64),
+        ));
+    }
+    if model.stlnet {
+        let side = size / model.low.stride as i64;
+        if model.ptfem.scales.is_empty() {
+            return Err(Error::config("model.ptfem.scales is empty", "name a scale at least, as in [1, 2, 4, 8]"));
+        }
+        let scales = &model.ptfem.scales;
+        if let Some(scale) = (1..scales.len()).find(|&i| scales[..i].contains(&scales[i])).map(|i| scales[i]) {
+            return Err(Error::config(format!("model.ptfem.scales holds {scale} twice"), "name each scale once"));
+        }
+        if let Some(scale) = scales.iter().find(|&&s| s < 1 || side % s != 0) {
+            return Err(Error::config(
+                format!("model.ptfem.scales holds {scale}, which does not divide the low-level map of {side} x {side} cells"),
+                format!("leave {scale} out, or change data.size or model.low.stride"),
+            ));
+        }
+    }
+    if config.loss.consistency.enabled {
+        let side = size / model.fusion.stride as i64;
+        let [height, width] = config.loss.consistency.patch;
+        if height < 1 || width < 1 || side % height != 0 || side % width != 0 {
+            return Err(Error::config(
+                format!("loss.consistency.patch = [{height}, {width}] does not divide the feature map of {side} x {side} cells"),
+                "choose sides that divide it, or change data.size or model.fusion.stride",
+            ));
+        }
+    }
+    if model.self_calibration {
+        let cells = (size / 16 + model.sc.r - 1) / model.sc.r;
+        if config.train.batch as i64 * cells * cells < 2 {
+            return Err(Error::config(
+                format!(
+                    "train.batch = {} leaves self-calibration one value a channel at model.sc.r = {}: batch norm needs two",
+                    config.train.batch, model.sc.r
+                ),
+                "use train.batch = 2 or more, a smaller model.sc.r or a larger data.size",
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! Convolutions with their precision and memory layout.
+//!
+//! tch has no memory formats: a channels-last tensor is one whose `[B, H, W, C]` permutation is contiguous, which libtorch
+//! recognises by its strides. On a CPU it makes convolutions up to twice as fast and gives `[B, H*W, C]` views for nothing.
+
+use harness::config::{MemoryFormat, Precision};
+use tch::{Kind, Tensor};
+
+/// `x` [B, C, H, W] laid out in `format`; free where it is already.
+pub fn arrange(x: &Tensor, format: MemoryFormat) -> Tensor {
+    match format {
+        MemoryFormat::ChannelsLast => x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]),
+        MemoryFormat::Contiguous => x.contiguous(),
+    }
+}
+
+/// Sizes of a square convolution; the padding is half the kernel, so a stride of 1 keeps the map's size.
+#[derive(Debug, Clone, Copy)]
+pub struct ConvShape {
+    pub cin: i64,
+    pub cout: i64,
+    pub kernel: i64,
+    pub stride: i64,
+    pub bias: bool,
+}
+
+impl ConvShape {
+    /// Stride 1, no bias.
+    pub fn new(cin: i64, cout: i64, kernel: i64) -> Self {
+        Self { cin, cout, kernel, stride: 1, bias: false }
+    }
+
+    pub fn stride(self, stride: i64) -> Self {
+        Self { stride, ..self }
+    }
+
+    pub fn bias(self) -> Self {
+        Self { bias: true, ..self }
+    }
+}
+
+/// A convolution: `[B, Cin, H, W]` to `[B, Cout, H/stride, W/stride]`.
+#[derive(Debug)]
+pub struct Conv2d {
+    /// [Cout, Cin, k, k]
+    pub weight: Tensor,
+    /// [Cout]
+    pub bias: Option<Tensor>,
+    stride: i64,
+    pad: i64,
+    precision: Precision,
+    output: Output,
+}
+
+/// What a bf16 convolution hands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Output {
+    Float32,
+    /// Stays in bf16: inside a frozen backbone, where no gradient has to be precise.
+    AsComputed,
+}
+
+impl Conv2d {
+    pub fn new(weight: Tensor, bias: Option<Tensor>, stride: i64, precision: Precision) -> Self {
+        let pad = weight.size()[2] / 2;
+        Self { weight, bias, stride, pad, precision, output: Output::Float32 }
+    }
+
+    /// The same convolution in float32 whatever the run's precision is.
+    pub fn in_float32(self) -> Self {
+        Self { precision: Precision::Fp32, ..self }
+    }
+
+    /// The same convolution without gradients, its weights cast once and its output left in their kind.
+    pub fn frozen(self) -> Self {
+        let kind = compute_kind(self.precision);
+        let weight = self.weight.detach().to_kind(kind);
+        let bias = self.bias.as_ref().map(|b| b.detach().to_kind(kind));
+        Self { weight, bias, output: Output::AsComputed, ..self }
+    }
+
+    pub fn cout(&self) -> i64 {
+        self.weight.size()[0]
+    }
+
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        self.apply(x, &self.weight, self.bias.as_ref())
+    }
+
+    /// The convolution of the concatenation of `parts` along channels, as a sum over them: nothing is concatenated.
+    pub fn forward_parts(&self, parts: &[Tensor]) -> Tensor {
+        let weights = self.split(parts);
+        let mut sum = self.apply(&parts[0], &weights[0], self.bias.as_ref());
+        for (part, weight) in parts.iter().zip(&weights).skip(1) {
+            sum = sum + self.apply(part, weight, None);
+        }
+        sum
+    }
+
+    /// The convolution of one of those parts, without bias; `weight` is from [`Conv2d::split`].
+    pub fn forward_part(&self, part: &Tensor, weight: &Tensor) -> Tensor {
+        self.apply(part, weight, None)
+    }
+
+    /// The weight's slices for the channels of `parts`: [Cout, Ci, k, k] each.
+    pub fn split(&self, parts: &[Tensor]) -> Vec<Tensor> {
+        let widths: Vec<i64> = parts.iter().map(|p| p.size()[1]).collect();
+        assert_eq!(widths.iter().sum::<i64>(), self.weight.size()[1], "the parts' channels are the convolution's");
+        self.weight.split_with_sizes(&widths, 1)
+    }
+
+    fn apply(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+        let kind = compute_kind(self.precision);
+        let (x, weight, bias) = (x.to_kind(kind), weight.to_kind(kind), bias.map(|b| b.to_kind(kind)));
+        let y = x.conv2d(&weight, bias.as_ref(), [self.stride; 2], [self.pad; 2], [1, 1], 1);
+        match self.output {
+            Output::Float32 => y.to_kind(Kind::Float),
+            Output::AsComputed => y,
+        }
+    }
+}
+
+fn compute_kind(precision: Precision) -> Kind {
+    match precision {
+        Precision::Fp32 => Kind::Float,
+        Precision::Bf16 => Kind::BFloat16,
+    }
+}
+
+/// A linear map over the last dimension (a 1x1 convolution on channels-last rows), without bias, in float32.
+#[derive(Debug)]
+pub struct Linear {
+    /// [Cout, Cin]
+    pub weight: Tensor,
+}
+
+impl Linear {
+    /// `[..., Cin]` to `[..., Cout]`.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.linear(&self.weight, None::<&Tensor>)
+    }
+
+    /// The maps of the first `width` inputs and of the others: their sum is this map of the concatenation.
+    pub fn split(&self, width: i64) -> (Linear, Linear) {
+        let rest = self.weight.size()[1] - width;
+        let [first, second] = self.weight.split_with_sizes([width, rest], 1).try_into().expect("two sizes give two parts");
+        (Linear { weight: first }, Linear { weight: second })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    fn wave(shape: &[i64]) -> Tensor {
+        (Tensor::arange(shape.iter().product::<i64>(), (Kind::Double, Device::Cpu)) * 0.7).sin().to_kind(Kind::Float).reshape(shape)
+    }
+
+    fn distance(a: &Tensor, b: &Tensor) -> f64 {
+        (a - b).abs().max().double_value(&[])
+    }
+
+    #[test]
+    fn a_sum_over_parts_is_the_convolution_of_their_concatenation() {
+        let conv = Conv2d::new(wave(&[4, 6, 3, 3]), Some(wave(&[4])), 1, Precision::Fp32);
+        let x = wave(&[2, 6, 5, 7]);
+        let parts = x.split_with_sizes([1, 3, 2], 1);
+        assert!(distance(&conv.forward(&x), &conv.forward_parts(&parts)) < 1e-5);
+    }
+
+    #[test]
+    fn a_split_linear_map_is_the_map_of_the_concatenation() {
+        let linear = Linear { weight: wave(&[4, 5]) };
+        let x = wave(&[3, 5]);
+        let (a, b) = linear.split(2);
+        let sum = a.forward(&x.narrow(1, 0, 2)) + b.forward(&x.narrow(1, 2, 3));
+        assert!(distance(&linear.forward(&x), &sum) < 1e-6);
+    }
+
+    #[test]
+    fn channels_last_is_a_view_of_rows_and_changes_no_value() {
+        let x = wave(&[2, 3, 4, 5]);
+        let y = arrange(&x, MemoryFormat::ChannelsLast);
+        assert_eq!(y.stride(), [60, 1, 15, 3]);
+        assert!(x.equal(&y));
+        assert_eq!(arrange(&y, MemoryFormat::ChannelsLast).data_ptr(), y.data_ptr());
+    }
+
+    #[test]
+    fn a_bf16_convolution_returns_float32_near_the_exact_one() {
+        let (weight, x) = (wave(&[4, 6, 3, 3]), wave(&[2, 6, 5, 7]));
+        let exact = Conv2d::new(weight.shallow_clone(), None, 1, Precision::Fp32).forward(&x);
+        let rough = Conv2d::new(weight, None, 1, Precision::Bf16);
+        let y = rough.forward(&x);
+        assert_eq!(y.kind(), Kind::Float);
+        let error = distance(&exact, &y);
+        assert!(error > 0.0 && error < 0.05 * exact.abs().max().double_value(&[]), "{error}");
+        assert_eq!(rough.frozen().forward(&x).kind(), Kind::BFloat16);
+    }
+}

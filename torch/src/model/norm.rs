@@ -1,0 +1,124 @@
+//! Batch normalisation, and convolutions that end in one.
+
+use harness::Result;
+use tch::{Kind, Tensor};
+
+use super::Mode;
+use super::conv::{Conv2d, ConvShape};
+use super::param::{Builder, Part};
+
+/// Share of the new statistics in the running ones.
+const MOMENTUM: f64 = 0.1;
+/// Added to variances.
+const EPS: f64 = 1e-5;
+
+/// Batch norm over all dimensions but the channels. In [`Mode::Train`] it uses the batch's statistics and moves the
+/// running ones; in [`Mode::Eval`] it uses the running ones.
+#[derive(Debug)]
+pub struct BatchNorm {
+    /// [C], as the other three.
+    pub weight: Tensor,
+    pub bias: Tensor,
+    pub mean: Tensor,
+    pub var: Tensor,
+}
+
+impl BatchNorm {
+    /// `x` [B, C, H, W] or [B, C].
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let (weight, bias, mean, var) = (Some(&self.weight), Some(&self.bias), Some(&self.mean), Some(&self.var));
+        x.batch_norm(weight, bias, mean, var, mode == Mode::Train, MOMENTUM, EPS, true)
+    }
+
+    /// Over the last dimension of `x` [..., C]: seen as one channels-last map, for which libtorch has its fast path.
+    pub fn forward_rows(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let shape = x.size();
+        let map = x.reshape([1, -1, 1, self.weight.size()[0]]).permute([0, 3, 1, 2]); // [1, C, rows, 1]
+        self.forward(&map, mode).permute([0, 2, 3, 1]).reshape(shape)
+    }
+}
+
+/// A convolution without bias and its batch norm. Frozen ones are one convolution: the norm, a fixed affine map then, is
+/// folded into weight and bias when the network is built.
+#[derive(Debug)]
+pub enum ConvBn {
+    Trained { conv: Conv2d, bn: BatchNorm },
+    Frozen { folded: Conv2d },
+}
+
+impl ConvBn {
+    /// Named `<conv>.weight`, `<bn>.…`; trained or frozen as `builder.part` says.
+    pub fn new(builder: &mut Builder, conv: &str, bn: &str, shape: ConvShape) -> Result<Self> {
+        let conv = builder.conv(conv, shape)?;
+        let bn = builder.bn(bn, shape.cout)?;
+        Ok(match builder.part {
+            Part::Trained => Self::Trained { conv, bn },
+            Part::Frozen => Self::Frozen { folded: fold(&conv, &bn, shape.stride, builder) },
+        })
+    }
+
+    /// `[B, Cin, H, W]` to `[B, Cout, H/stride, W/stride]`.
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        match self {
+            Self::Trained { conv, bn } => bn.forward(&conv.forward(x), mode),
+            Self::Frozen { folded } => folded.forward(x),
+        }
+    }
+}
+
+/// `bn(conv(x)) = conv'(x) + bias'` with the running statistics; computed in f64.
+fn fold(conv: &Conv2d, bn: &BatchNorm, stride: i64, builder: &Builder) -> Conv2d {
+    let double = |t: &Tensor| t.detach().to_kind(Kind::Double);
+    let scale = double(&bn.weight) / (double(&bn.var) + EPS).sqrt(); // [Cout]
+    let weight = (double(&conv.weight) * scale.view([-1, 1, 1, 1])).to_kind(Kind::Float);
+    let bias = (double(&bn.bias) - double(&bn.mean) * &scale).to_kind(Kind::Float);
+    Conv2d::new(super::conv::arrange(&weight, builder.format), Some(bias), stride, builder.precision).frozen()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness::config::{MemoryFormat, Precision};
+    use tch::Device;
+
+    #[test]
+    fn a_folded_norm_is_the_norm_in_eval_mode() {
+        let source: &super::super::param::Source = &|name| {
+            let (shape, offset) = match name {
+                "c.weight" => (vec![4, 3, 3, 3], 0.0),
+                "n.running_var" => (vec![4], 1.5),
+                _ => (vec![4], 0.3),
+            };
+            let data = (0..shape.iter().product()).map(|i: i64| (i as f32 * 0.9).sin() + offset).collect();
+            Ok(Some(super::super::param::Values { shape, data }))
+        };
+        let build = |part| {
+            let mut builder = Builder::new(0, Device::Cpu, Precision::Fp32, MemoryFormat::ChannelsLast, Some(source));
+            builder.part = part;
+            let unit = ConvBn::new(&mut builder, "c", "n", ConvShape::new(3, 4, 3).stride(2)).expect("builds");
+            (unit, builder.finish())
+        };
+        let ((trained, _), (frozen, params)) = (build(Part::Trained), build(Part::Frozen));
+        let x = Tensor::arange(2 * 3 * 8 * 8, (Kind::Float, Device::Cpu)).cos().reshape([2, 3, 8, 8]);
+        let error = (trained.forward(&x, Mode::Eval) - frozen.forward(&x, Mode::Train)).abs().max().double_value(&[]);
+        assert!(error < 1e-5, "{error}");
+        assert!(params.iter().all(|p| !p.trained && p.from_file && !p.tensor.requires_grad()));
+        assert_eq!(params.len(), 5);
+    }
+
+    #[test]
+    fn rows_are_normalised_like_maps_and_move_the_same_running_statistics() {
+        let build = || {
+            let mut builder = Builder::new(0, Device::Cpu, Precision::Fp32, MemoryFormat::ChannelsLast, None);
+            builder.bn("n", 3).expect("builds")
+        };
+        let (rows, maps) = (build(), build());
+        let x = Tensor::arange(2 * 5 * 3, (Kind::Float, Device::Cpu)).sin().reshape([2, 5, 3]);
+        let y = rows.forward_rows(&x, Mode::Train);
+        let twin = maps.forward(&x.permute([0, 2, 1]).unsqueeze(-1).contiguous(), Mode::Train).squeeze_dim(-1).permute([0, 2, 1]);
+        assert!((y - twin).abs().max().double_value(&[]) < 1e-5);
+        assert!((&rows.var - &maps.var).abs().max().double_value(&[]) < 1e-6);
+        assert!((&rows.mean - &maps.mean).abs().max().double_value(&[]) < 1e-6);
+        assert!(rows.mean.abs().max().double_value(&[]) > 0.0);
+    }
+}

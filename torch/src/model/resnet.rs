@@ -1,0 +1,308 @@
+//! Residual networks up to their third stage (He 2016; wide ones: Zagoruyko 2016): the multi-level features.
+//!
+//! Parameters carry torchvision's names behind `backbone.`. The fourth stage, pooling and classifier are not built.
+
+use harness::Result;
+use harness::config::{BackboneName, Freeze, StrideIn};
+use tch::Tensor;
+
+use super::Mode;
+use super::conv::ConvShape;
+use super::norm::ConvBn;
+use super::param::{Builder, Part};
+
+/// The maps of the three stages; strides 4, 8 and 16.
+#[derive(Debug)]
+pub struct Stages {
+    /// [B, W1, H/4, W/4]
+    pub c1: Tensor,
+    /// [B, W2, H/8, W/8]
+    pub c2: Tensor,
+    /// [B, W3, H/16, W/16]
+    pub c3: Tensor,
+}
+
+/// Channels of the three stages.
+pub fn widths(name: BackboneName) -> [i64; 3] {
+    let plan = plan(name);
+    [64, 128, 256].map(|planes| planes * plan.block.expansion())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    /// Two 3x3 convolutions.
+    Basic,
+    /// 1x1, 3x3, 1x1 with four times the width at its end.
+    Bottleneck,
+}
+
+impl Block {
+    fn expansion(self) -> i64 {
+        match self {
+            Self::Basic => 1,
+            Self::Bottleneck => 4,
+        }
+    }
+}
+
+struct Plan {
+    block: Block,
+    /// Blocks in stages 1 to 3.
+    depths: [usize; 3],
+    /// Factor of a bottleneck's inner width.
+    wide: i64,
+}
+
+fn plan(name: BackboneName) -> Plan {
+    let (block, depths, wide) = match name {
+        BackboneName::Resnet18 => (Block::Basic, [2, 2, 2], 1),
+        BackboneName::Resnet34 => (Block::Basic, [3, 4, 6], 1),
+        BackboneName::Resnet50 => (Block::Bottleneck, [3, 4, 6], 1),
+        BackboneName::Resnet101 => (Block::Bottleneck, [3, 4, 23], 1),
+        BackboneName::WideResnet50x2 => (Block::Bottleneck, [3, 4, 6], 2),
+    };
+    Plan { block, depths, wide }
+}
+
+/// Which convolution of a stage's first bottleneck carries the stride; basic blocks always stride in their first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stride {
+    Conv1,
+    Conv2,
+}
+
+impl Stride {
+    /// What a configuration names; torchvision's placement for `auto`.
+    pub fn from_config(key: StrideIn) -> Self {
+        match key {
+            StrideIn::Conv1 => Self::Conv1,
+            StrideIn::Auto | StrideIn::Conv2 => Self::Conv2,
+        }
+    }
+}
+
+/// Stem and stages 1 to 3.
+#[derive(Debug)]
+pub struct ResNet {
+    stem: ConvBn,
+    stages: Vec<Vec<Residual>>,
+    /// How many of (stem, stage 1, 2, 3) are frozen.
+    frozen: usize,
+}
+
+impl ResNet {
+    /// Frozen parts have their batch norms folded and record no gradients.
+    pub fn new(builder: &mut Builder, name: BackboneName, stride: Stride, freeze: Freeze) -> Result<Self> {
+        let plan = plan(name);
+        let frozen = match freeze {
+            Freeze::None => 0,
+            Freeze::Stem => 1,
+            Freeze::Layer1 => 2,
+            Freeze::Layer2 => 3,
+            Freeze::All => 4,
+        };
+        let part = |index: usize| if index < frozen { Part::Frozen } else { Part::Trained };
+        builder.part = part(0);
+        let stem = ConvBn::new(builder, "backbone.conv1", "backbone.bn1", ConvShape::new(3, 64, 7).stride(2))?;
+        let mut stages = Vec::new();
+        let mut cin = 64;
+        for (index, depth) in plan.depths.into_iter().enumerate() {
+            builder.part = part(index + 1);
+            let planes = 64 << index;
+            let cout = planes * plan.block.expansion();
+            let mut blocks = Vec::new();
+            for number in 0..depth {
+                let step = if index > 0 && number == 0 { 2 } else { 1 };
+                let prefix = format!("backbone.layer{}.{number}", index + 1);
+                blocks.push(Residual::new(builder, &prefix, plan.block, [cin, planes * plan.wide, cout], step, stride)?);
+                cin = cout;
+            }
+            stages.push(blocks);
+        }
+        builder.part = Part::Trained;
+        Ok(Self { stem, stages, frozen })
+    }
+
+    /// `x` [B, 3, H, W], H and W multiples of 32.
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Stages {
+        let mut map = self.guarded(0, || self.stem(x, mode)); // [B, 64, H/4, W/4]
+        let maps: Vec<Tensor> = (0..3)
+            .map(|index| {
+                map = self.guarded(index + 1, || {
+                    let blocks = &self.stages[index];
+                    blocks.iter().fold(map.shallow_clone(), |map, block| block.forward(&map, mode))
+                });
+                map.shallow_clone()
+            })
+            .collect();
+        let [c1, c2, c3] = maps.try_into().expect("three stages");
+        Stages { c1, c2, c3 }
+    }
+
+    fn stem(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.stem.forward(x, mode).relu_().max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)
+    }
+
+    /// Runs part `index` without recording gradients if it is frozen.
+    fn guarded(&self, index: usize, part: impl FnOnce() -> Tensor) -> Tensor {
+        let _guard = (index < self.frozen).then(tch::no_grad_guard);
+        part()
+    }
+}
+
+/// One residual block.
+#[derive(Debug)]
+struct Residual {
+    /// Conv-BN units; a ReLU follows each, after the last one's output has met the shortcut.
+    units: Vec<ConvBn>,
+    /// The 1x1 of the shortcut where shapes change.
+    downsample: Option<ConvBn>,
+}
+
+impl Residual {
+    fn new(builder: &mut Builder, prefix: &str, block: Block, [cin, inner, cout]: [i64; 3], step: i64, stride: Stride) -> Result<Self> {
+        let shapes = match block {
+            Block::Basic => vec![ConvShape::new(cin, cout, 3).stride(step), ConvShape::new(cout, cout, 3)],
+            Block::Bottleneck => {
+                let (first, second) = match stride {
+                    Stride::Conv1 => (step, 1),
+                    Stride::Conv2 => (1, step),
+                };
+                vec![
+                    ConvShape::new(cin, inner, 1).stride(first),
+                    ConvShape::new(inner, inner, 3).stride(second),
+                    ConvShape::new(inner, cout, 1),
+                ]
+            }
+        };
+        let mut units = Vec::new();
+        for (number, shape) in (1..).zip(shapes) {
+            units.push(ConvBn::new(builder, &format!("{prefix}.conv{number}"), &format!("{prefix}.bn{number}"), shape)?);
+        }
+        let downsample = if step != 1 || cin != cout {
+            let shape = ConvShape::new(cin, cout, 1).stride(step);
+            Some(ConvBn::new(builder, &format!("{prefix}.downsample.0"), &format!("{prefix}.downsample.1"), shape)?)
+        } else {
+            None
+        };
+        Ok(Self { units, downsample })
+    }
+
+    /// `[B, Cin, H, W]` to `[B, Cout, H/step, W/step]`.
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let (last, first) = self.units.split_last().expect("a block has convolutions");
+        let mut y = x.shallow_clone();
+        for unit in first {
+            y = unit.forward(&y, mode).relu_();
+        }
+        let shortcut = match &self.downsample {
+            Some(unit) => unit.forward(x, mode),
+            None => x.shallow_clone(),
+        };
+        let mut y = last.forward(&y, mode);
+        let _ = y.g_add_(&shortcut); // in place: neither batch norm nor convolution keeps its output
+        y.relu_()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use harness::config::{MemoryFormat, Precision};
+    use tch::{Device, Kind};
+
+    fn build(name: BackboneName, stride: Stride, freeze: Freeze) -> (ResNet, super::super::param::Params) {
+        let mut builder = Builder::new(3, Device::Cpu, Precision::Fp32, MemoryFormat::ChannelsLast, None);
+        let net = ResNet::new(&mut builder, name, stride, freeze).expect("builds");
+        (net, builder.finish())
+    }
+
+    fn image(batch: i64, side: i64) -> Tensor {
+        (Tensor::arange(batch * 3 * side * side, (Kind::Double, Device::Cpu)) * 0.37)
+            .sin()
+            .to_kind(Kind::Float)
+            .reshape([batch, 3, side, side])
+    }
+
+    fn distance(a: &Tensor, b: &Tensor) -> f64 {
+        (a - b).abs().max().double_value(&[])
+    }
+
+    #[test]
+    fn stages_have_strides_4_8_16_and_the_widths_of_their_family() {
+        for (name, count) in [(BackboneName::Resnet18, 2_782_784), (BackboneName::Resnet50, 8_543_296)] {
+            let (net, params) = build(name, Stride::Conv2, Freeze::None);
+            let [w1, w2, w3] = widths(name);
+            let s = net.forward(&image(1, 64), Mode::Eval);
+            assert_eq!(s.c1.size(), [1, w1, 16, 16]);
+            assert_eq!(s.c2.size(), [1, w2, 8, 8]);
+            assert_eq!(s.c3.size(), [1, w3, 4, 4]);
+            assert_eq!(params.weight_count(), count);
+        }
+        assert_eq!(widths(BackboneName::Resnet34), [64, 128, 256]);
+        assert_eq!(widths(BackboneName::WideResnet50x2), [256, 512, 1024]);
+    }
+
+    #[test]
+    fn parameters_are_called_as_in_torchvision() {
+        let (_, params) = build(BackboneName::WideResnet50x2, Stride::Conv2, Freeze::None);
+        for (name, shape) in [
+            ("backbone.conv1.weight", vec![64, 3, 7, 7]),
+            ("backbone.bn1.running_var", vec![64]),
+            ("backbone.layer1.0.downsample.0.weight", vec![256, 64, 1, 1]),
+            ("backbone.layer2.3.conv2.weight", vec![256, 256, 3, 3]),
+            ("backbone.layer3.5.bn3.bias", vec![1024]),
+        ] {
+            assert_eq!(params.get(name).map(Tensor::size), Some(shape), "{name}");
+        }
+        assert!(params.get("backbone.layer1.1.downsample.0.weight").is_none());
+    }
+
+    #[test]
+    fn a_frozen_backbone_gives_the_maps_of_an_unfrozen_one_in_eval_mode_also_while_training() {
+        for name in [BackboneName::Resnet18, BackboneName::Resnet50] {
+            let (free, _) = build(name, Stride::Conv1, Freeze::None);
+            let (frozen, _) = build(name, Stride::Conv1, Freeze::All);
+            let x = image(2, 32);
+            let (a, b) = (free.forward(&x, Mode::Eval), frozen.forward(&x, Mode::Train));
+            for (a, b) in [(&a.c1, &b.c1), (&a.c2, &b.c2), (&a.c3, &b.c3)] {
+                assert!(distance(a, b) < 1e-4 * a.abs().max().double_value(&[]));
+                assert!(!b.requires_grad() && a.requires_grad());
+            }
+        }
+    }
+
+    #[test]
+    fn freezing_ends_where_it_is_told_to() {
+        for (freeze, first_free) in [
+            (Freeze::None, "backbone.conv1"),
+            (Freeze::Stem, "backbone.layer1.0"),
+            (Freeze::Layer1, "backbone.layer2.0"),
+            (Freeze::Layer2, "backbone.layer3.0"),
+        ] {
+            let (net, params) = build(BackboneName::Resnet18, Stride::Conv2, freeze);
+            let first = params.iter().find(|p| p.trained).expect("something is trained");
+            assert!(first.name.starts_with(first_free), "{freeze:?}: {}", first.name);
+            net.forward(&image(2, 32), Mode::Train).c3.sum(Kind::Float).backward();
+            for p in params.iter() {
+                assert_eq!(
+                    p.tensor.requires_grad() && p.tensor.grad().defined(),
+                    p.trained && p.kind == super::super::param::ParamKind::Weight
+                );
+            }
+        }
+        let (_, params) = build(BackboneName::Resnet18, Stride::Conv2, Freeze::All);
+        assert!(params.iter().all(|p| !p.trained));
+    }
+
+    #[test]
+    fn the_place_of_the_stride_changes_the_maps_but_not_the_parameters() {
+        let (a, pa) = build(BackboneName::Resnet50, Stride::Conv1, Freeze::All);
+        let (b, pb) = build(BackboneName::Resnet50, Stride::Conv2, Freeze::All);
+        let x = image(1, 32);
+        let (a, b) = (a.forward(&x, Mode::Eval), b.forward(&x, Mode::Eval));
+        assert_eq!(distance(&a.c1, &b.c1), 0.0);
+        assert!(distance(&a.c2, &b.c2) > 0.0);
+        assert!(pa.iter().zip(pb.iter()).all(|(a, b)| a.name == b.name && a.tensor.equal(&b.tensor)));
+    }
+}
