@@ -1,0 +1,185 @@
+//! Writing the set: what to draw is a plain list, drawing it a parallel loop. Files appear whole or not at all, the folder
+//! appears when it is complete, a killed attempt goes on where it was, and two processes wait for each other.
+
+use super::{Category, PER_DEFECT, SIDE, Split, TEST_GOOD, TRAIN, VERSION, categories, render_at};
+use crate::error::{Error, Result};
+use crate::image::codec::{write_mask_png, write_png};
+use rayon::prelude::*;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Written last, with the version and a hash of all files.
+const MARKER: &str = ".complete";
+
+const ABOUT: &str = "\
+The images in this folder are procedural: a program drew them from seeded random numbers. They show no real product.
+Their authors dedicate them to the public domain under CC0 1.0 (https://creativecommons.org/publicdomain/zero/1.0/).
+
+Layout: <category>/train/good, <category>/test/good, <category>/test/<defect>, and for each defective image a mask
+<category>/ground_truth/<defect>/<stem>_mask.png, 255 where the picture differs from the same scene without the defect.
+";
+
+/// One picture to draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Item {
+    category: &'static str,
+    split: Split,
+    folder: &'static str,
+    index: usize,
+}
+
+/// Counts a category.
+#[derive(Debug, Clone, Copy)]
+struct Counts {
+    train: usize,
+    test_good: usize,
+    per_defect: usize,
+}
+
+impl Item {
+    fn image(&self, root: &Path) -> PathBuf {
+        root.join(self.category).join(self.split.name()).join(self.folder).join(format!("{:03}.png", self.index))
+    }
+
+    fn mask(&self, root: &Path) -> Option<PathBuf> {
+        let folder = root.join(self.category).join("ground_truth").join(self.folder);
+        (self.folder != "good").then(|| folder.join(format!("{:03}_mask.png", self.index)))
+    }
+
+    fn exists(&self, root: &Path) -> bool {
+        self.image(root).exists() && self.mask(root).is_none_or(|m| m.exists())
+    }
+}
+
+/// Everything a set holds.
+fn plan(categories: &[Category], counts: Counts) -> Vec<Item> {
+    let mut items = Vec::new();
+    for category in categories {
+        let mut add = |split, folder, count| {
+            items.extend((0..count).map(|index| Item { category: category.name, split, folder, index }));
+        };
+        add(Split::Train, "good", counts.train);
+        add(Split::Test, "good", counts.test_good);
+        for defect in category.defects {
+            add(Split::Test, defect, counts.per_defect);
+        }
+    }
+    items
+}
+
+/// Makes sure that the whole set lies in the folder `root`, which then holds the categories: draws what lacks, in about
+/// half a minute on two cores the first time, and looks at the marker and the files' names later.
+///
+/// Errors: environment, where the disk refuses, or where `root` holds something else.
+pub fn ensure(root: &Path) -> Result<()> {
+    let items = plan(categories(), Counts { train: TRAIN, test_good: TEST_GOOD, per_defect: PER_DEFECT });
+    if complete(root, &items) {
+        return Ok(());
+    }
+    let partial = sibling(root, "partial");
+    if let Some(parent) = root.parent() {
+        fs::create_dir_all(parent).map_err(|e| Error::io("create the folder", parent, &e))?;
+    }
+    let _lock = lock(&sibling(root, "lock"))?;
+    // Another process may have drawn it while this one waited.
+    if complete(root, &items) {
+        return Ok(());
+    }
+    if marker(root).is_some_and(|m| m.version == VERSION) {
+        // Some files were lost: draw them again, in place.
+        return draw(&items, root, SIDE).and_then(|()| finish(root, &items));
+    }
+    if root.exists() && fs::read_dir(root).map_err(|e| Error::io("read the folder", root, &e))?.next().is_some() {
+        let what = format!("{} exists and is not version {VERSION} of the built-in images", root.display());
+        return Err(Error::environment(what, "move it away, or choose another folder"));
+    }
+    draw(&items, &partial, SIDE)?;
+    finish(&partial, &items)?;
+    if root.exists() {
+        fs::remove_dir(root).map_err(|e| Error::io("replace the empty folder", root, &e))?;
+    }
+    fs::rename(&partial, root).map_err(|e| Error::io("move the finished images to", root, &e))
+}
+
+/// Writes a cut-down set for fast tests below `root`: `categories` by name, `size` px a side (16..=256; 64 px cost some
+/// 15 ms an image), the first images of each folder. The scenes are those of the full set, drawn with fewer pixels.
+///
+/// Errors: configuration, for a category that doesn't exist; environment, where the disk refuses.
+pub fn write_small(root: &Path, names: &[&str], train: usize, test_good: usize, per_defect: usize, size: usize) -> Result<()> {
+    let chosen: Vec<Category> = names
+        .iter()
+        .map(|name| {
+            categories().iter().copied().find(|c| c.name == *name).ok_or_else(|| {
+                let known: Vec<&str> = categories().iter().map(|c| c.name).collect();
+                Error::config(format!("the built-in set has no category {name:?}"), format!("choose from {}", known.join(", ")))
+            })
+        })
+        .collect::<Result<_>>()?;
+    draw(&plan(&chosen, Counts { train, test_good, per_defect }), root, size)
+}
+
+/// Draws every item that isn't there yet.
+fn draw(items: &[Item], root: &Path, side: usize) -> Result<()> {
+    items.par_iter().filter(|item| !item.exists(root)).try_for_each(|item| {
+        let (rgb, mask) =
+            render_at(item.category, item.split, item.folder, item.index, side).expect("the plan names only what can be drawn");
+        // The mask first: an image without its mask must never be seen.
+        if let (Some(mask), Some(path)) = (&mask, item.mask(root)) {
+            folder_of(&path)?;
+            write_mask_png(&path, mask)?;
+        }
+        let path = item.image(root);
+        folder_of(&path)?;
+        write_png(&path, &rgb)
+    })
+}
+
+/// Creates the folder of a file.
+fn folder_of(path: &Path) -> Result<()> {
+    let folder = path.parent().expect("every file of the set lies in a folder");
+    fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))
+}
+
+/// Adds the note on the licence and the marker.
+fn finish(root: &Path, items: &[Item]) -> Result<()> {
+    let put = |name: &str, text: &str| {
+        let path = root.join(name);
+        fs::write(&path, text).map_err(|e| Error::io("write", &path, &e))
+    };
+    put("LICENSE.txt", ABOUT)?;
+    let mut hasher = blake3::Hasher::new();
+    for path in items.iter().flat_map(|item| [Some(item.image(root)), item.mask(root)]).flatten() {
+        hasher.update(&fs::read(&path).map_err(|e| Error::io("read", &path, &e))?);
+    }
+    put(MARKER, &format!("version {VERSION}\nimages {}\nblake3 {}\n", items.len(), hasher.finalize().to_hex()))
+}
+
+/// What the marker says.
+struct Marker {
+    version: u32,
+}
+
+fn marker(root: &Path) -> Option<Marker> {
+    let text = fs::read_to_string(root.join(MARKER)).ok()?;
+    let version = text.lines().find_map(|line| line.strip_prefix("version "))?.parse().ok()?;
+    Some(Marker { version })
+}
+
+fn complete(root: &Path, items: &[Item]) -> bool {
+    marker(root).is_some_and(|m| m.version == VERSION) && items.iter().all(|item| item.exists(root))
+}
+
+/// A hidden neighbour of the folder: `.<name>.<what>`.
+fn sibling(root: &Path, what: &str) -> PathBuf {
+    let name = root.file_name().map_or_else(|| "builtin".into(), |n| n.to_string_lossy().into_owned());
+    root.with_file_name(format!(".{name}.{what}"))
+}
+
+/// Waits for the lock; file systems without locks go without, since every file is replaced whole anyway.
+fn lock(path: &Path) -> Result<fs::File> {
+    let file = fs::File::create(path).map_err(|e| Error::io("create the lock", path, &e))?;
+    match file.lock() {
+        Err(e) if e.kind() != std::io::ErrorKind::Unsupported => Err(Error::io("lock", path, &e)),
+        _ => Ok(file),
+    }
+}
