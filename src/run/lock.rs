@@ -10,7 +10,14 @@ use std::time::Duration;
 /// A held lock; dropping it frees it.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Frees it at once: merely closed, it would live on in a child that another thread is just forking.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 /// What the holder writes into the file, for the message that others get. It means nothing once the lock is free.
@@ -46,7 +53,7 @@ impl Lock {
         let text = serde_json::to_string(&holder).expect("a holder is plain data") + "\n";
         let written = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(text.as_bytes()));
         written.map_err(|e| io(&e))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Whether a living process holds the lock of `path`. No lock file, or one that cannot be asked: no.

@@ -137,9 +137,9 @@ impl Progress {
             Rendering::Nothing => {}
             Rendering::Bar(bar) => {
                 bar.set_position(info.step);
-                bar.set_message(self.describe(info, Counter::Left));
+                bar.set_message(self.describe(info, Place::Bar));
             }
-            Rendering::Lines(_) => self.line(now_s, PLAIN_S, info, format!("{}  {}", self.label, self.describe(info, Counter::Right))),
+            Rendering::Lines(_) => self.line(now_s, PLAIN_S, info, format!("{}  {}", self.label, self.describe(info, Place::Line))),
             Rendering::Json(_) => self.line(now_s, JSON_S, info, self.json(info)),
         }
     }
@@ -191,17 +191,16 @@ impl Progress {
         }
     }
 
-    fn describe(&self, info: &StepInfo<'_>, counter: Counter) -> String {
-        let mut parts = Vec::new();
-        if info.epochs > 0 {
-            parts.push(format!("epoch {}/{}", info.epoch + 1, info.epochs));
-        }
-        if counter == Counter::Right {
-            parts.push(format!("step {}/{}", info.step, self.total));
-        }
-        parts.extend(info.losses.iter().map(|(name, loss)| format!("{name} {}", text::number(*loss))));
-        parts.extend(self.pace.images_per_s().map(|rate| format!("{rate:.1} images/s")));
-        parts.extend(self.pace.left_s(self.total).map(|left| format!("{} left", text::duration(left))));
+    fn describe(&self, info: &StepInfo<'_>, place: Place) -> String {
+        let epoch = (info.epochs > 0).then(|| format!("epoch {}/{}", info.epoch + 1, info.epochs));
+        let step = format!("step {}/{}", info.step, self.total);
+        let losses = info.losses.iter().map(|(name, loss)| format!("{name} {}", text::number(*loss)));
+        let rate = self.pace.images_per_s().map(|rate| format!("{rate:.1} images/s"));
+        let left = self.pace.left_s(self.total).map(|left| format!("{} left", text::duration(left)));
+        let parts: Vec<String> = match place {
+            Place::Bar => epoch.into_iter().chain(left).chain(rate).chain(losses).collect(),
+            Place::Line => epoch.into_iter().chain([step]).chain(losses).chain(rate).chain(left).collect(),
+        };
         parts.join("  ")
     }
 
@@ -215,17 +214,17 @@ impl Progress {
     }
 }
 
-/// Where the count of steps stands: the bar has it to its left already.
-#[derive(PartialEq, Eq)]
-enum Counter {
-    Left,
-    Right,
+/// Where a step is described.
+enum Place {
+    /// Beside a bar that shows the count of steps; a narrow terminal cuts off the end.
+    Bar,
+    Line,
 }
 
 fn bar(colour: Colour, label: &str, total: u64) -> ProgressBar {
     let template = match colour {
-        Colour::Coloured => "{prefix} {bar:24.cyan} {pos}/{len}  {wide_msg}",
-        Colour::Plain => "{prefix} {bar:24} {pos}/{len}  {wide_msg}",
+        Colour::Coloured => "{prefix} {bar:16.cyan} {pos}/{len}  {wide_msg}",
+        Colour::Plain => "{prefix} {bar:16} {pos}/{len}  {wide_msg}",
     };
     let style = ProgressStyle::with_template(template).expect("the template is fixed");
     let target = ProgressDrawTarget::stderr();
@@ -299,7 +298,11 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_without_a_terminal_does_no_harm() {
+    fn a_bar_tells_what_matters_first_and_does_no_harm_without_a_terminal() {
+        let mut progress = Progress::to(Mode::Quiet, "train", 12, Box::new(std::io::sink()));
+        (1..=2).for_each(|step| progress.pace.record(step as f64, step, 8));
+        let info = StepInfo { epoch: 0, epochs: 3, step: 2, losses: &[("loss", 0.5)], images: 8 };
+        assert_eq!(progress.describe(&info, Place::Bar), "epoch 1/3  10 s left  8.0 images/s  loss 0.5000");
         for colour in [Colour::Plain, Colour::Coloured] {
             assert!(shown(Mode::Terminal(colour), 12).is_empty());
         }
