@@ -40,8 +40,8 @@ pub struct Imported {
 /// unpacked), a `.safetensors` or a `.pth` file in torchvision's names; its bytes tell which.
 ///
 /// # Errors
-/// The source cannot be read or is of no known kind, tensors are missing or of another shape (all are listed), or the
-/// file cannot be written.
+/// The source cannot be read or is of no known kind, tensors are missing or of another shape (the first dozen is listed), or
+/// the file cannot be written.
 pub fn import(source: &Path, options: &Options) -> Result<Imported> {
     let (mut meta, mut tensors) = match kind(source)? {
         Kind::Folder => tfjs::convert(source, &tfjs::Package::from_folder(source)?, options.extent)?,
