@@ -1,5 +1,9 @@
 //! Pixels in memory: planes of one value a pixel and interleaved 8-bit RGB. Pure, no tch.
 
+pub mod codec;
+pub mod resize;
+pub mod upsample;
+
 /// One value a pixel, row-major: `data[y * width + x]`, `data.len() == width * height`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plane<T> {

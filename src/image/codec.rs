@@ -1,0 +1,342 @@
+//! Image files to planes and back: PNG, JPEG, BMP and TIFF, told apart by their content, never by their name.
+//!
+//! Grey, grey with alpha, RGB and RGBA, with 8 or 16 bits a channel, become 8-bit RGB: 16 bits are divided by 257 and
+//! rounded, alpha is composited over black. Whatever bytes come in, the answer is an image or an [`Error`] that names
+//! the file; sides and memory are bounded. Orientation tags are not applied.
+
+use super::{Mask, Rgb};
+use crate::{Error, Result};
+use ::image::error::{ImageError, LimitErrorKind};
+use ::image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Limits};
+use std::io::{BufRead, BufReader, Cursor, Seek};
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+
+/// Extensions, in lower case, of files that are taken for images where a folder is listed.
+pub const IMAGE_EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
+
+/// Greatest width and height that is decoded, px.
+pub const MAX_SIDE: usize = 16_384;
+
+/// Greatest memory that one decoder may take, bytes.
+const MAX_ALLOC: u64 = 512 << 20;
+
+const FORMATS: &str = "use PNG, JPEG, BMP or TIFF with 8 or 16 bits a channel";
+
+/// A decoded image, and whether the file had an alpha channel (which was composited over black).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded {
+    pub rgb: Rgb,
+    pub had_alpha: bool,
+}
+
+/// Reads an image file. Errors: missing, truncated or of another format.
+pub fn decode(path: &Path) -> Result<Rgb> {
+    Ok(decode_bytes(&read(path)?, path)?.rgb)
+}
+
+/// Decodes the content of an image file; `name` stands in errors.
+pub fn decode_bytes(bytes: &[u8], name: &Path) -> Result<Decoded> {
+    let decoded = raw(bytes, name)?;
+    let (width, height) = (decoded.width() as usize, decoded.height() as usize);
+    let had_alpha = decoded.color().has_alpha();
+    let data = match decoded {
+        DynamicImage::ImageLuma8(p) => p.into_raw().iter().flat_map(|&v| [v; 3]).collect(),
+        DynamicImage::ImageLumaA8(p) => p.pixels().flat_map(|p| [over_black(p.0[0], p.0[1]); 3]).collect(),
+        DynamicImage::ImageRgb8(p) => p.into_raw(),
+        DynamicImage::ImageRgba8(p) => p.pixels().flat_map(|p| [0, 1, 2].map(|c| over_black(p.0[c], p.0[3]))).collect(),
+        DynamicImage::ImageLuma16(p) => p.into_raw().iter().flat_map(|&v| [narrow(v); 3]).collect(),
+        DynamicImage::ImageLumaA16(p) => p.pixels().flat_map(|p| [narrow_over_black(p.0[0], p.0[1]); 3]).collect(),
+        DynamicImage::ImageRgb16(p) => p.into_raw().iter().map(|&v| narrow(v)).collect(),
+        DynamicImage::ImageRgba16(p) => p.pixels().flat_map(|p| [0, 1, 2].map(|c| narrow_over_black(p.0[c], p.0[3]))).collect(),
+        _ => return Err(Error::environment(format!("{} holds floating-point pixels, not an image", name.display()), FORMATS)),
+    };
+    Ok(Decoded { rgb: Rgb::from_vec(width, height, data), had_alpha })
+}
+
+/// Reads a binary mask from an image of any format that [`decode`] reads: 1 = anomalous.
+///
+/// The brightest channel counts. Files hold 0 and 1, or 0 and full scale: if no value exceeds 1, every 1 is anomalous,
+/// else a value of at least half of full scale is (128 for 8 bits; for 16 bits 32768, or 128 if no value exceeds 255).
+pub fn decode_mask(path: &Path) -> Result<Mask> {
+    decode_mask_bytes(&read(path)?, path)
+}
+
+/// [`decode_mask`] of a file's content; `name` stands in errors.
+pub fn decode_mask_bytes(bytes: &[u8], name: &Path) -> Result<Mask> {
+    let decoded = raw(bytes, name)?;
+    let (width, height) = (decoded.width() as usize, decoded.height() as usize);
+    let brightest = |channels: &[u16], alpha: u16, full: u32| {
+        let brightest = channels.iter().copied().max().unwrap_or(0);
+        ((u32::from(brightest) * u32::from(alpha) + full / 2) / full) as u16
+    };
+    let values: Vec<u16> = match decoded {
+        DynamicImage::ImageLuma16(p) => p.into_raw(),
+        DynamicImage::ImageLumaA16(p) => p.pixels().map(|p| brightest(&p.0[..1], p.0[1], 65535)).collect(),
+        DynamicImage::ImageRgb16(p) => p.pixels().map(|p| brightest(&p.0, 65535, 65535)).collect(),
+        DynamicImage::ImageRgba16(p) => p.pixels().map(|p| brightest(&p.0[..3], p.0[3], 65535)).collect(),
+        DynamicImage::ImageRgb32F(_) | DynamicImage::ImageRgba32F(_) => {
+            return Err(Error::environment(format!("{} holds floating-point pixels, not a mask", name.display()), FORMATS));
+        }
+        eight_bits => eight_bits.to_rgba8().pixels().map(|p| brightest(&p.0.map(u16::from)[..3], u16::from(p.0[3]), 255)).collect(),
+    };
+    let threshold = match values.iter().copied().max().unwrap_or(0) {
+        0..=1 => 1,
+        2..=255 => 128,
+        _ => 32768,
+    };
+    Ok(Mask::from_vec(width, height, values.iter().map(|&v| u8::from(v >= threshold)).collect()))
+}
+
+/// Width and height of an image file, px, from its header alone.
+pub fn dimensions(path: &Path) -> Result<(usize, usize)> {
+    let file = std::fs::File::open(path).map_err(|e| Error::io("open", path, &e))?;
+    let decoder = guarded(path, || open(BufReader::new(file), path)?.into_decoder().map_err(|e| failure(&e, path)))?;
+    let (width, height) = decoder.dimensions();
+    Ok((width as usize, height as usize))
+}
+
+/// Writes an image of at least one pixel as an 8-bit RGB PNG, replacing the file whole.
+pub fn write_png(path: &Path, image: &Rgb) -> Result<()> {
+    write_whole(path, &encode_png(image))
+}
+
+/// Writes a mask of at least one pixel as an 8-bit grey PNG of 0 and 255, replacing the file whole.
+pub fn write_mask_png(path: &Path, mask: &Mask) -> Result<()> {
+    let grey: Vec<u8> = mask.data.iter().map(|&p| if p == 0 { 0 } else { 255 }).collect();
+    write_whole(path, &png(&grey, mask.width, mask.height, ExtendedColorType::L8))
+}
+
+/// The bytes of an 8-bit RGB PNG. The image must have at least one pixel.
+pub fn encode_png(image: &Rgb) -> Vec<u8> {
+    png(&image.data, image.width, image.height, ExtendedColorType::Rgb8)
+}
+
+fn png(data: &[u8], width: usize, height: usize, colour: ExtendedColorType) -> Vec<u8> {
+    use ::image::codecs::png::{CompressionType, FilterType, PngEncoder};
+    let mut bytes = Vec::new();
+    PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive)
+        .write_image(data, width as u32, height as u32, colour)
+        .expect("a PNG of at least one pixel is written to memory");
+    bytes
+}
+
+/// Writes beside the target and renames, so that no reader ever sees half a file.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.tmp", std::process::id()));
+    let beside = Path::new(&beside);
+    let written = std::fs::write(beside, bytes).and_then(|()| std::fs::rename(beside, path));
+    written.map_err(|e| {
+        let _ = std::fs::remove_file(beside);
+        Error::io("write", path, &e)
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|e| Error::io("read", path, &e))
+}
+
+fn raw(bytes: &[u8], name: &Path) -> Result<DynamicImage> {
+    let reader = open(Cursor::new(bytes), name)?;
+    // JPEG decoders paint what a truncated file lacks in grey; here that is an error like any other truncation.
+    if reader.format() == Some(ImageFormat::Jpeg) && !has_end_of_jpeg(bytes) {
+        return Err(Error::environment(format!("{} is truncated: its JPEG data have no end", name.display()), "copy the file again"));
+    }
+    guarded(name, || reader.decode().map_err(|e| failure(&e, name)))
+}
+
+fn open<'a, R: BufRead + Seek + 'a>(source: R, name: &Path) -> Result<ImageReader<R>> {
+    let mut reader = ImageReader::new(source).with_guessed_format().map_err(|e| Error::io("read", name, &e))?;
+    if reader.format().is_none_or(|f| !f.reading_enabled()) {
+        return Err(Error::environment(format!("{} is not an image of a known format", name.display()), FORMATS));
+    }
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE as u32);
+    limits.max_image_height = Some(MAX_SIDE as u32);
+    limits.max_alloc = Some(MAX_ALLOC);
+    reader.limits(limits);
+    Ok(reader)
+}
+
+/// Decoders promise not to panic; on hostile bytes that promise is not ours to make, so a panic is a broken file too.
+fn guarded<T>(name: &Path, decode: impl FnOnce() -> Result<T>) -> Result<T> {
+    std::panic::catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
+        Err(Error::environment(format!("cannot decode {}: the decoder gave up", name.display()), "copy or convert the file again"))
+    })
+}
+
+fn failure(error: &ImageError, name: &Path) -> Error {
+    let name = name.display();
+    match error {
+        ImageError::Limits(e) if e.kind() == LimitErrorKind::DimensionError => {
+            Error::environment(format!("{name} is larger than {MAX_SIDE} px"), "make the image smaller")
+        }
+        ImageError::Limits(_) => {
+            Error::environment(format!("{name} needs more than {} MiB to decode", MAX_ALLOC >> 20), "make the image smaller")
+        }
+        ImageError::Unsupported(e) => Error::environment(format!("cannot decode {name}: {e}"), FORMATS),
+        e => Error::environment(format!("cannot decode {name}: {e}"), "the file is damaged or truncated: copy it again"),
+    }
+}
+
+/// An end-of-image marker behind the last start-of-scan: entropy-coded data cannot contain one.
+fn has_end_of_jpeg(bytes: &[u8]) -> bool {
+    let last = |marker: u8| bytes.windows(2).rposition(|w| w == [0xff, marker]);
+    last(0xd9) > last(0xda)
+}
+
+fn over_black(value: u8, alpha: u8) -> u8 {
+    ((u32::from(value) * u32::from(alpha) + 127) / 255) as u8
+}
+
+fn narrow(value: u16) -> u8 {
+    ((u32::from(value) + 128) / 257) as u8
+}
+
+/// Composites and narrows with one rounding.
+fn narrow_over_black(value: u16, alpha: u16) -> u8 {
+    const FULL: u64 = 65535 * 257;
+    ((u64::from(value) * u64::from(alpha) + FULL / 2) / FULL) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::image::{ImageBuffer, Luma, LumaA, Rgb as P3, Rgba};
+    use proptest::prelude::*;
+
+    fn bytes_of(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut out = Cursor::new(Vec::new());
+        image.write_to(&mut out, format).unwrap();
+        out.into_inner()
+    }
+
+    fn pattern() -> Rgb {
+        Rgb::from_vec(7, 5, (0..105).map(|i| (i * 37 % 256) as u8).collect())
+    }
+
+    fn here() -> &'static Path {
+        Path::new("folder/some.png")
+    }
+
+    #[test]
+    fn lossless_formats_give_the_pixels_back() {
+        let image = pattern();
+        let dynamic = DynamicImage::ImageRgb8(ImageBuffer::from_raw(7, 5, image.data.clone()).unwrap());
+        for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff] {
+            let decoded = decode_bytes(&bytes_of(&dynamic, format), here()).unwrap();
+            assert_eq!(decoded, Decoded { rgb: image.clone(), had_alpha: false }, "{format:?}");
+        }
+        let jpeg = decode_bytes(&bytes_of(&dynamic, ImageFormat::Jpeg), here()).unwrap().rgb;
+        assert_eq!((jpeg.width, jpeg.height), (7, 5));
+    }
+
+    #[test]
+    fn sixteen_bits_are_divided_by_257_and_rounded() {
+        for v in 0..=65535_u16 {
+            assert_eq!(narrow(v), (f64::from(v) / 257.0).round() as u8);
+        }
+        let grey = DynamicImage::ImageLuma16(ImageBuffer::from_fn(4, 1, |x, _| Luma([[0, 128, 129, 65535][x as usize]])));
+        let rgb = decode_bytes(&bytes_of(&grey, ImageFormat::Png), here()).unwrap().rgb;
+        assert_eq!(rgb.data, [0, 0, 0, 0, 0, 0, 1, 1, 1, 255, 255, 255]);
+        let tiff = DynamicImage::ImageRgb16(ImageBuffer::from_pixel(2, 2, P3([257, 514, 65535])));
+        assert_eq!(decode_bytes(&bytes_of(&tiff, ImageFormat::Tiff), here()).unwrap().rgb.at(1, 1), [1, 2, 255]);
+    }
+
+    #[test]
+    fn alpha_is_composited_over_black_and_reported() {
+        for (image, want) in [
+            (DynamicImage::ImageRgba8(ImageBuffer::from_pixel(1, 1, Rgba([200, 100, 50, 128]))), [100, 50, 25]),
+            (DynamicImage::ImageLumaA8(ImageBuffer::from_pixel(1, 1, LumaA([200, 0]))), [0, 0, 0]),
+            (DynamicImage::ImageRgba16(ImageBuffer::from_pixel(1, 1, Rgba([65535, 32768, 0, 65535]))), [255, 128, 0]),
+            (DynamicImage::ImageLumaA16(ImageBuffer::from_pixel(1, 1, LumaA([65535, 32768]))), [128, 128, 128]),
+        ] {
+            let decoded = decode_bytes(&bytes_of(&image, ImageFormat::Png), here()).unwrap();
+            assert!(decoded.had_alpha);
+            assert_eq!(decoded.rgb.at(0, 0), want);
+        }
+    }
+
+    #[test]
+    fn masks_are_read_from_zero_one_and_from_zero_full_scale() {
+        let mask_of = |image: DynamicImage| decode_mask_bytes(&bytes_of(&image, ImageFormat::Png), here()).unwrap().data;
+        let grey = |values: [u8; 4]| DynamicImage::ImageLuma8(ImageBuffer::from_raw(4, 1, values.to_vec()).unwrap());
+        assert_eq!(mask_of(grey([0, 1, 1, 0])), [0, 1, 1, 0]);
+        assert_eq!(mask_of(grey([0, 127, 128, 255])), [0, 0, 1, 1]);
+        assert_eq!(mask_of(grey([0, 0, 0, 0])), [0, 0, 0, 0]);
+        let deep = |values: [u16; 4]| DynamicImage::ImageLuma16(ImageBuffer::from_raw(4, 1, values.to_vec()).unwrap());
+        assert_eq!(mask_of(deep([0, 1, 0, 1])), [0, 1, 0, 1]);
+        assert_eq!(mask_of(deep([0, 127, 128, 255])), [0, 0, 1, 1]);
+        assert_eq!(mask_of(deep([0, 255, 32768, 65535])), [0, 0, 1, 1]);
+        let rgba = DynamicImage::ImageRgba8(ImageBuffer::from_fn(2, 1, |x, _| Rgba([255, 0, 0, if x == 0 { 255 } else { 0 }])));
+        assert_eq!(mask_of(rgba), [1, 0]);
+    }
+
+    #[test]
+    fn floating_point_tiff_is_refused() {
+        let image = DynamicImage::ImageRgb32F(ImageBuffer::from_pixel(2, 2, P3([0.5, 0.5, 0.5])));
+        let error = decode_bytes(&bytes_of(&image, ImageFormat::Tiff), here()).unwrap_err();
+        assert!(error.what.contains("folder/some.png") && error.what.contains("floating-point"), "{error}");
+    }
+
+    #[test]
+    fn every_truncation_is_an_error_that_names_the_file() {
+        let noise = Rgb::from_vec(16, 16, (0..768_u32).map(|i| (i.wrapping_mul(2654435761) >> 24) as u8).collect());
+        let dynamic = DynamicImage::ImageRgb8(ImageBuffer::from_raw(16, 16, noise.data).unwrap());
+        for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Jpeg] {
+            let bytes = bytes_of(&dynamic, format);
+            for keep in [0, 1, 8, bytes.len() / 4, bytes.len() / 2, bytes.len() * 3 / 4] {
+                let error = decode_bytes(&bytes[..keep], here()).expect_err(&format!("{format:?}, {keep} of {} bytes", bytes.len()));
+                assert_eq!(error.exit_code(), 3);
+                assert!(error.what.contains("folder/some.png"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tiny_file_that_claims_a_huge_image_is_refused() {
+        let mut bmp = bytes_of(&DynamicImage::ImageRgb8(ImageBuffer::new(1, 1)), ImageFormat::Bmp);
+        bmp[18..22].copy_from_slice(&60_000_u32.to_le_bytes());
+        bmp[22..26].copy_from_slice(&60_000_u32.to_le_bytes());
+        let error = decode_bytes(&bmp, here()).unwrap_err();
+        assert!(error.what.contains("MiB") || error.what.contains("larger than"), "{error}");
+        assert!(decode_bytes(b"not an image at all, only text", here()).unwrap_err().what.contains("known format"));
+    }
+
+    #[test]
+    fn files_are_written_read_and_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        // The content decides, not the name.
+        let path = folder.path().join("picture.jpg");
+        write_png(&path, &pattern()).unwrap();
+        assert_eq!(decode(&path).unwrap(), pattern());
+        assert_eq!(dimensions(&path).unwrap(), (7, 5));
+        let mask = Mask::from_vec(3, 2, vec![0, 1, 0, 1, 1, 0]);
+        let path = folder.path().join("mask.png");
+        write_mask_png(&path, &mask).unwrap();
+        assert_eq!(decode_mask(&path).unwrap(), mask);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside them");
+        let missing = folder.path().join("missing.png");
+        assert!(decode(&missing).unwrap_err().what.contains("missing.png"));
+        assert!(dimensions(&missing).is_err() && decode_mask(&missing).is_err());
+        assert!(write_png(&folder.path().join("no/such.png"), &pattern()).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn hostile_bytes_never_panic(which in 0..4_usize, at in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..12)) {
+            let dynamic = DynamicImage::ImageRgb8(ImageBuffer::from_raw(7, 5, pattern().data).unwrap());
+            let mut bytes = bytes_of(&dynamic, [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Jpeg][which]);
+            for (index, value) in at {
+                let i = index.index(bytes.len());
+                bytes[i] = value;
+            }
+            if let Err(error) = decode_bytes(&bytes, here()) {
+                prop_assert!(error.what.contains("folder/some.png"));
+            }
+        }
+    }
+}
