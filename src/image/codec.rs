@@ -122,7 +122,7 @@ fn png(data: &[u8], width: usize, height: usize, colour: ExtendedColorType) -> V
 }
 
 /// Writes beside the target and renames, so that no reader ever sees half a file.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.tmp", std::process::id()));
     let beside = Path::new(&beside);

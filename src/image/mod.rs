@@ -1,6 +1,10 @@
 //! Pixels in memory: planes of one value a pixel and interleaved 8-bit RGB. Pure, no tch.
 
+pub mod blur;
 pub mod codec;
+pub mod draw;
+pub mod montage;
+pub mod npy;
 pub mod resize;
 pub mod upsample;
 
