@@ -1,0 +1,228 @@
+//! From maps and masks to scores: [`evaluate`] for all at once, [`Accumulator`] for one at a time.
+
+use super::components::{self, Regions};
+use super::curve::{Curves, Rising};
+use super::image_level;
+use super::key::{check_finite, key};
+use super::pro::{Overlap, limit_in_pixels};
+use super::protocol::Protocol;
+use super::ranking::{Population, Ranking, packed};
+use super::roc::Tally;
+use super::scores::{RECALL_FPR, Scores};
+use super::variant::{self, Variant};
+use crate::image::{Map, Mask};
+use crate::{Error, Result};
+
+/// One test image.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample<'a> {
+    /// For messages: the image's file.
+    pub name: &'a str,
+    /// Scores at the resolution of the evaluation, all finite.
+    pub map: &'a Map,
+    /// Same size as the map; `None` = no pixel is anomalous.
+    pub mask: Option<&'a Mask>,
+    /// Usually [`image_level::image_score`] of the map; finite.
+    pub image_score: f32,
+    /// The image's label. An anomalous image whose mask is empty counts at image level; it has no region, and its pixels
+    /// are normal ones. A good image with an anomalous pixel is an error.
+    pub anomalous: bool,
+}
+
+/// Evaluates samples of one category. Errors: see [`Accumulator::push`].
+pub fn evaluate(samples: &[Sample], protocol: &Protocol) -> Result<(Scores, Curves)> {
+    let mut accumulator = Accumulator::new(protocol)?;
+    accumulator.pixels.normal.reserve_exact(samples.iter().map(|s| s.map.data.len()).sum());
+    samples.iter().try_for_each(|sample| accumulator.push(*sample))?;
+    Ok(accumulator.finish())
+}
+
+/// Takes samples one at a time, so that a map can be dropped once it was pushed. Holds 4 bytes a normal and 8 an
+/// anomalous pixel; `finish` needs as much again.
+#[derive(Debug, Clone)]
+pub struct Accumulator {
+    protocol: Protocol,
+    images: Population,
+    pixels: Population,
+    regions: Vec<Region>,
+    /// `Variant::Dilated5`: the regions' pixels with their dilated scores.
+    dilated: Vec<u64>,
+    /// `Variant::RdPerImage`: the AUPRO of each image.
+    per_image: Vec<f64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Region {
+    area: u64,
+    /// At least 1 % of its image.
+    large: bool,
+}
+
+impl Accumulator {
+    /// Nothing pushed yet. An error if the protocol makes no sense.
+    pub fn new(protocol: &Protocol) -> Result<Self> {
+        protocol.check()?;
+        Ok(Self {
+            protocol: protocol.clone(),
+            images: Population::default(),
+            pixels: Population::default(),
+            regions: Vec::new(),
+            dilated: Vec::new(),
+            per_image: Vec::new(),
+        })
+    }
+
+    /// Takes one image. An error, after which nothing of the image was taken, if map and mask differ in size, a score is
+    /// not finite, a good image has an anomalous pixel, or the pixels of all images reach 2^32.
+    pub fn push(&mut self, sample: Sample) -> Result<()> {
+        let Sample { name, map, image_score, anomalous, .. } = sample;
+        check_finite(name, map)?;
+        check_finite(name, &Map::filled(1, 1, image_score))?;
+        let regions = self.regions_of(&sample)?;
+        if self.pixel_count() + map.data.len() as u64 > u64::from(u32::MAX) {
+            let remedy = "evaluate fewer images at once, or set eval.resolution = \"input\"";
+            return Err(Error::run(format!("{name}: more than 2^32 pixels to rank"), remedy));
+        }
+        match anomalous {
+            true => self.images.positive.push(packed(key(image_score), 0)),
+            false => self.images.normal.push(key(image_score)),
+        }
+        let first = (self.pixels.normal.len(), self.pixels.positive.len(), self.regions.len());
+        let size = map.data.len();
+        self.regions.extend(regions.regions.iter().map(|r| Region { area: r.area as u64, large: r.area * 100 >= size }));
+        push_pixels(&mut self.pixels, map, &regions, first.2 as u32);
+        match self.protocol.variant {
+            Variant::Dilated5 => self.dilated.extend(variant::dilated_hits(map, &regions, first.2 as u32)),
+            Variant::RdPerImage if regions.count() > 0 => self.per_image.extend(self.aupro_since(first)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The regions of a sample that is fit to be taken.
+    fn regions_of(&self, sample: &Sample) -> Result<Regions> {
+        let Sample { name, map, mask, anomalous, .. } = *sample;
+        let Some(mask) = mask else {
+            return Ok(Regions { width: map.width, height: map.height, runs: Vec::new(), regions: Vec::new() });
+        };
+        if (map.width, map.height) != (mask.width, mask.height) {
+            let sizes = format!("{}x{} and its mask {}x{} pixels", map.width, map.height, mask.width, mask.height);
+            return Err(Error::environment(
+                format!("{name}: the score map has {sizes}"),
+                "a mask has its image's size; check the data set",
+            ));
+        }
+        let regions = components::label(mask, self.protocol.connectivity());
+        if !anomalous && regions.count() > 0 {
+            let what = format!("{name} is labelled good, but its mask has {} anomalous pixels", mask.area());
+            return Err(Error::environment(what, "check the label and the mask of this image"));
+        }
+        Ok(regions)
+    }
+
+    fn pixel_count(&self) -> u64 {
+        (self.pixels.normal.len() + self.pixels.positive.len()) as u64
+    }
+
+    /// The binned AUPRO of the normal pixels, anomalous pixels and regions from these counts on: of one image.
+    fn aupro_since(&self, (normal, positive, region): (usize, usize, usize)) -> Option<f64> {
+        let image = Population { normal: self.pixels.normal[normal..].to_vec(), positive: self.pixels.positive[positive..].to_vec() };
+        let weights = weights(&self.regions[region..]);
+        variant::binned(image.range()?, &image.normal, &image.positive, |tag| weights[tag - region], 200, self.protocol.pro_limit)
+    }
+
+    /// The scores and curves of what was pushed. Cost: one sort, then work per anomalous pixel.
+    pub fn finish(mut self) -> (Scores, Curves) {
+        if self.protocol.variant == Variant::Squashed {
+            variant::squash(&mut self.pixels);
+            variant::squash(&mut self.images);
+        }
+        let (images, anomalous_images, pixels) =
+            (self.images.normal.len() + self.images.positive.len(), self.images.positive.len(), self.pixel_count());
+        let (image, image_roc) = image_level::separation(std::mem::take(&mut self.images));
+
+        let normals = self.pixels.normal.len() as u64;
+        let binned = self.binned_aupro();
+        let limit = match self.protocol.variant {
+            Variant::ReachedFpr => variant::reached_limit(&mut self.pixels.normal, self.protocol.pro_limit),
+            _ => limit_in_pixels(self.protocol.pro_limit, normals),
+        };
+        let weights = weights(&self.regions);
+        let ranking = Ranking::new(std::mem::take(&mut self.pixels));
+        let positives = ranking.positives();
+
+        let areas = self.regions.iter().map(|r| r.area);
+        let mut tally = Tally::default();
+        let mut pro = Overlap::new(areas.clone(), limit);
+        let mut recall = Overlap::new(areas, limit_in_pixels(RECALL_FPR, normals));
+        let mut roc_curve = Rising::new(normals, positives, None, self.protocol.pro_limit);
+        let mut pro_curve = Rising::new(normals, positives, Some(&weights), self.protocol.pro_limit);
+        for group in ranking.groups() {
+            tally.add(&group, positives);
+            pro.add(&group);
+            recall.add(&group);
+            roc_curve.add(&group);
+            pro_curve.add(&group);
+        }
+
+        let pixel = tally.finish(normals, positives);
+        let (large, tiny): (Vec<_>, Vec<_>) = recall.covered().zip(&self.regions).partition(|(_, region)| region.large);
+        let mean = |covered: &[(f64, &Region)]| {
+            let sum: f64 = covered.iter().map(|(fraction, _)| fraction).sum();
+            (!covered.is_empty() && normals > 0).then(|| sum / covered.len() as f64)
+        };
+        let scores = Scores {
+            image_auroc: image.auroc,
+            image_ap: image.ap,
+            image_f1max: image.f1max,
+            image_f1max_threshold: image.f1max_threshold,
+            pixel_auroc: pixel.auroc,
+            pixel_ap: pixel.ap,
+            pixel_f1max: pixel.f1max,
+            pixel_f1max_threshold: pixel.f1max_threshold,
+            aupro: binned.unwrap_or_else(|| pro.area()),
+            large_recall: mean(&large),
+            tiny_recall: mean(&tiny),
+            images,
+            anomalous_images,
+            regions: self.regions.len(),
+            large_regions: large.len(),
+            tiny_regions: tiny.len(),
+            pixels,
+            protocol: self.protocol,
+        };
+        (scores, Curves { pixel_roc: roc_curve.finish(), pro: pro_curve.finish(), image_roc })
+    }
+
+    /// AUPRO where the variant is not a form of the exact one; its value may be missing all the same.
+    fn binned_aupro(&self) -> Option<Option<f64>> {
+        let (hits, steps) = match self.protocol.variant {
+            Variant::Linear200 => (&self.pixels.positive, 200),
+            Variant::Linear100 => (&self.pixels.positive, 100),
+            Variant::Dilated5 => (&self.dilated, 200),
+            Variant::RdPerImage => return Some(crate::num::mean(&self.per_image)),
+            Variant::Exact | Variant::Connectivity4 | Variant::ReachedFpr | Variant::Squashed => return None,
+        };
+        let weights = weights(&self.regions);
+        let aupro = |range| variant::binned(range, &self.pixels.normal, hits, |tag| weights[tag], steps, self.protocol.pro_limit);
+        Some(self.pixels.range().filter(|_| !self.regions.is_empty()).and_then(aupro))
+    }
+}
+
+/// What a pixel of each region adds to the mean overlap: `1/(|r| R)`.
+fn weights(regions: &[Region]) -> Vec<f64> {
+    regions.iter().map(|r| 1.0 / (r.area as f64 * regions.len() as f64)).collect()
+}
+
+/// Adds the pixels of a map; `first` is the tag of its first region.
+fn push_pixels(pixels: &mut Population, map: &Map, regions: &Regions, first: u32) {
+    let mut done = 0;
+    for run in &regions.runs {
+        let (start, end) = (run.y * map.width + run.start, run.y * map.width + run.end);
+        let tag = first + run.region as u32;
+        pixels.normal.extend(map.data[done..start].iter().map(|&s| key(s)));
+        pixels.positive.extend(map.data[start..end].iter().map(|&s| packed(key(s), tag)));
+        done = end;
+    }
+    pixels.normal.extend(map.data[done..].iter().map(|&s| key(s)));
+}

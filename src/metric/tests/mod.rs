@@ -1,0 +1,6 @@
+//! Slow twins, invariants and oracle numbers of the metrics.
+
+mod invariants;
+mod limits;
+mod oracle;
+pub mod slow;
