@@ -61,6 +61,13 @@ impl Terms {
     /// Every value there is with its name, the total first: `total`, `feature`, `score_normal`, `score_pair`, `consistency`,
     /// `entropy_features`, `entropy_scores`. One transfer from the device.
     pub fn scalars(&self) -> Vec<(&'static str, f64)> {
+        let (names, values) = self.stacked();
+        let values = Vec::<f64>::try_from(values).expect("one dimension of float64");
+        names.into_iter().zip(values).collect()
+    }
+
+    /// The same on the device: the names, and their values [names] in float64.
+    pub fn stacked(&self) -> (Vec<&'static str>, Tensor) {
         let entropies = self.entropies.as_ref();
         let named = [
             ("total", Some(&self.total)),
@@ -72,8 +79,7 @@ impl Terms {
             ("entropy_scores", entropies.map(|e| &e.scores)),
         ];
         let (names, tensors): (Vec<_>, Vec<_>) = named.into_iter().filter_map(|(name, t)| t.map(|t| (name, t.detach()))).unzip();
-        let values = Vec::<f64>::try_from(Tensor::stack(&tensors, 0).to_kind(Kind::Double)).expect("one dimension of float64");
-        names.into_iter().zip(values).collect()
+        (names, Tensor::stack(&tensors, 0).to_kind(Kind::Double))
     }
 }
 
