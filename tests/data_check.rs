@@ -183,6 +183,7 @@ fn what_would_spoil_a_result_is_found() {
         assert_eq!(finding.grade, Grade::Spoils, "{finding:?}");
         assert!(finding.what.starts_with(what), "{finding:?}");
         assert!(finding.files.iter().any(|f| f.contains(file)) || file.is_empty(), "{finding:?}");
+        assert!(!finding.files.iter().any(|f| f.contains(root.path().to_str().unwrap())), "files are named below the root: {finding:?}");
     }
 }
 

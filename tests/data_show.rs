@@ -62,6 +62,7 @@ fn broken_files_are_shown_as_such() {
 fn real_folders_are_shown() {
     let Some(root) = shared("data/mvtec") else { return skip("no shared/data/mvtec") };
     let out = tempfile::tempdir().unwrap();
+    // To look at the sheet: HARNESS_KEEP_SHEET=sheet.png.
     let kept = std::env::var_os("HARNESS_KEEP_SHEET").map(Into::into);
     let out = kept.unwrap_or_else(|| out.path().join("sheet.png"));
     run(&Args { root, category: vec![], out: out.clone() }).unwrap();

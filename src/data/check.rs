@@ -48,7 +48,9 @@ fn category(root: &Path, name: &str) -> Result<CategoryReport> {
     findings.extend(of_masks(&seen));
     findings.extend(of_copies(&seen));
     findings.extend(of_folders(&listing));
-    let below = |path: &String| Path::new(path).strip_prefix(root).map_or_else(|_| path.clone(), |p| p.display().to_string());
+    // Also within the decoder's words about a file.
+    let above = format!("{}/", root.display());
+    let below = |file: &String| file.replace(&above, "");
     findings.iter_mut().for_each(|finding| finding.files = finding.files.iter().map(below).collect());
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.grade));
 
