@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const IMAGE_EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
+use crate::image::codec::IMAGE_EXTENSIONS;
 use crate::{Error, Result};
 
 /// The folder name of images without a defect.
@@ -192,7 +192,7 @@ fn same_key(split: &str, folders: &[Folder]) -> Option<(String, usize)> {
 }
 
 /// A file's name without its ending.
-pub(crate) fn stem(path: &Path) -> String {
+fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 

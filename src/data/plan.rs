@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rand::seq::SliceRandom;
 
+use crate::config;
 use crate::seed::stream;
 
 /// The size of an epoch.
@@ -20,6 +21,11 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// The epochs of a run on `images` training images.
+    pub fn new(images: usize, data: &config::Data, train: &config::Train) -> Self {
+        Self { images, repeat: data.repeat, batch: train.batch, drop_last: train.drop_last }
+    }
+
     /// Items of an epoch: `repeat * images`. Item `i` is a visit to image `i % images`.
     pub fn items(&self) -> usize {
         self.repeat * self.images
