@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "writes gallery.png into the temporary folder, to look at"]
+    #[ignore = "writes gallery-confetti.png and gallery-cutpaste.png into the temporary folder, to look at"]
     fn a_gallery_of_real_images() {
         let Some(folder) = testing::shared("data/mvtec/transistor/train/good") else { return testing::skip("no MVTec AD") };
         let load = |i: usize| {
@@ -163,8 +163,10 @@ mod tests {
             (format!("{i:03}"), resize::resize(&image, 256, Resize::Bilinear))
         };
         let images: Vec<_> = (0..4).map(load).collect();
-        let (sheet, stats) = gallery(&images, &Pseudo { ratio: 1.0, ..Config::default().pseudo }, 0, 8);
-        println!("{stats}");
-        codec::write_png(&std::env::temp_dir().join("gallery.png"), &sheet).unwrap();
+        for (name, confetti_prob) in [("confetti", 1.0), ("cutpaste", 0.0)] {
+            let (sheet, stats) = gallery(&images, &Pseudo { ratio: 1.0, confetti_prob, ..Config::default().pseudo }, 0, 8);
+            println!("{stats}");
+            codec::write_png(&std::env::temp_dir().join(format!("gallery-{name}.png")), &sheet).unwrap();
+        }
     }
 }

@@ -88,7 +88,7 @@ mod tests {
         assert_eq!([confetti.as_str(), cutpaste.as_str()], GOLDEN);
     }
 
-    const GOLDEN: [&str; 2] = ["", ""];
+    const GOLDEN: [&str; 2] = ["8ec4e065167f06b9", "44f19ec47d2a1598"];
 
     #[test]
     #[ignore = "a measurement: cargo test --release -- --ignored --nocapture time_per_image"]
