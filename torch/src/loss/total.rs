@@ -40,20 +40,21 @@ pub fn total(features: &Tensor, scores: Option<&Tensor>, mask: &Tensor, cfg: &co
         LabelResolution::Feature => pool_mask(mask, features)?,
     };
     let feature = feature(&at_size_of(&distance(features), &labels, cfg), &labels, &cfg.feature);
-    let mut total = &feature * cfg.alpha;
+    let mut weighted = vec![&feature * cfg.alpha];
     let (mut score_normal, mut score_pair) = (None, None);
     if cfg.score.enabled {
         let s = at_size_of(&activate(needed("loss.score.enabled")?, cfg.score.activation), &labels, cfg);
         let (normal, pair) = (normal_hinge(&s, &labels, cfg.score.gamma), pair_hinge(&s, &labels, &cfg.score, draw));
-        total = total + (&normal + &pair) * cfg.beta;
+        weighted.push((&normal + &pair) * cfg.beta);
         (score_normal, score_pair) = (Some(normal), Some(pair));
     }
     let (mut consistency_term, mut entropies) = (None, None);
     if cfg.consistency.enabled {
         let (term, rows) = consistency(features, needed("loss.consistency.enabled")?, mask, &cfg.consistency)?;
-        total = total + &term * cfg.xi;
+        weighted.push(&term * cfg.xi);
         (consistency_term, entropies) = (Some(term), Some(rows));
     }
+    let total = Tensor::stack(&weighted, 0).sum(Kind::Double);
     Ok(Terms { total, feature, score_normal, score_pair, consistency: consistency_term, entropies })
 }
 
