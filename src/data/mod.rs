@@ -18,7 +18,7 @@ pub mod source;
 
 pub use hash::category_hash;
 pub use layout::{Category, Item, category, open};
-pub use loader::{Batch, Loader};
+pub use loader::{Batch, Epoch, Loader};
 pub use plan::{Plan, Shape};
 pub use select::select;
 pub use source::Source;
