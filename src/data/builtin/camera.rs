@@ -29,14 +29,14 @@ pub enum Sensor {
 
 impl Camera {
     pub fn draw(draw: &mut Draw) -> Self {
-        let gain = draw.uniform(0.86, 1.14);
+        let gain = draw.uniform(0.88, 1.12);
         let white = draw.uniform(-0.025, 0.025);
         Self {
             gain: [gain * (1.0 + white), gain, gain * (1.0 - white)],
-            blur: draw.uniform(0.35, 0.8),
+            blur: draw.uniform(0.35, 0.65),
             vignette: draw.uniform(0.03, 0.2),
             gradient: [draw.uniform(-0.1, 0.1), draw.uniform(-0.1, 0.1)],
-            noise: (draw.uniform(0.003, 0.006), draw.uniform(0.008, 0.018)),
+            noise: (draw.uniform(0.002, 0.004), draw.uniform(0.006, 0.013)),
             seed: draw.seed(),
         }
     }
@@ -66,8 +66,9 @@ impl Camera {
     }
 }
 
-/// The tone curve: a soft shoulder above 0.75, then the power 7/16, which square roots give exactly.
+/// The tone curve: a toe that keeps blacks deep, a soft shoulder above 0.75, then the power 7/16, which square roots give.
 fn tone(linear: f32) -> f32 {
+    let linear = linear * linear / (linear + 0.02);
     let x = if linear > 0.75 { 0.75 + 0.25 * (1.0 - exp(-(linear - 0.75) * 4.0)) } else { linear };
     let quarter = x.sqrt().sqrt();
     let eighth = quarter.sqrt();

@@ -3,8 +3,8 @@
 
 use super::draw::Draw;
 use super::glyph::{self, Segment};
-use super::math::{lerp, mix, scale, sin, sin_cos, smoothstep, turn};
-use super::noise::{fbm, gradient, hash, lattice, unit};
+use super::math::{lerp, mix, round, scale, sin, sin_cos, smoothstep, turn};
+use super::noise::{Cloud, fbm, gradient, hash, lattice, unit};
 use super::shade::{Grid, Light, Relief, Surfel};
 use super::shape::{Blob, trace_segments};
 use super::subject::{Severity, Subject};
@@ -32,6 +32,7 @@ pub struct Chip {
     print_turn: f32,
     ink: f32,
     mask: [f32; 3],
+    cloud: Cloud,
     plastic: f32,
     tin: f32,
     dust: Vec<[f32; 3]>,
@@ -85,6 +86,7 @@ impl Subject for Chip {
 
     fn draw(draw: &mut Draw) -> Self {
         let shade = draw.uniform(0.75, 1.25);
+        let seed = draw.seed();
         let hue = draw.uniform(-0.15, 0.15);
         Self {
             centre: [128.0 + draw.uniform(-9.0, 9.0), 128.0 + draw.uniform(-9.0, 9.0)],
@@ -98,7 +100,8 @@ impl Subject for Chip {
             plastic: draw.uniform(0.02, 0.034),
             tin: draw.uniform(0.85, 1.1),
             dust: (0..draw.below(11)).map(|_| [draw.uniform(0.0, 256.0), draw.uniform(0.0, 256.0), draw.uniform(0.5, 1.1)]).collect(),
-            seed: draw.seed(),
+            cloud: Cloud::new(0.02, 3, seed ^ 1),
+            seed,
         }
     }
 
@@ -109,7 +112,7 @@ impl Subject for Chip {
     fn flaw(&self, kind: &str, severity: Severity, draw: &mut Draw) -> Flaw {
         let leg = draw.below(2 * LEGS);
         match kind {
-            "bent_leg" => Flaw::BentLeg { leg, angle: draw.sign() * severity.between(0.055, 0.32) },
+            "bent_leg" => Flaw::BentLeg { leg, angle: draw.sign() * severity.between(0.09, 0.38) },
             "chipped_body" => {
                 let (side, along) = (draw.sign(), draw.uniform(-1.0, 1.0));
                 let corner = draw.sign();
@@ -119,7 +122,7 @@ impl Subject for Chip {
                     _ => [side * BODY[0], corner * BODY[1]],
                 };
                 let place = self.picture(place);
-                Flaw::ChippedBody { blob: Blob::draw(draw, place, severity.between(4.0, 17.0), 0.55) }
+                Flaw::ChippedBody { blob: Blob::draw(draw, place, severity.between(6.0, 19.0), 0.55) }
             }
             "misprint" => match draw.below(3) {
                 0 => {
@@ -136,15 +139,15 @@ impl Subject for Chip {
                     Flaw::Misprint { lost: None, shift, turn: 0.0, first: 1.0 }
                 }
             },
-            "missing_leg" => Flaw::MissingLeg { leg, length: severity.between(31.0, -4.0) },
+            "missing_leg" => Flaw::MissingLeg { leg, length: severity.between(24.0, -4.0) },
             _ => {
                 let side = if leg < LEGS { -1.0 } else { 1.0 };
                 let row = (leg % LEGS).min(LEGS - 2) as f32 - 3.0;
                 let x = side * draw.uniform(70.0, 86.0);
-                let reach = severity.between(0.2, 1.0);
+                let reach = severity.between(0.35, 1.1);
                 let start = row * PITCH + HALF_LEG;
                 let to = [x + draw.uniform(-3.0, 3.0), start + reach * (PITCH - 2.0 * HALF_LEG)];
-                Flaw::SolderBridge { from: [x, start], to, half: severity.between(1.9, 4.4), seed: draw.seed() }
+                Flaw::SolderBridge { from: [x, start], to, half: severity.between(2.6, 5.2), seed: draw.seed() }
             }
         }
     }
@@ -200,14 +203,14 @@ impl Chip {
     /// Solder mask with the weave of the laminate, traces that leave the pads, and vias.
     fn board(&self, [x, y]: [f32; 2]) -> Surfel {
         let weave = sin(x * 1.15) * sin(y * 1.15);
-        let cloud = fbm(x * 0.02 + 9.0, y * 0.02, 3, self.seed ^ 1);
+        let cloud = self.cloud.at(x + 128.0, y + 128.0);
         let grain = gradient(x * 0.8, y * 0.8, self.seed ^ 2);
         let mut surfel = Surfel {
             shine: 0.05,
             gloss: 22.0,
             ..Surfel::matt(0.05 * weave, scale(self.mask, 1.0 + 0.06 * weave + 0.1 * cloud + 0.08 * grain))
         };
-        let row = ((y / PITCH).round()).clamp(-3.0, 3.0);
+        let row = (round(y / PITCH) as f32).clamp(-3.0, 3.0);
         let h = hash(row as i32, i32::from(x > 0.0), self.seed ^ 3);
         // Each trace leaves straight and turns away at its own place.
         let turnoff = 104.0 + 14.0 * unit(h);
@@ -228,13 +231,19 @@ impl Chip {
     }
 
     fn tin_at(&self, height: f32, grain: f32) -> Surfel {
-        let albedo = scale([0.6, 0.6, 0.61], self.tin * (1.0 + 0.15 * grain));
-        Surfel { shine: 0.3, gloss: 18.0, metal: 0.75, ..Surfel::matt(height, albedo) }
+        let albedo = scale([0.52, 0.52, 0.53], self.tin * (1.0 + 0.15 * grain));
+        Surfel { shine: 0.22, gloss: 14.0, metal: 0.8, ..Surfel::matt(height, albedo) }
+    }
+
+    /// Solder of a pad: duller and darker than the legs' tin.
+    fn pad_at(&self, height: f32, grain: f32) -> Surfel {
+        let tin = self.tin_at(height, grain);
+        Surfel { albedo: scale(tin.albedo, 0.62), shine: 0.1, ..tin }
     }
 
     /// Pads, their fillets, and a bridge.
     fn solder(&self, surfel: &mut Surfel, [x, y]: [f32; 2], flaw: Option<&Flaw>) {
-        let row = (y / PITCH).round().clamp(-3.0, 3.0);
+        let row = (round(y / PITCH) as f32).clamp(-3.0, 3.0);
         let dy = (y - row * PITCH).abs();
         let side = i32::from(x > 0.0);
         let wet = 1.0 + 0.35 * lattice(row as i32, side, self.seed ^ 5);
@@ -242,7 +251,7 @@ impl Chip {
         if pad > 0.0 {
             let grain = fbm(x * 0.3, y * 0.3, 2, self.seed ^ 6);
             let mound = smoothstep(0.0, 4.0, pad) * wet;
-            *surfel = Surfel { defect: surfel.defect, ..self.tin_at(0.4 + 1.2 * mound + 0.25 * grain, grain) };
+            *surfel = Surfel { defect: surfel.defect, ..self.pad_at(0.4 + 1.2 * mound + 0.25 * grain, grain) };
         }
         if let Some(Flaw::SolderBridge { from, to, half, seed }) = flaw {
             let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
@@ -259,7 +268,7 @@ impl Chip {
     /// The leg at this place, if it rises over what is there.
     fn legs(&self, surfel: &mut Surfel, [x, y]: [f32; 2], flaw: Option<&Flaw>) {
         let (ax, side) = (x.abs(), usize::from(x > 0.0));
-        let nearest = (y / PITCH).round().clamp(-3.0, 3.0);
+        let nearest = (round(y / PITCH) as f32).clamp(-3.0, 3.0);
         for row in [nearest - 1.0, nearest, nearest + 1.0] {
             if row.abs() > 3.5 {
                 continue;
@@ -313,17 +322,17 @@ impl Chip {
             height -= 1.6 * (1.0 - smoothstep(4.8, 6.5, pin));
             shine = 0.09;
         }
-        let cloud = fbm(x * 0.025, y * 0.025, 3, self.seed ^ 9);
+        let cloud = self.cloud.at(y + 128.0, x + 128.0);
         let mut albedo = scale([1.0, 1.0, 1.06], self.plastic * (1.0 + 0.16 * grain + 0.14 * cloud));
         // Laser marks are grainy, not solid.
         albedo = mix(albedo, scale([0.96, 1.0, 0.92], self.ink), ink * (0.8 + 0.25 * grain).min(1.0));
-        *surfel = Surfel { shine, gloss: 16.0, defect: surfel.defect && height < SHOULDER, ..Surfel::matt(height, albedo) };
+        *surfel = Surfel { shine, gloss: 16.0, ..Surfel::matt(height, albedo) };
         if let Some(Flaw::ChippedBody { blob }) = flaw {
             let gone = blob.depth(at[0], at[1]);
             if gone > 0.0 {
                 let rough = fbm(x * 0.3, y * 0.3, 3, self.seed ^ 10);
                 let floor = (SHOULDER - 2.0 + 1.6 * rough + 5.0 * (1.0 - smoothstep(0.0, blob.radius, gone))).min(height);
-                *surfel = Surfel { defect: true, ..Surfel::matt(floor, scale([0.075, 0.073, 0.07], 1.0 + 0.35 * rough)) };
+                *surfel = Surfel { defect: true, ..Surfel::matt(floor, scale([0.115, 0.112, 0.105], 1.0 + 0.35 * rough)) };
             }
         }
     }

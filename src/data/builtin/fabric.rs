@@ -2,8 +2,8 @@
 //! tension (a slow warp of the weave), dye, yarn thickness with slubs, and shade.
 
 use super::draw::Draw;
-use super::math::{lerp, mix, scale, sin, sin_cos, smoothstep, times, turn};
-use super::noise::{fbm, gradient, hash, lattice, line, unit};
+use super::math::{floor, lerp, mix, scale, sin, sin_cos, smoothstep, times, turn};
+use super::noise::{Cloud, gradient, hash, lattice, line, unit};
 use super::shade::{Grid, Light, Relief, Surfel};
 use super::shape::{Blob, Near, Path};
 use super::subject::{Severity, Subject};
@@ -15,6 +15,8 @@ pub struct Fabric {
     period: f32,
     phase: [f32; 2],
     tension: f32,
+    stretch: [Cloud; 2],
+    blotches: Cloud,
     dye: [f32; 3],
     pale: [f32; 3],
     /// Spread of the yarns' brightness.
@@ -28,8 +30,8 @@ pub enum Flaw {
     Hole { blob: Blob, survivors: f32, seed: u32 },
     /// A liquid soaked in.
     Stain { blob: Blob, tint: [f32; 3], strength: f32 },
-    /// One weft yarn lacks, or is too thin, between two warp yarns.
-    MissingYarn { weft: i32, from: f32, to: f32, left: f32 },
+    /// One or two weft yarns lack, or are too thin, between two warp yarns.
+    MissingYarn { weft: i32, missing: i32, from: f32, to: f32, left: f32 },
     /// One warp yarn floats over the weave and puckers it.
     PulledThread { warp: i32, from: f32, to: f32, lift: f32 },
     /// A foreign fibre lies on the cloth.
@@ -75,6 +77,7 @@ impl Subject for Fabric {
     fn draw(draw: &mut Draw) -> Self {
         let depth = draw.uniform(0.8, 1.25);
         let hue = draw.uniform(-0.12, 0.12);
+        let seed = draw.seed();
         Self {
             rotation: sin_cos(draw.uniform(-0.12, 0.12)),
             period: draw.uniform(6.4, 7.4),
@@ -83,7 +86,9 @@ impl Subject for Fabric {
             dye: times([0.075, 0.135, 0.25], [depth * (1.0 + hue), depth, depth * (1.0 - 0.6 * hue)]),
             pale: scale([0.52, 0.5, 0.45], draw.uniform(0.88, 1.1)),
             shade: draw.uniform(0.06, 0.14),
-            seed: draw.seed(),
+            stretch: [Cloud::new(0.0105, 2, seed ^ 1), Cloud::new(0.0105, 2, seed ^ 2)],
+            blotches: Cloud::new(0.018, 3, seed ^ 5),
+            seed,
         }
     }
 
@@ -96,30 +101,36 @@ impl Subject for Fabric {
         let [u, v] = self.yarns(centre[0], centre[1]);
         match kind {
             "hole" => {
-                let blob = Blob::draw(draw, centre, severity.between(3.5, 15.0), 0.5);
-                Flaw::Hole { blob, survivors: severity.between(0.45, 0.15), seed: draw.seed() }
+                let blob = Blob::draw(draw, centre, severity.between(5.0, 16.0), 0.5);
+                Flaw::Hole { blob, survivors: severity.between(0.35, 0.05), seed: draw.seed() }
             }
             "stain" => {
                 let tints = [[0.35, 0.3, 0.25], [0.6, 0.42, 0.3], [0.3, 0.34, 0.4]];
-                let radius = draw_radius(draw, 9.0, 34.0);
+                let radius = draw_radius(draw, 11.0, 36.0);
                 let blob = Blob::draw(draw, centre, radius, 0.7);
-                Flaw::Stain { blob, tint: tints[draw.below(3)], strength: severity.between(0.22, 0.75) }
+                Flaw::Stain { blob, tint: tints[draw.below(3)], strength: severity.between(0.4, 0.95) }
             }
             "missing_yarn" => {
-                let half = 0.5 * severity.between(4.0, 22.0) * draw.uniform(0.8, 1.2);
-                Flaw::MissingYarn { weft: v.floor() as i32, from: u - half, to: u + half, left: severity.between(0.45, 0.0) }
+                let half = 0.5 * severity.between(8.0, 28.0) * draw.uniform(0.8, 1.2);
+                Flaw::MissingYarn {
+                    weft: floor(v),
+                    from: u - half,
+                    to: u + half,
+                    left: severity.between(0.35, 0.0),
+                    missing: 1 + i32::from(severity.0 > 0.6),
+                }
             }
             "pulled_thread" => {
-                let half = 0.5 * severity.between(5.0, 24.0) * draw.uniform(0.8, 1.2);
-                Flaw::PulledThread { warp: u.floor() as i32, from: v - half, to: v + half, lift: severity.between(0.3, 1.0) }
+                let half = 0.5 * severity.between(8.0, 26.0) * draw.uniform(0.8, 1.2);
+                Flaw::PulledThread { warp: floor(u), from: v - half, to: v + half, lift: severity.between(0.5, 1.0) }
             }
             _ => {
-                let length = severity.between(16.0, 80.0) * draw.uniform(0.8, 1.25);
+                let length = severity.between(24.0, 95.0) * draw.uniform(0.8, 1.25);
                 let heading = draw.angle();
                 let path = Path::wander(draw, centre, heading, length, 2.8, 0.06).centred(centre);
                 let colours = [[0.03, 0.03, 0.03], [0.75, 0.73, 0.7], [0.5, 0.08, 0.06], [0.4, 0.33, 0.2]];
                 let colour = colours[draw.below(4)];
-                Flaw::Lint { path, width: severity.between(0.5, 1.15), colour, cover: severity.between(0.45, 1.0) }
+                Flaw::Lint { path, width: severity.between(0.8, 1.6), colour, cover: severity.between(0.6, 1.0) }
             }
         }
     }
@@ -153,9 +164,8 @@ fn draw_radius(draw: &mut Draw, lo: f32, hi: f32) -> f32 {
 impl Fabric {
     fn sample(&self, x: f32, y: f32, flaw: Option<&Flaw>) -> Surfel {
         let [u0, v0] = self.yarns(x, y);
-        let slow = 0.035;
-        let mut u = u0 + self.tension * fbm(x * slow * 0.3, y * slow * 0.3, 2, self.seed ^ 1);
-        let v = v0 + self.tension * fbm(x * slow * 0.3, y * slow * 0.3, 2, self.seed ^ 2);
+        let mut u = u0 + self.tension * self.stretch[0].at(x, y);
+        let v = v0 + self.tension * self.stretch[1].at(x, y);
         let mut touched = false;
         let mut floating = 0.0;
         if let Some(Flaw::PulledThread { warp, from, to, lift }) = flaw {
@@ -166,25 +176,25 @@ impl Fabric {
                 // The neighbours draw towards the taut yarn.
                 u += 0.4 * lift * near * d * (-(d.abs() / 3.0) + 1.0);
                 floating = near * lift;
-                touched = d.abs() < 2.0;
+                touched = d.abs() < 1.5;
             }
         }
-        let (i, j) = (u.floor() as i32, v.floor() as i32);
+        let (i, j) = (floor(u), floor(v));
         let (fu, fv) = (u - i as f32 - 0.5, v - j as f32 - 0.5);
         let wave = |t: f32, over: &dyn Fn(i32) -> f32| {
-            let k = (t - 0.5).floor();
-            lerp(over(k as i32), over(k as i32 + 1), smoothstep(0.0, 1.0, t - 0.5 - k))
+            let k = floor(t - 0.5);
+            lerp(over(k), over(k + 1), smoothstep(0.0, 1.0, t - 0.5 - k as f32))
         };
         let mut z = wave(v, &|j| Self::over(i, j));
         let z_weft = -wave(u, &|i| Self::over(i, j));
         let mut thick = [1.0, 1.0];
         match flaw {
-            Some(Flaw::MissingYarn { weft, from, to, left }) if j == *weft && u > *from && u < *to => {
+            Some(Flaw::MissingYarn { weft, missing, from, to, left }) if j >= *weft && j < weft + missing && u > *from && u < *to => {
                 thick[1] = *left;
                 touched = true;
             }
             Some(Flaw::PulledThread { warp, .. }) if i == *warp && floating > 0.0 => {
-                z = lerp(z, 1.6, (floating * 1.4).min(1.0));
+                z = lerp(z, 2.2, (floating * 1.4).min(1.0));
                 thick[0] = 1.0 - 0.2 * floating;
             }
             Some(Flaw::Hole { blob, survivors, seed }) => {
@@ -202,7 +212,7 @@ impl Fabric {
         }
         let warp = if thick[0] > 0.0 { self.yarn(i, v, fu, thick[0], self.seed ^ 3) } else { None };
         let weft = if thick[1] > 0.0 { self.yarn(j, u, fv, thick[1], self.seed ^ 4) } else { None };
-        let blotch = 1.0 + 0.09 * fbm(x * 0.018, y * 0.018, 3, self.seed ^ 5);
+        let blotch = 1.0 + 0.09 * self.blotches.at(x, y);
         let mut surfel = Surfel::matt(-2.2, [0.05, 0.047, 0.045]);
         let radius = 0.2 * self.period;
         for (yarn, z, colour) in [(warp, z, self.dye), (weft, z_weft, self.pale)] {

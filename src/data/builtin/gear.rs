@@ -2,8 +2,8 @@
 //! turning marks, tone of the steel, films of oil and dust.
 
 use super::draw::Draw;
-use super::math::{atan2, lerp, mix, scale, sin_cos, smoothstep, times, turn};
-use super::noise::{fbm, gradient, lattice, line};
+use super::math::{atan2, floor, lerp, mix, round, scale, sin_cos, smoothstep, times, turn};
+use super::noise::{Cloud, fbm, gradient, lattice, line};
 use super::shade::{Grid, Light, Relief, Surfel};
 use super::shape::{Blob, Near, Path};
 use super::subject::{Severity, Subject};
@@ -32,6 +32,7 @@ pub struct Gear {
     steel: [f32; 3],
     polish: f32,
     mat: [f32; 3],
+    worn: Cloud,
     films: Vec<Blob>,
     dust: Vec<[f32; 3]>,
     seed: u32,
@@ -77,11 +78,11 @@ impl Gear {
             return (ROOT - p.r, false, f32::INFINITY);
         }
         let pitch = TAU / TEETH as f32;
-        let tooth = (p.angle / pitch).round();
-        let (s, c) = sin_cos(p.angle - tooth * pitch);
+        let tooth = round(p.angle / pitch);
+        let (s, c) = sin_cos(p.angle - tooth as f32 * pitch);
         let (mut x, y) = (p.r * s, p.r * c);
         let t = (y - ROOT) / (TIP - ROOT);
-        let index = (tooth as i32).rem_euclid(TEETH as i32);
+        let index = tooth.rem_euclid(TEETH as i32);
         let (mut tip, mut mine, mut broken) = (TIP, false, f32::INFINITY);
         match flaw {
             Some(Flaw::BentTooth { tooth, offset }) if *tooth == index => {
@@ -110,21 +111,17 @@ impl Gear {
     /// Depth below the edge of the nearest hole, positive in the steel, without and with the flaw.
     fn holes(p: &Polar, flaw: Option<&Flaw>) -> (f32, f32) {
         let step = TAU / HOLES as f32;
-        let mut depth = (f32::INFINITY, f32::INFINITY);
-        for hole in 0..HOLES {
-            let (s, c) = sin_cos((hole as f32 + 0.5) * step);
-            let (dx, dy) = (p.q[0] - CIRCLE * c, p.q[1] - CIRCLE * s);
-            let right = (dx * dx + dy * dy).sqrt() - HOLE;
-            let wrong = match flaw {
-                Some(Flaw::Misdrilled { hole: which, shift, radius }) if *which == hole => {
-                    let (ex, ey) = (dx - shift[0], dy - shift[1]);
-                    (ex * ex + ey * ey).sqrt() - radius
-                }
-                _ => right,
-            };
-            depth = (depth.0.min(right), depth.1.min(wrong));
+        let hole = floor(p.angle / step);
+        let (s, c) = sin_cos((hole as f32 + 0.5) * step);
+        let (dx, dy) = (p.q[0] - CIRCLE * c, p.q[1] - CIRCLE * s);
+        let right = (dx * dx + dy * dy).sqrt() - HOLE;
+        match flaw {
+            Some(Flaw::Misdrilled { hole: which, shift, radius }) if *which as i32 == hole.rem_euclid(HOLES as i32) => {
+                let (ex, ey) = (dx - shift[0], dy - shift[1]);
+                (right, (ex * ex + ey * ey).sqrt() - radius)
+            }
+            _ => (right, right),
         }
-        depth
     }
 }
 
@@ -135,7 +132,7 @@ impl Subject for Gear {
     type Flaw = Flaw;
 
     fn draw(draw: &mut Draw) -> Self {
-        let angle = draw.angle();
+        let (angle, seed) = (draw.angle(), draw.seed());
         let tone = draw.uniform(0.85, 1.1);
         let warm = draw.uniform(-0.03, 0.05);
         let centre = [128.0 + draw.uniform(-9.0, 9.0), 128.0 + draw.uniform(-9.0, 9.0)];
@@ -154,9 +151,10 @@ impl Subject for Gear {
             steel: [0.56 * tone * (1.0 + warm), 0.56 * tone, 0.57 * tone * (1.0 - warm)],
             polish: draw.uniform(0.7, 1.3),
             mat: scale([0.055, 0.062, 0.07], draw.uniform(0.75, 1.35)),
+            worn: Cloud::new(0.02, 3, seed ^ 2),
             films,
             dust,
-            seed: draw.seed(),
+            seed,
         }
     }
 
@@ -167,31 +165,31 @@ impl Subject for Gear {
     fn flaw(&self, kind: &str, severity: Severity, draw: &mut Draw) -> Flaw {
         let tooth = draw.below(TEETH) as i32;
         match kind {
-            "bent_tooth" => Flaw::BentTooth { tooth, offset: draw.sign() * severity.between(1.6, 7.0) },
+            "bent_tooth" => Flaw::BentTooth { tooth, offset: draw.sign() * severity.between(2.5, 8.5) },
             "broken_tooth" => {
-                Flaw::BrokenTooth { tooth, cut: severity.between(3.0, 16.0), slope: draw.uniform(-0.5, 0.5), seed: draw.seed() }
+                Flaw::BrokenTooth { tooth, cut: severity.between(5.0, 17.0), slope: draw.uniform(-0.5, 0.5), seed: draw.seed() }
             }
             "misdrilled" => {
                 let (hole, (s, c)) = (draw.below(HOLES), sin_cos(draw.angle()));
                 if draw.chance(0.55) {
-                    let by = severity.between(1.6, 7.0);
+                    let by = severity.between(2.6, 9.0);
                     Flaw::Misdrilled { hole, shift: [by * c, by * s], radius: HOLE }
                 } else {
                     // The clearest case is a hole that was never drilled.
-                    let radius = if severity.0 > 0.85 { -9.0 } else { HOLE - severity.between(1.4, 7.0) };
+                    let radius = if severity.0 > 0.8 { -9.0 } else { HOLE - severity.between(2.2, 8.0) };
                     Flaw::Misdrilled { hole, shift: [0.0; 2], radius }
                 }
             }
             "rust" => {
                 let place = self.picture(draw.uniform(24.0, 96.0), draw.angle());
-                let radius = severity.between(4.5, 9.0) * draw.uniform(1.0, 2.2);
-                Flaw::Rust { blob: Blob::draw(draw, place, radius, 0.9), strength: severity.between(0.28, 0.95) }
+                let radius = severity.between(6.0, 11.0) * draw.uniform(1.0, 2.2);
+                Flaw::Rust { blob: Blob::draw(draw, place, radius, 0.9), strength: severity.between(0.45, 1.0) }
             }
             _ => {
                 let place = self.picture(draw.uniform(68.0, 84.0), draw.angle());
-                let (heading, length) = (draw.angle(), severity.between(14.0, 60.0));
+                let (heading, length) = (draw.angle(), severity.between(20.0, 75.0));
                 let path = Path::wander(draw, place, heading, length, 0.9, 0.03).centred(place);
-                Flaw::Scratch { path, width: severity.between(0.5, 1.1), depth: severity.between(0.3, 1.0) }
+                Flaw::Scratch { path, width: severity.between(0.7, 1.5), depth: severity.between(0.5, 1.1) }
             }
         }
     }
@@ -240,7 +238,7 @@ impl Gear {
 
     fn rubber(&self, x: f32, y: f32) -> Surfel {
         let grain = gradient(x * 0.9, y * 0.9, self.seed ^ 1);
-        let worn = fbm(x * 0.02, y * 0.02, 3, self.seed ^ 2);
+        let worn = self.worn.at(x, y);
         let albedo = scale(self.mat, 1.0 + 0.3 * grain + 0.25 * worn);
         Surfel { shine: 0.03, gloss: 8.0, ..Surfel::matt(0.25 * grain, albedo) }
     }
@@ -259,17 +257,17 @@ impl Gear {
             film -= 0.13 * smoothstep(0.0, 9.0, blob.depth(x, y));
         }
         let mut surfel = Surfel {
-            shine: lerp(0.34 * self.polish, 0.05, recess) * film,
-            gloss: lerp(26.0, 6.0, recess),
+            shine: lerp(0.9 * self.polish, 0.05, recess) * film,
+            gloss: lerp(34.0, 6.0, recess),
             metal: lerp(0.85, 0.45, recess),
-            ..Surfel::matt(height, scale(self.steel, tone * film.max(0.6) * lerp(1.0, 0.62, recess)))
+            ..Surfel::matt(height, scale(self.steel, tone * film.max(0.6) * lerp(0.62, 0.5, recess)))
         };
         if recess < 0.5 && p.r > 1.0 {
             surfel.groove = turn(self.turned, [-p.q[1] / p.r, p.q[0] / p.r]);
         }
         if broken < 3.2 {
             // The fracture falls off roughly and is granular.
-            let grain = lattice((x * 1.7) as i32, (y * 1.7) as i32, self.seed ^ 5);
+            let grain = lattice(floor(x * 1.7), floor(y * 1.7), self.seed ^ 5);
             surfel.height -= 1.1 * (3.2 - broken) + 0.5 * grain;
             surfel.albedo = scale(surfel.albedo, 0.7 + 0.2 * grain);
             (surfel.shine, surfel.metal, surfel.groove) = (0.1, 0.4, [0.0; 2]);

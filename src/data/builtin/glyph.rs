@@ -31,6 +31,8 @@ fn strokes(letter: char) -> Vec<Segment> {
     match letter {
         'K' => vec![[[0.0, 0.0], [0.0, 6.0]], [[4.0, 0.0], [0.0, 3.4]], [[1.3, 2.4], [4.0, 6.0]]],
         'L' => vec![[[0.0, 0.0], [0.0, 6.0]], [[0.0, 6.0], [4.0, 6.0]]],
+        // In the middle, where a seven-segment one would leave a gap.
+        '1' => vec![[[2.0, 0.0], [2.0, 6.0]]],
         'X' => vec![[[0.0, 0.0], [4.0, 6.0]], [[4.0, 0.0], [0.0, 6.0]]],
         _ => {
             let bits = letter.to_digit(10).map_or(0, |d| DIGITS[d as usize]);

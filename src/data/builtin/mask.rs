@@ -7,7 +7,8 @@ use crate::image::{Mask, Plane, Rgb};
 const VISIBLE: u8 = 3;
 
 /// The mask: pixels that differ visibly and lie within a pixel of where the defect acts (so that a part's shadow far
-/// away doesn't count), with gaps of up to four pixels closed and specks of fewer than six pixels dropped.
+/// away doesn't count), with gaps of up to four pixels closed, holes of fewer than 48 pixels filled and specks of fewer than
+/// six dropped.
 pub fn mask(normal: &Rgb, defective: &Rgb, surfels: &[Surfel], grid: Grid) -> Mask {
     let support = dilate(&support(surfels, grid), 1);
     let mut differs = Plane::filled(grid.side, grid.side, 0u8);
@@ -15,8 +16,9 @@ pub fn mask(normal: &Rgb, defective: &Rgb, surfels: &[Surfel], grid: Grid) -> Ma
         let most = a.iter().zip(b).map(|(p, q)| p.abs_diff(*q)).max().unwrap_or(0);
         differs.data[i] = u8::from(most >= VISIBLE && support.data[i] != 0);
     }
-    let specks = 6 * grid.side * grid.side / 65536;
-    without_specks(&close(&differs, 2), specks)
+    let scaled = |area: usize| area * grid.side * grid.side / 65536;
+    let filled = inverse(&without_specks(&inverse(&close(&differs, 2)), scaled(48)));
+    without_specks(&filled, scaled(6))
 }
 
 /// Pixels with at least one sample on which the defect acts.
@@ -61,6 +63,10 @@ fn spread(mask: &Mask, radius: isize, from: u8, to: u8) -> Mask {
         }
     }
     out
+}
+
+fn inverse(mask: &Mask) -> Mask {
+    Plane { data: mask.data.iter().map(|&p| 1 - p).collect(), ..*mask }
 }
 
 /// The mask without 8-connected regions of fewer than `least` pixels.

@@ -1,7 +1,11 @@
 //! Noise over the plane: hashed lattices, gradient noise, fractal sums and Voronoi cells. Pure functions of position and
 //! seed; one evaluation costs some 10 ns an octave, a Voronoi look-up some 60 ns.
 
+use super::math::floor;
+use super::shade::FRAME;
+
 /// A well mixed 32-bit hash of a lattice point.
+#[inline]
 pub fn hash(x: i32, y: i32, seed: u32) -> u32 {
     let mut h = seed ^ (x as u32).wrapping_mul(0x9E37_79B1) ^ (y as u32).wrapping_mul(0x85EB_CA77).rotate_left(15);
     h = (h ^ (h >> 16)).wrapping_mul(0x7FEB_352D);
@@ -10,23 +14,27 @@ pub fn hash(x: i32, y: i32, seed: u32) -> u32 {
 }
 
 /// A hash as a number in [0, 1).
+#[inline]
 pub fn unit(h: u32) -> f32 {
     (h >> 8) as f32 * (1.0 / 16_777_216.0)
 }
 
 /// A number in [-1, 1) that belongs to the lattice point.
+#[inline]
 pub fn lattice(x: i32, y: i32, seed: u32) -> f32 {
     2.0 * unit(hash(x, y, seed)) - 1.0
 }
 
+#[inline]
 fn fade(t: f32) -> f32 {
     t * t * t * (t * (t * 6.0 - 15.0) + 10.0)
 }
 
 /// Gradient noise, about [-1, 1], mean 0, features of size 1.
+#[inline]
 pub fn gradient(x: f32, y: f32, seed: u32) -> f32 {
-    let (fx, fy) = (x.floor(), y.floor());
-    let (ix, iy) = (fx as i32, fy as i32);
+    let (ix, iy) = (floor(x), floor(y));
+    let (fx, fy) = (ix as f32, iy as f32);
     let (dx, dy) = (x - fx, y - fy);
     let corner = |ox: i32, oy: i32| {
         let h = hash(ix + ox, iy + oy, seed);
@@ -55,12 +63,41 @@ pub fn fbm(x: f32, y: f32, octaves: u32, seed: u32) -> f32 {
     sum / total
 }
 
+/// Slow fractal noise over the frame: evaluated every four pixels and interpolated, which is forty times cheaper.
+#[derive(Debug, Clone)]
+pub struct Cloud {
+    nodes: Vec<f32>,
+}
+
+impl Cloud {
+    const PITCH: f32 = 4.0;
+    const SIDE: usize = (FRAME / Self::PITCH) as usize + 2;
+
+    /// `frequency` in 1/px, at most 0.04; the octaves double it each time.
+    pub fn new(frequency: f32, octaves: u32, seed: u32) -> Self {
+        let at = |i: usize| i as f32 * Self::PITCH * frequency;
+        let nodes = (0..Self::SIDE * Self::SIDE).map(|i| fbm(at(i % Self::SIDE), at(i / Self::SIDE), octaves, seed)).collect();
+        Self { nodes }
+    }
+
+    /// The noise at (x, y), px of the frame.
+    #[inline]
+    pub fn at(&self, x: f32, y: f32) -> f32 {
+        let (u, v) = ((x / Self::PITCH).clamp(0.0, Self::SIDE as f32 - 1.001), (y / Self::PITCH).clamp(0.0, Self::SIDE as f32 - 1.001));
+        let (i, j) = (u as usize, v as usize);
+        let (s, t) = (u - i as f32, v - j as f32);
+        let n = &self.nodes[j * Self::SIDE + i..];
+        (n[0] * (1.0 - s) + n[1] * s) * (1.0 - t) + (n[Self::SIDE] * (1.0 - s) + n[Self::SIDE + 1] * s) * t
+    }
+}
+
 /// Smooth noise along a line, [-1, 1], features of size 1; `row` picks the line.
+#[inline]
 pub fn line(x: f32, row: i32, seed: u32) -> f32 {
-    let f = x.floor();
-    let t = x - f;
+    let f = floor(x);
+    let t = x - f as f32;
     let t = t * t * (3.0 - 2.0 * t);
-    lattice(f as i32, row, seed) * (1.0 - t) + lattice(f as i32 + 1, row, seed) * t
+    lattice(f, row, seed) * (1.0 - t) + lattice(f + 1, row, seed) * t
 }
 
 /// The Voronoi cell over a point.
@@ -74,8 +111,8 @@ pub struct Cell {
 
 /// The cell over (x, y) among one jittered point per unit square.
 pub fn cell(x: f32, y: f32, seed: u32) -> Cell {
-    let (fx, fy) = (x.floor(), y.floor());
-    let (ix, iy) = (fx as i32, fy as i32);
+    let (ix, iy) = (floor(x), floor(y));
+    let (fx, fy) = (ix as f32, iy as f32);
     let mut points = [[0.0f32; 2]; 9];
     let (mut nearest, mut least, mut id) = (0, f32::INFINITY, 0);
     for (n, point) in points.iter_mut().enumerate() {
@@ -122,6 +159,14 @@ mod tests {
             let x = k as f32;
             assert!((gradient(x - 1e-4, 0.3, 5) - gradient(x + 1e-4, 0.3, 5)).abs() < 2e-3);
             assert!((line(x - 1e-4, 3, 5) - line(x + 1e-4, 3, 5)).abs() < 2e-3);
+        }
+    }
+
+    #[test]
+    fn a_cloud_is_its_noise_at_the_nodes() {
+        let cloud = Cloud::new(0.02, 3, 9);
+        for (x, y) in [(0.0, 0.0), (40.0, 8.0), (252.0, 128.0), (256.0, 256.0)] {
+            assert!((cloud.at(x, y) - fbm(x * 0.02, y * 0.02, 3, 9)).abs() < 0.02);
         }
     }
 

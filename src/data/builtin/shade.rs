@@ -2,7 +2,7 @@
 //! light with occlusion, and highlights, isotropic or drawn out by grooves. Lengths are px of the 256 px frame.
 
 use super::draw::Draw;
-use super::math::{exp, sin_cos, smoothstep};
+use super::math::{round, sin_cos, smoothstep};
 
 /// Side of the frame that all scenes are described in, px.
 pub const FRAME: f32 = 256.0;
@@ -100,7 +100,7 @@ pub struct Relief {
 pub fn shade(surfels: &[Surfel], grid: Grid, light: &Light, relief: Relief) -> Vec<[f32; 3]> {
     let width = grid.width();
     let heights: Vec<f32> = surfels.iter().map(|s| s.height).collect();
-    let around = box_blur(&heights, width, (relief.occlusion / grid.step()).round() as usize);
+    let around = box_blur(&heights, width, round(relief.occlusion / grid.step()) as usize);
     let shadows = shadows(&heights, grid, light, relief.shadow);
     let half = [light.towards[0], light.towards[1], light.towards[2] + 1.0];
     let norm = (half[0] * half[0] + half[1] * half[1] + half[2] * half[2]).sqrt();
@@ -127,13 +127,13 @@ fn sample(s: &Surfel, n: [f32; 3], lit: f32, open: f32, light: &Light, half: [f3
     let highlight = if s.shine == 0.0 {
         0.0
     } else if s.groove == [0.0; 2] {
-        exp(-s.gloss * (1.0 - dot(n, half))) * (0.25 + 0.75 * lit)
+        lobe(s.gloss * (1.0 - dot(n, half))) * (0.25 + 0.75 * lit)
     } else {
         // Grooves keep the highlight narrow along them and draw it out across them.
         let [gx, gy] = s.groove;
         let along = half[0] * gx + half[1] * gy - (n[0] * gx + n[1] * gy) * half[2];
         let across = -half[0] * gy + half[1] * gx - (-n[0] * gy + n[1] * gx) * half[2];
-        exp(-s.gloss * along * along - 0.12 * s.gloss * across * across) * (0.25 + 0.75 * lit)
+        lobe(s.gloss * (along * along + 0.12 * across * across)) * (0.25 + 0.75 * lit)
     };
     // What bare metal mirrors: a bright ceiling that falls off to the sides, brighter on the lamp's side.
     let tilt = n[0] * light.towards[0] + n[1] * light.towards[1];
@@ -148,6 +148,12 @@ fn sample(s: &Surfel, n: [f32; 3], lit: f32, open: f32, light: &Light, half: [f3
     rgb
 }
 
+/// A highlight's fall-off: close to `e^-x` near its middle, with the longer tail of real surfaces.
+fn lobe(x: f32) -> f32 {
+    let q = 1.0 / (1.0 + 0.25 * x);
+    q * q * q * q
+}
+
 /// Share of the lamp that each sample sees, 0..=1: a march towards the lamp over the relief.
 fn shadows(heights: &[f32], grid: Grid, light: &Light, reach: f32) -> Vec<f32> {
     if reach <= 0.0 {
@@ -156,16 +162,17 @@ fn shadows(heights: &[f32], grid: Grid, light: &Light, reach: f32) -> Vec<f32> {
     let width = grid.width() as isize;
     let flat = (light.towards[0] * light.towards[0] + light.towards[1] * light.towards[1]).sqrt();
     let rise = light.towards[2] / flat;
-    const STEPS: usize = 10;
-    let steps: Vec<(isize, isize, f32)> = (1..=STEPS)
+    let count = round(reach / grid.step()).clamp(1, 10);
+    let steps: Vec<(isize, isize, f32)> = (1..=count)
         .map(|k| {
             // Close steps first: small relief has short shadows.
-            let t = k as f32 / STEPS as f32;
+            let t = k as f32 / count as f32;
             let d = reach * t * (0.4 + 0.6 * t);
-            let cells = |towards: f32| (towards / flat * d / grid.step()).round() as isize;
+            let cells = |towards: f32| round(towards / flat * d / grid.step()) as isize;
             (cells(light.towards[0]), cells(light.towards[1]), d)
         })
         .collect();
+    let highest = heights.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
     let mut out = Vec::with_capacity(heights.len());
     for y in 0..width {
         for x in 0..width {
@@ -173,7 +180,8 @@ fn shadows(heights: &[f32], grid: Grid, light: &Light, reach: f32) -> Vec<f32> {
             let mut covered = 0.0f32;
             for &(ox, oy, d) in &steps {
                 let (sx, sy) = (x + ox, y + oy);
-                if sx < 0 || sy < 0 || sx >= width || sy >= width {
+                // The ray leaves the picture, or rises above all that is in it by more than the penumbra.
+                if sx < 0 || sy < 0 || sx >= width || sy >= width || highest - here < d * rise - 0.2 * (0.35 + light.softness * d) {
                     break;
                 }
                 let above = heights[(sy * width + sx) as usize] - here - d * rise;

@@ -7,6 +7,9 @@ use super::math::lerp;
 use super::shade::{Grid, Light, Relief, Surfel, shade};
 use crate::image::{Mask, Rgb};
 
+/// Faintest and clearest severity in the set: the one knob of its difficulty.
+const RANGE: (f32, f32) = (0.15, 1.0);
+
 /// How clear a defect is: 0 = barely visible, 1 = obvious.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Severity(pub f32);
@@ -17,10 +20,20 @@ impl Severity {
         lerp(faint, clear, self.0)
     }
 
-    /// The severity of image `index` of defect number `kind`: each run of eight images covers the scale evenly.
+    /// The eighth of the range that an image falls in, 0 = faintest.
+    fn step(kind: usize, index: usize) -> usize {
+        (index * 5 + kind * 3) % 8
+    }
+
+    /// The first image of a kind that falls in an eighth of the range, 0..8.
+    pub fn index_of_step(kind: usize, step: usize) -> usize {
+        (0..8).find(|&index| Self::step(kind, index) == step).unwrap_or(0)
+    }
+
+    /// The severity of image `index` of defect number `kind`: each run of eight images covers the range evenly.
     pub fn of(kind: usize, index: usize, draw: &mut Draw) -> Self {
-        let step = (index * 5 + kind * 3) % 8;
-        Self((step as f32 + draw.uniform(0.0, 1.0)) / 8.0)
+        let step = Self::step(kind, index);
+        Self(lerp(RANGE.0, RANGE.1, (step as f32 + draw.uniform(0.0, 1.0)) / 8.0))
     }
 }
 
@@ -73,4 +86,59 @@ pub fn defective<S: Subject>(kind: usize, index: usize, draw: &mut Draw, grid: G
         }
     }
     unreachable!("the loop returns at its last attempt")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{chip::Chip, fabric::Fabric, gear::Gear, terrazzo::Terrazzo};
+    use super::*;
+
+    /// Every kind of a category at 64 px: a mask's pixels differ visibly from the clean picture, or fill a gap between
+    /// pixels that do.
+    fn masks_lie_where_the_pictures_differ<S: Subject>() {
+        let grid = Grid { side: 64, samples: 2 };
+        for (kind, name) in S::DEFECTS.iter().enumerate() {
+            let draw = || Draw(crate::seed::stream(5, "test", 0, kind as u64));
+            let (_, mask) = defective::<S>(kind, 0, &mut draw(), grid);
+            // The same draws again, up to the flaw.
+            let mut again = draw();
+            let (scene, light, camera) = (S::draw(&mut again), S::light(&mut again), Camera::draw(&mut again));
+            let picture =
+                |flaw: Option<&S::Flaw>| camera.expose(&shade(&scene.paint(flaw, grid), grid, &light, S::RELIEF), grid, Sensor::Ideal);
+            let clean = picture(None);
+            let severity = Severity::of(kind, 0, &mut again);
+            // The last flaw drawn is the one that showed.
+            let bad = (0..=ATTEMPTS).map(|_| scene.flaw(name, severity, &mut again)).map(|flaw| picture(Some(&flaw)));
+            let differs = |bad: &Rgb, x: usize, y: usize| clean.at(x, y).iter().zip(bad.at(x, y)).any(|(&a, b)| a.abs_diff(b) >= 3);
+            let explained = |bad: &Rgb| {
+                (0..64 * 64).filter(|&i| mask.data[i] != 0).all(|i| {
+                    let (x, y) = (i % 64, i / 64);
+                    let rows = y.saturating_sub(4)..(y + 5).min(64);
+                    rows.into_iter().any(|ny| (x.saturating_sub(4)..(x + 5).min(64)).any(|nx| differs(bad, nx, ny)))
+                })
+            };
+            assert!(!mask.is_empty() && bad.into_iter().any(|bad| explained(&bad)), "{} {name}", S::NAME);
+        }
+    }
+
+    #[test]
+    fn masks_lie_where_the_defective_picture_differs_from_the_clean_one() {
+        masks_lie_where_the_pictures_differ::<Chip>();
+        masks_lie_where_the_pictures_differ::<Fabric>();
+        masks_lie_where_the_pictures_differ::<Gear>();
+        masks_lie_where_the_pictures_differ::<Terrazzo>();
+    }
+
+    #[test]
+    fn eight_images_of_a_kind_cover_the_range_of_severity_evenly() {
+        let mut draw = Draw(crate::seed::stream(0, "test", 0, 0));
+        for kind in 0..5 {
+            let mut severities: Vec<f32> = (0..8).map(|index| Severity::of(kind, index, &mut draw).0).collect();
+            severities.sort_by(f32::total_cmp);
+            for (step, s) in severities.iter().enumerate() {
+                let t = (s - RANGE.0) / (RANGE.1 - RANGE.0) * 8.0;
+                assert!(t >= step as f32 - 1e-3 && t <= step as f32 + 1.001);
+            }
+        }
+    }
 }

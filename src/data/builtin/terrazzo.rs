@@ -3,7 +3,7 @@
 
 use super::draw::Draw;
 use super::math::{lerp, mix, scale, sin_cos, smoothstep, times, turn};
-use super::noise::{cell, fbm, gradient, hash, lattice, line, unit};
+use super::noise::{Cloud, cell, fbm, gradient, hash, lattice, line, unit};
 use super::shade::{Grid, Light, Relief, Surfel};
 use super::shape::{Blob, Near, Path};
 use super::subject::{Severity, Subject};
@@ -13,7 +13,7 @@ const LAYERS: [(f32, f32); 3] = [(30.0, 0.42), (15.0, 0.4), (7.0, 0.36)];
 
 /// Colours of the quarry's stones, linear.
 const STONES: [[f32; 3]; 6] =
-    [[0.62, 0.58, 0.5], [0.4, 0.35, 0.29], [0.19, 0.185, 0.18], [0.3, 0.17, 0.125], [0.07, 0.07, 0.075], [0.5, 0.43, 0.33]];
+    [[0.64, 0.61, 0.54], [0.42, 0.38, 0.32], [0.25, 0.245, 0.24], [0.36, 0.255, 0.2], [0.15, 0.15, 0.155], [0.52, 0.46, 0.37]];
 
 /// One slab.
 pub struct Terrazzo {
@@ -24,6 +24,7 @@ pub struct Terrazzo {
     shares: [f32; 6],
     /// Strength of the cement's mottling.
     mottling: f32,
+    mottles: Cloud,
     seed: u32,
 }
 
@@ -89,6 +90,7 @@ impl Subject for Terrazzo {
         let total: f32 = weights.iter().sum();
         let mut sum = 0.0;
         let shade = draw.uniform(0.85, 1.12);
+        let seed = draw.seed();
         let warm = draw.uniform(-0.04, 0.04);
         Self {
             rotation: sin_cos(draw.angle()),
@@ -99,7 +101,8 @@ impl Subject for Terrazzo {
                 sum
             }),
             mottling: draw.uniform(0.06, 0.16),
-            seed: draw.seed(),
+            mottles: Cloud::new(0.03, 3, seed ^ 22),
+            seed,
         }
     }
 
@@ -112,7 +115,7 @@ impl Subject for Terrazzo {
         let [u, v] = self.place(centre[0], centre[1]);
         match kind {
             "crack" => {
-                let length = severity.between(30.0, 150.0) * draw.uniform(0.8, 1.2);
+                let length = severity.between(45.0, 165.0) * draw.uniform(0.8, 1.2);
                 let heading = draw.angle();
                 let trunk = Path::wander(draw, centre, heading, length, 0.7, 0.42).centred(centre);
                 let mut paths = vec![trunk];
@@ -122,14 +125,14 @@ impl Subject for Terrazzo {
                     let part = length * draw.uniform(0.15, 0.35);
                     paths.push(Path::wander(draw, from, aside, part, 0.6, 0.45));
                 }
-                Flaw::Crack { paths, width: severity.between(0.45, 1.0), depth: severity.between(0.4, 1.0) }
+                Flaw::Crack { paths, width: severity.between(0.6, 1.3), depth: severity.between(0.55, 1.0) }
             }
             "foreign_chip" => {
-                let layer = if draw.chance(severity.between(0.2, 0.5)) { 0 } else { 1 };
+                let layer = if draw.chance(severity.between(0.35, 0.8)) { 0 } else { 1 };
                 let id = cell(u / LAYERS[layer].0, v / LAYERS[layer].0, self.seed.wrapping_add(layer as u32 * 101)).id;
                 let colours = [[0.08, 0.22, 0.42], [0.1, 0.33, 0.16], [0.6, 0.4, 0.06], [0.5, 0.09, 0.2]];
                 let own = self.stone(id, u, v);
-                let colour = mix(own, colours[draw.below(4)], severity.between(0.3, 0.95));
+                let colour = mix(own, colours[draw.below(4)], severity.between(0.5, 1.0));
                 Flaw::ForeignChip { layer, id, colour }
             }
             "pit" => {
@@ -137,8 +140,8 @@ impl Subject for Terrazzo {
                     Some(chip) if chip.layer > 0 || severity.0 > 0.5 => Some((chip.layer, chip.id)),
                     _ => None,
                 };
-                let bubble = Blob::draw(draw, centre, severity.between(2.6, 9.0), 0.3);
-                Flaw::Pit { cell, bubble, depth: severity.between(1.2, 5.0) }
+                let bubble = Blob::draw(draw, centre, severity.between(4.0, 12.0), 0.3);
+                Flaw::Pit { cell, bubble, depth: severity.between(2.5, 7.0) }
             }
             "scratch" => {
                 let heading = draw.angle();
@@ -146,18 +149,18 @@ impl Subject for Terrazzo {
                 let paths = (0..strokes)
                     .map(|_| {
                         let at = [centre[0] + draw.uniform(-9.0, 9.0), centre[1] + draw.uniform(-9.0, 9.0)];
-                        let length = severity.between(30.0, 120.0) * draw.uniform(0.6, 1.2);
+                        let length = severity.between(40.0, 140.0) * draw.uniform(0.6, 1.2);
                         let aside = heading + draw.uniform(-0.15, 0.15);
                         Path::wander(draw, at, aside, length, 0.5, 0.01).centred(at)
                     })
                     .collect();
-                Flaw::Scratch { paths, width: severity.between(0.5, 1.0), bright: severity.between(0.16, 0.55) }
+                Flaw::Scratch { paths, width: severity.between(0.7, 1.3), bright: severity.between(0.3, 0.8) }
             }
             _ => {
                 let tints = [[0.5, 0.3, 0.14], [0.55, 0.5, 0.42], [0.4, 0.46, 0.36]];
-                let radius = draw.uniform(8.0, 32.0);
+                let radius = draw.uniform(11.0, 36.0);
                 let blob = Blob::draw(draw, centre, radius, 0.75);
-                Flaw::Stain { blob, tint: tints[draw.below(3)], strength: severity.between(0.2, 0.75) }
+                Flaw::Stain { blob, tint: tints[draw.below(3)], strength: severity.between(0.4, 0.95) }
             }
         }
     }
@@ -188,7 +191,7 @@ impl Terrazzo {
     fn sample(&self, x: f32, y: f32, flaw: Option<&Flaw>) -> Surfel {
         let [u, v] = self.place(x, y);
         let sand = gradient(u * 1.3, v * 1.3, self.seed ^ 21);
-        let mottled = 1.0 + self.mottling * fbm(u * 0.03, v * 0.03, 3, self.seed ^ 22) + 0.1 * sand;
+        let mottled = 1.0 + self.mottling * self.mottles.at(x, y) + 0.1 * sand;
         let cement = scale(self.cement, mottled);
         let forced = match flaw {
             Some(Flaw::ForeignChip { layer, id, .. }) => Some((*layer, *id)),
@@ -218,7 +221,7 @@ impl Terrazzo {
                 };
                 if torn > 0.0 {
                     let rough = fbm(u * 0.35, v * 0.35, 3, self.seed ^ 31);
-                    surfel = Surfel::matt(-depth * smoothstep(0.0, 2.2, torn) * (1.0 + 0.35 * rough), scale(cement, 0.72 + 0.2 * rough));
+                    surfel = Surfel::matt(-depth * smoothstep(0.0, 2.2, torn) * (1.0 + 0.35 * rough), scale(cement, 0.55 + 0.2 * rough));
                     surfel.defect = true;
                 }
             }
@@ -226,7 +229,7 @@ impl Terrazzo {
                 let depth = blob.depth(x, y);
                 if depth > -1.0 {
                     // Cement drinks more than stone.
-                    let thirst = if chip.is_some() { 0.4 } else { 1.0 };
+                    let thirst = if chip.is_some() { 0.55 } else { 1.0 };
                     let rim = 1.0 - smoothstep(0.0, 3.5, depth.abs());
                     let soaked = smoothstep(-1.0, 4.0, depth) * (0.7 + 0.4 * rim) * thirst * strength;
                     surfel.albedo = times(surfel.albedo, mix([1.0; 3], *tint, soaked.min(1.0)));

@@ -67,34 +67,39 @@ fn plan(categories: &[Category], counts: Counts) -> Vec<Item> {
     items
 }
 
-/// Makes sure that the whole set lies in the folder `root`, which then holds the categories: draws what lacks, in about
-/// half a minute on two cores the first time, and looks at the marker and the files' names later.
+/// Makes sure that the whole set lies in the folder `root`, which then holds the categories: draws what lacks, which
+/// takes about a minute of processor time, spread over all cores, the first time; later it looks at the marker and the
+/// files' names.
 ///
 /// Errors: environment, where the disk refuses, or where `root` holds something else.
 pub fn ensure(root: &Path) -> Result<()> {
     let items = plan(categories(), Counts { train: TRAIN, test_good: TEST_GOOD, per_defect: PER_DEFECT });
-    if complete(root, &items) {
+    ensure_items(root, &items, SIDE)
+}
+
+fn ensure_items(root: &Path, items: &[Item], side: usize) -> Result<()> {
+    if complete(root, items) {
         return Ok(());
     }
-    let partial = sibling(root, "partial");
     if let Some(parent) = root.parent() {
         fs::create_dir_all(parent).map_err(|e| Error::io("create the folder", parent, &e))?;
     }
     let _lock = lock(&sibling(root, "lock"))?;
     // Another process may have drawn it while this one waited.
-    if complete(root, &items) {
+    if complete(root, items) {
         return Ok(());
     }
-    if marker(root).is_some_and(|m| m.version == VERSION) {
+    if is_ours(root) {
         // Some files were lost: draw them again, in place.
-        return draw(&items, root, SIDE).and_then(|()| finish(root, &items));
+        return draw(items, root, side).and_then(|()| finish(root, items));
     }
     if root.exists() && fs::read_dir(root).map_err(|e| Error::io("read the folder", root, &e))?.next().is_some() {
         let what = format!("{} exists and is not version {VERSION} of the built-in images", root.display());
         return Err(Error::environment(what, "move it away, or choose another folder"));
     }
-    draw(&items, &partial, SIDE)?;
-    finish(&partial, &items)?;
+    let partial = sibling(root, "partial");
+    draw(items, &partial, side)?;
+    finish(&partial, items)?;
     if root.exists() {
         fs::remove_dir(root).map_err(|e| Error::io("replace the empty folder", root, &e))?;
     }
@@ -102,10 +107,14 @@ pub fn ensure(root: &Path) -> Result<()> {
 }
 
 /// Writes a cut-down set for fast tests below `root`: `categories` by name, `size` px a side (16..=256; 64 px cost some
-/// 15 ms an image), the first images of each folder. The scenes are those of the full set, drawn with fewer pixels.
+/// 20 ms an image), the first images of each folder. The scenes are those of the full set, drawn with fewer pixels. Files
+/// that are there already stay.
 ///
-/// Errors: configuration, for a category that doesn't exist; environment, where the disk refuses.
+/// Errors: configuration, for a category that doesn't exist or an impossible size; environment, where the disk refuses.
 pub fn write_small(root: &Path, names: &[&str], train: usize, test_good: usize, per_defect: usize, size: usize) -> Result<()> {
+    if !(16..=SIDE).contains(&size) {
+        return Err(Error::config(format!("built-in images of {size} px"), format!("choose 16 to {SIDE} px")));
+    }
     let chosen: Vec<Category> = names
         .iter()
         .map(|name| {
@@ -154,25 +163,20 @@ fn finish(root: &Path, items: &[Item]) -> Result<()> {
     put(MARKER, &format!("version {VERSION}\nimages {}\nblake3 {}\n", items.len(), hasher.finalize().to_hex()))
 }
 
-/// What the marker says.
-struct Marker {
-    version: u32,
-}
-
-fn marker(root: &Path) -> Option<Marker> {
-    let text = fs::read_to_string(root.join(MARKER)).ok()?;
-    let version = text.lines().find_map(|line| line.strip_prefix("version "))?.parse().ok()?;
-    Some(Marker { version })
+/// Whether the marker of this version lies in the folder.
+fn is_ours(root: &Path) -> bool {
+    let text = fs::read_to_string(root.join(MARKER)).unwrap_or_default();
+    text.lines().next() == Some(&format!("version {VERSION}"))
 }
 
 fn complete(root: &Path, items: &[Item]) -> bool {
-    marker(root).is_some_and(|m| m.version == VERSION) && items.iter().all(|item| item.exists(root))
+    is_ours(root) && items.iter().all(|item| item.exists(root))
 }
 
-/// A hidden neighbour of the folder: `.<name>.<what>`.
+/// A hidden neighbour of the folder: `.<name>.v<version>.<what>`.
 fn sibling(root: &Path, what: &str) -> PathBuf {
     let name = root.file_name().map_or_else(|| "builtin".into(), |n| n.to_string_lossy().into_owned());
-    root.with_file_name(format!(".{name}.{what}"))
+    root.with_file_name(format!(".{name}.v{VERSION}.{what}"))
 }
 
 /// Waits for the lock; file systems without locks go without, since every file is replaced whole anyway.
@@ -181,5 +185,73 @@ fn lock(path: &Path) -> Result<fs::File> {
     match file.lock() {
         Err(e) if e.kind() != std::io::ErrorKind::Unsupported => Err(Error::io("lock", path, &e)),
         _ => Ok(file),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn few() -> Vec<Item> {
+        plan(&categories()[..1], Counts { train: 2, test_good: 1, per_defect: 1 })
+    }
+
+    #[test]
+    fn the_plan_of_the_set_has_the_promised_counts() {
+        let items = plan(categories(), Counts { train: TRAIN, test_good: TEST_GOOD, per_defect: PER_DEFECT });
+        assert_eq!(items.len(), 4 * 120);
+        assert_eq!(items.iter().filter(|i| i.folder != "good").count(), 4 * 40);
+        let mut paths: Vec<PathBuf> = items.iter().map(|i| i.image(Path::new(""))).collect();
+        paths.sort();
+        paths.dedup();
+        assert_eq!(paths.len(), items.len());
+    }
+
+    #[test]
+    fn a_killed_attempt_is_resumed_and_what_was_drawn_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, items) = (folder.path().join("set"), few());
+        let kept = items[0].image(&sibling(&root, "partial"));
+        folder_of(&kept).unwrap();
+        fs::write(&kept, "drawn earlier").unwrap();
+        ensure_items(&root, &items, 32).unwrap();
+        assert!(complete(&root, &items) && !sibling(&root, "partial").exists());
+        assert_eq!(fs::read_to_string(items[0].image(&root)).unwrap(), "drawn earlier");
+    }
+
+    #[test]
+    fn a_lost_file_is_drawn_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, items) = (folder.path().join("set"), few());
+        ensure_items(&root, &items, 32).unwrap();
+        let before = fs::read(root.join(MARKER)).unwrap();
+        let lost = items.last().and_then(|i| i.mask(&root)).unwrap();
+        fs::remove_file(&lost).unwrap();
+        ensure_items(&root, &items, 32).unwrap();
+        assert!(lost.exists());
+        assert_eq!(fs::read(root.join(MARKER)).unwrap(), before, "the same bytes are drawn again");
+    }
+
+    #[test]
+    fn a_folder_of_something_else_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+        let error = ensure_items(folder.path(), &few(), 32).unwrap_err();
+        assert!(error.to_string().contains("is not version") && !error.remedy.is_empty());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let _ = fs::remove_file(sibling(folder.path(), "lock"));
+    }
+
+    #[test]
+    fn two_at_once_write_one_whole_set() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, items) = (folder.path().join("set"), few());
+        std::thread::scope(|scope| {
+            let both = [0, 1].map(|_| scope.spawn(|| ensure_items(&root, &items, 32)));
+            for one in both {
+                one.join().unwrap().unwrap();
+            }
+        });
+        assert!(complete(&root, &items));
     }
 }
