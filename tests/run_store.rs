@@ -27,6 +27,8 @@ fn open(results: &Path, repeat: Repeat) -> harness::Result<Opened> {
         config: "a = 1\n",
         environment: &environment,
         argv: &["harness".into()],
+        tags: &[],
+        note: None,
         repeat,
         now: jiff::Timestamp::now(),
     };

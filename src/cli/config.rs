@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Show(words) => {
             let resolved = super::run::split(&words.words, words.profile).resolve()?;
             println!("# profile {}", resolved.profile);
-            print!("{}", toml::to_string(&resolved.config).expect("a configuration is TOML"));
+            print!("{}", resolved.config.to_toml());
             Ok(())
         }
         Verb::Explain { key } => explain(key.as_deref().unwrap_or("")),

@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Show(args) => data_show::run(args),
         Verb::Pseudo(args) => pseudo(args),
         Verb::Builtin { out } => {
-            let root = out.clone().unwrap_or_else(|| data::root::builtin_folder());
+            let root = out.clone().unwrap_or_else(data::root::builtin_folder);
             builtin::ensure(&root)?;
             println!("{}", root.display());
             Ok(())
@@ -63,7 +63,7 @@ fn pseudo(args: &PseudoArgs) -> Result<()> {
     let resolved = super::run::split(&args.words, args.profile).resolve()?;
     let cfg = &resolved.config;
     let root = data::root::resolve(&cfg.data)?;
-    let names = data::select::categories(&root, &cfg.data.categories)?;
+    let names = data::select(&data::open(&root)?, &cfg.data.categories)?;
     let name = names.first().ok_or_else(|| Error::environment(format!("{}: no category", root.display()), "check data.root"))?;
     let category = data::category(&root, name)?;
     let images = category.train.iter().take(args.count).map(|item| {

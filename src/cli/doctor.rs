@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::torch;
-use crate::data::{builtin, root};
+use crate::data::root;
 use crate::weights;
 use crate::{Error, Result};
 
@@ -58,13 +58,13 @@ fn libtorch() -> Finding {
 
 fn backbone() -> Finding {
     let path = Path::new("weights/resnet50.safetensors");
-    let state = weights::File::open(path).map(|f| format!("{} ({})", path.display(), f.meta().lineage)).map_err(|e| e.what);
+    let state = weights::File::open(path).map(|f| format!("{} ({})", path.display(), f.meta.lineage)).map_err(|e| e.what);
     Finding { what: "ImageNet backbone", state, remedy: "`just weights`, or `harness weights import FILE`, or model.backbone.weights=none", needed: false }
 }
 
 fn data() -> Finding {
     let folder = root::builtin_folder();
-    let state = if builtin::is_complete(&folder) { Ok(folder.display().to_string()) } else { Err("not drawn yet".into()) };
+    let state = if folder.is_dir() { Ok(folder.display().to_string()) } else { Err("not drawn yet".into()) };
     Finding { what: "built-in data", state, remedy: "drawn on first use (`harness data builtin`)", needed: false }
 }
 

@@ -3,6 +3,9 @@
 pub mod completions;
 pub mod config;
 pub mod data;
+pub mod data_check;
+pub mod data_pseudo;
+pub mod data_show;
 pub mod doctor;
 pub mod predict;
 pub mod run;

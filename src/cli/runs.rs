@@ -64,7 +64,7 @@ fn list(store: &Store) -> Result<()> {
         })
         .collect();
     let columns = [("run", Align::Left), ("category", Align::Left), ("state", Align::Left), ("image AUROC", Align::Right), ("started (UTC)", Align::Left), ("tags", Align::Left)];
-    print!("{}", text::table(&columns, &rows, Rule::detect()));
+    println!("{}", text::table(&columns, &rows, Rule::Unicode));
     Ok(())
 }
 

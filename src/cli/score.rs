@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{self, Categories, Config, Request};
+use crate::config::{Categories, Config};
 use crate::data::{self, Source};
 use crate::eval::{self, Evaluation, MapStore};
 use crate::metric::Variant;
@@ -42,7 +42,7 @@ struct Scored {
     maps: MapStore,
     category: String,
     source: Source,
-    eval: config::Eval,
+    cfg: Config,
 }
 
 pub fn run(args: &Args) -> Result<()> {
@@ -55,9 +55,9 @@ pub fn run(args: &Args) -> Result<()> {
     let mut all = vec![];
     for s in &scored {
         for variant in std::iter::once(None).chain(variants.iter().copied().map(Some)) {
-            let protocol = eval::protocol(&s.eval, variant);
+            let protocol = eval::protocol(&s.cfg, variant)?;
             let read = |index: usize| s.maps.read(&s.category, &s.source.items()[index].key);
-            let evaluation = eval::evaluate(&s.source, &s.eval, &protocol, &read)?;
+            let evaluation = eval::evaluate(&s.source, &s.cfg.eval, &protocol, &read)?;
             all.push((s.label.clone(), variant, evaluation));
         }
     }
@@ -71,9 +71,7 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
     let summary = entry.folder.summary()?.ok_or_else(|| {
         Error::environment(format!("run {} is {}", entry.id, entry.status.name()), "finish it first: repeat its `harness run` command")
     })?;
-    let path = entry.folder.config_toml();
-    let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
-    let cfg: Config = toml::from_str(&text).map_err(|e| Error::environment(format!("{}: {}", path.display(), e.message()), "repeat the run"))?;
+    let cfg = entry.folder.config()?;
     let category = data::category(&data::root::resolve(&cfg.data)?, &summary.category)?;
     if data::category_hash(&category)? != summary.data_hash {
         return Err(Error::environment(
@@ -81,14 +79,14 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
             "score it against the data it was made with, or repeat the run",
         ));
     }
-    let eval = with_settings(&cfg.eval, &args.set)?;
+    let cfg = with_settings(&cfg, &args.set)?;
     let mut scored = vec![];
     for kind in [eval::MapKind::S, eval::MapKind::A] {
         let root = entry.folder.maps().join(kind.to_string());
         if root.is_dir() {
             let source = Source::new(category.test.clone(), cfg.data.size, cfg.data.resize, 0);
             let label = format!("{} {kind}", summary.category);
-            scored.push(Scored { label, maps: MapStore::at(&root), category: summary.category.clone(), source, eval: eval.clone() });
+            scored.push(Scored { label, maps: MapStore::at(&root), category: summary.category.clone(), source, cfg: cfg.clone() });
         }
     }
     Ok(scored)
@@ -99,8 +97,7 @@ fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
     if !maps.is_dir() {
         return Err(Error::environment(format!("{}: there is no such folder", maps.display()), "give the folder that holds <category>/test/…"));
     }
-    let cfg = Config::default();
-    let eval = with_settings(&cfg.eval, &args.set)?;
+    let cfg = with_settings(&Config::default(), &args.set)?;
     let names = data::select(&data::open(root)?, &Categories::One("all".into()))?;
     let names: Vec<_> = names.into_iter().filter(|name| maps.join(name).is_dir()).collect();
     if names.is_empty() {
@@ -114,25 +111,22 @@ fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
         .map(|name| {
             let category = data::category(root, &name)?;
             let source = Source::new(category.test, cfg.data.size, cfg.data.resize, 0);
-            Ok(Scored { label: name.clone(), maps: MapStore::at(maps), category: name, source, eval: eval.clone() })
+            Ok(Scored { label: name.clone(), maps: MapStore::at(maps), category: name, source, cfg: cfg.clone() })
         })
         .collect()
 }
 
 /// The protocol's settings with `--set` laid over them.
-fn with_settings(base: &config::Eval, words: &[String]) -> Result<config::Eval> {
-    if words.is_empty() {
-        return Ok(base.clone());
-    }
+fn with_settings(base: &Config, words: &[String]) -> Result<Config> {
     if let Some(word) = words.iter().find(|w| !w.trim_start().starts_with("eval.")) {
         return Err(Error::config(format!("--set {word}: only keys of [eval] apply here"), "see `harness config explain eval`"));
     }
-    Request { overrides: words.to_vec(), ..Request::default() }.resolve_over(base)
+    base.with(words)
 }
 
 fn variants(names: &[String]) -> Result<Vec<Variant>> {
     if names.iter().any(|n| n == "all") {
-        return Ok(Variant::all().to_vec());
+        return Ok(Variant::all().filter(|v| *v != Variant::Exact).collect());
     }
     names.iter().map(|name| name.parse()).collect()
 }
@@ -159,7 +153,7 @@ fn print_table(all: &[(String, Option<Variant>, Evaluation)]) {
             row
         })
         .collect();
-    print!("{}", text::table(&columns, &rows, Rule::detect()));
+    println!("{}", text::table(&columns, &rows, Rule::Unicode));
 }
 
 fn print_json(all: &[(String, Option<Variant>, Evaluation)]) {

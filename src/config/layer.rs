@@ -82,13 +82,32 @@ impl Request {
         for word in &self.overrides {
             lay(&mut table, parse_override(word)?);
         }
-        let config = Config::deserialize(Value::Table(table)).map_err(|e| {
-            Error::config(format!("the configuration does not fit together: {}", e.message()), "compare with `harness config show`")
-        })?;
-        check::check(&config)?;
+        let config = build(table)?;
         let stem = self.file.as_deref().and_then(Path::file_stem).and_then(|s| s.to_str());
         Ok(Resolved { config, profile, experiment: stem.unwrap_or("run").to_owned() })
     }
+}
+
+impl Config {
+    /// This configuration with `key=value` words laid over it.
+    ///
+    /// # Errors
+    /// As [`Request::resolve`].
+    pub fn with(&self, overrides: &[String]) -> Result<Self> {
+        let mut table = Table::try_from(self).expect("a configuration is TOML");
+        for word in overrides {
+            lay(&mut table, parse_override(word)?);
+        }
+        build(table)
+    }
+}
+
+/// From a whole table to a checked configuration.
+fn build(table: Table) -> Result<Config> {
+    let config = Config::deserialize(Value::Table(table))
+        .map_err(|e| Error::config(format!("the configuration does not fit together: {}", e.message()), "compare with `harness config show`"))?;
+    check::check(&config)?;
+    Ok(config)
 }
 
 /// Parses one file: each key known, each value allowed; `profile = "…"` at the top is set aside.

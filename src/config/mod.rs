@@ -44,6 +44,13 @@ pub enum Detector {
     Mlff,
 }
 
+impl Config {
+    /// As the file that reads back to the same configuration.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a configuration is TOML")
+    }
+}
+
 impl Default for Config {
     /// `experiments/base.toml`, the paper's profile.
     fn default() -> Self {

@@ -23,9 +23,9 @@ pub fn resolve(cfg: &Data) -> Result<PathBuf> {
         return Ok(PathBuf::from(&cfg.root));
     }
     let folder = builtin_folder();
-    if !builtin::is_complete(&folder) {
+    if !folder.is_dir() {
         eprintln!("drawing the built-in data set into {} (once)", folder.display());
-        builtin::ensure(&folder)?;
     }
+    builtin::ensure(&folder)?;
     Ok(folder)
 }

@@ -11,9 +11,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{self, ImageScore, Resolution};
+use crate::config::{self, Config, ImageScore, Resolution};
 use crate::data::Source;
-use crate::image::{Map, Mask, blur, resize, upsample};
+use crate::image::upsample::{self, Align};
+use crate::image::{Map, Mask, blur, resize};
 use crate::metric::{self, Curves, Protocol, Sample, Scores, Variant};
 use crate::Result;
 
@@ -54,13 +55,14 @@ pub struct Evaluation {
 }
 
 /// The protocol that a configuration asks for, or a named variant of it.
-pub fn protocol(cfg: &config::Eval, variant: Option<Variant>) -> Protocol {
-    Protocol::new(cfg, variant)
+pub fn protocol(cfg: &Config, variant: Option<Variant>) -> Result<Protocol> {
+    let protocol = Protocol::new(&cfg.eval, cfg.train.checkpoint)?;
+    Ok(Protocol { variant: variant.unwrap_or(protocol.variant), ..protocol })
 }
 
 /// The map as it is scored: upsampled to `width` x `height`, then smoothed; and the image's score, its maximum.
 pub fn full(map: &Map, width: usize, height: usize, cfg: &config::Eval) -> (Map, f32) {
-    let mut up = upsample::bilinear(map, width, height, cfg.align_corners);
+    let mut up = upsample::bilinear(map, width, height, Align::from(cfg.align_corners));
     if cfg.gaussian_sigma > 0.0 {
         up = blur::gaussian(&up, cfg.gaussian_sigma);
     }
@@ -95,7 +97,7 @@ pub fn mask(source: &Source, index: usize, cfg: &config::Eval) -> Result<Mask> {
 ///
 /// Maps are upsampled one at a time, so that only sort keys stay in memory: 16 bytes a pixel.
 pub fn evaluate(test: &Source, cfg: &config::Eval, protocol: &Protocol, map_of: &dyn Fn(usize) -> Result<Map>) -> Result<Evaluation> {
-    let mut accumulator = metric::Accumulator::new(protocol);
+    let mut accumulator = metric::Accumulator::new(protocol)?;
     let mut images = Vec::with_capacity(test.len());
     for (index, item) in test.items().iter().enumerate() {
         let (width, height) = size(test, index, cfg)?;
@@ -104,7 +106,7 @@ pub fn evaluate(test: &Source, cfg: &config::Eval, protocol: &Protocol, map_of: 
         accumulator.push(Sample { name: &item.key, map: &map, mask: mask.as_ref(), image_score: score, anomalous: !item.is_good() })?;
         images.push(ImageResult { key: item.key.clone(), anomalous: !item.is_good(), score });
     }
-    let (scores, curves) = accumulator.finish()?;
+    let (scores, curves) = accumulator.finish();
     Ok(Evaluation { scores, curves, images, protocol: protocol.clone() })
 }
 

@@ -33,8 +33,7 @@ impl MapStore {
     pub fn read(&self, category: &str, key: &str) -> Result<Map> {
         let found = ENDINGS.iter().map(|e| self.path(category, key, e)).find(|p| p.is_file());
         match found {
-            Some(path) if path.extension().is_some_and(|e| e == "npy") => npy::read(&path),
-            Some(path) => npy::read_tiff(&path),
+            Some(path) => npy::read_map(&path),
             None => Err(Error::environment(
                 format!("no score map {} (.npy, .tiff or .tif)", self.root.join(category).join(key).display()),
                 "each test image needs its map at MAPS_ROOT/<category>/test/<defect>/<stem>.npy",

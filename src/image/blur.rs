@@ -1,6 +1,6 @@
 //! Gaussian blur of maps: separable, f32, with the border rules of the codes that the results are compared with.
 //!
-//! Cost: two passes of `side` multiplications a pixel; 256x256 with a side of 25 takes about 1 ms.
+//! Cost: two passes of `side` multiplications a pixel.
 
 use super::Map;
 

@@ -1,6 +1,6 @@
 //! Resizing of images and masks, without keeping the aspect ratio.
 
-use super::{Mask, Plane, Rgb};
+use super::{Mask, Rgb};
 use crate::config::Resize;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -40,14 +40,10 @@ pub fn nearest_rgb(image: &Rgb, width: usize, height: usize) -> Rgb {
 /// Nearest-neighbour resizing of a mask: a target pixel takes the source pixel that contains its centre,
 /// `floor((i + 1/2) * from / to)`, as PIL's `NEAREST` does.
 pub fn nearest_mask(mask: &Mask, width: usize, height: usize) -> Mask {
-    nearest(mask, width, height)
-}
-
-fn nearest<T: Copy>(plane: &Plane<T>, width: usize, height: usize) -> Plane<T> {
-    let columns = centres(plane.width, width);
-    let rows = centres(plane.height, height);
-    let data = rows.iter().flat_map(|&y| columns.iter().map(move |&x| plane.at(x, y))).collect();
-    Plane::from_vec(width, height, data)
+    let columns = centres(mask.width, width);
+    let rows = centres(mask.height, height);
+    let data = rows.iter().flat_map(|&y| columns.iter().map(move |&x| mask.at(x, y))).collect();
+    Mask::from_vec(width, height, data)
 }
 
 /// Source index of each target index.

@@ -1,7 +1,7 @@
 //! Bilinear interpolation of score maps, by the definition of torch's `upsample_bilinear2d`.
 //!
 //! No antialiasing: it is meant for enlarging. Deterministic on every machine: plain f32 arithmetic in a fixed order.
-//! Cost: two multiplications a target pixel and direction; a 64x64 map reaches 1024x1024 in about 2 ms.
+//! Cost: two multiplications a target pixel, and two a pixel of the map stretched along x.
 
 use super::Map;
 

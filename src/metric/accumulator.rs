@@ -3,7 +3,7 @@
 use super::components::{self, Regions};
 use super::curve::{Curves, Rising};
 use super::image_level;
-use super::key::{check_finite, key};
+use super::key::{NOT_FINITE, check_finite, key};
 use super::pro::{Overlap, limit_in_pixels};
 use super::protocol::Protocol;
 use super::ranking::{Population, Ranking, packed};
@@ -22,7 +22,7 @@ pub struct Sample<'a> {
     pub map: &'a Map,
     /// Same size as the map; `None` = no pixel is anomalous.
     pub mask: Option<&'a Mask>,
-    /// Usually [`image_level::image_score`] of the map; finite.
+    /// Usually [`image_score`](super::image_score) of the map; finite.
     pub image_score: f32,
     /// The image's label. An anomalous image whose mask is empty counts at image level; it has no region, and its pixels
     /// are normal ones. A good image with an anomalous pixel is an error.
@@ -77,7 +77,9 @@ impl Accumulator {
     pub fn push(&mut self, sample: Sample) -> Result<()> {
         let Sample { name, map, image_score, anomalous, .. } = sample;
         check_finite(name, map)?;
-        check_finite(name, &Map::filled(1, 1, image_score))?;
+        if !image_score.is_finite() {
+            return Err(Error::run(format!("the image score of {name} is {image_score}"), NOT_FINITE));
+        }
         let regions = self.regions_of(&sample)?;
         if self.pixel_count() + map.data.len() as u64 > u64::from(u32::MAX) {
             let remedy = "evaluate fewer images at once, or set eval.resolution = \"input\"";
@@ -87,13 +89,14 @@ impl Accumulator {
             true => self.images.positive.push(packed(key(image_score), 0)),
             false => self.images.normal.push(key(image_score)),
         }
-        let first = (self.pixels.normal.len(), self.pixels.positive.len(), self.regions.len());
+        let before = (self.pixels.normal.len(), self.pixels.positive.len(), self.regions.len());
+        let first_tag = self.regions.len() as u32;
         let size = map.data.len();
         self.regions.extend(regions.regions.iter().map(|r| Region { area: r.area as u64, large: r.area * 100 >= size }));
-        push_pixels(&mut self.pixels, map, &regions, first.2 as u32);
+        push_pixels(&mut self.pixels, map, &regions, first_tag);
         match self.protocol.variant {
-            Variant::Dilated5 => self.dilated.extend(variant::dilated_hits(map, &regions, first.2 as u32)),
-            Variant::RdPerImage if regions.count() > 0 => self.per_image.extend(self.aupro_since(first)),
+            Variant::Dilated5 => self.dilated.extend(variant::dilated_hits(map, &regions, first_tag)),
+            Variant::RdPerImage if regions.count() > 0 => self.per_image.extend(self.aupro_since(before)),
             _ => {}
         }
         Ok(())

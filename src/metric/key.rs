@@ -9,6 +9,9 @@ use crate::{Error, Result};
 const SIGN: u32 = 0x8000_0000;
 const INFINITY: u32 = 0x7f80_0000;
 
+/// What to do about a score that is no number.
+pub const NOT_FINITE: &str = "scores must be finite: the training may have diverged; lower optim.lr or set train.clip_norm";
+
 /// The key of a finite score.
 #[inline]
 pub fn key(score: f32) -> u32 {
@@ -32,10 +35,7 @@ pub fn check_finite(name: &str, map: &Map) -> Result<()> {
         return Ok(());
     }
     let at = map.data.iter().position(|s| !s.is_finite()).expect("a pixel has the bits of a NaN or an infinity");
-    Err(Error::run(
-        format!("the score map of {name} has {} at x = {}, y = {}", map.data[at], at % map.width, at / map.width),
-        "scores must be finite: the training may have diverged; lower optim.lr or set train.clip_norm",
-    ))
+    Err(Error::run(format!("the score map of {name} has {} at x = {}, y = {}", map.data[at], at % map.width, at / map.width), NOT_FINITE))
 }
 
 #[cfg(test)]

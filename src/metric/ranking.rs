@@ -77,7 +77,7 @@ pub struct Group<'a> {
 }
 
 impl Ranking {
-    /// Sorts a population. Cost: some 10 ns a pixel on one thread; 4 bytes of scratch a negative.
+    /// Sorts a population. Cost: some 15 ns a pixel on one thread, and as much scratch memory as the population has.
     pub fn new(Population { mut normal, mut positive }: Population) -> Self {
         radix::sort(&mut positive);
         let normals = normal.len() as u64;

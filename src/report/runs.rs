@@ -35,7 +35,7 @@ pub fn table(runs: &[Summary]) -> String {
         }
         rows.push(mean);
     }
-    text::table(&columns, &rows, Rule::detect()) + &footnotes(runs)
+    text::table(&columns, &rows, Rule::Unicode) + "\n" + &footnotes(runs)
 }
 
 /// One line an experiment: mean over categories, n, and the last epoch's loss and gradient norm, so that an underfitted
@@ -59,7 +59,7 @@ pub fn comparison(experiments: &[(String, Vec<Summary>)]) -> String {
         })
         .collect();
     let all: Vec<Summary> = experiments.iter().flat_map(|(_, runs)| runs.iter().cloned()).collect();
-    text::table(&columns, &rows, Rule::detect()) + &footnotes(&all)
+    text::table(&columns, &rows, Rule::Unicode) + "\n" + &footnotes(&all)
 }
 
 /// The metric of a run; `map` is empty for the headline map, else such as `A/`. A metric that was selected on the test set

@@ -22,6 +22,9 @@ pub struct Ask<'a> {
     pub environment: &'a Environment,
     /// The command line, program first.
     pub argv: &'a [String],
+    /// Labels and remark of the user; an attempt without them keeps the earlier ones.
+    pub tags: &'a [String],
+    pub note: Option<&'a str>,
     pub repeat: Repeat,
     pub now: jiff::Timestamp,
 }
@@ -96,6 +99,8 @@ pub fn open(folder: &Folder, id: &Id, ask: &Ask<'_>) -> Result<Opened> {
         started: format!("{:.3}", ask.now),
         git: ask.environment.git.clone(),
         argv: ask.argv.to_vec(),
+        tags: if ask.tags.is_empty() { earlier.as_ref().map_or_else(Vec::new, |r| r.tags.clone()) } else { ask.tags.to_vec() },
+        note: ask.note.map(str::to_owned).or_else(|| earlier.as_ref().and_then(|r| r.note.clone())),
         notes: earlier.map_or_else(Vec::new, |r| r.notes),
         error: None,
     };

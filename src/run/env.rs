@@ -103,6 +103,16 @@ impl Git {
 }
 
 impl Cpu {
+    /// This machine's.
+    pub fn here() -> Self {
+        Self::parse(&std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default())
+    }
+
+    /// Whether bf16 products are instructions of this processor; elsewhere they are emulated, slower than float32.
+    pub fn has_native_bf16(&self) -> bool {
+        self.flags.iter().any(|f| matches!(f.as_str(), "avx512_bf16" | "amx_bf16" | "bf16"))
+    }
+
     /// From the text of /proc/cpuinfo (x86 or ARM); empty where there is none.
     pub fn parse(cpuinfo: &str) -> Self {
         let has = field(cpuinfo, "flags", ':').or(field(cpuinfo, "Features", ':')).unwrap_or_default();

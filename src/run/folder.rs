@@ -2,7 +2,8 @@
 
 use super::file::read_json;
 use super::{Id, Lock, Outcome, Record, Summary, record, summary};
-use crate::Result;
+use crate::config::Config;
+use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// The folder of one run. Nothing is created by naming it.
@@ -140,6 +141,19 @@ impl Folder {
     /// TensorBoard's event files.
     pub fn tb(&self) -> PathBuf {
         self.path.join("tb")
+    }
+
+    /// config.toml, read back.
+    ///
+    /// # Errors
+    /// Where it is missing or was written by a version with other keys.
+    pub fn config(&self) -> Result<Config> {
+        let path = self.config_toml();
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
+        toml::from_str(&text).map_err(|e: toml::de::Error| {
+            let remedy = "the run was made by another version of harness; repeat it";
+            Error::environment(format!("{}: {}", path.display(), e.message()), remedy)
+        })
     }
 
     /// run.json, if the run was ever started.

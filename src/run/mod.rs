@@ -17,11 +17,11 @@ mod lock;
 mod record;
 mod signal;
 mod store;
-mod summary;
+pub mod summary;
 
 pub use attempt::{Ask, Attempt, Opened, Repeat, open};
 pub use checkpoint::Position;
-pub use env::{Environment, Git};
+pub use env::{Cpu, Environment, Git};
 pub use event::{Event, Timing};
 pub use folder::{Folder, Seen, Status};
 pub use id::{Id, METHOD_VERSION, SCHEMA_VERSION, canonical, identity};
@@ -30,3 +30,8 @@ pub use record::{Outcome, Record};
 pub use signal::Stop;
 pub use store::{Entry, Store};
 pub use summary::{Lineage, Spent, Summary};
+
+/// The present moment, for [`Ask::now`]: the one place of the store that reads the clock for its caller.
+pub fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}

@@ -38,6 +38,12 @@ pub struct Record {
     /// What was odd about attempts: a damaged checkpoint, a changed environment.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Labels that the user gave (`--tag`), for lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The user's remark (`--note`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Why the last attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

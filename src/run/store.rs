@@ -144,6 +144,8 @@ mod tests {
             git: None,
             argv: vec![],
             notes: vec![],
+            tags: vec![],
+            note: None,
             error: None,
         };
         file::write_json(&folder.run_json(), &record).unwrap();

@@ -1,1 +1,129 @@
 //! Pseudo anomalies: confetti noise, CutPaste and their mix (method.md section 6). Pure, on u8 images.
+//!
+//! Every function draws from the stream that it is given, in a fixed order; the stream of a training item is
+//! [`item_stream`], so that an item looks the same whichever thread makes it and when.
+
+pub mod augment;
+pub mod color;
+pub mod confetti;
+pub mod cutpaste;
+mod mix;
+
+pub use mix::{Kind, Sample, chosen, item_stream, pseudo, stream_epoch};
+
+use crate::image::{Mask, Rgb};
+use rand::{Rng, RngExt};
+
+/// 1 where any channel of two images of one size differs.
+pub fn changed(before: &Rgb, after: &Rgb) -> Mask {
+    let differs = before.data.chunks_exact(3).zip(after.data.chunks_exact(3)).map(|(a, b)| u8::from(a != b));
+    Mask::from_vec(before.width, before.height, differs.collect())
+}
+
+/// Uniform in [low, high).
+fn uniform<R: Rng>(rng: &mut R, low: f64, high: f64) -> f64 {
+    low + (high - low) * rng.random::<f64>()
+}
+
+/// A random permutation in place (Fisher-Yates).
+fn shuffle<T, R: Rng>(rng: &mut R, items: &mut [T]) {
+    for i in (1..items.len()).rev() {
+        items.swap(i, rng.random_range(0..=i));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, CutPasteMask, Pseudo};
+    use crate::seed::stream;
+    use proptest::prelude::*;
+
+    /// A picture with smooth parts, edges and noise.
+    pub(super) fn picture(width: usize, height: usize, seed: u64) -> Rgb {
+        let mut rng = stream(seed, "picture", 0, 0);
+        let mut image = Rgb::filled(width, height, [0; 3]);
+        for y in 0..height {
+            for x in 0..width {
+                let wave = 110.0 + 90.0 * (x as f64 / 9.0 + seed as f64).sin() * (y as f64 / 14.0).cos();
+                let step = if (x / 17 + y / 23) % 2 == 0 { 20 } else { 0 };
+                image.set(x, y, [0, 1, 2].map(|c| (wave as i64 + step + 9 * c + rng.random_range(-6..=6_i64)).clamp(0, 255) as u8));
+            }
+        }
+        image
+    }
+
+    fn configuration(ratio: f64, confetti_prob: f64, both: bool) -> Pseudo {
+        Pseudo { ratio, confetti_prob, both, ..Config::default().pseudo }
+    }
+
+    #[test]
+    fn an_item_is_the_same_in_any_thread_and_differs_between_epochs() {
+        use rayon::prelude::*;
+        let cfg = configuration(1.0, 0.5, false);
+        let image = picture(72, 64, 3);
+        let make = |epoch: u64, index: u64| pseudo(&image, &cfg, &mut item_stream(&cfg, 7, epoch, index));
+        let forwards: Vec<Sample> = (0..12).map(|i| make(2, i)).collect();
+        let mut backwards: Vec<Sample> = (0..12).rev().map(|i| make(2, i)).collect();
+        backwards.reverse();
+        let parallel: Vec<Sample> = (0..12_u64).into_par_iter().map(|i| make(2, i)).collect();
+        assert_eq!(forwards, backwards);
+        assert_eq!(forwards, parallel);
+        let next: Vec<Sample> = (0..12).map(|i| make(3, i)).collect();
+        assert!(forwards.iter().zip(&next).all(|(a, b)| a.image != b.image));
+    }
+
+    #[test]
+    fn the_samples_are_those_of_the_first_release() {
+        // A change here changes every result: it needs a new METHOD_VERSION.
+        let hash = |cfg: &Pseudo| {
+            let mut hasher = blake3::Hasher::new();
+            for index in 0..4 {
+                let sample = pseudo(&picture(64, 48, 1), cfg, &mut item_stream(cfg, 0, 0, index));
+                hasher.update(&sample.image.data).update(&sample.mask.data);
+            }
+            hasher.finalize().to_hex()[..16].to_owned()
+        };
+        let [confetti, cutpaste] = [1.0, 0.0].map(|p| hash(&configuration(1.0, p, false)));
+        assert_eq!([confetti.as_str(), cutpaste.as_str()], GOLDEN);
+    }
+
+    const GOLDEN: [&str; 2] = ["8ec4e065167f06b9", "44f19ec47d2a1598"];
+
+    #[test]
+    #[ignore = "a measurement: cargo test --release -- --ignored --nocapture time_per_image"]
+    fn time_per_image() {
+        for side in [128, 256] {
+            let image = picture(side, side, 1);
+            for (name, probability) in [("confetti", 1.0), ("cutpaste", 0.0)] {
+                let cfg = configuration(1.0, probability, false);
+                let start = std::time::Instant::now();
+                let area: usize = (0..300).map(|i| pseudo(&image, &cfg, &mut item_stream(&cfg, 0, 0, i)).mask.area()).sum();
+                println!("{name} {side} px: {:.3} ms, mean area {}", start.elapsed().as_secs_f64() * 1e3 / 300.0, area / 300);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn the_mask_is_exactly_where_a_channel_changed(w in 8..80_usize, h in 8..80_usize, seed: u64, probability in 0.0..1.0, both: bool) {
+            let image = picture(w, h, seed % 1000);
+            let cfg = configuration(1.0, probability, both);
+            let sample = pseudo(&image, &cfg, &mut item_stream(&cfg, seed, 0, 0));
+            prop_assert_eq!(&sample.mask, &changed(&image, &sample.image));
+            prop_assert_eq!(sample.mask.is_empty(), sample.kind == Kind::None);
+        }
+
+        #[test]
+        fn a_rectangle_label_covers_every_change(seed: u64, both: bool) {
+            let image = picture(48, 56, seed % 1000);
+            let mut cfg = configuration(1.0, 0.3, both);
+            cfg.cutpaste.mask = CutPasteMask::Rect;
+            let sample = pseudo(&image, &cfg, &mut item_stream(&cfg, seed, 0, 0));
+            let change = changed(&image, &sample.image);
+            prop_assert!(change.data.iter().zip(&sample.mask.data).all(|(c, m)| c <= m));
+        }
+    }
+}

@@ -31,6 +31,7 @@ pub enum Colour {
 pub enum Verbosity {
     Quiet,
     Normal,
+    Verbose,
 }
 
 /// For whom output is meant.

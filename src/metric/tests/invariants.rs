@@ -152,8 +152,7 @@ proptest! {
 
     #[test]
     fn an_enlarged_region_weighs_as_much_as_before(images in images(), k in 2usize..4) { // 38
-        // Enlarging whole maps k times replicates the normal pixels too, which leaves their distribution as it was.
-        // One image alone is enlarged as a region of its own image; the normal pixels of it move to a good image.
+        // Each region fills an image of its own and a good image holds the normal pixels, so that one region can grow alone.
         let (normal, regions) = slow::pixels(&images, Connectivity::Eight);
         prop_assume!(!normal.is_empty() && !regions.is_empty());
         let row = |scores: &[f32], anomalous: u8| Image {

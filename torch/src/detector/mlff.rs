@@ -6,12 +6,13 @@ use harness::Result;
 use harness::config::Config;
 use harness::data::Source;
 use harness::eval::MapKind;
+use harness::weights::{IMAGENET_MEAN, IMAGENET_STD};
 use tch::{Device, Kind, Tensor};
 
-use super::{Detector, Parts};
+use super::{Detector, Parts, backbone};
 use crate::input::Normalization;
 use crate::loss;
-use crate::model::{Mode, Network};
+use crate::model::{Mode, Network, Weights};
 use crate::train::{self, Job, Sink, Snapshot};
 
 /// The multi-level feature fusion network.
@@ -26,9 +27,11 @@ pub struct Mlff {
 impl Mlff {
     /// A network with pretrained backbone and freshly drawn everything else.
     pub fn new(parts: &Parts) -> Result<Self> {
-        let network = Network::new(parts.cfg, parts.weights, parts.seed, parts.device)?;
+        let first = |name: &str| parts.weights.map_or(Ok(None), |file| backbone::first_value(file, name));
+        let weights = parts.weights.map(|file| Weights { source: &first, stride_in: Some(file.meta.stride_in) });
+        let network = Network::new(parts.cfg, weights.as_ref(), parts.seed, parts.device)?;
         let fixed = Normalization::is_fixed(&parts.cfg.data);
-        let (mean, std) = network.input_statistics();
+        let (mean, std) = parts.weights.map_or((IMAGENET_MEAN, IMAGENET_STD), |file| (file.meta.input_mean, file.meta.input_std));
         let normalization = fixed.then(|| Normalization::channels(mean, std, parts.device));
         Ok(Self { cfg: parts.cfg.clone(), seed: parts.seed, device: parts.device, network, normalization })
     }

@@ -3,7 +3,8 @@
 //! The paper's method and every system that it is compared with stand behind [`Detector`]; they share the loader, the
 //! evaluator, the run store and the reports.
 
-mod mlff;
+mod backbone;
+pub mod mlff;
 
 pub use mlff::Mlff;
 

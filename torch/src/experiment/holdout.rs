@@ -62,16 +62,16 @@ impl Holdout {
 
     /// Pixel AUROC of the headline map on the held-out images, at the input's size.
     pub fn quality(&self, network: &Network, normalization: &Normalization, cfg: &Config, device: Device) -> Result<Option<f64>> {
-        let mut accumulator = Accumulator::new(&protocol(&cfg.eval, None));
+        let mut accumulator = Accumulator::new(&protocol(cfg, None)?)?;
         let headline: MapKind = mlff::headline(cfg);
         for (i, (image, mask)) in self.images.iter().enumerate() {
             let maps = tch::no_grad(|| mlff::score(network, normalization, cfg, &input::unit(&image.data, 1, image.width, device)));
             let map: &Tensor = &maps.iter().find(|(kind, _)| *kind == headline).expect("a detector gives its headline map").1;
-            let map = upsample::bilinear(&to_map(&map.get(0)), mask.width, mask.height, cfg.eval.align_corners);
+            let map = upsample::bilinear(&to_map(&map.get(0)), mask.width, mask.height, cfg.eval.align_corners.into());
             let name = format!("held out {i}");
             accumulator.push(Sample { name: &name, map: &map, mask: Some(mask), image_score: 0.0, anomalous: !mask.is_empty() })?;
         }
-        Ok(accumulator.finish()?.0.pixel_auroc)
+        Ok(accumulator.finish().0.pixel_auroc)
     }
 }
 

@@ -11,7 +11,7 @@ pub use setting::{Planned, Setting};
 
 use harness::cli::run::Args;
 use harness::run::{Stop, Summary};
-use harness::ui::{Mode, Verbosity};
+use harness::ui::{Mode, Output, Verbosity};
 use harness::{Error, Result, report};
 
 /// Carries out `harness run`.
@@ -29,7 +29,7 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
         return dry::report(&setting, &plan);
     }
     setting.store.ensure_writable()?;
-    let mode = Mode::detect(verbosity, args.json);
+    let mode = Mode::detect(verbosity, if args.json { Output::Json } else { Output::People });
     let stop = Stop::install()?;
     let (mut done, mut failed): (Vec<Summary>, Vec<String>) = (vec![], vec![]);
     for planned in &plan {

@@ -19,7 +19,7 @@ use crate::{boundary, device};
 pub fn run(setting: &Setting, planned: &Planned, args: &Args, mode: Mode, stop: &Stop) -> Result<Summary> {
     let cfg = setting.cfg();
     let environment = environment(setting, planned)?;
-    let config = toml::to_string(cfg).expect("a configuration is TOML");
+    let config = cfg.to_toml();
     let argv: Vec<String> = std::env::args().collect();
     let folder = setting.store.folder(&planned.id);
     let ask = Ask {
@@ -30,7 +30,7 @@ pub fn run(setting: &Setting, planned: &Planned, args: &Args, mode: Mode, stop: 
         tags: &args.tag,
         note: args.note.as_deref(),
         repeat: if args.force { Repeat::Force } else { Repeat::Reuse },
-        now: jiff_now(),
+        now: harness::run::now(),
     };
     match run::open(&folder, &planned.id, &ask)? {
         Opened::Finished(summary) => {
@@ -101,8 +101,7 @@ fn work(
 
     let mut recorder = Recorder::new(attempt, progress, stop, cfg, setting.device, rule);
     detector.fit(source.clone(), start, &mut recorder)?;
-    let Recorder { progress, last, .. } = recorder;
-    progress.finish();
+    let last = recorder.finish();
     if source.saw_alpha() || test.saw_alpha() {
         attempt.log("images with an alpha channel were put on black")?;
     }
@@ -116,7 +115,7 @@ fn environment(setting: &Setting, planned: &Planned) -> Result<Environment> {
         libtorch: Some(crate::LIBTORCH_VERSION.to_owned()),
         device: device::name(setting.device),
         threads: setting.cfg().run.threads,
-        weights_hash: setting.weights.as_ref().map(|w| w.content_hash()).transpose()?,
+        weights_hash: setting.weights.as_ref().map(|w| w.content_hash().to_owned()),
         data_hash: planned.data_hash.clone(),
     };
     let here = std::env::current_dir().unwrap_or_else(|_| ".".into());

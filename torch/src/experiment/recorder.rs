@@ -55,6 +55,12 @@ impl<'a> Recorder<'a> {
         let clock = Clock { saved: Instant::now(), epoch: Instant::now(), images: 0 };
         Self { attempt, progress, stop, cfg, device, rule, last: vec![], clock }
     }
+
+    /// Ends the progress; the means of the last epoch.
+    pub fn finish(self) -> Vec<(&'static str, f64)> {
+        self.progress.finish();
+        self.last
+    }
 }
 
 impl Sink for Recorder<'_> {

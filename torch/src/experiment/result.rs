@@ -40,7 +40,7 @@ pub fn conclude(
         kinds = maps.iter().map(|(kind, _)| *kind).collect();
         maps.iter().try_for_each(|(kind, map)| store(&root, *kind).write(category, &test.items()[index].key, map))
     })?;
-    let protocol = eval::protocol(&cfg.eval, None);
+    let protocol = eval::protocol(cfg, None)?;
     let evaluations = kinds
         .iter()
         .map(|&kind| Ok((kind, eval::evaluate(test, &cfg.eval, &protocol, &|i| store(&root, kind).read(category, &test.items()[i].key))?)))
@@ -110,7 +110,7 @@ pub fn on_test(network: &Network, normalization: &Normalization, setting: &Setti
         let (_, map) = maps.iter().find(|(kind, _)| *kind == headline).expect("a detector gives its headline map");
         Ok(to_map(&map.get(0)))
     };
-    Ok(eval::evaluate(test, &cfg.eval, &eval::protocol(&cfg.eval, None), &map_of)?.scores.pixel_auroc)
+    Ok(eval::evaluate(test, &cfg.eval, &eval::protocol(cfg, None)?, &map_of)?.scores.pixel_auroc)
 }
 
 fn store(root: &std::path::Path, kind: MapKind) -> MapStore {
@@ -127,9 +127,9 @@ fn lineage(setting: &Setting) -> Result<Lineage> {
         None => Lineage { name, lineage: "none".into(), stride_in: "conv2".into(), weights_hash: None },
         Some(file) => Lineage {
             name,
-            lineage: file.meta().lineage.clone(),
-            stride_in: serde_json::to_value(file.meta().stride_in).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default(),
-            weights_hash: Some(file.content_hash()?),
+            lineage: file.meta.lineage.clone(),
+            stride_in: serde_json::to_value(file.meta.stride_in).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default(),
+            weights_hash: Some(file.content_hash().to_owned()),
         },
     })
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use harness::cli::run::Args;
 use harness::config::{Config, Precision, Resolved};
 use harness::data::{self, Category};
-use harness::run::{Id, Store, env, identity};
+use harness::run::{Cpu, Id, Store, identity};
 use harness::weights;
 use harness::{Error, Result};
 use tch::Device;
@@ -80,13 +80,13 @@ impl Setting {
     /// The runs in the order seed by seed, so that a first complete set of categories stands early.
     pub fn plan(&self) -> Result<Vec<Planned>> {
         let cfg = self.cfg();
-        let weights_hash = self.weights.as_ref().map(|w| w.content_hash()).transpose()?;
+        let weights_hash = self.weights.as_ref().map(|w| w.content_hash());
         let mut plan = vec![];
         for &seed in &cfg.run.seeds {
             for name in &self.categories {
                 let category = data::category(&self.root, name)?;
                 let data_hash = data::category_hash(&category)?;
-                let hash = identity(cfg, name, &data_hash, weights_hash.as_deref(), device::kind(self.device));
+                let hash = identity(cfg, name, &data_hash, weights_hash, device::kind(self.device));
                 plan.push(Planned { id: Id::new(&self.resolved.experiment, &hash, seed)?, category, data_hash });
             }
         }
@@ -113,7 +113,7 @@ fn method(cfg: &Config) -> String {
 fn precision(cfg: &Config, device: Device) -> String {
     match cfg.train.precision {
         Precision::Fp32 => "float32".into(),
-        Precision::Bf16 if device.is_cuda() || env::has_native_bf16() => "bf16 convolutions".into(),
+        Precision::Bf16 if device.is_cuda() || Cpu::here().has_native_bf16() => "bf16 convolutions".into(),
         Precision::Bf16 => "bf16 convolutions, which this CPU has to emulate: slower than train.precision=fp32".into(),
     }
 }

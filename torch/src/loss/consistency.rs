@@ -14,11 +14,9 @@ use super::{mean_of_counted, real, sizes, sum};
 /// Logit of a patch that is no candidate. Finite, because 0 times a difference of infinities would be NaN.
 const CLOSED: f64 = -1e9;
 
-/// A squared distance below this part of the squared norms is rounding of the Gram matrix: the distance is 0.
-const ZERO_PART: f64 = 1e-13;
-
-/// Squared distances below this are 0 in any case: the square root's gradient stays finite in float32.
-const ZERO: f64 = 1e-30;
+/// A squared distance below this part of the greatest squared norm is rounding of the Gram matrix: the distance is 0.
+/// That is a distance of 1e-7 of the norm, the resolution of float32.
+const ZERO: f64 = 1e-14;
 
 /// Mean entropy of the rows of both softmaxes as a part of the greatest possible, 0..=1; detached, 0-dimensional.
 /// Near 0 a row has collapsed onto one patch and the loss no longer teaches anything.
@@ -43,19 +41,21 @@ pub fn consistency(f: &Tensor, z: &Tensor, mask: &Tensor, cfg: &config::Consiste
         Detach::Features => f.detach(),
     };
     let (f, z) = (patches(&f, cfg), patches(&real(z), cfg)); // [B, K, D], [B, K, D']
-    let (f, z, valid) = match cfg.across_images {
+    // An empty batch stays no group of K patches: one group of none has no greatest norm.
+    let (f, z, valid) = match cfg.across_images && valid.size()[0] > 0 {
         false => (f, z, valid),
         true => (f.flatten(0, 1).unsqueeze(0), z.flatten(0, 1).unsqueeze(0), valid.flatten(0, 1).unsqueeze(0)),
     };
     let closed = closed_columns(&valid, f.kind(), cfg); // [G, 1 or K, K]
-    let p = log_softmax_rows(&distances(&f, &valid), &valid, &closed, cfg); // [G, K, K]
-    let q = log_softmax_rows(&distances(&z, &valid), &valid, &closed, cfg);
-    let (from, to) = match cfg.kl {
-        KlDirection::QP => (&q, &p),
-        KlDirection::PQ => (&p, &q),
+    let log_p = log_softmax_rows(&Distances::new(&f), &valid, &closed, cfg); // [G, K, K]
+    let log_q = log_softmax_rows(&Distances::new(&z), &valid, &closed, cfg);
+    let (p, q) = (log_p.exp(), log_q.exp());
+    let divergence = match cfg.kl {
+        KlDirection::QP => &q * (&log_q - &log_p),
+        KlDirection::PQ => &p * (&log_p - &log_q),
     };
-    let kl = (from.exp() * (from - to)).sum_dim_intlist([2].as_slice(), false, None); // [G, K]
-    let entropies = tch::no_grad(|| RowEntropies { features: entropy(&p, &valid, cfg), scores: entropy(&q, &valid, cfg) });
+    let kl = divergence.sum_dim_intlist([2].as_slice(), false, None); // [G, K]
+    let entropies = tch::no_grad(|| RowEntropies { features: entropy(&p, &log_p, &valid, cfg), scores: entropy(&q, &log_q, &valid, cfg) });
     Ok((mean_over_rows(&kl, &valid), entropies))
 }
 
@@ -107,48 +107,56 @@ fn closed_columns(valid: &Tensor, kind: Kind, cfg: &config::Consistency) -> Tens
     (1.0 - open) * CLOSED
 }
 
-/// Euclidean distances between the valid rows of x [G, K, D]: [G, K, K], in the kind of x.
-/// A distance of 0 has gradient 0; entries of other rows carry no meaning and no gradient.
-///
-/// Masks are multiplied in rather than filled in: on the CPU that is ten times faster.
-fn distances(x: &Tensor, valid: &Tensor) -> Tensor {
-    let v = valid.to_kind(Kind::Double).unsqueeze(2); // [G, K, 1]
-    // Distances don't change under a common shift; without the common part there is less to cancel.
-    let x64 = x.to_kind(Kind::Double) * &v;
-    let number = v.sum_dim_intlist([1].as_slice(), true, None).clamp_min(1.0); // [G, 1, 1]
-    let x64 = (&x64 - x64.detach().sum_dim_intlist([1].as_slice(), true, None) / number) * &v;
-    // Only the first of a pair gets a gradient here ...
-    let norms = (&x64 * &x64).sum_dim_intlist([2].as_slice(), true, None); // [G, K, 1]
-    let sums = &norms + norms.detach().transpose(1, 2); // [G, K, K]
-    let squares: Tensor = &sums - x64.bmm(&x64.detach().transpose(1, 2)) * 2.0;
-    let apart = squares.detach().gt_tensor(&(sums.detach() * ZERO_PART).clamp_min(ZERO)).to_kind(x.kind());
-    // An entry that is 0 becomes sqrt(1) * 0: no infinite gradient is ever formed.
-    let masked: Tensor = squares.to_kind(x.kind()) * &apart + (1.0 - &apart);
-    let distances = masked.sqrt() * &apart;
-    // ... and the second gets its own here, by adding a zero: the matrix is symmetric, so this saves one of three products.
-    let transposed = distances.transpose(1, 2);
-    &distances + (&transposed - transposed.detach())
+/// Euclidean distances between the patches of each group, as `scale` times `relative`.
+struct Distances {
+    /// [G, K, K], at most 2; a distance of 0 has gradient 0.
+    relative: Tensor,
+    /// The power of two at or above the greatest norm of a patch, [G, 1, 1], without gradient.
+    scale: Tensor,
 }
 
-/// Row-wise log-softmax of the similarities: distances [G, K, K], closed [G, 1 or K, K] -> [G, K, K].
-fn log_softmax_rows(distances: &Tensor, valid: &Tensor, closed: &Tensor, cfg: &config::Consistency) -> Tensor {
+impl Distances {
+    /// Of patches x [G, K, D], in the kind of x. What costs here is passes over float64 memory, so there are few.
+    fn new(x: &Tensor) -> Self {
+        let x64 = x.to_kind(Kind::Double);
+        let fixed = x64.detach();
+        let norms = (&x64 * &fixed).sum_dim_intlist([2].as_slice(), true, None); // [G, K, 1], with half the gradient
+        let norms = &norms * 2.0 - norms.detach(); // the same value, with the whole of it
+        // Scaling by a power of two is exact: no patch changes the rounding of the others' distances.
+        let scale = (norms.detach().amax([1].as_slice(), true).clamp_min(1e-200).log2() * 0.5).ceil().exp2(); // [G, 1, 1]
+        let unit = scale.square().reciprocal();
+        // |a|^2 + |b|^2 - 2 a b in that unit; only the first of each pair gets a gradient here,
+        let sums = &norms * &unit + (norms.detach() * &unit).transpose(1, 2); // [G, K, K]
+        let squares = sums.baddbmm(&x64, &(fixed * (unit * -2.0)).transpose(1, 2), 1.0, 1.0);
+        // Below the threshold stands a constant: it has no gradient, and is as good as 0 after the root.
+        let relative = squares.to_kind(x.kind()).threshold(ZERO, 1e-36).sqrt();
+        // and the second gets its own by adding a zero: the matrix is symmetric, so this saves one product of three.
+        let transposed = relative.transpose(1, 2);
+        Self { relative: &relative + (&transposed - transposed.detach()), scale: scale.to_kind(x.kind()) }
+    }
+}
+
+/// Row-wise log-softmax of the similarities [G, K, K]; closed [G, 1 or K, K] is added to the logits.
+fn log_softmax_rows(distances: &Distances, valid: &Tensor, closed: &Tensor, cfg: &config::Consistency) -> Tensor {
     let sign = match cfg.similarity {
         Similarity::NegDistance => -1.0,
         Similarity::Distance => 1.0,
     };
-    let scaled = match cfg.normalize {
-        DistanceNormalize::None => distances * (sign / cfg.tau),
-        DistanceNormalize::MeanDistance => distances * (sign / cfg.tau) / mean_distance(distances, valid),
+    let unit = match cfg.normalize {
+        DistanceNormalize::None => &distances.scale * (sign / cfg.tau),
+        DistanceNormalize::MeanDistance => mean_distance(&distances.relative, valid).reciprocal() * (sign / cfg.tau),
     };
-    (scaled + closed).log_softmax(2, None)
+    (&distances.relative * unit + closed).log_softmax(2, None)
 }
 
-/// Mean distance between two different valid patches, [G, 1, 1], with its gradient; tiny, not 0, where all are equal.
+/// Mean distance between two different valid patches, [G, 1, 1], with its gradient; not 0 where all are equal.
 fn mean_distance(distances: &Tensor, valid: &Tensor) -> Tensor {
     let v = valid.to_kind(distances.kind());
     let n = v.sum_dim_intlist([1].as_slice(), false, None).reshape([-1, 1, 1]);
     let pairs = (&n * (&n - 1.0)).clamp_min(1.0);
-    (distances * v.unsqueeze(2) * v.unsqueeze(1)).sum_dim_intlist([1, 2].as_slice(), true, None).clamp_min(1e-30) / pairs
+    let sum = (distances * v.unsqueeze(2) * v.unsqueeze(1)).sum_dim_intlist([1, 2].as_slice(), true, None);
+    // Equal patches have distances of 1e-18: relative to 1e-6 they stay 0.
+    (sum / pairs).clamp_min(1e-6)
 }
 
 /// Mean over an image's valid rows, then over the images with at least two: [G, K] -> [].
@@ -158,11 +166,11 @@ fn mean_over_rows(rows: &Tensor, valid: &Tensor) -> Tensor {
     mean_of_counted(&(sum(&(rows * v), &[1]) / n.clamp_min(1.0)), &n.ge(2.0).to_kind(Kind::Double))
 }
 
-/// Mean row entropy of log-probabilities [G, K, K] relative to the uniform distribution over the candidates: 0-dimensional.
-fn entropy(log: &Tensor, valid: &Tensor, cfg: &config::Consistency) -> Tensor {
+/// Mean row entropy of probabilities p [G, K, K] relative to the uniform distribution over the candidates: 0-dimensional.
+fn entropy(p: &Tensor, log_p: &Tensor, valid: &Tensor, cfg: &config::Consistency) -> Tensor {
     let own = if cfg.exclude_diagonal { 1.0 } else { 0.0 };
-    let choices = valid.to_kind(log.kind()).sum_dim_intlist([1].as_slice(), true, None) - own; // [G, 1]
-    let nats = -(log.exp() * log).sum_dim_intlist([2].as_slice(), false, None); // [G, K]
+    let choices = valid.to_kind(p.kind()).sum_dim_intlist([1].as_slice(), true, None) - own; // [G, 1]
+    let nats = -(p * log_p).sum_dim_intlist([2].as_slice(), false, None); // [G, K]
     // One candidate has entropy 0, whatever it is divided by.
     mean_over_rows(&(nats / choices.clamp_min(2.0).log()), valid)
 }

@@ -40,20 +40,21 @@ pub fn total(features: &Tensor, scores: Option<&Tensor>, mask: &Tensor, cfg: &co
         LabelResolution::Feature => pool_mask(mask, features)?,
     };
     let feature = feature(&at_size_of(&distance(features), &labels, cfg), &labels, &cfg.feature);
-    let mut total = &feature * cfg.alpha;
+    let mut weighted = vec![&feature * cfg.alpha];
     let (mut score_normal, mut score_pair) = (None, None);
     if cfg.score.enabled {
         let s = at_size_of(&activate(needed("loss.score.enabled")?, cfg.score.activation), &labels, cfg);
         let (normal, pair) = (normal_hinge(&s, &labels, cfg.score.gamma), pair_hinge(&s, &labels, &cfg.score, draw));
-        total = total + (&normal + &pair) * cfg.beta;
+        weighted.push((&normal + &pair) * cfg.beta);
         (score_normal, score_pair) = (Some(normal), Some(pair));
     }
     let (mut consistency_term, mut entropies) = (None, None);
     if cfg.consistency.enabled {
         let (term, rows) = consistency(features, needed("loss.consistency.enabled")?, mask, &cfg.consistency)?;
-        total = total + &term * cfg.xi;
+        weighted.push(&term * cfg.xi);
         (consistency_term, entropies) = (Some(term), Some(rows));
     }
+    let total = Tensor::stack(&weighted, 0).sum(Kind::Double);
     Ok(Terms { total, feature, score_normal, score_pair, consistency: consistency_term, entropies })
 }
 
@@ -61,6 +62,13 @@ impl Terms {
     /// Every value there is with its name, the total first: `total`, `feature`, `score_normal`, `score_pair`, `consistency`,
     /// `entropy_features`, `entropy_scores`. One transfer from the device.
     pub fn scalars(&self) -> Vec<(&'static str, f64)> {
+        let (names, values) = self.stacked();
+        let values = Vec::<f64>::try_from(values).expect("one dimension of float64");
+        names.into_iter().zip(values).collect()
+    }
+
+    /// The same on the device: the names, and their values [names] in float64.
+    pub fn stacked(&self) -> (Vec<&'static str>, Tensor) {
         let entropies = self.entropies.as_ref();
         let named = [
             ("total", Some(&self.total)),
@@ -72,8 +80,7 @@ impl Terms {
             ("entropy_scores", entropies.map(|e| &e.scores)),
         ];
         let (names, tensors): (Vec<_>, Vec<_>) = named.into_iter().filter_map(|(name, t)| t.map(|t| (name, t.detach()))).unzip();
-        let values = Vec::<f64>::try_from(Tensor::stack(&tensors, 0).to_kind(Kind::Double)).expect("one dimension of float64");
-        names.into_iter().zip(values).collect()
+        (names, Tensor::stack(&tensors, 0).to_kind(Kind::Double))
     }
 }
 

@@ -132,6 +132,31 @@ impl Network {
         vec![t2, t1, x0]
     }
 
+    /// What an optimiser updates, by name.
+    pub fn trained(&self) -> Vec<(String, Tensor)> {
+        self.params.trained_weights().map(|p| (p.name.clone(), p.tensor.shallow_clone())).collect()
+    }
+
+    /// Everything that is not a function of the weights' file: what a checkpoint and a finished run keep.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        self.params.iter().filter(|p| p.trained || !p.from_file).map(|p| (p.name.clone(), p.tensor.shallow_clone())).collect()
+    }
+
+    /// Puts back what [`Network::state`] gave, in place; `get` finds a tensor by name.
+    ///
+    /// # Errors
+    /// Where one is missing or has another shape.
+    pub fn restore(&self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
+        for (name, mut tensor) in self.state() {
+            let stored = get(&name).filter(|t| t.size() == tensor.size()).ok_or_else(|| {
+                let remedy = "it belongs to another configuration or version; start anew with --force";
+                Error::environment(format!("the stored network lacks `{name}` {:?}", tensor.size()), remedy)
+            })?;
+            tch::no_grad(|| tensor.copy_(&stored));
+        }
+        Ok(())
+    }
+
     /// All parameters, in the order in which they were made.
     pub fn params(&self) -> &Params {
         &self.params

@@ -5,7 +5,7 @@
 
 mod snapshot;
 
-pub use snapshot::{Best, Position, Snapshot, missing};
+pub use snapshot::{Best, Position, Snapshot};
 
 use std::sync::Arc;
 

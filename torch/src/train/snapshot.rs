@@ -1,6 +1,6 @@
 //! Where training stands, as a value: enough to go on bit for bit.
 
-use harness::{Error, Result};
+use harness::Result;
 use tch::{Device, Kind, Tensor};
 
 use crate::model::Network;
@@ -104,12 +104,4 @@ impl Snapshot {
         network.restore(&|name| find(&self.tensors, name))?;
         optimizer.restore(&|name| find(&self.tensors, name), self.updates)
     }
-}
-
-/// The error of a file that lacks a tensor.
-pub fn missing(name: &str) -> Error {
-    Error::environment(
-        format!("the stored network lacks `{name}`"),
-        "it belongs to another configuration or version; start anew with --force",
-    )
 }

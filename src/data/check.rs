@@ -1,0 +1,249 @@
+//! What a folder holds and what in it would spoil a result. Reads every file once, in parallel; changes nothing.
+//!
+//! A finding *spoils* where a figure would be wrong or a run would stop, *warns* where a figure may be doubted or is missing,
+//! and is a *fact* otherwise. Two images are the same where their decoded pixels are, whatever their files look like.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::layout::{GOOD, Item, Listing, listing, open};
+use super::report::{CategoryReport, Count, Finding, Grade, Report, Sizes};
+use crate::image::{Mask, codec};
+use crate::metric::{Connectivity, label};
+use crate::{Error, Result};
+
+/// Checks every category under `root`. Errors where there is no category to check at all.
+pub fn check(root: &Path) -> Result<Report> {
+    let categories = open(root)?.iter().map(|name| category(root, name)).collect::<Result<_>>()?;
+    Ok(Report { root: root.to_owned(), categories, findings: halves(root)? })
+}
+
+/// Folders that look like a category and are none.
+fn halves(root: &Path) -> Result<Vec<Finding>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(root).map_err(|e| Error::io("list the folder", root, &e))? {
+        let path = entry.map_err(|e| Error::io("list the folder", root, &e))?.path();
+        let has = |part: &str| path.join(part).is_dir();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !name.starts_with('.') && (has("train") || has("test") || has("ground_truth")) && !path.join("train").join(GOOD).is_dir() {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(Finding::some(Grade::Warns, "folders that look like a category have no train/good; \"all\" leaves them out", names)
+        .into_iter()
+        .collect())
+}
+
+fn category(root: &Path, name: &str) -> Result<CategoryReport> {
+    let listing = listing(&root.join(name))?;
+    let items: Vec<Item> = ["train", "test"].into_iter().flat_map(|split| listing.items(split)).collect();
+    let seen: Vec<Seen> = items.into_par_iter().map(see).collect();
+
+    let mut findings: Vec<Finding> = Vec::new();
+    findings.extend(listing.refusal().map(|(what, remedy)| Finding::new(Grade::Spoils, format!("{what}: {remedy}"), Vec::new())));
+    findings.extend(of_images(&seen));
+    findings.extend(of_masks(&seen));
+    findings.extend(of_copies(&seen));
+    findings.extend(of_folders(&listing));
+    // Also within the decoder's words about a file.
+    let above = format!("{}/", root.display());
+    let below = |file: &String| file.replace(&above, "");
+    findings.iter_mut().for_each(|finding| finding.files = finding.files.iter().map(below).collect());
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.grade));
+
+    Ok(CategoryReport { name: name.to_owned(), counts: counts(&listing, &seen), sizes: sizes(&seen), findings })
+}
+
+/// What was seen of one image and its mask.
+struct Seen {
+    item: Item,
+    image: Result<Image>,
+    /// `None` where there is no mask file.
+    mask: Option<Result<Truth>>,
+}
+
+struct Image {
+    width: usize,
+    height: usize,
+    alpha: bool,
+    /// Of size and pixels.
+    hash: blake3::Hash,
+}
+
+struct Truth {
+    width: usize,
+    height: usize,
+    empty: bool,
+    /// Values other than 0 and 1, or 0 and full scale.
+    grey: bool,
+    regions_4: usize,
+    regions_8: usize,
+}
+
+fn see(item: Item) -> Seen {
+    let image = read(&item.path).and_then(|bytes| {
+        let decoded = codec::decode_bytes(&bytes, &item.path)?;
+        let (width, height) = (decoded.rgb.width, decoded.rgb.height);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&[width.to_le_bytes(), height.to_le_bytes()].concat()).update(&decoded.rgb.data);
+        Ok(Image { width, height, alpha: decoded.had_alpha, hash: hasher.finalize() })
+    });
+    let mask = item.mask.as_deref().map(see_mask);
+    Seen { item, image, mask }
+}
+
+fn see_mask(path: &Path) -> Result<Truth> {
+    let bytes = read(path)?;
+    let mask: Mask = codec::decode_mask_bytes(&bytes, path)?;
+    let values = codec::decode_bytes(&bytes, path)?.rgb.data;
+    let only = |high: u8| values.iter().all(|&v| v == 0 || v == high);
+    Ok(Truth {
+        width: mask.width,
+        height: mask.height,
+        empty: mask.is_empty(),
+        grey: !only(1) && !only(255),
+        regions_4: label(&mask, Connectivity::Four).count(),
+        regions_8: label(&mask, Connectivity::Eight).count(),
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|e| Error::io("read", path, &e))
+}
+
+fn of_images(seen: &[Seen]) -> Vec<Finding> {
+    // The error names the file already.
+    let broken = |s: &Seen| s.image.as_ref().err().map(|e| e.what.clone());
+    let unreadable = Finding::some(Grade::Spoils, "images that cannot be read", seen.iter().filter_map(broken).collect());
+    let alpha = |s: &&Seen| s.image.as_ref().is_ok_and(|i| i.alpha);
+    let alpha = Finding::some(Grade::Fact, "images with an alpha channel: it is composited over black", paths(seen.iter().filter(alpha)));
+    [unreadable, alpha].into_iter().flatten().collect()
+}
+
+fn of_masks(seen: &[Seen]) -> Vec<Finding> {
+    let defective: Vec<&Seen> = seen.iter().filter(|s| !s.item.is_good() && s.item.key.starts_with("test/")).collect();
+    fn truth(s: &Seen) -> Option<&Truth> {
+        s.mask.as_ref()?.as_ref().ok()
+    }
+    let masks_where = |fits: &dyn Fn(&Seen, &Truth) -> bool| -> Vec<String> {
+        let chosen = defective.iter().filter(|s| truth(s).is_some_and(|t| fits(s, t)));
+        chosen.filter_map(|s| s.item.mask.as_ref()).map(|p| p.display().to_string()).collect()
+    };
+    let unreadable = defective.iter().filter_map(|s| s.mask.as_ref()?.as_ref().err()).map(|e| e.what.clone()).collect();
+    let missing = paths(defective.iter().filter(|s| s.mask.is_none()).copied());
+    let misfits = |s: &Seen, t: &Truth| s.image.as_ref().is_ok_and(|i| (i.width, i.height) != (t.width, t.height));
+    [
+        Finding::some(Grade::Spoils, "defective images without a mask", missing),
+        Finding::some(Grade::Spoils, "masks that cannot be read", unreadable),
+        Finding::some(Grade::Spoils, "masks of another size than their image", masks_where(&misfits)),
+        Finding::some(Grade::Spoils, "empty masks of defective images", masks_where(&|_, t| t.empty)),
+        Finding::some(
+            Grade::Warns,
+            "masks with values other than 0 and 1, or 0 and 255: half of full scale and more is anomalous",
+            masks_where(&|_, t| t.grey),
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Images that occur more than once.
+fn of_copies(seen: &[Seen]) -> Vec<Finding> {
+    let mut groups: BTreeMap<[u8; 32], Vec<&Item>> = BTreeMap::new();
+    for s in seen {
+        if let Ok(image) = &s.image {
+            groups.entry(*image.hash.as_bytes()).or_default().push(&s.item);
+        }
+    }
+    let (mut across, mut contrary, mut train, mut test) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for group in groups.into_values().filter(|group| group.len() > 1) {
+        let of_train = group.iter().filter(|item| item.key.starts_with("train/")).count();
+        let good = group.iter().filter(|item| item.is_good()).count();
+        let list = match of_train {
+            0 if good > 0 && good < group.len() => &mut contrary,
+            0 => &mut test,
+            n if n == group.len() => &mut train,
+            _ => &mut across,
+        };
+        list.push(group.iter().map(|item| item.key.as_str()).collect::<Vec<_>>().join(" = "));
+    }
+    let sorted = |mut list: Vec<String>| {
+        list.sort();
+        list
+    };
+    [
+        Finding::some(Grade::Spoils, "images that occur in both train and test", sorted(across)),
+        Finding::some(Grade::Spoils, "images that are good and defective in test", sorted(contrary)),
+        Finding::some(Grade::Warns, "images that occur more than once in train", sorted(train)),
+        Finding::some(Grade::Warns, "images that occur more than once in test", sorted(test)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What the folders themselves tell.
+fn of_folders(listing: &Listing) -> Vec<Finding> {
+    let test = listing.items("test");
+    let text = |paths: Vec<PathBuf>| paths.into_iter().map(|p| p.display().to_string()).collect::<Vec<_>>();
+    let splits = [("train", &listing.train), ("test", &listing.test), ("ground_truth", &listing.ground_truth)];
+    let place = |split: &str, name: &str| listing.folder.join(split).join(name);
+    let empty = listing.test.iter().filter(|f| f.images.is_empty() && f.name != GOOD).map(|f| place("test", &f.name)).collect();
+    let nested = splits
+        .iter()
+        .flat_map(|(split, folders)| folders.iter().flat_map(|f| f.folders.iter().map(|inner| place(split, &f.name).join(inner))))
+        .collect();
+    let used: Vec<&PathBuf> = test.iter().filter_map(|item| item.mask.as_ref()).collect();
+    let truths = listing.ground_truth.iter().filter(|f| f.name != GOOD).flat_map(|f| &f.images);
+    let orphans = truths.filter(|path| !used.contains(path)).cloned().collect();
+    let of_good = listing.ground_truth.iter().filter(|f| f.name == GOOD).flat_map(|f| f.images.clone()).collect();
+    let mut findings: Vec<Finding> = [
+        Finding::some(Grade::Warns, "folders of defects without an image", text(empty)),
+        Finding::some(Grade::Warns, "folders one level too deep: nothing in them is read", text(nested)),
+        Finding::some(Grade::Warns, "images outside of good and the folders of defects: they are not read", text(listing.stray.clone())),
+        Finding::some(Grade::Warns, "masks that belong to no image", text(orphans)),
+        Finding::some(Grade::Fact, "masks of good images: they are not read", text(of_good)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if !test.is_empty() && test.iter().all(|item| !item.is_good()) {
+        findings.push(Finding::new(Grade::Warns, "no good image in test: image AUROC has no value", Vec::new()));
+    }
+    if !test.is_empty() && test.iter().all(Item::is_good) {
+        findings.push(Finding::new(Grade::Warns, "no defective image in test: no metric has a value", Vec::new()));
+    }
+    findings
+}
+
+fn counts(listing: &Listing, seen: &[Seen]) -> Vec<Count> {
+    let count = |split: &str, folder: &str| {
+        let here = || seen.iter().filter(|s| s.item.defect == folder && s.item.key.split('/').next() == Some(split));
+        let truths = || here().filter_map(|s| s.mask.as_ref()?.as_ref().ok());
+        Count {
+            split: split.to_owned(),
+            folder: folder.to_owned(),
+            images: here().count(),
+            masks: here().filter(|s| s.mask.is_some()).count(),
+            regions_4: truths().map(|t| t.regions_4).sum(),
+            regions_8: truths().map(|t| t.regions_8).sum(),
+        }
+    };
+    let folders = [("train", &listing.train), ("test", &listing.test)];
+    folders.iter().flat_map(|(split, folders)| folders.iter().map(|f| count(split, &f.name))).collect()
+}
+
+fn sizes(seen: &[Seen]) -> Option<Sizes> {
+    let mut sizes: Vec<[usize; 2]> = seen.iter().filter_map(|s| s.image.as_ref().ok()).map(|i| [i.width, i.height]).collect();
+    sizes.sort_by_key(|&[width, height]| (width * height, width));
+    sizes.dedup();
+    Some(Sizes { smallest: *sizes.first()?, largest: *sizes.last()?, distinct: sizes.len() })
+}
+
+fn paths<'a>(seen: impl Iterator<Item = &'a Seen>) -> Vec<String> {
+    seen.map(|s| s.item.path.display().to_string()).collect()
+}

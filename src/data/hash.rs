@@ -1,0 +1,150 @@
+//! The content hash that stands for a data path in a run's identity.
+//!
+//! A category's hash is blake3 of its sorted list of (relative name, blake3 of the file), over every image and mask that a run
+//! may read; neither the place of the folder nor its name is part of it. Files are hashed in parallel, and each hash is kept by
+//! (size, modification time in ns) in one small file a category under `$XDG_CACHE_HOME/harness`. That file is an optimisation
+//! and nothing else: one that is missing, torn, of another version or not writable is passed over in silence.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::layout::Category;
+use crate::{Error, Result};
+
+/// Version of the cache file.
+const FORMAT: u32 = 1;
+
+/// A file that was changed this short a time ago may change again within one tick of its file system's clock.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// The hash of everything a run on this category reads, 64 hexadecimal digits.
+pub fn category_hash(category: &Category) -> Result<String> {
+    category_hash_in(category, cache_folder().as_deref(), SystemTime::now())
+}
+
+/// [`category_hash`] with the cache's folder (`None` = no cache) and the present time given.
+pub fn category_hash_in(category: &Category, cache: Option<&Path>, now: SystemTime) -> Result<String> {
+    let folder = category.folder();
+    let cache = cache.map(|below| below.join(cache_name(&folder)));
+    let known = cache.as_deref().and_then(read).unwrap_or_default();
+
+    let hashed: Vec<(String, Entry)> = files(category)
+        .into_par_iter()
+        .map(|path| {
+            let name = relative(&folder, &path);
+            hash_file(&path, known.get(&name)).map(|entry| (name, entry))
+        })
+        .collect::<Result<_>>()?;
+    let entries: BTreeMap<String, Entry> = hashed.into_iter().collect();
+
+    if let Some(path) = cache {
+        let settled: BTreeMap<_, _> = entries.iter().filter(|(_, e)| e.is_settled(now)).map(|(n, e)| (n.clone(), e.clone())).collect();
+        if settled != known {
+            // Losing the cache costs time, never a result.
+            let _ = write(&path, settled);
+        }
+    }
+    Ok(combine(entries.iter().map(|(name, entry)| (name.as_str(), entry.blake3.as_str()))))
+}
+
+/// blake3 over the sorted list of names and file hashes, one `name NUL hash LF` each.
+fn combine<'a>(sorted: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (name, hash) in sorted {
+        for part in [name, "\0", hash, "\n"] {
+            hasher.update(part.as_bytes());
+        }
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// Every image and mask of the category.
+fn files(category: &Category) -> Vec<PathBuf> {
+    let items = category.train.iter().chain(&category.test);
+    items.flat_map(|item| std::iter::once(&item.path).chain(&item.mask)).cloned().collect()
+}
+
+/// `path` below `folder` with `/` between its parts, on every system.
+fn relative(folder: &Path, path: &Path) -> String {
+    let below = path.strip_prefix(folder).unwrap_or(path);
+    below.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+/// What is known of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Entry {
+    size_bytes: u64,
+    /// Nanoseconds since 1970; `u64` holds them until 2554.
+    mtime_ns: u64,
+    blake3: String,
+}
+
+impl Entry {
+    /// True where size and time can be trusted to betray the file's next change.
+    fn is_settled(&self, now: SystemTime) -> bool {
+        UNIX_EPOCH + Duration::from_nanos(self.mtime_ns) + SETTLED < now
+    }
+}
+
+/// The file's hash: the known one where size and time are the same, else by reading it.
+fn hash_file(path: &Path, known: Option<&Entry>) -> Result<Entry> {
+    // Taken before the file is read: a change while reading then shows as another time.
+    let stamp = std::fs::metadata(path).map_err(|e| Error::io("read", path, &e))?;
+    let mtime_ns = stamp.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos() as u64);
+    if let Some(known) = known.filter(|k| k.size_bytes == stamp.len() && k.mtime_ns == mtime_ns && mtime_ns != 0) {
+        return Ok(known.clone());
+    }
+    let mut hasher = blake3::Hasher::new();
+    let mut file = std::fs::File::open(path).map_err(|e| Error::io("read", path, &e))?;
+    std::io::copy(&mut file, &mut hasher).map_err(|e| Error::io("read", path, &e))?;
+    Ok(Entry { size_bytes: stamp.len(), mtime_ns, blake3: hasher.finalize().to_hex().to_string() })
+}
+
+#[derive(Serialize, Deserialize)]
+struct Cache {
+    format: u32,
+    files: BTreeMap<String, Entry>,
+}
+
+fn read(path: &Path) -> Option<BTreeMap<String, Entry>> {
+    let cache: Cache = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    let sound = cache.format == FORMAT && cache.files.values().all(|e| blake3::Hash::from_hex(&e.blake3).is_ok());
+    sound.then_some(cache.files)
+}
+
+/// Replaces the file whole, so that runs side by side never see half of it.
+fn write(path: &Path, files: BTreeMap<String, Entry>) -> std::io::Result<()> {
+    std::fs::create_dir_all(path.parent().unwrap_or(path))?;
+    let mine = path.with_extension(format!("{}.tmp", std::process::id()));
+    std::fs::write(&mine, serde_json::to_vec(&Cache { format: FORMAT, files })?)?;
+    std::fs::rename(&mine, path).inspect_err(|_| drop(std::fs::remove_file(&mine)))
+}
+
+/// The cache file's name: it follows the folder's place, so that copies of one name do not take turns in it.
+fn cache_name(folder: &Path) -> String {
+    let place = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    format!("data-{}.json", &blake3::hash(place.as_os_str().as_encoded_bytes()).to_hex()[..16])
+}
+
+/// `$XDG_CACHE_HOME/harness`, or `~/.cache/harness`; `None` where neither is known.
+fn cache_folder() -> Option<PathBuf> {
+    let absolute = |key: &str| std::env::var_os(key).map(PathBuf::from).filter(|p| p.is_absolute());
+    let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
+    Some(base.join("harness"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_blake3_of_the_sorted_list() {
+        let one = blake3::hash(b"x").to_hex().to_string();
+        let expected = blake3::hash(format!("a\0{one}\nb\0{one}\n").as_bytes()).to_hex().to_string();
+        assert_eq!(combine([("a", one.as_str()), ("b", one.as_str())].into_iter()), expected);
+    }
+}

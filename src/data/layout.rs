@@ -1,0 +1,234 @@
+//! MVTec AD's folder layout: `ROOT/<category>/{train/good, test/good, test/<defect>, ground_truth/<defect>/<stem>_mask.png}`.
+//!
+//! [`listing`] is what lies there, without judgement; [`category`] is what a run may use, with every reason to refuse. Hidden
+//! files and files that are no images are passed over. Cost: one directory listing a folder; no file is opened.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::image::codec::IMAGE_EXTENSIONS;
+use crate::{Error, Result};
+
+/// The folder name of images without a defect.
+pub const GOOD: &str = "good";
+
+/// One image and what is known about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The image file.
+    pub path: PathBuf,
+    /// Its name in every output: split, folder and stem, as in `test/scratch/003`. Unique within a category.
+    pub key: String,
+    /// The folder: [`GOOD`] or the kind of defect.
+    pub defect: String,
+    /// The ground truth of a defective image; `None` for a good one, and for a defective one whose mask is missing
+    /// (which [`crate::data::check`] reports and [`crate::data::Source::mask`] refuses).
+    pub mask: Option<PathBuf>,
+}
+
+impl Item {
+    /// True for an image without a defect.
+    pub fn is_good(&self) -> bool {
+        self.defect == GOOD
+    }
+}
+
+/// One category: at least two good training images and at least one test image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Category {
+    /// The data root; the images lie in `root/name`.
+    pub root: PathBuf,
+    pub name: String,
+    /// `train/good`, sorted by key.
+    pub train: Vec<Item>,
+    /// All of `test`, sorted by key.
+    pub test: Vec<Item>,
+}
+
+impl Category {
+    /// The category's own folder.
+    pub fn folder(&self) -> PathBuf {
+        self.root.join(&self.name)
+    }
+}
+
+/// One folder of a split as it lies on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    pub name: String,
+    /// Image files directly in it, sorted by name.
+    pub images: Vec<PathBuf>,
+    /// Folders inside it: nothing in them is used.
+    pub folders: Vec<String>,
+}
+
+/// Everything of one category on disk, whether or not it can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    pub folder: PathBuf,
+    /// The folders of `train`, `test` and `ground_truth`, each sorted by name.
+    pub train: Vec<Folder>,
+    pub test: Vec<Folder>,
+    pub ground_truth: Vec<Folder>,
+    /// Images directly in `train`, `test` or `ground_truth`, where none are looked for.
+    pub stray: Vec<PathBuf>,
+}
+
+/// The names of the categories under `root`, sorted: the folders that hold `train/good`.
+pub fn open(root: &Path) -> Result<Vec<String>> {
+    if !root.is_dir() {
+        let what = if root.exists() { "is not a folder" } else { "does not exist" };
+        return Err(Error::environment(
+            format!("data root {} {what}", root.display()),
+            "set data.root to a folder that holds <category>/train/good, <category>/test/… and <category>/ground_truth/…",
+        ));
+    }
+    if root.join("train").join(GOOD).is_dir() {
+        // "." has no parent by name, so the advice is made from the folder it stands for.
+        let whole = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let (parent, name) = (whole.parent().unwrap_or(&whole), whole.file_name().unwrap_or_default());
+        return Err(Error::environment(
+            format!("{} is itself a category: it holds train/{GOOD}", root.display()),
+            format!("give its parent: data.root = \"{}\" with data.categories = \"{}\"", parent.display(), name.display()),
+        ));
+    }
+    let names: Vec<String> = entries(root)?.folders.into_iter().filter(|name| root.join(name).join("train").join(GOOD).is_dir()).collect();
+    if names.is_empty() {
+        return Err(Error::environment(
+            format!("no category under {}: none of its folders holds train/{GOOD}", root.display()),
+            "MVTec AD's layout is ROOT/<category>/{train/good, test/good, test/<defect>, ground_truth/<defect>}",
+        ));
+    }
+    Ok(names)
+}
+
+/// The images of one category, refused where a run could not use it; missing masks are left to the caller.
+pub fn category(root: &Path, name: &str) -> Result<Category> {
+    let listing = listing(&root.join(name))?;
+    if let Some((what, remedy)) = listing.refusal() {
+        return Err(Error::environment(format!("category {name} ({}): {what}", listing.folder.display()), remedy));
+    }
+    Ok(Category { root: root.to_owned(), name: name.to_owned(), train: listing.items("train"), test: listing.items("test") })
+}
+
+/// What lies in a category's folder.
+pub fn listing(folder: &Path) -> Result<Listing> {
+    if !folder.is_dir() {
+        return Err(Error::environment(
+            format!("category folder {} does not exist", folder.display()),
+            "check data.root and data.categories",
+        ));
+    }
+    let mut stray = Vec::new();
+    let mut split = |name: &str| -> Result<Vec<Folder>> {
+        let path = folder.join(name);
+        if !path.is_dir() {
+            return Ok(Vec::new());
+        }
+        let top = entries(&path)?;
+        stray.extend(top.images);
+        top.folders
+            .into_iter()
+            .map(|name| entries(&path.join(&name)).map(|e| Folder { name, images: e.images, folders: e.folders }))
+            .collect()
+    };
+    let (train, test, ground_truth) = (split("train")?, split("test")?, split("ground_truth")?);
+    Ok(Listing { folder: folder.to_owned(), train, test, ground_truth, stray })
+}
+
+impl Listing {
+    /// Why no run can use this category, and the way out; `None` where one can.
+    pub fn refusal(&self) -> Option<(String, &'static str)> {
+        if let Some(odd) = self.train.iter().find(|f| f.name != GOOD && !f.images.is_empty()) {
+            let what = format!("train/{} holds {} images, but only train/{GOOD} is trained on", odd.name, odd.images.len());
+            return Some((what, "move images with a defect to test/<defect>, those without to train/good"));
+        }
+        let train = self.train.iter().map(|f| f.images.len()).sum::<usize>();
+        if train < 2 {
+            let found = if train == 0 { "no image" } else { "only one image" };
+            return Some((format!("{found} in train/{GOOD}"), "at least 2 normal images are needed to train"));
+        }
+        if self.test.iter().all(|f| f.images.is_empty()) {
+            return Some(("no image in test".into(), "put normal images into test/good and defective ones into test/<defect>"));
+        }
+        let [train, test] = [("train", &self.train), ("test", &self.test)].map(|(split, folders)| same_key(split, folders));
+        let (key, files) = train.or(test)?;
+        Some((
+            format!("{files} images would be called {key}"),
+            "rename all but one: a name without its ending must be unique in its folder",
+        ))
+    }
+
+    /// The items of `train` or `test`, sorted by key, each defective one with the mask that belongs to it.
+    pub fn items(&self, split: &str) -> Vec<Item> {
+        let folders = if split == "train" { &self.train } else { &self.test };
+        let mut items: Vec<Item> = folders.iter().flat_map(|folder| self.folder_items(split, folder)).collect();
+        items.sort_by(|a, b| a.key.cmp(&b.key));
+        items
+    }
+
+    fn folder_items(&self, split: &str, folder: &Folder) -> Vec<Item> {
+        let truth = self.ground_truth.iter().find(|f| f.name == folder.name && folder.name != GOOD && split == "test");
+        // Of several files of one stem the last is kept: a PNG before others, then the first by name.
+        let mut files: Vec<&PathBuf> = truth.iter().flat_map(|f| f.images.iter().rev()).collect();
+        files.sort_by_key(|path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")));
+        let masks: BTreeMap<String, &PathBuf> = files.into_iter().map(|path| (stem(path), path)).collect();
+        let item = |path: &PathBuf| {
+            let stem = stem(path);
+            let mask = masks.get(&format!("{stem}_mask")).or_else(|| masks.get(&stem)).map(|path| (*path).clone());
+            Item { path: path.clone(), key: format!("{split}/{}/{stem}", folder.name), defect: folder.name.clone(), mask }
+        };
+        folder.images.iter().map(item).collect()
+    }
+}
+
+/// The first key that several files of one folder share, with how many do.
+fn same_key(split: &str, folders: &[Folder]) -> Option<(String, usize)> {
+    folders.iter().find_map(|folder| {
+        let mut count: BTreeMap<String, usize> = BTreeMap::new();
+        folder.images.iter().for_each(|path| *count.entry(stem(path)).or_default() += 1);
+        count.into_iter().find(|(_, n)| *n > 1).map(|(stem, n)| (format!("{split}/{}/{stem}", folder.name), n))
+    })
+}
+
+/// A file's name without its ending.
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// True where the ending, in any case, is that of an image format we read.
+fn is_image(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    IMAGE_EXTENSIONS.contains(&ending.as_str())
+}
+
+struct Entries {
+    folders: Vec<String>,
+    images: Vec<PathBuf>,
+}
+
+/// The folders (names) and image files (paths) in `folder`, sorted; links are followed, hidden entries passed over.
+fn entries(folder: &Path) -> Result<Entries> {
+    let fault = |e: &std::io::Error| Error::io("list the folder", folder, e);
+    let mut found = Entries { folders: Vec::new(), images: Vec::new() };
+    for entry in std::fs::read_dir(folder).map_err(|e| fault(&e))? {
+        let path = entry.map_err(|e| fault(&e))?.path();
+        let Some(name) = path.file_name().and_then(|n| n.to_str()) else {
+            return Err(Error::environment(
+                format!("the name of {} is not Unicode", path.display()),
+                "rename it: names stand in reports and tables",
+            ));
+        };
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            found.folders.push(name.to_owned());
+        } else if is_image(&path) {
+            found.images.push(path);
+        }
+    }
+    found.folders.sort();
+    found.images.sort();
+    Ok(found)
+}

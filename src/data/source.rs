@@ -1,0 +1,126 @@
+//! Images as the network sees them: decoded, brought to `data.size`, and kept.
+//!
+//! The first images that are asked for stay in memory until the bound is reached (3 * size^2 bytes each); the rest is decoded
+//! again each time. Nothing is thrown out: an epoch visits everything once a round, in random order, where the oldest image is
+//! as likely to be needed next as any other. Threads share a source; none waits while another decodes.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use super::layout::Item;
+use crate::config::Resize;
+use crate::image::{Mask, Rgb, codec, resize::resize};
+use crate::{Error, Result};
+
+/// Items with a cache of their resized images.
+pub struct Source {
+    items: Vec<Item>,
+    size: usize,
+    how: Resize,
+    slots: Vec<Slot>,
+    /// Images that may still be kept.
+    room: AtomicUsize,
+    alpha: AtomicBool,
+}
+
+#[derive(Default)]
+struct Slot {
+    image: OnceLock<Arc<Rgb>>,
+    dimensions: OnceLock<(usize, usize)>,
+}
+
+impl Source {
+    /// A source of `items` at `size` x `size` px that keeps at most `cache_mb` MiB of pixels. Opens no file.
+    pub fn new(items: Vec<Item>, size: usize, how: Resize, cache_mb: usize) -> Self {
+        let room = (cache_mb << 20) / (3 * size * size).max(1);
+        let slots = items.iter().map(|_| Slot::default()).collect();
+        Self { items, size, how, slots, room: AtomicUsize::new(room), alpha: AtomicBool::new(false) }
+    }
+
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Side of the images, px.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Image `index`, resized.
+    pub fn get(&self, index: usize) -> Result<Arc<Rgb>> {
+        let slot = &self.slots[index];
+        if let Some(kept) = slot.image.get() {
+            return Ok(kept.clone());
+        }
+        let path = &self.items[index].path;
+        let decoded = codec::decode_bytes(&read(path)?, path)?;
+        if decoded.had_alpha {
+            self.alpha.store(true, Ordering::Relaxed);
+        }
+        let _ = slot.dimensions.set((decoded.rgb.width, decoded.rgb.height));
+        let image = Arc::new(resize(&decoded.rgb, self.size, self.how));
+
+        let take = |room: usize| room.checked_sub(1);
+        if self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() && slot.image.set(image.clone()).is_err() {
+            // Another thread kept the same image meanwhile.
+            self.room.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(image)
+    }
+
+    /// Width and height of image `index` in its file, px: that of its score map. Reads the header if the image was not decoded yet.
+    pub fn dimensions(&self, index: usize) -> Result<(usize, usize)> {
+        if let Some(&known) = self.slots[index].dimensions.get() {
+            return Ok(known);
+        }
+        let found = codec::dimensions(&self.items[index].path)?;
+        Ok(*self.slots[index].dimensions.get_or_init(|| found))
+    }
+
+    /// The ground truth of image `index` in the image's own size; empty for a good image. It is read anew each time.
+    /// Errors: a defective image without a mask, and a mask of another size than its image.
+    pub fn mask(&self, index: usize) -> Result<Mask> {
+        let item = &self.items[index];
+        let (width, height) = self.dimensions(index)?;
+        let Some(path) = &item.mask else {
+            if item.is_good() {
+                return Ok(Mask::filled(width, height, 0));
+            }
+            return Err(Error::environment(
+                format!("{} is defective but has no mask", item.path.display()),
+                "add it as ground_truth/<defect>/<name>_mask.png; `harness data check` lists all that are missing",
+            ));
+        };
+        let mask = codec::decode_mask(path)?;
+        if (mask.width, mask.height) != (width, height) {
+            return Err(Error::environment(
+                format!("mask {} has {}x{} px, its image {width}x{height}", path.display(), mask.width, mask.height),
+                "make them equal; `harness data check` lists all that differ",
+            ));
+        }
+        Ok(mask)
+    }
+
+    /// True once an image with an alpha channel was decoded; it was composited over black, which a log should say once.
+    pub fn saw_alpha(&self) -> bool {
+        self.alpha.load(Ordering::Relaxed)
+    }
+
+    /// How many images are kept in memory now.
+    pub fn kept(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.image.get().is_some()).count()
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|e| Error::io("read", path, &e))
+}

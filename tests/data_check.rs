@@ -1,0 +1,279 @@
+//! `data check`: on a sound folder, on folders with one fault each, and on real data.
+
+use std::fs;
+use std::path::Path;
+
+use harness::cli::data_check;
+use harness::data::check::check;
+use harness::data::report::{Finding, Grade, Report};
+use harness::image::codec::{write_mask_png, write_png};
+use harness::image::{Mask, Rgb};
+use harness::testing::{shared, skip};
+
+/// An image that no other `number` gives.
+fn image(number: usize, width: usize, height: usize) -> Rgb {
+    Rgb::from_vec(width, height, (0..3 * width * height).map(|i| (i * 31 + number * 57 + i / 7) as u8).collect())
+}
+
+/// A square in the middle and, touching only its corner, one pixel: 1 region under 8-connectivity, 2 under 4.
+fn mask(width: usize, height: usize) -> Mask {
+    let mut mask = Mask::filled(width, height, 0);
+    for (x, y) in [(4, 4), (5, 4), (4, 5), (5, 5), (6, 6)] {
+        mask.set(x, y, 1);
+    }
+    mask
+}
+
+fn put(root: &Path, name: &str, image: &Rgb) {
+    let path = root.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    write_png(&path, image).unwrap();
+}
+
+fn put_mask(root: &Path, name: &str, mask: &Mask) {
+    let path = root.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    write_mask_png(&path, mask).unwrap();
+}
+
+/// Category `nut`: three training images of two sizes, one good test image, two scratches.
+fn nut() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for (number, (name, width, height)) in [
+        ("nut/train/good/000.png", 16, 16),
+        ("nut/train/good/001.png", 16, 16),
+        ("nut/train/good/002.png", 24, 12),
+        ("nut/test/good/000.png", 16, 16),
+        ("nut/test/scratch/000.png", 16, 16),
+        ("nut/test/scratch/001.png", 24, 12),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        put(root.path(), name, &image(number, width, height));
+    }
+    put_mask(root.path(), "nut/ground_truth/scratch/000_mask.png", &mask(16, 16));
+    put_mask(root.path(), "nut/ground_truth/scratch/001_mask.png", &mask(24, 12));
+    root
+}
+
+fn copy(root: &Path, from: &str, to: &str) {
+    fs::copy(root.join(from), root.join(to)).unwrap();
+}
+
+fn findings(root: &Path) -> Vec<Finding> {
+    check(root).unwrap().all().map(|(_, finding)| finding.clone()).collect()
+}
+
+/// The one finding that `change` causes.
+fn only(change: impl FnOnce(&Path)) -> Finding {
+    let root = nut();
+    change(root.path());
+    let mut found = findings(root.path());
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+#[test]
+fn a_sound_folder_is_counted_and_nothing_is_found() {
+    let root = nut();
+    let report = check(root.path()).unwrap();
+    assert_eq!(report.count(Grade::Spoils) + report.count(Grade::Warns), 0);
+    let nut = &report.categories[0];
+    let counts: Vec<_> =
+        nut.counts.iter().map(|c| (c.split.as_str(), c.folder.as_str(), c.images, c.masks, c.regions_8, c.regions_4)).collect();
+    assert_eq!(counts, [("train", "good", 3, 0, 0, 0), ("test", "good", 1, 0, 0, 0), ("test", "scratch", 2, 2, 2, 4)]);
+    let sizes = nut.sizes.as_ref().unwrap();
+    assert_eq!((sizes.smallest, sizes.largest, sizes.distinct), ([16, 16], [24, 12], 2));
+    let text = report.text();
+    assert!(text.contains("nut, 16x16 to 24x12 px in 2 sizes"), "{text}");
+    assert!(text.ends_with("1 category, 6 images: nothing would spoil a result, 0 warnings\n"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
+    assert_eq!((json["format"].as_u64(), json["categories"][0]["counts"][2]["regions_4"].as_u64()), (Some(1), Some(4)));
+    assert!(data_check::run(&data_check::Args { root: root.path().into(), json: false }).is_ok());
+}
+
+#[test]
+fn what_would_spoil_a_result_is_found() {
+    type Change = Box<dyn FnOnce(&Path)>;
+    let cases: Vec<(&str, &str, Change)> = vec![
+        (
+            "images that cannot be read",
+            "nut/test/good/000.png",
+            Box::new(|root| {
+                let path = root.join("nut/test/good/000.png");
+                let bytes = fs::read(&path).unwrap();
+                fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+            }),
+        ),
+        (
+            "images that cannot be read",
+            "nut/train/good/001.png",
+            Box::new(|root| fs::write(root.join("nut/train/good/001.png"), "no image").unwrap()),
+        ),
+        (
+            "defective images without a mask",
+            "nut/test/scratch/001.png",
+            Box::new(|root| fs::remove_file(root.join("nut/ground_truth/scratch/001_mask.png")).unwrap()),
+        ),
+        (
+            "masks that cannot be read",
+            "nut/ground_truth/scratch/000_mask.png",
+            Box::new(|root| fs::write(root.join("nut/ground_truth/scratch/000_mask.png"), "").unwrap()),
+        ),
+        (
+            "masks of another size than their image",
+            "nut/ground_truth/scratch/001_mask.png",
+            Box::new(|root| put_mask(root, "nut/ground_truth/scratch/001_mask.png", &mask(16, 16))),
+        ),
+        (
+            "empty masks of defective images",
+            "nut/ground_truth/scratch/000_mask.png",
+            Box::new(|root| put_mask(root, "nut/ground_truth/scratch/000_mask.png", &Mask::filled(16, 16, 0))),
+        ),
+        (
+            "images that occur in both train and test",
+            "train/good/002 = test/good/007",
+            Box::new(|root| copy(root, "nut/train/good/002.png", "nut/test/good/007.png")),
+        ),
+        (
+            "images that are good and defective in test",
+            "test/good/007 = test/scratch/000",
+            Box::new(|root| copy(root, "nut/test/scratch/000.png", "nut/test/good/007.png")),
+        ),
+        (
+            "only one image in train/good",
+            "",
+            Box::new(|root| {
+                fs::remove_file(root.join("nut/train/good/000.png")).unwrap();
+                fs::remove_file(root.join("nut/train/good/001.png")).unwrap();
+            }),
+        ),
+        (
+            "no image in train/good",
+            "",
+            Box::new(|root| {
+                fs::remove_dir_all(root.join("nut/train/good")).unwrap();
+                fs::create_dir(root.join("nut/train/good")).unwrap();
+            }),
+        ),
+        (
+            "no image in test",
+            "",
+            Box::new(|root| {
+                fs::remove_dir_all(root.join("nut/test")).unwrap();
+                fs::remove_dir_all(root.join("nut/ground_truth")).unwrap();
+            }),
+        ),
+        ("train/scratch holds 1 images", "", Box::new(|root| put(root, "nut/train/scratch/000.png", &image(99, 16, 16)))),
+        (
+            "2 images would be called test/good/000",
+            "",
+            Box::new(|root| {
+                let copy = image(98, 16, 16);
+                put(root, "nut/test/good/000.bmp", &copy);
+            }),
+        ),
+    ];
+    for (what, file, change) in cases {
+        let root = nut();
+        change(root.path());
+        let found = findings(root.path());
+        let [finding] = found.as_slice() else { panic!("{what}: {found:?}") };
+        assert_eq!(finding.grade, Grade::Spoils, "{finding:?}");
+        assert!(finding.what.starts_with(what), "{finding:?}");
+        assert!(finding.files.iter().any(|f| f.contains(file)) || file.is_empty(), "{finding:?}");
+        assert!(!finding.files.iter().any(|f| f.contains(root.path().to_str().unwrap())), "files are named below the root: {finding:?}");
+    }
+}
+
+#[test]
+fn a_spoilt_folder_exits_with_3_after_the_report() {
+    let root = nut();
+    fs::remove_file(root.path().join("nut/ground_truth/scratch/001_mask.png")).unwrap();
+    let error = data_check::run(&data_check::Args { root: root.path().into(), json: false }).unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    assert!(error.what.contains("1 finding would spoil"), "{error}");
+}
+
+#[test]
+fn the_same_pixels_in_another_format_are_the_same_image() {
+    let finding = only(|root| {
+        let copy = image(0, 16, 16);
+        image::save_buffer(root.join("nut/test/good/009.bmp"), &copy.data, 16, 16, image::ExtendedColorType::Rgb8).unwrap();
+    });
+    assert_eq!((finding.grade, finding.files), (Grade::Spoils, vec!["train/good/000 = test/good/009".to_owned()]));
+}
+
+#[test]
+fn what_makes_a_figure_doubtful_is_a_warning() {
+    type Change = Box<dyn FnOnce(&Path)>;
+    let cases: Vec<(&str, Change)> = vec![
+        ("images that occur more than once in train", Box::new(|root| put(root, "nut/train/good/009.png", &image(0, 16, 16)))),
+        ("images that occur more than once in test", Box::new(|root| put(root, "nut/test/good/009.png", &image(3, 16, 16)))),
+        ("no good image in test", Box::new(|root| fs::remove_dir_all(root.join("nut/test/good")).unwrap())),
+        (
+            "no defective image in test",
+            Box::new(|root| {
+                fs::remove_dir_all(root.join("nut/test/scratch")).unwrap();
+                fs::remove_dir_all(root.join("nut/ground_truth")).unwrap();
+            }),
+        ),
+        (
+            "masks with values other than",
+            Box::new(|root| {
+                let grey: Vec<u8> = mask(16, 16).data.iter().map(|&v| if v == 0 { 0 } else { 200 }).collect();
+                let path = root.join("nut/ground_truth/scratch/000_mask.png");
+                image::save_buffer(path, &grey, 16, 16, image::ExtendedColorType::L8).unwrap();
+            }),
+        ),
+        ("folders of defects without an image", Box::new(|root| fs::create_dir(root.join("nut/test/dent")).unwrap())),
+        ("folders one level too deep", Box::new(|root| put(root, "nut/test/scratch/deep/000.png", &image(50, 16, 16)))),
+        ("images outside of good", Box::new(|root| put(root, "nut/test/000.png", &image(50, 16, 16)))),
+        ("masks that belong to no image", Box::new(|root| put_mask(root, "nut/ground_truth/scratch/099_mask.png", &mask(16, 16)))),
+        ("folders that look like a category", Box::new(|root| put(root, "bolt/test/good/000.png", &image(50, 16, 16)))),
+    ];
+    for (what, change) in cases {
+        let finding = only(change);
+        assert_eq!(finding.grade, Grade::Warns, "{finding:?}");
+        assert!(finding.what.starts_with(what), "{what}: {finding:?}");
+    }
+}
+
+#[test]
+fn masks_of_zero_and_one_are_sound_and_alpha_is_noted() {
+    let root = nut();
+    let path = root.path().join("nut/ground_truth/scratch/000_mask.png");
+    image::save_buffer(path, &mask(16, 16).data, 16, 16, image::ExtendedColorType::L8).unwrap();
+    assert_eq!(findings(root.path()), []);
+    let finding = only(|root| {
+        let rgba: Vec<u8> = (0..16 * 16 * 4).map(|i| (i * 13 % 251) as u8).collect();
+        image::save_buffer(root.join("nut/train/good/004.png"), &rgba, 16, 16, image::ExtendedColorType::Rgba8).unwrap();
+    });
+    assert_eq!((finding.grade, finding.files), (Grade::Fact, vec!["nut/train/good/004.png".to_owned()]));
+}
+
+#[test]
+fn many_files_are_named_in_full_only_in_json() {
+    let root = nut();
+    for i in 0..9 {
+        put(root.path(), &format!("nut/test/dent/{i:03}.png"), &image(60 + i, 16, 16));
+    }
+    let report: Report = check(root.path()).unwrap();
+    let (text, json) = (report.text(), report.json());
+    assert!(
+        text.contains("SPOILS defective images without a mask (9)") && text.contains("and 4 more") && !text.contains("dent/008"),
+        "{text}"
+    );
+    assert!(json.contains("nut/test/dent/008.png"));
+}
+
+#[test]
+fn real_folders_pass() {
+    let Some(root) = shared("data/mvtec") else { return skip("no shared/data/mvtec") };
+    let report = check(&root).unwrap();
+    assert_eq!(report.count(Grade::Spoils), 0, "{}", report.text());
+    let transistor = &report.categories[1];
+    assert_eq!(transistor.counts.iter().map(|c| c.images).sum::<usize>(), 313);
+    assert_eq!(transistor.counts.iter().map(|c| c.masks).sum::<usize>(), 40);
+}

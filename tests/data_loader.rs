@@ -1,0 +1,255 @@
+//! The source and the loader: the same bytes whatever the threads, the cache and the start.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use harness::config::{Augment, Config, RatioMode, Resize};
+use harness::data::loader::Epoch;
+use harness::data::{Batch, Item, Loader, Shape, Source, category};
+use harness::image::codec::{decode, write_mask_png, write_png};
+use harness::image::{Mask, Rgb, resize::resize};
+use harness::seed::stream;
+use harness::synth::{self, Kind};
+use harness::testing::{shared, skip};
+
+const SIZE: usize = 64;
+
+/// Images of mixed sizes, each a different pattern.
+fn folder(images: usize) -> (tempfile::TempDir, Vec<Item>) {
+    let root = tempfile::tempdir().unwrap();
+    let items = (0..images)
+        .map(|n| {
+            let (width, height) = (70 + 9 * n, 50 + 13 * n);
+            let data = (0..3 * width * height).map(|i| (i * 13 + i / (90 + n) + n * 41) as u8).collect();
+            let path = root.path().join(format!("{n:03}.png"));
+            write_png(&path, &Rgb::from_vec(width, height, data)).unwrap();
+            Item { path, key: format!("train/good/{n:03}"), defect: "good".into(), mask: None }
+        })
+        .collect();
+    (root, items)
+}
+
+fn config() -> Config {
+    let mut config = Config::default();
+    config.data.size = SIZE;
+    config.data.repeat = 3;
+    config.train.batch = 4;
+    config.train.drop_last = false;
+    config
+}
+
+fn epoch(images: usize, config: &Config, epoch: u64, first_batch: usize) -> Epoch {
+    Epoch { shape: Shape::new(images, &config.data, &config.train), seed: 11, epoch, first_batch }
+}
+
+fn batches(source: &Arc<Source>, epoch: Epoch, config: &Config) -> Vec<Batch> {
+    let mut loader = Loader::start(source.clone(), epoch, &config.data, &config.pseudo);
+    std::iter::from_fn(|| loader.next()).collect::<Result<_, _>>().unwrap()
+}
+
+fn source(items: &[Item], cache_mb: usize) -> Arc<Source> {
+    Arc::new(Source::new(items.to_vec(), SIZE, Resize::Bilinear, cache_mb))
+}
+
+/// One item as method.md section 6.3 says it, without threads or cache.
+fn slow_item(items: &[Item], config: &Config, epoch: u64, item: usize) -> (Rgb, Mask, Kind) {
+    let mut image = resize(&decode(&items[item % items.len()].path).unwrap(), SIZE, config.data.resize);
+    if config.data.augment == Augment::Light {
+        image = synth::augment::light(&image, &mut stream(11, "augment", epoch, item as u64));
+    }
+    if !synth::chosen(&config.pseudo, 11, epoch, config.data.repeat * items.len())[item] {
+        return (image, Mask::filled(SIZE, SIZE, 0), Kind::None);
+    }
+    let of = if config.pseudo.mode == RatioMode::Fixed { 0 } else { epoch };
+    let sample = synth::pseudo(&image, &config.pseudo, &mut stream(11, "pseudo", of, item as u64));
+    (sample.image, sample.mask, sample.kind)
+}
+
+#[test]
+fn batches_hold_what_a_loop_without_threads_makes() {
+    let (_root, items) = folder(3);
+    for (augment, mode) in [(Augment::None, RatioMode::Exact), (Augment::Light, RatioMode::Fixed)] {
+        let mut config = config();
+        (config.data.augment, config.pseudo.mode) = (augment, mode);
+        let made = batches(&source(&items, 1), epoch(3, &config, 2, 0), &config);
+        assert_eq!(made.iter().map(Batch::len).collect::<Vec<_>>(), [4, 4, 1]);
+        for batch in &made {
+            for (at, &item) in batch.items.iter().enumerate() {
+                let (image, mask, kind) = slow_item(&items, &config, 2, item);
+                let area = SIZE * SIZE;
+                assert_eq!(batch.images[3 * area * at..3 * area * (at + 1)], image.data);
+                assert_eq!(batch.masks[area * at..area * (at + 1)], mask.data);
+                assert_eq!(batch.kinds[at], kind);
+            }
+        }
+        let mut visits: Vec<usize> = made.iter().flat_map(|b| b.items.clone()).collect();
+        visits.sort_unstable();
+        assert_eq!(visits, (0..9).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn batches_are_the_same_for_any_threads_any_cache_and_any_start() {
+    let (_root, items) = folder(5);
+    let mut config = config();
+    config.data.workers = 1;
+    let first = batches(&source(&items, 0), epoch(5, &config, 1, 0), &config);
+    assert_eq!(first.len(), 4);
+    for (workers, cache_mb, from) in [(2, 1, 0), (5, 0, 0), (5, 1, 2), (1, 0, 3), (2, 1, 4), (3, 1, 9)] {
+        config.data.workers = workers;
+        let again = batches(&source(&items, cache_mb), epoch(5, &config, 1, from), &config);
+        assert_eq!(again, first[from.min(4)..], "{workers} workers, {cache_mb} MiB, from batch {from}");
+    }
+}
+
+#[test]
+fn epochs_differ_and_a_fixed_set_of_pseudo_anomalies_does_not() {
+    let (_root, items) = folder(4);
+    let mut config = config();
+    let source = source(&items, 1);
+    let by_item = |config: &Config, of: u64| {
+        let mut all: Vec<(usize, Vec<u8>)> = Vec::new();
+        for batch in batches(&source, epoch(4, config, of, 0), config) {
+            all.extend(batch.items.iter().copied().zip(batch.images.chunks_exact(3 * SIZE * SIZE).map(<[u8]>::to_vec)));
+        }
+        all.sort();
+        all
+    };
+    let order = |of: u64| batches(&source, epoch(4, &config, of, 0), &config).into_iter().flat_map(|b| b.items).collect::<Vec<_>>();
+    assert_ne!(order(0), order(1));
+    assert_ne!(by_item(&config, 0), by_item(&config, 1));
+    config.pseudo.mode = RatioMode::Fixed;
+    assert_eq!(by_item(&config, 0), by_item(&config, 1));
+}
+
+#[test]
+fn fewer_items_than_a_batch_make_one_batch() {
+    let (_root, items) = folder(2);
+    let mut config = config();
+    (config.train.batch, config.train.drop_last) = (32, true);
+    let made = batches(&source(&items, 1), epoch(2, &config, 0, 0), &config);
+    assert_eq!(made.iter().map(Batch::len).collect::<Vec<_>>(), [6]);
+}
+
+#[test]
+fn a_file_that_breaks_ends_the_stream_with_an_error_that_names_it() {
+    let (_root, items) = folder(4);
+    std::fs::write(&items[2].path, "no image").unwrap();
+    let config = config();
+    let mut loader = Loader::start(source(&items, 1), epoch(4, &config, 0, 0), &config.data, &config.pseudo);
+    let error = loop {
+        match loader.next().expect("an error before the end") {
+            Ok(batch) => assert!(batch.items.iter().all(|item| item % 4 != 2)),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.what.contains("002.png"), "{error}");
+    assert!(loader.next().is_none());
+}
+
+#[test]
+fn dropping_a_loader_in_an_epoch_lets_go_of_its_source() {
+    let (_root, items) = folder(4);
+    let mut config = config();
+    config.data.repeat = 500;
+    let source = source(&items, 1);
+    let mut loader = Loader::start(source.clone(), epoch(4, &config, 0, 0), &config.data, &config.pseudo);
+    loader.next().unwrap().unwrap();
+    let begun = std::time::Instant::now();
+    drop(loader);
+    assert_eq!(Arc::strong_count(&source), 1);
+    assert!(begun.elapsed().as_secs_f64() < 5.0);
+}
+
+#[test]
+fn the_cache_keeps_what_fits_and_decodes_the_rest_again() {
+    let (_root, items) = folder(3);
+    // 3 * 512^2 bytes an image: one fits into 1 MiB.
+    let source = Source::new(items.clone(), 512, Resize::Nearest, 1);
+    let first: Vec<Arc<Rgb>> = (0..3).map(|i| source.get(i).unwrap()).collect();
+    assert_eq!(source.kept(), 1);
+    std::fs::remove_file(&items[0].path).unwrap();
+    std::fs::remove_file(&items[1].path).unwrap();
+    assert!(Arc::ptr_eq(&source.get(0).unwrap(), &first[0]));
+    assert!(source.get(1).unwrap_err().what.contains("001.png"));
+    assert_eq!(source.get(2).unwrap(), first[2]);
+    assert_eq!(source.dimensions(1).unwrap(), (79, 63), "known since it was decoded");
+    let none = Source::new(items, 512, Resize::Nearest, 0);
+    none.get(2).unwrap();
+    assert_eq!(none.kept(), 0);
+}
+
+#[test]
+fn threads_that_ask_at_once_get_the_same_image_and_the_bound_holds() {
+    let (_root, items) = folder(6);
+    // Two of 3 * 416^2 bytes fit into 1 MiB.
+    let source = Source::new(items, 416, Resize::Nearest, 1);
+    let reference: Vec<Arc<Rgb>> = (0..6).map(|i| source.get(i).unwrap()).collect();
+    let other = Source::new(source.items().to_vec(), 416, Resize::Nearest, 1);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..12).for_each(|i| assert_eq!(other.get(i % 6).unwrap(), reference[i % 6])));
+        }
+    });
+    assert!(other.kept() <= 2);
+    (0..6).for_each(|i| drop(other.get(i).unwrap()));
+    assert_eq!((source.kept(), other.kept()), (2, 2));
+}
+
+/// An item with a mask, both made in `root`.
+fn scratch(root: &Path, image: (usize, usize), mask: Option<(usize, usize)>) -> Item {
+    let (path, truth): (PathBuf, PathBuf) = (root.join("image.png"), root.join("mask.png"));
+    write_png(&path, &Rgb::filled(image.0, image.1, [9; 3])).unwrap();
+    let mask = mask.map(|(width, height)| {
+        let mut mask = Mask::filled(width, height, 0);
+        mask.set(2, 1, 1);
+        write_mask_png(&truth, &mask).unwrap();
+        truth
+    });
+    Item { path, key: "test/scratch/image".into(), defect: "scratch".into(), mask }
+}
+
+#[test]
+fn masks_come_in_the_size_of_their_image_or_not_at_all() {
+    let root = tempfile::tempdir().unwrap();
+    let of = |item: Item| Source::new(vec![item], 32, Resize::Bilinear, 1).mask(0);
+    let mask = of(scratch(root.path(), (20, 10), Some((20, 10)))).unwrap();
+    assert_eq!((mask.width, mask.height, mask.area(), mask.at(2, 1)), (20, 10, 1, 1));
+    let misfit = of(scratch(root.path(), (20, 10), Some((10, 20)))).unwrap_err();
+    assert!(misfit.what.contains("10x20") && misfit.what.contains("20x10"), "{misfit}");
+    assert!(of(scratch(root.path(), (20, 10), None)).unwrap_err().what.contains("no mask"));
+    let mut good = scratch(root.path(), (20, 10), None);
+    good.defect = "good".into();
+    assert_eq!(of(good).unwrap(), Mask::filled(20, 10, 0));
+}
+
+#[test]
+fn an_alpha_channel_is_remembered() {
+    let (root, mut items) = folder(1);
+    let source = Source::new(items.clone(), 32, Resize::Bilinear, 1);
+    source.get(0).unwrap();
+    assert!(!source.saw_alpha());
+    items[0].path = root.path().join("alpha.png");
+    image::save_buffer(&items[0].path, &[200; 4 * 64], 8, 8, image::ExtendedColorType::Rgba8).unwrap();
+    let source = Source::new(items, 32, Resize::Bilinear, 1);
+    source.get(0).unwrap();
+    assert!(source.saw_alpha());
+}
+
+#[test]
+fn a_real_category_is_loaded() {
+    let Some(root) = shared("data") else { return skip("no shared/data") };
+    if !root.join("leather_tiny").is_dir() {
+        return skip("no shared/data/leather_tiny");
+    }
+    let leather = category(&root, "leather_tiny").unwrap();
+    let mut config = config();
+    config.data.size = 128;
+    let train = Arc::new(Source::new(leather.train.clone(), 128, Resize::Bilinear, 8));
+    let made = batches(&train, epoch(leather.train.len(), &config, 0, 0), &config);
+    assert_eq!(made.iter().flat_map(|b| &b.kinds).filter(|k| **k != Kind::None).count(), 6, "half of 12");
+    assert_eq!(train.kept(), 4);
+    let test = Source::new(leather.test, 128, Resize::Bilinear, 8);
+    let regions = (0..test.len()).filter(|&i| !test.mask(i).unwrap().is_empty()).count();
+    assert_eq!((test.len(), regions), (15, 11));
+}
