@@ -7,6 +7,9 @@ use std::sync::OnceLock;
 pub const BLACK: [u8; 3] = [0; 3];
 pub const WHITE: [u8; 3] = [255; 3];
 
+/// DejaVu Sans, the font of everything that is drawn; its licence stands beside it in assets/.
+pub static FONT: &[u8] = include_bytes!("../../assets/DejaVuSans.ttf");
+
 /// Fills the rectangle whose upper left corner is (`x`, `y`).
 pub fn fill_rect(canvas: &mut Rgb, x: i64, y: i64, width: usize, height: usize, colour: [u8; 3]) {
     let columns = cut(x, width, canvas.width);
@@ -73,9 +76,8 @@ pub fn fitted(line: &str, size_px: f32, width: usize) -> String {
 }
 
 fn font(size_px: f32) -> PxScaleFont<&'static FontRef<'static>> {
-    static FONT: OnceLock<FontRef<'static>> = OnceLock::new();
-    FONT.get_or_init(|| FontRef::try_from_slice(include_bytes!("../../assets/DejaVuSans.ttf")).expect("the built-in font is a font"))
-        .as_scaled(PxScale::from(size_px))
+    static PARSED: OnceLock<FontRef<'static>> = OnceLock::new();
+    PARSED.get_or_init(|| FontRef::try_from_slice(FONT).expect("the built-in font is a font")).as_scaled(PxScale::from(size_px))
 }
 
 /// Calls `each` with every glyph and its distance from the start; returns the whole advance, px.

@@ -1,4 +1,68 @@
-//! placeholder until the figures are merged
-use crate::{Result, config, data, eval, image::Map, run};
-#[allow(clippy::type_complexity)]
-pub fn write(_f: &run::Folder, _t: &data::Source, _c: &config::Eval, _e: &[(eval::MapKind, eval::Evaluation)], _h: eval::MapKind, _m: &dyn Fn(eval::MapKind, usize) -> Result<Map>) -> Result<()> { Ok(()) }
+//! The figures of one finished run, in its own folder `figures/`.
+//!
+//! | file | shows |
+//! |---|---|
+//! | `panels.png` | images of each defect with ground truth and score map, chosen by mask area |
+//! | `loss.svg`, `.png` | loss, its parts and the gradient's norm over the epochs |
+//! | `roc.svg`, `.png` | ROC of pixels and of images |
+//! | `pro.svg`, `.png` | per-region overlap up to the limit |
+//! | `scores.svg`, `.png` | image scores of normal and anomalous images |
+//!
+//! What a run has nothing for is not written, and removed where an earlier attempt left it.
+
+use crate::config;
+use crate::data::Source;
+use crate::eval::{Evaluation, MapKind};
+use crate::image::{Map, codec};
+use crate::run::{Folder, event, file};
+use crate::{Error, Result};
+
+use super::panel;
+use super::plot::{self, Histogram, History, Loss, Pro, Roc};
+
+/// Writes the figures of a run. `evaluations` hold one of each map; `map_of` gives the map of a test image as the detector
+/// made it. The bytes depend on nothing else but the run's events and folder.
+///
+/// # Errors
+/// An image, mask or map that cannot be read, and a file that cannot be written; the error names it.
+pub fn write(
+    folder: &Folder,
+    test: &Source,
+    cfg: &config::Eval,
+    evaluations: &[(MapKind, Evaluation)],
+    headline: MapKind,
+    map_of: &dyn Fn(MapKind, usize) -> Result<Map>,
+) -> Result<()> {
+    let figures = folder.figures();
+    std::fs::create_dir_all(&figures).map_err(|e| Error::io("create the folder", &figures, &e))?;
+    let subject = subject(folder, test);
+    let titled = |what: &str| format!("{what} · {subject}");
+
+    let history = History::of(&event::read(&folder.events_jsonl())?);
+    let loss = history.map(|history| Loss { title: titled("Training loss"), history });
+    plot::write(&figures, "loss", loss.as_ref())?;
+    plot::write(&figures, "roc", Roc::of(titled("ROC"), evaluations, headline).as_ref())?;
+    plot::write(&figures, "pro", Pro::of(titled("Per-region overlap"), evaluations, headline).as_ref())?;
+
+    let main = evaluations.iter().find(|(kind, _)| *kind == headline);
+    let scores = main.and_then(|(kind, evaluation)| Histogram::of(titled("Image scores"), *kind, evaluation));
+    plot::write(&figures, "scores", scores.as_ref())?;
+
+    let title = titled("Test images");
+    let panels = main.map(|(kind, evaluation)| panel::panels(&title, test, cfg, *kind, evaluation, &|i| map_of(*kind, i)));
+    let path = figures.join("panels.png");
+    match panels.transpose()?.flatten() {
+        Some(picture) => file::replace(&path, &codec::encode_png(&picture)),
+        None => file::remove(&path),
+    }
+}
+
+/// Category and id of the run, as titles name it.
+fn subject(folder: &Folder, test: &Source) -> String {
+    // ROOT/<category>/test/<defect>/<file>
+    let category = test.items().first().and_then(|item| item.path.ancestors().nth(3)?.file_name());
+    let mut names: Vec<_> = folder.path().iter().rev().take(2).collect();
+    names.reverse();
+    let id = names.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join("/");
+    category.map_or(id.clone(), |category| format!("{} · {id}", category.to_string_lossy()))
+}

@@ -1,0 +1,369 @@
+//! What figures are drawn on: lines, areas and text in nominal pixels, on an SVG or a bitmap.
+//!
+//! Backends take whole coordinates, so each nominal pixel has [`UNITS`] of them: smooth curves in the SVG, whose view box is
+//! that much larger than its nominal size, and four samples a pixel in the PNG, which is drawn large and then halved.
+
+use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, FontTransform, IntoFont, IntoTextStyle, RGBColor, ShapeStyle, TextStyle};
+
+use super::{Figure, palette};
+use crate::image::{Rgb, codec, draw};
+use crate::{Error, Result};
+
+/// Backend units of a nominal pixel.
+const UNITS: u32 = 4;
+
+/// Samples of a PNG's pixel in each direction.
+const SAMPLES: u32 = 2;
+
+/// The font and what replaces it where an SVG's reader lacks it.
+const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
+
+/// Height of a line of the built-in font and of its part above the baseline, em.
+const LINE_EM: f64 = 1.1640625;
+const ASCENT_EM: f64 = 0.92822265625;
+
+/// The SVG backend divides the font's size by this and sets text so far below its point, em.
+const SVG_EM: f64 = 1.24;
+const SVG_TOP_EM: f64 = 0.76;
+
+/// Where a point of text stands: to its right, around it, or to its left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anchor {
+    Left,
+    Middle,
+    Right,
+}
+
+/// Which way text runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Run {
+    Across,
+    /// From below upwards.
+    Up,
+}
+
+/// How text looks: its size is the em in nominal pixels.
+#[derive(Debug, Clone, Copy)]
+pub struct Type {
+    pub em: f64,
+    pub colour: RGBColor,
+    pub anchor: Anchor,
+    pub run: Run,
+}
+
+impl Type {
+    /// Black text that starts at its point.
+    pub fn of(em: f64) -> Self {
+        Self { em, colour: palette::BLACK, anchor: Anchor::Left, run: Run::Across }
+    }
+
+    pub fn anchored(self, anchor: Anchor) -> Self {
+        Self { anchor, ..self }
+    }
+
+    pub fn coloured(self, colour: RGBColor) -> Self {
+        Self { colour, ..self }
+    }
+}
+
+/// How a line looks; its width in nominal pixels.
+#[derive(Debug, Clone, Copy)]
+pub struct Stroke {
+    pub colour: RGBColor,
+    pub width: f64,
+    /// Lengths of a dash and of the gap after it.
+    pub dash: Option<(f64, f64)>,
+}
+
+impl Stroke {
+    pub fn solid(colour: RGBColor, width: f64) -> Self {
+        Self { colour, width, dash: None }
+    }
+
+    pub fn dashed(colour: RGBColor, width: f64) -> Self {
+        Self { colour, width, dash: Some((7.0, 3.5)) }
+    }
+}
+
+/// What the two backends do differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Medium {
+    Vector,
+    /// Text waits in [`Paper::letters`]: the backend's own rasteriser sets letters without their side bearings.
+    Raster,
+}
+
+/// A line of text that is still to be set; its baseline goes through `at`, backend units.
+struct Letters {
+    at: (i32, i32),
+    line: String,
+    look: Type,
+}
+
+/// A white sheet.
+pub struct Paper<B> {
+    backend: B,
+    medium: Medium,
+    letters: Vec<Letters>,
+}
+
+/// The figure as an SVG document.
+pub fn svg(figure: &impl Figure) -> Result<String> {
+    let (width, height) = figure.size();
+    let mut text = String::new();
+    let backend = SVGBackend::with_string(&mut text, (width * UNITS, height * UNITS));
+    Paper { backend, medium: Medium::Vector, letters: vec![] }.fill(figure)?;
+    // The backend writes one size for both; joints and ends are round, as the bitmap draws them.
+    let (w, h) = (width * UNITS, height * UNITS);
+    let nominal = format!("width=\"{width}\" height=\"{height}\" stroke-linejoin=\"round\" stroke-linecap=\"round\" viewBox");
+    Ok(text.replacen(&format!("width=\"{w}\" height=\"{h}\" viewBox"), &nominal, 1))
+}
+
+/// The figure as the bytes of a PNG.
+pub fn png(figure: &impl Figure) -> Result<Vec<u8>> {
+    let (width, height) = figure.size();
+    let (w, h) = (width * UNITS, height * UNITS);
+    let mut buffer = vec![0; 3 * (w * h) as usize];
+    let backend = BitMapBackend::with_buffer(&mut buffer, (w, h));
+    let letters = Paper { backend, medium: Medium::Raster, letters: vec![] }.fill(figure)?;
+    let mut large = Rgb::from_vec(w as usize, h as usize, buffer);
+    letters.iter().for_each(|letters| letters.set(&mut large));
+    Ok(codec::encode_png(&reduced(&large, SAMPLES as usize)))
+}
+
+/// The means of squares of `side` x `side` pixels; what is left at the edges is dropped.
+fn reduced(image: &Rgb, side: usize) -> Rgb {
+    let (width, height) = (image.width / side, image.height / side);
+    let mut data = Vec::with_capacity(3 * width * height);
+    for y in 0..height {
+        for x in 0..width {
+            let mut sums = [0_usize; 3];
+            for row in 0..side {
+                let start = 3 * ((y * side + row) * image.width + x * side);
+                for pixel in image.data[start..][..3 * side].chunks_exact(3) {
+                    sums.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += usize::from(value));
+                }
+            }
+            data.extend(sums.map(|sum| ((sum + side * side / 2) / (side * side)) as u8));
+        }
+    }
+    Rgb::from_vec(width, height, data)
+}
+
+/// Width of a line of text, nominal pixels.
+pub fn text_width(line: &str, em: f64) -> f64 {
+    draw::text_width(line, (em * LINE_EM) as f32) as f64
+}
+
+impl<B: DrawingBackend> Paper<B> {
+    /// Draws the figure; gives the text that the backend did not set.
+    fn fill(mut self, figure: &impl Figure) -> Result<Vec<Letters>> {
+        let (width, height) = figure.size();
+        self.rect([0.0, 0.0], [f64::from(width), f64::from(height)], RGBColor(255, 255, 255), 1.0)?;
+        figure.draw(&mut self)?;
+        self.backend.present().map_err(fault)?;
+        Ok(self.letters)
+    }
+
+    /// A line through points; parts with a coordinate that is not finite are left out.
+    pub fn line(&mut self, points: &[[f64; 2]], stroke: Stroke) -> Result<()> {
+        for run in points.split(|p| !p[0].is_finite() || !p[1].is_finite()).filter(|run| run.len() > 1) {
+            match stroke.dash {
+                None => self.path(run, stroke)?,
+                Some((dash, gap)) => dashes(run, dash, gap).iter().try_for_each(|piece| self.path(piece, stroke))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&mut self, points: &[[f64; 2]], stroke: Stroke) -> Result<()> {
+        let width = units(stroke.width).max(1) as u32;
+        let style = ShapeStyle { color: stroke.colour.to_rgba(), filled: false, stroke_width: width };
+        let mut places: Vec<(i32, i32)> = points.iter().map(place).collect();
+        places.dedup();
+        match self.medium {
+            Medium::Vector => self.backend.draw_path(places, &style).map_err(fault),
+            // The rasteriser leaves holes where a wide path meets itself, so every piece is drawn alone, with round joints.
+            Medium::Raster => {
+                let joint = style.color.filled();
+                for &at in &places {
+                    self.backend.draw_circle(at, width / 2, &joint, true).map_err(fault)?;
+                }
+                places.windows(2).try_for_each(|w| self.backend.draw_path([w[0], w[1]], &style)).map_err(fault)
+            }
+        }
+    }
+
+    /// The inside of a polygon that does not cross itself.
+    pub fn area(&mut self, points: &[[f64; 2]], colour: RGBColor, opacity: f64) -> Result<()> {
+        let style = colour.mix(opacity).filled();
+        self.backend.fill_polygon(points.iter().map(place), &style).map_err(fault)
+    }
+
+    /// A filled rectangle between two corners.
+    pub fn rect(&mut self, from: [f64; 2], to: [f64; 2], colour: RGBColor, opacity: f64) -> Result<()> {
+        self.backend.draw_rect(place(&from), place(&to), &colour.mix(opacity).filled(), true).map_err(fault)
+    }
+
+    /// A filled circle.
+    pub fn dot(&mut self, at: [f64; 2], radius: f64, colour: RGBColor) -> Result<()> {
+        self.backend.draw_circle(place(&at), units(radius) as u32, &colour.filled(), true).map_err(fault)
+    }
+
+    /// A line of text whose baseline goes through `at`.
+    pub fn text(&mut self, at: [f64; 2], line: &str, look: Type) -> Result<()> {
+        let at = place(&at);
+        if self.medium == Medium::Raster {
+            self.letters.push(Letters { at, line: line.to_owned(), look });
+            return Ok(());
+        }
+        let em = look.em * f64::from(UNITS);
+        let top = (em * SVG_TOP_EM).round() as i32;
+        let horizontal = match look.anchor {
+            Anchor::Left => HPos::Left,
+            Anchor::Middle => HPos::Center,
+            Anchor::Right => HPos::Right,
+        };
+        let (at, transform) = match look.run {
+            Run::Across => ((at.0, at.1 - top), FontTransform::None),
+            Run::Up => ((at.0 - top, at.1), FontTransform::Rotate270),
+        };
+        let style: TextStyle = (FAMILY, em * SVG_EM).into_font().transform(transform).color(&look.colour).into_text_style(&(1, 1));
+        self.backend.draw_text(line, &style.pos(Pos::new(horizontal, VPos::Top)), at).map_err(fault)
+    }
+}
+
+impl Letters {
+    /// Sets the text into an image in backend units.
+    fn set(&self, canvas: &mut Rgb) {
+        let em = self.look.em * f64::from(UNITS);
+        let (size, ascent) = ((em * LINE_EM) as f32, (em * ASCENT_EM).round() as i64);
+        let width = draw::text_width(&self.line, size) as i64;
+        let before = match self.look.anchor {
+            Anchor::Left => 0,
+            Anchor::Middle => width / 2,
+            Anchor::Right => width,
+        };
+        let (x, y) = (i64::from(self.at.0), i64::from(self.at.1));
+        let RGBColor(r, g, b) = self.look.colour;
+        match self.look.run {
+            Run::Across => draw::text(canvas, x - before, y - ascent, size, [r, g, b], &self.line),
+            Run::Up => {
+                let mut strip = Rgb::filled(width.max(1) as usize, draw::text_height(size), draw::WHITE);
+                draw::text(&mut strip, 0, 0, size, [r, g, b], &self.line);
+                draw::blit(canvas, &turned(&strip), x - ascent, y + before - width);
+            }
+        }
+    }
+}
+
+/// A quarter turn to the left.
+fn turned(image: &Rgb) -> Rgb {
+    let mut out = Rgb::filled(image.height, image.width, draw::WHITE);
+    for y in 0..image.height {
+        for x in 0..image.width {
+            out.set(y, image.width - 1 - x, image.at(x, y));
+        }
+    }
+    out
+}
+
+fn units(length: f64) -> i32 {
+    (length * f64::from(UNITS)).round() as i32
+}
+
+fn place(point: &[f64; 2]) -> (i32, i32) {
+    (units(point[0]), units(point[1]))
+}
+
+fn fault(error: impl std::fmt::Display) -> Error {
+    Error::run(format!("a figure cannot be drawn: {error}"), "")
+}
+
+/// Cuts a line into dashes, going on around corners.
+fn dashes(points: &[[f64; 2]], dash: f64, gap: f64) -> Vec<Vec<[f64; 2]>> {
+    let mut pieces = vec![vec![points[0]]];
+    let (mut drawing, mut left) = (true, dash);
+    for pair in points.windows(2) {
+        let ([x0, y0], [x1, y1]) = (pair[0], pair[1]);
+        let length = (x1 - x0).hypot(y1 - y0);
+        let mut done = 0.0;
+        while length - done > left {
+            done += left;
+            let at = [x0 + (x1 - x0) * done / length, y0 + (y1 - y0) * done / length];
+            match drawing {
+                true => pieces.last_mut().expect("there is a first piece").push(at),
+                false => pieces.push(vec![at]),
+            }
+            drawing = !drawing;
+            left = if drawing { dash } else { gap };
+        }
+        left -= length - done;
+        if drawing {
+            pieces.last_mut().expect("there is a first piece").push([x1, y1]);
+        }
+    }
+    pieces.retain(|piece| piece.len() > 1);
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::path::Path;
+
+    struct Marks;
+
+    impl Figure for Marks {
+        fn size(&self) -> (u32, u32) {
+            (60, 40)
+        }
+
+        fn draw<B: DrawingBackend>(&self, paper: &mut Paper<B>) -> Result<()> {
+            paper.rect([10.0, 20.0], [20.0, 30.0], palette::BLUE, 1.0)?;
+            paper.line(&[[5.0, 5.0], [f64::NAN, 5.0], [30.0, 5.0], [50.0, 5.0]], Stroke::solid(palette::BLACK, 2.0))?;
+            paper.text([6.0, 38.0], "HH", Type { run: Run::Up, ..Type::of(10.0) })?;
+            paper.text([30.0, 35.0], "H < H", Type::of(10.0))
+        }
+    }
+
+    #[test]
+    fn both_media_have_the_figure_at_its_place() {
+        let image = codec::decode_bytes(&png(&Marks).unwrap(), Path::new("marks.png")).unwrap().rgb;
+        assert_eq!((image.width, image.height), (120, 80));
+        assert_eq!((image.at(30, 50), image.at(50, 50)), ([0, 114, 178], [255; 3]));
+        assert_eq!((image.at(80, 10), image.at(12, 10), image.at(40, 10)), ([0; 3], [255; 3], [255; 3]), "nothing is drawn to a NaN");
+        let ink = |xs: std::ops::Range<usize>, ys: std::ops::Range<usize>| {
+            let places = ys.flat_map(|y| xs.clone().map(move |x| (x, y)));
+            let dark: Vec<_> = places.filter(|&(x, y)| image.at(x, y).iter().all(|&c| c < 128)).collect();
+            let of = |f: fn(&(usize, usize)) -> usize| (dark.iter().map(f).min().unwrap(), dark.iter().map(f).max().unwrap());
+            (of(|p| p.0), of(|p| p.1))
+        };
+        // Capitals are 0.729 em high: 14.6 px of 20 above the baseline.
+        let ((left, _), (top, bottom)) = ink(60..120, 40..80);
+        assert_eq!((top, bottom), (55, 69), "the text stands on its baseline");
+        assert!((60..64).contains(&left), "it begins at its point, after the letter's side bearing: {left}");
+        let ((left, right), (_, bottom)) = ink(0..13, 30..80);
+        assert!(right == 11 && (0..=0).contains(&left) && (72..76).contains(&bottom), "it reads upwards: {left} {right} {bottom}");
+        let text = svg(&Marks).unwrap();
+        assert!(text.starts_with("<svg width=\"60\" height=\"40\"") && text.contains("viewBox=\"0 0 240 160\""), "{text}");
+        assert!(text.contains("H &lt; H") && text.trim_end().ends_with("</svg>"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn dashes_lie_on_the_line_and_cover_their_share(corners in prop::collection::vec((0.0..100.0, 0.0..100.0), 2..8)) {
+            let points: Vec<[f64; 2]> = corners.into_iter().map(|(x, y)| [x, y]).collect();
+            let length = |line: &[[f64; 2]]| line.windows(2).map(|w| (w[1][0] - w[0][0]).hypot(w[1][1] - w[0][1])).sum::<f64>();
+            let (whole, pieces) = (length(&points), dashes(&points, 7.0, 3.0));
+            let drawn: f64 = pieces.iter().map(|piece| length(piece)).sum();
+            prop_assert!((drawn - whole * 0.7).abs() <= 7.0, "{drawn} of {whole}");
+            prop_assert!(pieces.iter().all(|piece| length(piece) <= 7.0 + 1e-9));
+        }
+    }
+}
