@@ -2,8 +2,9 @@
 
 use super::{Mask, Rgb};
 use crate::config::Resize;
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 
 /// Brings an image to `size` x `size` px as `data.resize` says.
 pub fn resize(image: &Rgb, size: usize, how: Resize) -> Rgb {
@@ -19,11 +20,13 @@ pub fn bilinear(image: &Rgb, width: usize, height: usize) -> Rgb {
     if (image.width, image.height) == (width, height) {
         return image.clone();
     }
-    let source = ImageRef::new(image.width as u32, image.height as u32, &image.data, PixelType::U8x3).expect("the buffer fits its size");
-    let mut target = Image::new(width as u32, height as u32, PixelType::U8x3);
+    // Typed images: the untyped entry point compiles every pixel format there is, minutes of it.
+    let source = TypedImageRef::<U8x3>::from_buffer(image.width as u32, image.height as u32, &image.data).expect("the buffer fits its size");
+    let mut data = vec![0; 3 * width * height];
+    let mut target = TypedImage::<U8x3>::from_buffer(width as u32, height as u32, &mut data).expect("the buffer fits its size");
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    Resizer::new().resize(&source, &mut target, &options).expect("both images are RGB");
-    Rgb::from_vec(width, height, target.into_vec())
+    Resizer::new().resize_typed(&source, &mut target, &options).expect("neither image is empty");
+    Rgb::from_vec(width, height, data)
 }
 
 /// Nearest-neighbour resizing of an image, by the rule of [`nearest_mask`].
