@@ -84,22 +84,27 @@ impl Conv2d {
     }
 
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        self.apply(x, &self.weight, self.bias.as_ref())
+        self.apply(x, &self.weight, self.bias.as_ref(), self.pad)
     }
 
     /// The convolution of the concatenation of `parts` along channels, as a sum over them: nothing is concatenated.
     pub fn forward_parts(&self, parts: &[Tensor]) -> Tensor {
         let weights = self.split(parts);
-        let mut sum = self.apply(&parts[0], &weights[0], self.bias.as_ref());
+        let mut sum = self.apply(&parts[0], &weights[0], self.bias.as_ref(), self.pad);
         for (part, weight) in parts.iter().zip(&weights).skip(1) {
-            sum = sum + self.apply(part, weight, None);
+            let _ = sum.g_add_(&self.apply(part, weight, None, self.pad)); // in place: a convolution keeps no output
         }
         sum
     }
 
     /// The convolution of one of those parts, without bias; `weight` is from [`Conv2d::split`].
     pub fn forward_part(&self, part: &Tensor, weight: &Tensor) -> Tensor {
-        self.apply(part, weight, None)
+        self.apply(part, weight, None, self.pad)
+    }
+
+    /// A 1x1 convolution by `weight` [Cout, Cin, 1, 1] in this one's precision.
+    pub fn forward_pointwise(&self, x: &Tensor, weight: &Tensor) -> Tensor {
+        self.apply(x, weight, None, 0)
     }
 
     /// The weight's slices for the channels of `parts`: [Cout, Ci, k, k] each.
@@ -109,10 +114,10 @@ impl Conv2d {
         self.weight.split_with_sizes(&widths, 1)
     }
 
-    fn apply(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+    fn apply(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, pad: i64) -> Tensor {
         let kind = compute_kind(self.precision);
         let (x, weight, bias) = (x.to_kind(kind), weight.to_kind(kind), bias.map(|b| b.to_kind(kind)));
-        let y = x.conv2d(&weight, bias.as_ref(), [self.stride; 2], [self.pad; 2], [1, 1], 1);
+        let y = x.conv2d(&weight, bias.as_ref(), [self.stride; 2], [pad; 2], [1, 1], 1);
         match self.output {
             Output::Float32 => y.to_kind(Kind::Float),
             Output::AsComputed => y,

@@ -8,6 +8,7 @@ use super::Mode;
 use super::conv::{Conv2d, ConvShape};
 use super::norm::BatchNorm;
 use super::param::Builder;
+use super::upsampled;
 
 /// `x` [B, C, h, w] at `side` x `side` cells: bilinear with aligned corners where it grows, block means where it shrinks.
 /// `side` is a multiple or a divisor of the map's own side.
@@ -46,7 +47,7 @@ impl Reduce {
                 self.conv.forward_part(&resize(stage, side), &weight)
             };
             sum = Some(match sum {
-                Some(sum) => sum + mapped,
+                Some(mut sum) => sum.g_add_(&mapped),
                 None => mapped,
             });
         }
@@ -82,18 +83,38 @@ impl Head {
 
     /// The parts of Z [B, Ci, hi, wi], each at its own size, to F [B, C, side, side] f32.
     pub fn forward(&self, parts: &[Tensor], side: i64, mode: Mode) -> Tensor {
-        let parts: Vec<Tensor> = parts.iter().map(|part| resize(part, side)).collect();
         match self {
             Self::Convolutions { mid, bn, feature } => {
-                let y = mid.forward_parts(&parts); // [B, mid, side, side]
+                let y = fuse(mid, parts, side); // [B, mid, side, side]
                 let y = match bn {
                     Some(bn) => bn.forward(&y, mode).relu_(),
                     None => y,
                 };
                 feature.forward(&y)
             }
-            Self::Raw => Tensor::cat(&parts.iter().map(|p| p.to_kind(Kind::Float)).collect::<Vec<_>>(), 1),
+            Self::Raw => Tensor::cat(&parts.iter().map(|p| resize(p, side).to_kind(Kind::Float)).collect::<Vec<_>>(), 1),
         }
+    }
+}
+
+/// The 3x3 convolution of the parts' concatenation at `side` x `side` cells, as a sum over the parts.
+fn fuse(conv: &Conv2d, parts: &[Tensor], side: i64) -> Tensor {
+    let mut sum: Option<Tensor> = None;
+    for (part, weight) in parts.iter().zip(conv.split(parts)) {
+        let mapped = if part.size()[2] < side {
+            upsampled::convolve(conv, &weight, part, side)
+        } else {
+            conv.forward_part(&resize(part, side), &weight)
+        };
+        sum = Some(match sum {
+            Some(mut sum) => sum.g_add_(&mapped), // in place: neither way keeps its output
+            None => mapped,
+        });
+    }
+    let mut sum = sum.expect("a part at least");
+    match &conv.bias {
+        Some(bias) => sum.g_add_(&bias.view([1, -1, 1, 1])),
+        None => sum,
     }
 }
 

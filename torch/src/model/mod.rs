@@ -13,6 +13,7 @@ pub mod qco;
 pub mod resnet;
 pub mod self_calibration;
 pub mod tem;
+pub mod upsampled;
 
 use harness::config::{BackboneName, BaselineHead, Config, StrideIn};
 use harness::{Error, Result};

@@ -4,7 +4,7 @@ use harness::Result;
 use tch::{Kind, Tensor};
 
 use super::Mode;
-use super::conv::{Conv2d, ConvShape};
+use super::conv::{Conv2d, ConvShape, Linear};
 use super::param::{Builder, Part};
 
 /// Share of the new statistics in the running ones.
@@ -35,6 +35,40 @@ impl BatchNorm {
         let shape = x.size();
         let map = x.reshape([1, -1, 1, self.weight.size()[0]]).permute([0, 3, 1, 2]); // [1, C, rows, 1]
         self.forward(&map, mode).permute([0, 2, 3, 1]).reshape(shape)
+    }
+
+    /// The mean over P of this norm of a linear map: `x` [G, P, Cin] to [G, C].
+    ///
+    /// The mean commutes with both maps, and the variance of the linear map's output follows from the covariance of its
+    /// input, so that the output, [G, P, C], is never made.
+    pub fn mean_of_linear(&self, x: &Tensor, linear: &Linear, mode: Mode) -> Tensor {
+        let (_, inner, cin) = x.size3().expect("groups, members, channels");
+        let means = x.mean_dim([1i64].as_slice(), false, None::<Kind>); // [G, Cin]
+        let y = linear.forward(&means); // [G, C]
+        let (mean, var) = match mode {
+            Mode::Eval => (self.mean.shallow_clone(), self.var.shallow_clone()),
+            Mode::Train => {
+                let rows = x.reshape([-1, cin]);
+                let count = (means.size()[0] * inner) as f64;
+                let centre = means.mean_dim([0i64].as_slice(), true, None::<Kind>); // [1, Cin]
+                let covariance = rows.tr().matmul(&rows) / count - centre.tr().matmul(&centre); // [Cin, Cin]
+                let var = (linear.weight.matmul(&covariance) * &linear.weight)
+                    .sum_dim_intlist([1i64].as_slice(), false, None::<Kind>)
+                    .clamp_min(0.0);
+                let mean = y.mean_dim([0i64].as_slice(), false, None::<Kind>); // [C]
+                self.move_running(&mean, &var, count);
+                (mean, var)
+            }
+        };
+        (y - mean) * (&self.weight / (var + EPS).sqrt()) + &self.bias
+    }
+
+    /// Mixes a batch's statistics over `count` values into the running ones, the variance without bias.
+    fn move_running(&self, mean: &Tensor, var: &Tensor, count: f64) {
+        let _guard = tch::no_grad_guard();
+        let (mut running_mean, mut running_var) = (self.mean.shallow_clone(), self.var.shallow_clone());
+        let _ = running_mean.lerp_(mean, MOMENTUM);
+        let _ = running_var.lerp_(&(var * (count / (count - 1.0))), MOMENTUM);
     }
 }
 
@@ -104,6 +138,29 @@ mod tests {
         assert!(error < 1e-5, "{error}");
         assert!(params.iter().all(|p| !p.trained && p.from_file && !p.tensor.requires_grad()));
         assert_eq!(params.len(), 5);
+    }
+
+    #[test]
+    fn the_mean_of_a_normed_linear_map_needs_no_output_of_that_map() {
+        let build = || {
+            let mut builder = Builder::new(5, Device::Cpu, Precision::Fp32, MemoryFormat::ChannelsLast, None);
+            (builder.bn("n", 4).expect("builds"), builder.linear("l", 3, 4).expect("builds"))
+        };
+        let ((fast, linear), (slow, same)) = (build(), build());
+        for mode in [Mode::Train, Mode::Eval] {
+            let x = (Tensor::arange(5 * 7 * 3, (Kind::Float, Device::Cpu)).sin() + 0.4).reshape([5, 7, 3]);
+            let (a, b) = (x.copy().set_requires_grad(true), x.copy().set_requires_grad(true));
+            let y = fast.mean_of_linear(&a, &linear, mode);
+            let twin = slow.forward_rows(&same.forward(&b), mode).mean_dim([1i64].as_slice(), false, None::<Kind>);
+            assert!((&y - &twin).abs().max().double_value(&[]) < 1e-5);
+            let weight = Tensor::arange(20, (Kind::Float, Device::Cpu)).cos().reshape([5, 4]);
+            (y * &weight).sum(Kind::Float).backward();
+            (twin * &weight).sum(Kind::Float).backward();
+            assert!((a.grad() - b.grad()).abs().max().double_value(&[]) < 1e-5);
+            assert!((linear.weight.grad() - same.weight.grad()).abs().max().double_value(&[]) < 1e-4);
+            assert!((&fast.mean - &slow.mean).abs().max().double_value(&[]) < 1e-6);
+            assert!((&fast.var - &slow.var).abs().max().double_value(&[]) < 1e-5);
+        }
     }
 
     #[test]

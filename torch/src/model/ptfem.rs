@@ -140,10 +140,10 @@ impl Branch {
         let pairs = Tensor::stack(&[first, second, shares], 3).view([regions, n * n, 3]);
         let raised = self.mlp[1].forward(&self.mlp[0].forward(&pairs).leaky_relu_()).relu_(); // [B*R, N*N, mid]
         let (on_mean, on_pairs) = self.join[0].split(mean.size()[3]);
-        let joined = on_pairs.forward(&raised) + on_mean.forward(&mean.reshape([regions, -1])).unsqueeze(1);
-        let joined = self.join_bn[0].forward_rows(&joined, mode).relu_(); // [B*R, N*N, mid]
-        let joined = self.join_bn[1].forward_rows(&self.join[1].forward(&joined), mode);
-        joined.mean_dim([1i64].as_slice(), false, None::<Kind>) // [B*R, mid]
+        let mut joined = on_pairs.forward(&raised); // [B*R, N*N, mid]
+        let _ = joined.g_add_(&on_mean.forward(&mean.reshape([regions, -1])).unsqueeze(1)); // a product keeps no output
+        let joined = self.join_bn[0].forward_rows(&joined, mode).relu_();
+        self.join_bn[1].mean_of_linear(&joined, &self.join[1], mode) // [B*R, mid]
     }
 }
 

@@ -82,7 +82,8 @@ impl Tem {
         let raised = self.mlp[1].forward(&self.mlp[0].forward(&counting).leaky_relu_()).relu_(); // [B, N, C]
         // The join's weight acts on the mean once an image instead of once a level.
         let (on_counts, on_mean) = self.join.split(self.config.channels);
-        let joined = on_counts.forward(&raised) + on_mean.forward(&mean).unsqueeze(1); // [B, N, C]
+        let mut joined = on_counts.forward(&raised); // [B, N, C]
+        let _ = joined.g_add_(&on_mean.forward(&mean).unsqueeze(1)); // a product keeps no output
         let description = self.join_bn.forward_rows(&joined, mode).relu_();
         Statistic { encoded, shares, description }
     }
