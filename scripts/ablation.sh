@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 results=results
 rows=()
 for file in experiments/ablation/*.toml; do
-    target/release/harness run "$file" --results "$results" "$@"
+    target/release/harness run "$file" --results "$results" data.categories=gear data.repeat=3 "$@"
     rows+=("$(basename "$file" .toml)")
 done
 echo

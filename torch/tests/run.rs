@@ -1,0 +1,210 @@
+//! Whole runs as processes: killed and resumed, repeated with other workers, used for prediction.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use harness::data::builtin;
+use harness::image::npy;
+use harness::run::{Status, Store};
+
+/// Small enough for seconds: 64 px, a random ResNet-18, narrow branches; every step may be followed by a checkpoint.
+const SMALL: &[&str] = &[
+    "data.categories=gear",
+    "data.size=64",
+    "data.repeat=2",
+    "model.backbone.name=resnet18",
+    "model.backbone.weights=none",
+    "model.stl.width=16",
+    "model.tem.levels=8",
+    "model.ptfem.scales=[1,2,4]",
+    "model.sc.reduce=16",
+    "model.sc.r=2",
+    "train.batch=6",
+    "train.epochs=3",
+    "train.checkpoint_every_s=0.001",
+    "run.threads=1",
+    "run.device=cpu",
+];
+
+struct Bench {
+    dir: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        builtin::write_small(&dir.path().join("data"), &["gear"], 9, 3, 1, 64).unwrap();
+        Self { dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn command(&self, results: &str, extra: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_harness-torch"));
+        command.arg("run").args(SMALL).arg(format!("data.root={}", self.path("data").display()));
+        command.args(extra).arg("--results").arg(self.path(results)).current_dir(self.dir.path());
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, results: &str, extra: &[&str]) -> Output {
+        let output = self.command(results, extra).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
+    /// Everything that a result consists of, as bytes by name.
+    fn result(&self, results: &str) -> Vec<(String, Vec<u8>)> {
+        let entry = Store::new(&self.path(results)).find("latest").unwrap();
+        assert_eq!(entry.status, Status::Finished);
+        let folder = entry.folder;
+        let mut files = vec![
+            ("events".to_owned(), std::fs::read(folder.events_jsonl()).unwrap()),
+            ("weights".to_owned(), std::fs::read(folder.weights()).unwrap()),
+            ("summary".to_owned(), folder.summary().unwrap().unwrap().comparable().into_bytes()),
+        ];
+        let mut maps = vec![];
+        walk(&folder.maps(), &mut maps);
+        files.extend(maps.into_iter().map(|p| (p.strip_prefix(folder.maps()).unwrap().display().to_string(), std::fs::read(&p).unwrap())));
+        files
+    }
+}
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+    let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() { walk(&path, found) } else { found.push(path) }
+    }
+}
+
+fn assert_same(one: &[(String, Vec<u8>)], other: &[(String, Vec<u8>)]) {
+    assert_eq!(one.iter().map(|f| &f.0).collect::<Vec<_>>(), other.iter().map(|f| &f.0).collect::<Vec<_>>());
+    for ((name, a), (_, b)) in one.iter().zip(other) {
+        assert!(a == b, "{name} differs");
+    }
+}
+
+#[test]
+fn a_run_killed_again_and_again_ends_bit_for_bit_as_if_undisturbed() {
+    let bench = Bench::new();
+    bench.run("whole", &[]);
+    let mut kills = 0;
+    // Lifetimes grow, so that the run is killed while starting, in mid-epoch, between epochs, while scoring, and ends at last.
+    for life_ms in (150..).step_by(110) {
+        let mut child = bench.command("killed", &[]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(life_ms));
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success());
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+    }
+    assert!(kills > 1, "nothing was killed");
+    assert_same(&bench.result("whole"), &bench.result("killed"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_asked_to_stop_exits_75_and_goes_on_bit_for_bit() {
+    let bench = Bench::new();
+    bench.run("whole", &["train.epochs=6"]);
+    let child = bench.command("stopped", &["train.epochs=6"]).spawn().unwrap();
+    let checkpoint = |results: &str| {
+        let mut found = vec![];
+        let root = bench.path(results);
+        if root.exists() {
+            walk(&root, &mut found);
+        }
+        found.iter().any(|p| p.ends_with("last.ckpt"))
+    };
+    while !checkpoint("stopped") {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(75), "{}", String::from_utf8_lossy(&output.stderr));
+    bench.run("stopped", &["train.epochs=6"]);
+    assert_same(&bench.result("whole"), &bench.result("stopped"));
+}
+
+#[test]
+fn workers_and_the_cache_do_not_change_a_result() {
+    let bench = Bench::new();
+    bench.run("one", &["data.workers=1", "data.cache_mb=0"]);
+    bench.run("five", &["data.workers=5"]);
+    assert_same(&bench.result("one"), &bench.result("five"));
+}
+
+#[test]
+fn a_finished_run_is_found_and_not_repeated_unless_forced() {
+    let bench = Bench::new();
+    bench.run("r", &[]);
+    let first = bench.result("r");
+    let again = bench.run("r", &[]);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("finished already"));
+    let forced = bench.run("r", &["--force"]);
+    assert!(!String::from_utf8_lossy(&forced.stderr).contains("finished already"));
+    assert_same(&first, &bench.result("r"));
+}
+
+#[test]
+fn prediction_gives_the_evaluations_numbers_to_the_bit() {
+    let bench = Bench::new();
+    bench.run("r", &["eval.batch=4"]);
+    let entry = Store::new(&bench.path("r")).find("latest").unwrap();
+    let config = entry.folder.config().unwrap();
+    let inputs: Vec<PathBuf> = ["test/good", "test/rust"].iter().map(|f| bench.path("data/gear").join(f)).collect();
+    // All together and one alone: companions of a batch must not matter.
+    for (out, inputs) in [("all", inputs.as_slice()), ("alone", &[inputs[0].join("001.png")])] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_harness-torch"));
+        command.arg("predict").args(["--run", "latest", "--device", "cpu", "--results"]).arg(bench.path("r"));
+        let output = command.arg("--out").arg(bench.path(out)).args(inputs).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let stored = npy::read(&entry.folder.maps().join("S/gear/test/good/001.npy")).unwrap();
+    let (full, score) = harness::eval::full(&stored, 64, 64, &config.eval);
+    let table = std::fs::read_to_string(bench.path("all/scores.csv")).unwrap();
+    let row = table.lines().find(|l| l.contains("good/001.png") || l.contains("001.png")).unwrap();
+    assert!(row.contains(&score.to_string()), "{score} is not in {row}");
+    let bits = |map: &harness::image::Map| map.data.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&npy::read(&bench.path("all/001.npy")).unwrap()), bits(&full));
+    assert_eq!(bits(&npy::read(&bench.path("alone/001.npy")).unwrap()), bits(&full));
+}
+
+#[test]
+fn each_rule_of_selection_ends_in_metrics_of_an_honest_name() {
+    let bench = Bench::new();
+    bench.run("pseudo", &["train.checkpoint=best_pseudo_val"]);
+    bench.run("test", &["train.checkpoint=best_test"]);
+    let metrics = |results: &str| {
+        let entry = Store::new(&bench.path(results)).find("latest").unwrap();
+        entry.folder.summary().unwrap().unwrap().metrics
+    };
+    assert!(metrics("pseudo").keys().all(|k| k.starts_with("test/")));
+    assert!(metrics("test").keys().all(|k| k.starts_with("best_on_test/")));
+}
+
+#[test]
+fn what_cannot_work_is_refused_with_its_remedy() {
+    let bench = Bench::new();
+    let refuse = |extra: &[&str], code: i32, words: &[&str]| {
+        let output = bench.command("r", extra).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        words.iter().for_each(|w| assert!(text.contains(w), "`{w}` is not in: {text}"));
+        assert!(!text.contains("panicked"), "{text}");
+    };
+    refuse(&["data.root=nowhere"], 3, &["nowhere", "help:"]);
+    refuse(&["data.categories=gaer"], 2, &["gaer", "gear"]);
+    refuse(&["model.backbone.weights=none.safetensors"], 3, &["none.safetensors", "just weights"]);
+    refuse(&["optim.lr=100", "train.clip_norm=0", "train.epochs=30"], 1, &["optim.lr"]);
+    let broken = bench.path("data/gear/train/good/000.png");
+    std::fs::write(&broken, &std::fs::read(&broken).unwrap()[..200]).unwrap();
+    refuse(&[], 3, &["000.png"]);
+}
