@@ -25,7 +25,7 @@ const LARGE: f64 = 0.01;
 const LOWEST: f64 = 0.01;
 const HIGHEST: f64 = 0.9995;
 
-/// Colour of the ground truth's outline, between two black lines' worth of contrast.
+/// Colour of the ground truth's outline, which has a thin black edge so that it shows on light and dark images.
 const OUTLINE: [u8; 3] = [240, 228, 66];
 
 /// Index and mask area (share of the image) of a chosen test image; good ones have none.

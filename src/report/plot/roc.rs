@@ -27,6 +27,9 @@ struct Line {
     auroc: Option<f64>,
 }
 
+/// A curve of an evaluation and the area under it.
+type Curve<'a> = (&'a [[f64; 2]], Option<f64>);
+
 /// Side of a plot.
 const SIDE: f64 = 320.0;
 
@@ -36,18 +39,18 @@ impl Roc {
     /// The curves of all maps; `None` where neither pixels nor images are of two classes.
     pub fn of(title: String, evaluations: &[(MapKind, Evaluation)], headline: MapKind) -> Option<Self> {
         let (_, first) = evaluations.first()?;
-        let panel = |name: String, curve: &dyn Fn(&Evaluation) -> (&Vec<[f64; 2]>, Option<f64>)| {
+        let panel = |name: String, curve: fn(&Evaluation) -> Curve| {
             let line = |(kind, evaluation): &(MapKind, Evaluation)| {
                 let (points, auroc) = curve(evaluation);
-                Line { kind: *kind, name: name_of(*kind, headline), points: points.clone(), auroc }
+                Line { kind: *kind, name: name_of(*kind, headline), points: points.to_vec(), auroc }
             };
             Panel { name, lines: evaluations.iter().map(line).filter(|l| !l.points.is_empty()).collect() }
         };
         let scores = &first.scores;
         let images = format!("Images: {} normal, {} anomalous", scores.images - scores.anomalous_images, scores.anomalous_images);
         let panels = [
-            panel("Pixels of all images".into(), &|e| (&e.curves.pixel_roc, e.scores.pixel_auroc)),
-            panel(images, &|e| (&e.curves.image_roc, e.scores.image_auroc)),
+            panel("Pixels of all images".into(), |e| (&e.curves.pixel_roc, e.scores.pixel_auroc)),
+            panel(images, |e| (&e.curves.image_roc, e.scores.image_auroc)),
         ];
         panels.iter().any(|p| !p.lines.is_empty()).then_some(Self { title, panels })
     }

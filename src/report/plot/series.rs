@@ -25,10 +25,10 @@ pub fn envelope(points: &[[f64; 2]], width: f64, columns: usize) -> Vec<[f64; 2]
 pub fn up_to(points: &[[f64; 2]], limit: f64) -> Vec<[f64; 2]> {
     let inside = points.partition_point(|p| p[0] <= limit);
     let mut part = points[..inside].to_vec();
-    if let (Some(&[x0, y0]), Some(&[x1, y1])) = (part.last(), points.get(inside)) {
-        if x0 < limit {
-            part.push([limit, y0 + (y1 - y0) * (limit - x0) / (x1 - x0)]);
-        }
+    if let (Some(&[x0, y0]), Some(&[x1, y1])) = (part.last(), points.get(inside))
+        && x0 < limit
+    {
+        part.push([limit, y0 + (y1 - y0) * (limit - x0) / (x1 - x0)]);
     }
     part
 }
