@@ -61,7 +61,11 @@ pub fn run(args: &Args) -> Result<()> {
             all.push((s.label.clone(), variant, evaluation));
         }
     }
-    if args.json { print_json(&all) } else { print_table(&all) }
+    if args.json {
+        print_json(&all)
+    } else {
+        print_table(&all)
+    }
     Ok(())
 }
 
@@ -95,7 +99,10 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
 /// Anybody's maps: the categories that have a folder under the maps' root.
 fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
     if !maps.is_dir() {
-        return Err(Error::environment(format!("{}: there is no such folder", maps.display()), "give the folder that holds <category>/test/…"));
+        return Err(Error::environment(
+            format!("{}: there is no such folder", maps.display()),
+            "give the folder that holds <category>/test/…",
+        ));
     }
     let cfg = with_settings(&Config::default(), &args.set)?;
     let names = data::select(&data::open(root)?, &Categories::One("all".into()))?;
