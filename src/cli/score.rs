@@ -13,7 +13,7 @@ use crate::{Error, Result};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Maps at MAPS_ROOT/<category>/test/<defect>/<stem>.npy (float32) or .tiff (32-bit float), any resolution
+    /// Maps at MAPS_ROOT/CATEGORY/test/DEFECT/STEM.npy (float32) or .tiff (32-bit float), any resolution
     #[arg(value_name = "MAPS_ROOT", required_unless_present = "run", requires = "data_root")]
     maps_root: Option<PathBuf>,
     /// The data in MVTec AD's layout
