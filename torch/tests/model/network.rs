@@ -1,0 +1,216 @@
+//! Whole networks: the sixteen combinations of toggles, first values, batches, precision.
+
+use std::collections::BTreeSet;
+
+use harness::config::{BaselineHead, Config, Freeze, MemoryFormat, Precision};
+use harness_torch::model::{Mode, Network, ParamKind, Values, Weights};
+use tch::{Device, Kind, Tensor};
+
+use crate::{distance, is_finite, one_thread, tiny, values, wave};
+
+fn build(cfg: &Config, seed: u64) -> Network {
+    Network::new(cfg, None, seed, Device::Cpu).unwrap()
+}
+
+fn images(count: i64, pace: f64) -> Tensor {
+    wave(&[count, 3, 64, 64], pace) * 2.0
+}
+
+/// All sixteen, as (stlnet, self-calibration, score, consistency).
+fn toggles() -> impl Iterator<Item = ([bool; 4], Config)> {
+    (0..16).map(|bits| {
+        let on = [0, 1, 2, 3].map(|i| bits >> i & 1 == 1);
+        let mut cfg = tiny();
+        [cfg.model.stlnet, cfg.model.self_calibration, cfg.loss.score.enabled, cfg.loss.consistency.enabled] = on;
+        (on, cfg)
+    })
+}
+
+fn names(network: &Network) -> BTreeSet<String> {
+    network.params().iter().map(|p| p.name.clone()).collect()
+}
+
+#[test]
+fn all_sixteen_combinations_of_toggles_train_and_score() {
+    one_thread();
+    let x = images(2, 0.37);
+    for (on, cfg) in toggles() {
+        let network = build(&cfg, 7);
+        let out = network.forward(&x, Mode::Train);
+        assert_eq!(out.scores.is_some(), on[2] || on[3], "{on:?}");
+        let mut loss = out.features.square().sum(Kind::Float);
+        if let Some(scores) = &out.scores {
+            loss += scores.square().sum(Kind::Float);
+        }
+        loss.backward();
+        for (name, tensor) in network.trained() {
+            assert!(tensor.grad().defined() && is_finite(&tensor.grad()), "{on:?}: {name} has no finite gradient");
+        }
+        let out = tch::no_grad(|| network.forward(&x, Mode::Eval));
+        assert_eq!((out.features.size(), out.features.kind()), (vec![2, 8, 16, 16], Kind::Float), "{on:?}");
+        assert!(is_finite(&out.features), "{on:?}");
+        if let Some(scores) = out.scores {
+            assert_eq!((scores.size(), scores.kind()), (vec![2, 1, 16, 16], Kind::Float), "{on:?}");
+            assert!(is_finite(&scores), "{on:?}");
+        }
+    }
+}
+
+#[test]
+fn a_toggle_removes_exactly_the_parameters_of_its_module_and_the_others_start_alike() {
+    one_thread();
+    let full = build(&tiny(), 7);
+    let all = names(&full);
+    for (on, cfg) in toggles() {
+        let network = build(&cfg, 7);
+        let gone: Vec<&str> = [(on[0], vec!["low.", "tem.", "ptfem."]), (on[1], vec!["sc."]), (on[2] || on[3], vec!["score."])]
+            .into_iter()
+            .flat_map(|(on, prefixes)| if on { vec![] } else { prefixes })
+            .collect();
+        let left = all.iter().filter(|name| !gone.iter().any(|prefix| name.starts_with(prefix))).cloned();
+        assert_eq!(names(&network), left.collect(), "{on:?}");
+        for p in network.params().iter() {
+            let twin = full.params().get(&p.name).unwrap();
+            // The head's first convolution is as wide as what is fused; nothing else changes its shape.
+            assert!(
+                twin.equal(&p.tensor) || (p.name == "head.mid.conv.weight" || p.name == "head.mid.conv.bias") && !(on[0] && on[1]),
+                "{}",
+                p.name
+            );
+        }
+    }
+}
+
+#[test]
+fn first_values_lie_within_one_over_the_root_of_fan_in_and_depend_on_the_seed() {
+    one_thread();
+    let (network, other) = (build(&tiny(), 7), build(&tiny(), 8));
+    let params = network.params();
+    for p in params.iter() {
+        let (prefix, part) = p.name.rsplit_once('.').unwrap();
+        let constant = |value: f64| values(&p.tensor).iter().all(|&v| v == value);
+        if params.get(&format!("{prefix}.running_mean")).is_some() {
+            assert!(constant(if matches!(part, "weight" | "running_var") { 1.0 } else { 0.0 }), "{}", p.name);
+            assert_eq!(p.kind == ParamKind::Buffer, part.starts_with("running"), "{}", p.name);
+            continue;
+        }
+        let weight = params.get(&format!("{prefix}.weight")).unwrap();
+        let fan_in = weight.numel() as f64 / weight.size()[0] as f64;
+        let bound = p.tensor.abs().max().double_value(&[]) * fan_in.sqrt();
+        assert!(bound <= 1.0 + 1e-6 && (bound > 0.9 || p.tensor.numel() < 100), "{}: {bound}", p.name);
+        assert!(!p.tensor.equal(other.params().get(&p.name).unwrap()), "{}", p.name);
+    }
+}
+
+#[test]
+fn an_image_scores_the_same_whatever_else_is_in_its_batch() {
+    one_thread();
+    let network = build(&tiny(), 7);
+    let _ = network.forward(&images(3, 0.51), Mode::Train); // running statistics that are not those of the start
+    let (own, others) = (images(1, 0.37), images(2, 0.91));
+    let scores = |parts: &[&Tensor], at: i64| {
+        let out = tch::no_grad(|| network.forward(&Tensor::cat(parts, 0), Mode::Eval));
+        Tensor::cat(&[out.scores.unwrap().get(at), out.features.get(at)], 0)
+    };
+    let first = scores(&[&own, &others], 0);
+    for companions in [&others * -3.0, Tensor::zeros_like(&others), images(2, 0.13)] {
+        assert!(first.equal(&scores(&[&own, &companions], 0)), "bit for bit");
+    }
+    // Another size of the batch, or another place in it, may split sums elsewhere: equal up to rounding only.
+    let scale = first.abs().max().double_value(&[]);
+    for (name, other) in
+        [("alone", scores(&[&own], 0)), ("of two", scores(&[&own, &own], 0)), ("last of three", scores(&[&others, &own], 2))]
+    {
+        println!("{name}: {:e}", distance(&first, &other) / scale);
+        assert!(distance(&first, &other) < 1e-5 * scale, "{name}");
+    }
+}
+
+#[test]
+fn a_frozen_backbone_with_folded_norms_gives_the_features_of_the_free_one() {
+    one_thread();
+    let free = build(&tiny(), 7);
+    for pace in [0.37, 0.51, 0.91] {
+        let _ = free.forward(&images(2, pace), Mode::Train);
+    }
+    let source = |name: &str| {
+        let data = |t: &Tensor| Vec::<f32>::try_from(t.detach().contiguous().view(-1)).unwrap();
+        Ok(free.params().get(name).map(|t| Values { shape: t.size(), data: data(t) }))
+    };
+    let mut cfg = tiny();
+    cfg.model.backbone.freeze = Freeze::All;
+    let frozen = Network::new(&cfg, Some(&Weights { source: &source, stride_in: None }), 7, Device::Cpu).unwrap();
+    let (a, b) = (free.stages(&images(2, 0.37), Mode::Eval), frozen.stages(&images(2, 0.37), Mode::Eval));
+    for (a, b) in [(a.c1, b.c1), (a.c2, b.c2), (a.c3, b.c3)] {
+        let scale = a.abs().max().double_value(&[]);
+        assert!(scale > 0.0 && distance(&a, &b) < 1e-4 * scale, "{:e}", distance(&a, &b) / scale);
+        assert!(!b.requires_grad());
+    }
+    assert!(frozen.trained().iter().all(|(name, _)| !name.starts_with("backbone.")));
+    assert_eq!(frozen.params().len(), free.params().len());
+}
+
+#[test]
+fn maps_come_at_the_strides_that_are_asked_for() {
+    one_thread();
+    let x = images(2, 0.37);
+    for (low, fusion, hidden) in [(4, 8, 0), (8, 4, 0), (8, 8, 4), (4, 16, 0)] {
+        let mut cfg = tiny();
+        (cfg.model.low.stride, cfg.model.fusion.stride, cfg.model.score.hidden) = (low, fusion, hidden);
+        let network = build(&cfg, 7);
+        let out = tch::no_grad(|| network.forward(&x, Mode::Eval));
+        let side = 64 / fusion as i64;
+        assert_eq!(out.features.size(), [2, 8, side, side]);
+        assert_eq!(out.scores.unwrap().size(), [2, 1, side, side]);
+        assert_eq!(network.params().get("score.1.weight").is_some(), hidden > 0);
+    }
+}
+
+#[test]
+fn a_raw_head_has_no_parameters_and_hands_on_the_fused_map() {
+    one_thread();
+    let mut cfg = tiny();
+    (cfg.model.stlnet, cfg.model.self_calibration, cfg.model.ablation.head) = (false, false, BaselineHead::Raw);
+    (cfg.loss.score.enabled, cfg.loss.consistency.enabled) = (false, false);
+    let network = build(&cfg, 7);
+    let x = images(2, 0.37);
+    let out = network.forward(&x, Mode::Eval);
+    assert_eq!(out.features.size(), [2, 64 + 128 + 256, 16, 16]);
+    assert!(out.features.narrow(1, 0, 64).equal(&network.stages(&x, Mode::Eval).c1));
+    assert!(names(&network).iter().all(|name| name.starts_with("backbone.")));
+}
+
+#[test]
+fn the_memory_layout_changes_no_value_beyond_rounding() {
+    one_thread();
+    let x = images(2, 0.37);
+    let features = |format| {
+        let mut cfg = tiny();
+        cfg.train.memory_format = format;
+        tch::no_grad(|| build(&cfg, 7).forward(&x, Mode::Eval).features)
+    };
+    let (a, b) = (features(MemoryFormat::ChannelsLast), features(MemoryFormat::Contiguous));
+    assert!(distance(&a, &b) < 1e-4 * a.abs().max().double_value(&[]));
+}
+
+#[test]
+fn a_bf16_network_keeps_distinct_scores() {
+    one_thread();
+    let distinct = |precision| {
+        let mut cfg = tiny();
+        cfg.train.precision = precision;
+        let scores = tch::no_grad(|| build(&cfg, 7).forward(&images(1, 0.37), Mode::Eval).scores.unwrap());
+        values(&scores).iter().map(|v| v.to_bits()).collect::<BTreeSet<_>>().len()
+    };
+    let (exact, rough) = (distinct(Precision::Fp32), distinct(Precision::Bf16));
+    assert!(exact > 200 && rough as f64 >= 0.99 * exact as f64, "{rough} of {exact}");
+}
+
+#[test]
+fn the_network_of_the_paper_has_about_31_million_weights() {
+    one_thread();
+    let network = build(&Config::default(), 0);
+    let count = network.params().weight_count();
+    println!("weights at the paper's profile: {count}");
+    assert!((29_000_000..=33_000_000).contains(&count), "{count}");
+}
