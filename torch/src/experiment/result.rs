@@ -19,7 +19,6 @@ use crate::model::Network;
 use crate::tensors;
 
 /// Scores the test set, writes maps and figures, and gives the summary and the bytes of the weights to keep.
-#[expect(clippy::too_many_arguments, reason = "it gathers a run's ends; a struct for one call would only rename them")]
 pub fn conclude(
     setting: &Setting,
     planned: &Planned,
