@@ -122,9 +122,7 @@ impl fmt::Display for Stats {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Resize};
-    use crate::image::{codec, resize};
-    use crate::testing;
+    use crate::config::Config;
 
     fn stripes(side: usize) -> (String, Rgb) {
         ("stripes".into(), Rgb::from_vec(side, side, (0..3 * side * side).map(|i| (i / 3 * 7 % 200) as u8).collect()))
@@ -152,21 +150,5 @@ mod tests {
         assert!(sheet.height > 32);
         assert_eq!((stats.chosen, stats.ratio, stats.all), (0, Some(0.0), None));
         assert!(stats.to_string().contains('—'));
-    }
-
-    #[test]
-    #[ignore = "writes gallery-confetti.png and gallery-cutpaste.png into the temporary folder, to look at"]
-    fn a_gallery_of_real_images() {
-        let Some(folder) = testing::shared("data/mvtec/transistor/train/good") else { return testing::skip("no MVTec AD") };
-        let load = |i: usize| {
-            let image = codec::decode(&folder.join(format!("{i:03}.png"))).unwrap();
-            (format!("{i:03}"), resize::resize(&image, 256, Resize::Bilinear))
-        };
-        let images: Vec<_> = (0..4).map(load).collect();
-        for (name, confetti_prob) in [("confetti", 1.0), ("cutpaste", 0.0)] {
-            let (sheet, stats) = gallery(&images, &Pseudo { ratio: 1.0, confetti_prob, ..Config::default().pseudo }, 0, 8);
-            println!("{stats}");
-            codec::write_png(&std::env::temp_dir().join(format!("gallery-{name}.png")), &sheet).unwrap();
-        }
     }
 }

@@ -90,20 +90,6 @@ mod tests {
 
     const GOLDEN: [&str; 2] = ["8ec4e065167f06b9", "44f19ec47d2a1598"];
 
-    #[test]
-    #[ignore = "a measurement: cargo test --release -- --ignored --nocapture time_per_image"]
-    fn time_per_image() {
-        for side in [128, 256] {
-            let image = picture(side, side, 1);
-            for (name, probability) in [("confetti", 1.0), ("cutpaste", 0.0)] {
-                let cfg = configuration(1.0, probability, false);
-                let start = std::time::Instant::now();
-                let area: usize = (0..300).map(|i| pseudo(&image, &cfg, &mut item_stream(&cfg, 0, 0, i)).mask.area()).sum();
-                println!("{name} {side} px: {:.3} ms, mean area {}", start.elapsed().as_secs_f64() * 1e3 / 300.0, area / 300);
-            }
-        }
-    }
-
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
