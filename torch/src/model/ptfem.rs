@@ -5,11 +5,11 @@
 //! then map by a 1x1 convolution is mapped first and upsampled: equal up to rounding, at a fraction of the memory.
 
 use harness::Result;
-use harness::config::{Model, Offset, Qco};
+use harness::config::{MemoryFormat, Model, Offset, Qco};
 use tch::{Kind, Tensor};
 
 use super::Mode;
-use super::conv::{Conv2d, ConvShape, Linear};
+use super::conv::{Conv2d, ConvShape, Linear, arrange};
 use super::norm::BatchNorm;
 use super::param::Builder;
 use super::qco;
@@ -36,26 +36,40 @@ impl Ptfem {
     /// T1 [B, C1, H, W] and X0 [B, Ct, H, W] to T2 [B, out, H, W]; each scale divides H and W.
     pub fn forward(&self, t1: &Tensor, x0: &Tensor, mode: Mode) -> Tensor {
         let map = self.input.forward_parts(&[t1.shallow_clone(), x0.shallow_clone()]); // [B, C, H, W]
-        let (batch, _, height, width) = map.size4().expect("a map has four dimensions");
+        let (_, _, height, width) = map.size4().expect("a map has four dimensions");
+        self.fuse(&self.describe(&map, mode), [height, width], mode)
+    }
+
+    /// Descriptions of the regions of `map` V [B, C, H, W] for each branch, [B, s, s, mid].
+    pub fn describe(&self, map: &Tensor, mode: Mode) -> Vec<Tensor> {
         let rows = map.permute([0, 2, 3, 1]).contiguous(); // [B, H, W, C]
         let norms = qco::norm(&rows).squeeze_dim(3); // [B, H, W]
-        let means = self.means(&map);
-        let weights =
-            self.fuse.weight.split_with_sizes(vec![self.fuse.weight.size()[1] / self.branches.len() as i64; self.branches.len()], 1);
+        let batch = rows.size()[0];
+        let branches = self.branches.iter().zip(self.means(map));
+        branches
+            .map(|(branch, mean)| {
+                let similarities = branch.similarities(&rows, &norms, &mean); // [B*R, h, w]
+                branch.describe(&similarities, &mean, mode).reshape([batch, branch.scale, branch.scale, -1])
+            })
+            .collect()
+    }
+
+    /// The 1x1 convolution of the upsampled descriptions' concatenation, its norm and ReLU: [B, out, H, W].
+    fn fuse(&self, descriptions: &[Tensor], [height, width]: [i64; 2], mode: Mode) -> Tensor {
+        let widths: Vec<i64> = descriptions.iter().map(|d| d.size()[3]).collect();
         let mut sum: Option<Tensor> = None;
-        for ((branch, mean), weight) in self.branches.iter().zip(&means).zip(weights) {
-            let scale = branch.scale;
-            let described = branch.describe(&branch.similarities(&rows, &norms, mean), mean, mode); // [B*R, mid]
-            let mapped = Linear { weight }.forward(&described).reshape([batch, scale, scale, -1]).permute([0, 3, 1, 2]); // [B, out, s, s]
+        for (description, weight) in descriptions.iter().zip(self.fuse.weight.split_with_sizes(&widths, 1)) {
+            let mapped = Linear { weight }.forward(description).permute([0, 3, 1, 2]); // [B, out, s, s]
             // One cell is constant when upsampled: broadcasting does that without a copy.
-            let mapped = if scale == 1 { mapped } else { mapped.upsample_bilinear2d([height, width], true, None, None) };
+            let mapped = if mapped.size()[2] == 1 { mapped } else { mapped.upsample_bilinear2d([height, width], true, None, None) };
             sum = Some(match sum {
                 Some(sum) => sum + mapped,
                 None => mapped,
             });
         }
-        let sum = sum.expect("a scale at least").expand([batch, -1, height, width], false);
-        self.fuse_bn.forward(&super::conv::arrange(&sum, harness::config::MemoryFormat::ChannelsLast), mode).relu_()
+        let sum = sum.expect("a scale at least");
+        let sum = sum.expand([sum.size()[0], -1, height, width], false);
+        self.fuse_bn.forward(&arrange(&sum, MemoryFormat::ChannelsLast), mode).relu_()
     }
 
     /// The regions' means for each branch, [B, s, s, C]; where the regions of a finer branch nest, from its means.
