@@ -254,7 +254,7 @@ mod tests {
     fn a_file_with_other_shapes_is_refused_by_name() {
         let source: &Source = &|_| Ok(Some(Values { shape: vec![1], data: vec![0.0] }));
         let mut builder = Builder::new(0, Device::Cpu, Precision::Fp32, MemoryFormat::ChannelsLast, Some(source));
-        let error = builder.conv("a", ConvShape::new(1, 1, 3)).err().expect("is refused");
+        let error = builder.conv("a", ConvShape::new(1, 1, 3)).expect_err("is refused");
         assert!(error.what.contains("a.weight"), "{error}");
     }
 }

@@ -2,9 +2,9 @@
 
 use harness::config::{SelfCalibration as Config, Upsample};
 use harness_torch::model::Mode;
+use harness_torch::model::Params;
 use harness_torch::model::param::Builder;
 use harness_torch::model::self_calibration::SelfCalibration;
-use harness_torch::model::Params;
 use tch::{Kind, Tensor};
 
 use crate::setup::{distance, module, set, stir, tiny, values, wave};

@@ -44,7 +44,7 @@ fn fill(params: &Params) {
             (_, "running_var") => wave * 0.4 + 1.0,
             (_, "running_mean") => wave * 0.2,
             (norm, "weight") if norm.ends_with("bn") => wave * 0.3 + 1.0,
-            (norm, "bias") if norm.ends_with("bn") => wave * 0.1,
+            (norm, "bias") if norm.ends_with("bn") => wave * 0.1 + 0.3,
             _ => wave * 0.5,
         };
         set(params, &p.name, |_| value.to_kind(Kind::Float));
@@ -133,7 +133,8 @@ fn the_backbone_computes_the_published_imagenet_features_frozen_or_not() {
     let build = |freeze, precision| {
         let format = Config::default().train.memory_format;
         let mut builder = Builder::new(0, Device::Cpu, precision, format, Some(&source));
-        resnet::ResNet::new(&mut builder, Config::default().model.backbone.name, resnet::Stride::from_config(file.meta.stride_in), freeze).unwrap()
+        resnet::ResNet::new(&mut builder, Config::default().model.backbone.name, resnet::Stride::from_config(file.meta.stride_in), freeze)
+            .unwrap()
     };
     for (freeze, precision, tolerance) in
         [(Freeze::None, Precision::Fp32, tolerance), (Freeze::All, Precision::Fp32, tolerance), (Freeze::All, Precision::Bf16, 0.2)]

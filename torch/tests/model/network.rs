@@ -26,7 +26,7 @@ fn toggled([stlnet, self_calibration, score, consistency]: Toggles) -> Config {
 fn total(out: &Output) -> Tensor {
     let mut sum = out.features.square().sum(Kind::Float);
     if let Some(scores) = &out.scores {
-        sum = sum + scores.sum(Kind::Float);
+        sum += scores.sum(Kind::Float);
     }
     sum
 }
@@ -89,7 +89,8 @@ fn rows_that_share_a_parameter_start_alike() {
     for toggles in combinations() {
         for Param { name, tensor, .. } in build(&toggled(toggles)).params().iter() {
             let twin = full.params().get(name).expect("the full network has every parameter");
-            assert!(twin.size() != tensor.size() || twin.equal(tensor), "{name}");
+            // The head's first convolution has other inputs in other rows, hence another shape or at least another scale.
+            assert!(twin.equal(tensor) || name.starts_with("head.mid.conv"), "{name}");
         }
     }
 }
@@ -131,7 +132,8 @@ fn scores_do_not_depend_on_batch_companions() {
 #[test]
 fn only_training_moves_running_statistics() {
     let net = build(&tiny());
-    let statistics = || -> Vec<f64> { net.params().iter().filter(|p| p.kind == ParamKind::Buffer).flat_map(|p| values(&p.tensor)).collect() };
+    let statistics =
+        || -> Vec<f64> { net.params().iter().filter(|p| p.kind == ParamKind::Buffer).flat_map(|p| values(&p.tensor)).collect() };
     let before = statistics();
     net.forward(&images(2, 32), Mode::Eval);
     assert_eq!(before, statistics());
@@ -162,7 +164,8 @@ fn memory_layout_changes_no_more_than_rounding() {
     };
     let ((a, ga), (b, gb)) = (run(MemoryFormat::ChannelsLast), run(MemoryFormat::Contiguous));
     assert!(distance(&a.features, &b.features) < 1e-4 * a.features.abs().max().double_value(&[]));
-    assert!(distance(&ga, &gb) < 1e-3 * ga.abs().max().double_value(&[]));
+    let error = distance(&ga, &gb) / ga.abs().max().double_value(&[]);
+    assert!(error < 1e-3, "{error:e}");
 }
 
 #[test]

@@ -100,8 +100,7 @@ fn constant_maps_and_regions_smaller_than_the_offset_stay_finite() {
         model.ptfem.offset = Offset::One(offset);
         let (ptfem, params) = module(Ptfem::new, &model);
         set(&params, "ptfem.in.weight", |w| w.ones_like());
-        let full =
-            |shape: &[i64]| level.map_or_else(|| wave(shape, 0.6), |l| Tensor::full(shape, l, (Kind::Float, tch::Device::Cpu)));
+        let full = |shape: &[i64]| level.map_or_else(|| wave(shape, 0.6), |l| Tensor::full(shape, l, (Kind::Float, tch::Device::Cpu)));
         let (t1, x0) = (full(&[2, 5, 8, 8]).set_requires_grad(true), full(&[2, 6, 8, 8]));
         let y = ptfem.forward(&t1, &x0, Mode::Train);
         assert_eq!(y.size(), [2, 4, 8, 8]);

@@ -74,7 +74,7 @@ pub fn stir(params: &Params) {
         match p.name.rsplit('.').next() {
             Some("running_var") => set(params, &p.name, |_| own * 0.4 + 1.0),
             Some("running_mean") => set(params, &p.name, |_| own * 0.2),
-            Some("bias") => set(params, &p.name, |_| own * 0.1),
+            Some("bias") => set(params, &p.name, |_| own * 0.1 + 0.3), // few units stay silent
             _ => set(params, &p.name, |_| own * 0.3 + 1.0),
         }
     }
