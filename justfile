@@ -42,7 +42,3 @@ test *ARGS: setup
 # everything that a change must pass: format, lints, docs, tests, a smoke run
 ci: setup
     @scripts/ci.sh
-
-# the figures and tables of README.md, from the built-in data
-readme: build weights
-    @scripts/readme.sh

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// The image of a kind in the faintest eighth of the range, where a mask could come out empty.
 fn faintest(kind: usize) -> usize {
-    (0..8).find(|index| (index * 5 + kind * 3) % 8 == 0).unwrap()
+    (0..8).find(|index| (index * 5 + kind * 3).is_multiple_of(8)).unwrap()
 }
 
 fn files(folder: &Path) -> Vec<String> {

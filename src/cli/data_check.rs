@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// Count images, masks and regions, and find what would spoil a result (exit code 3 if anything does).
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Folder in MVTec AD's layout: ROOT/<category>/{train/good, test/…, ground_truth/…}.
+    /// Folder in MVTec AD's layout: ROOT/CATEGORY/{train/good, test/…, ground_truth/…}.
     pub root: PathBuf,
     /// Print JSON, with every file that a finding is about.
     #[arg(long)]

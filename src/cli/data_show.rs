@@ -11,7 +11,7 @@ use crate::{Error, Result};
 /// Draw some images of every folder, with the masks outlined, into one PNG.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Folder in MVTec AD's layout: ROOT/<category>/{train/good, test/…, ground_truth/…}.
+    /// Folder in MVTec AD's layout: ROOT/CATEGORY/{train/good, test/…, ground_truth/…}.
     pub root: PathBuf,
     /// Only this category; may be given several times.
     #[arg(long, value_name = "NAME")]

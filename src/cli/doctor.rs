@@ -35,7 +35,12 @@ pub fn run() -> Result<()> {
 }
 
 fn compiler() -> Finding {
-    Finding { what: "C++ compiler", state: version("c++"), remedy: "to build: install one, such as g++ of your distribution", needed: false }
+    Finding {
+        what: "C++ compiler",
+        state: version("c++"),
+        remedy: "to build: install one, such as g++ of your distribution",
+        needed: false,
+    }
 }
 
 fn python() -> Finding {
@@ -44,7 +49,12 @@ fn python() -> Finding {
 }
 
 fn npm() -> Finding {
-    Finding { what: "npm", state: version("npm"), remedy: "`just weights` fetches ImageNet weights with it: install Node.js", needed: false }
+    Finding {
+        what: "npm",
+        state: version("npm"),
+        remedy: "`just weights` fetches ImageNet weights with it: install Node.js",
+        needed: false,
+    }
 }
 
 fn libtorch() -> Finding {
@@ -59,7 +69,12 @@ fn libtorch() -> Finding {
 fn backbone() -> Finding {
     let path = Path::new("weights/resnet50.safetensors");
     let state = weights::File::open(path).map(|f| format!("{} ({})", path.display(), f.meta.lineage)).map_err(|e| e.what);
-    Finding { what: "ImageNet backbone", state, remedy: "`just weights`, or `harness weights import FILE`, or model.backbone.weights=none", needed: false }
+    Finding {
+        what: "ImageNet backbone",
+        state,
+        remedy: "`just weights`, or `harness weights import FILE`, or model.backbone.weights=none",
+        needed: false,
+    }
 }
 
 fn data() -> Finding {

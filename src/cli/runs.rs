@@ -63,7 +63,14 @@ fn list(store: &Store) -> Result<()> {
             ]
         })
         .collect();
-    let columns = [("run", Align::Left), ("category", Align::Left), ("state", Align::Left), ("image AUROC", Align::Right), ("started (UTC)", Align::Left), ("tags", Align::Left)];
+    let columns = [
+        ("run", Align::Left),
+        ("category", Align::Left),
+        ("state", Align::Left),
+        ("image AUROC", Align::Right),
+        ("started (UTC)", Align::Left),
+        ("tags", Align::Left),
+    ];
     println!("{}", text::table(&columns, &rows, Rule::Unicode));
     Ok(())
 }
@@ -103,7 +110,10 @@ fn table(store: &Store, experiments: &[String]) -> Result<()> {
             runs.extend(entry.folder.summary()?);
         }
         if runs.is_empty() {
-            return Err(Error::environment(format!("no finished run of `{name}` in {}", store.runs().display()), "`harness runs list` shows what is there"));
+            return Err(Error::environment(
+                format!("no finished run of `{name}` in {}", store.runs().display()),
+                "`harness runs list` shows what is there",
+            ));
         }
         runs.sort_by(|a, b| (a.seed, &a.category).cmp(&(b.seed, &b.category)));
         rows.push((name, runs));

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Maps at MAPS_ROOT/<category>/test/<defect>/<stem>.npy (float32) or .tiff (32-bit float), any resolution
+    /// Maps at MAPS_ROOT/CATEGORY/test/DEFECT/STEM.npy (float32) or .tiff (32-bit float), any resolution
     #[arg(value_name = "MAPS_ROOT", required_unless_present = "run", requires = "data_root")]
     maps_root: Option<PathBuf>,
     /// The data in MVTec AD's layout
@@ -61,7 +61,11 @@ pub fn run(args: &Args) -> Result<()> {
             all.push((s.label.clone(), variant, evaluation));
         }
     }
-    if args.json { print_json(&all) } else { print_table(&all) }
+    if args.json {
+        print_json(&all)
+    } else {
+        print_table(&all)
+    }
     Ok(())
 }
 
@@ -95,7 +99,10 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
 /// Anybody's maps: the categories that have a folder under the maps' root.
 fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
     if !maps.is_dir() {
-        return Err(Error::environment(format!("{}: there is no such folder", maps.display()), "give the folder that holds <category>/test/…"));
+        return Err(Error::environment(
+            format!("{}: there is no such folder", maps.display()),
+            "give the folder that holds <category>/test/…",
+        ));
     }
     let cfg = with_settings(&Config::default(), &args.set)?;
     let names = data::select(&data::open(root)?, &Categories::One("all".into()))?;

@@ -104,8 +104,9 @@ impl Config {
 
 /// From a whole table to a checked configuration.
 fn build(table: Table) -> Result<Config> {
-    let config = Config::deserialize(Value::Table(table))
-        .map_err(|e| Error::config(format!("the configuration does not fit together: {}", e.message()), "compare with `harness config show`"))?;
+    let config = Config::deserialize(Value::Table(table)).map_err(|e| {
+        Error::config(format!("the configuration does not fit together: {}", e.message()), "compare with `harness config show`")
+    })?;
     check::check(&config)?;
     Ok(config)
 }

@@ -11,12 +11,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
 use crate::config::{self, Config, ImageScore, Resolution};
 use crate::data::Source;
 use crate::image::upsample::{self, Align};
 use crate::image::{Map, Mask, blur, resize};
 use crate::metric::{self, Curves, Protocol, Sample, Scores, Variant};
-use crate::Result;
 
 /// Which of a detector's maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

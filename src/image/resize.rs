@@ -21,7 +21,8 @@ pub fn bilinear(image: &Rgb, width: usize, height: usize) -> Rgb {
         return image.clone();
     }
     // Typed images: the untyped entry point compiles every pixel format there is, minutes of it.
-    let source = TypedImageRef::<U8x3>::from_buffer(image.width as u32, image.height as u32, &image.data).expect("the buffer fits its size");
+    let source =
+        TypedImageRef::<U8x3>::from_buffer(image.width as u32, image.height as u32, &image.data).expect("the buffer fits its size");
     let mut data = vec![0; 3 * width * height];
     let mut target = TypedImage::<U8x3>::from_buffer(width as u32, height as u32, &mut data).expect("the buffer fits its size");
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));

@@ -78,12 +78,12 @@ impl Accumulator {
         let Sample { name, map, image_score, anomalous, .. } = sample;
         check_finite(name, map)?;
         if !image_score.is_finite() {
-            return Err(Error::run(format!("the image score of {name} is {image_score}"), NOT_FINITE));
+            return Err(Error::environment(format!("the image score of {name} is {image_score}"), NOT_FINITE));
         }
         let regions = self.regions_of(&sample)?;
         if self.pixel_count() + map.data.len() as u64 > u64::from(u32::MAX) {
             let remedy = "evaluate fewer images at once, or set eval.resolution = \"input\"";
-            return Err(Error::run(format!("{name}: more than 2^32 pixels to rank"), remedy));
+            return Err(Error::environment(format!("{name}: more than 2^32 pixels to rank"), remedy));
         }
         match anomalous {
             true => self.images.positive.push(packed(key(image_score), 0)),

@@ -35,7 +35,10 @@ pub fn check_finite(name: &str, map: &Map) -> Result<()> {
         return Ok(());
     }
     let at = map.data.iter().position(|s| !s.is_finite()).expect("a pixel has the bits of a NaN or an infinity");
-    Err(Error::run(format!("the score map of {name} has {} at x = {}, y = {}", map.data[at], at % map.width, at / map.width), NOT_FINITE))
+    Err(Error::environment(
+        format!("the score map of {name} has {} at x = {}, y = {}", map.data[at], at % map.width, at / map.width),
+        NOT_FINITE,
+    ))
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ def parameter(name, shape):
     if name.endswith("bn.weight"):
         return 1 + 0.3 * wave
     if name.endswith("bn.bias"):
-        return 0.3 + 0.1 * wave
+        return 0.2 + 0.1 * wave
     return 0.5 * wave
 
 

@@ -4,7 +4,7 @@
 //!
 //! A defect belongs to the scene: it changes relief, material or geometry before the light falls on it. The eight images
 //! of a kind go from faint to obvious in even steps. A mask holds the pixels that differ from the same scene, light and exposure without the defect. Every draw comes from the stream
-//! (`SEED`, `builtin/<category>/<split>/<defect>`, 0, index), and arithmetic is fixed by IEEE 754 (see [`math`]), so that
+//! (`SEED`, `builtin/<category>/<split>/<defect>`, 0, index), and arithmetic is fixed by IEEE 754 (see `math`), so that
 //! the pixels are the same on every machine. Cost: some 0.1 s a good image on one core, twice that for a defective one.
 
 mod camera;

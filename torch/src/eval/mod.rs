@@ -9,7 +9,10 @@ use tch::{Device, Kind, Tensor};
 use crate::detector::Detector;
 use crate::input;
 
-/// Calls `each(index, maps)` for the images of `source` in order, `batch` images a forward pass.
+/// Calls `each(index, maps)` for the images of `source` in order, `batch` images a forward pass on a GPU.
+///
+/// A CPU takes them one by one, whatever `batch` says: its kernels depend on the batch's size in the last bits, and an
+/// image's score must be the same alone and among others.
 pub fn score_all(
     detector: &dyn Detector,
     source: &Source,
@@ -17,8 +20,9 @@ pub fn score_all(
     device: Device,
     each: &mut dyn FnMut(usize, Vec<(MapKind, Map)>) -> Result<()>,
 ) -> Result<()> {
-    for first in (0..source.len()).step_by(batch.max(1)) {
-        let indices = first..(first + batch.max(1)).min(source.len());
+    let batch = if device.is_cuda() { batch.max(1) } else { 1 };
+    for first in (0..source.len()).step_by(batch) {
+        let indices = first..(first + batch).min(source.len());
         let images = indices.clone().map(|i| source.get(i)).collect::<Result<Vec<_>>>()?;
         let bytes: Vec<u8> = images.iter().flat_map(|image| image.data.iter().copied()).collect();
         let maps = detector.score(&input::unit(&bytes, images.len(), source.size(), device));

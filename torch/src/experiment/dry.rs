@@ -82,7 +82,7 @@ impl Sink for Stopwatch {
     fn step(&mut self, step: &Step) -> Result<()> {
         match step.step {
             1 => self.begin = Some(Instant::now()),
-            n if n >= 1 + TIMED => self.end = Some(Instant::now()),
+            n if n > TIMED => self.end = Some(Instant::now()),
             _ => {}
         }
         Ok(())

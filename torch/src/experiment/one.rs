@@ -101,12 +101,12 @@ fn work(
 
     let mut recorder = Recorder::new(attempt, progress, stop, cfg, setting.device, rule);
     detector.fit(source.clone(), start, &mut recorder)?;
-    let last = recorder.finish();
+    recorder.finish();
     if source.saw_alpha() || test.saw_alpha() {
         attempt.log("images with an alpha channel were put on black")?;
     }
     let train_s = attempt.wall_s();
-    result::conclude(setting, planned, attempt, detector.as_ref(), &test, last, train_s, mode)
+    result::conclude(setting, planned, attempt, detector.as_ref(), &test, train_s, mode)
 }
 
 fn environment(setting: &Setting, planned: &Planned) -> Result<Environment> {

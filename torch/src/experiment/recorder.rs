@@ -38,8 +38,6 @@ pub struct Recorder<'a> {
     pub cfg: &'a Config,
     pub device: Device,
     pub rule: Rule<'a>,
-    /// Means of the last epoch, for the summary.
-    pub last: Vec<(&'static str, f64)>,
     clock: Clock,
 }
 
@@ -53,13 +51,12 @@ struct Clock {
 impl<'a> Recorder<'a> {
     pub fn new(attempt: &'a mut Attempt, progress: Progress, stop: &'a Stop, cfg: &'a Config, device: Device, rule: Rule<'a>) -> Self {
         let clock = Clock { saved: Instant::now(), epoch: Instant::now(), images: 0 };
-        Self { attempt, progress, stop, cfg, device, rule, last: vec![], clock }
+        Self { attempt, progress, stop, cfg, device, rule, clock }
     }
 
-    /// Ends the progress; the means of the last epoch.
-    pub fn finish(self) -> Vec<(&'static str, f64)> {
+    /// Ends the progress.
+    pub fn finish(self) {
         self.progress.finish();
-        self.last
     }
 }
 
@@ -79,7 +76,6 @@ impl Sink for Recorder<'_> {
 
     fn epoch(&mut self, epoch: &Epoch) -> Result<()> {
         let (losses, stats, grad_norm) = sorted(epoch.means);
-        self.last = epoch.means.to_vec();
         self.attempt.event(&Event::Epoch { epoch: epoch.epoch as u64, step: epoch.step, losses, grad_norm, stats })?;
         let (wall_s, images) = (self.clock.epoch.elapsed().as_secs_f64(), self.clock.images);
         let attempt = self.attempt.number();

@@ -7,10 +7,10 @@ use harness::data::Source;
 use harness::eval::{self, Evaluation, MapKind, MapStore};
 use harness::image::Map;
 use harness::report;
-use harness::run::{Attempt, Event, Lineage, Spent, Summary, summary};
+use harness::run::{Attempt, Event, Lineage, Spent, Summary, event, summary};
 use harness::ui::{Mode, Progress};
 
-use super::recorder::{sorted, split_name};
+use super::recorder::split_name;
 use super::{Planned, Setting};
 use crate::detector::{Detector, mlff};
 use crate::eval::{score_all, to_map};
@@ -26,7 +26,6 @@ pub fn conclude(
     attempt: &mut Attempt,
     detector: &dyn Detector,
     test: &Source,
-    last: Vec<(&'static str, f64)>,
     train_s: f64,
     mode: Mode,
 ) -> Result<(Summary, Vec<u8>)> {
@@ -62,7 +61,7 @@ pub fn conclude(
         store(&root, kind).read(category, &test.items()[i].key)
     })?;
 
-    let (losses, stats, grad_norm) = sorted(&last);
+    let (losses, grad_norm) = last_epoch(attempt)?;
     let state = detector.state();
     let scores = &evaluations[0].1.scores;
     let counts = BTreeMap::from([
@@ -87,7 +86,7 @@ pub fn conclude(
         }),
         backbone: lineage(setting)?,
         data_hash: planned.data_hash.clone(),
-        losses: losses.into_iter().chain(stats).collect(),
+        losses,
         grad_norm,
         counts,
         timing: Spent {
@@ -98,6 +97,16 @@ pub fn conclude(
     };
     progress.finish();
     Ok((summary, tensors::to_bytes(&state)?))
+}
+
+/// Means and gradient norm of the last epoch, as events.jsonl has them: the epoch may belong to an earlier attempt.
+fn last_epoch(attempt: &Attempt) -> Result<(BTreeMap<String, f64>, Option<f64>)> {
+    let events = event::read(&attempt.folder().events_jsonl())?;
+    let last = events.into_iter().rev().find_map(|event| match event {
+        Event::Epoch { losses, stats, grad_norm, .. } => Some((losses.into_iter().chain(stats).collect(), grad_norm)),
+        _ => None,
+    });
+    Ok(last.unwrap_or_default())
 }
 
 /// Pixel AUROC of the headline map on the test set: for `train.checkpoint = "best_test"` alone.

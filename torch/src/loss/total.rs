@@ -67,7 +67,7 @@ impl Terms {
         names.into_iter().zip(values).collect()
     }
 
-    /// The same on the device: the names, and their values [names] in float64.
+    /// The same on the device: the names, and their values `[names]` in float64.
     pub fn stacked(&self) -> (Vec<&'static str>, Tensor) {
         let entropies = self.entropies.as_ref();
         let named = [

@@ -44,7 +44,7 @@ impl ConvShape {
 pub struct Conv2d {
     /// [Cout, Cin, k, k]
     pub weight: Tensor,
-    /// [Cout]
+    /// `[Cout]`
     pub bias: Option<Tensor>,
     stride: i64,
     pad: i64,

@@ -16,7 +16,7 @@ const EPS: f64 = 1e-5;
 /// running ones; in [`Mode::Eval`] it uses the running ones.
 #[derive(Debug)]
 pub struct BatchNorm {
-    /// [C], as the other three.
+    /// `[C]`, as the other three.
     pub weight: Tensor,
     pub bias: Tensor,
     pub mean: Tensor,

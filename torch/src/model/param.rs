@@ -126,7 +126,7 @@ impl<'a> Builder<'a> {
         Ok(Linear { weight: self.weight(&format!("{name}.weight"), &[cout, cin], First::Uniform(bound(cin)))? })
     }
 
-    /// A batch norm: `<name>.{weight,bias,running_mean,running_var}` [channels].
+    /// A batch norm: `<name>.{weight,bias,running_mean,running_var}` `[channels]`.
     pub fn bn(&mut self, name: &str, channels: i64) -> Result<BatchNorm> {
         let shape = [channels];
         Ok(BatchNorm {

@@ -1,93 +1,85 @@
-//! Self-calibration.
+//! Self-calibration against its equation with pooling and upsampling in loops.
 
-use harness::config::{SelfCalibration as Config, Upsample};
-use harness_torch::model::Mode;
-use harness_torch::model::Params;
-use harness_torch::model::param::Builder;
+use harness::config::SelfCalibration as Config;
 use harness_torch::model::self_calibration::SelfCalibration;
-use tch::{Kind, Tensor};
+use harness_torch::model::{Mode, Params};
+use tch::{Device, Kind, Tensor};
 
-use crate::setup::{distance, module, set, stir, tiny, values, wave};
-
-fn config() -> Config {
-    Config { reduce: 0, ..tiny().model.sc }
-}
+use crate::{builder, distance, fill, one_thread, tiny, wave};
 
 fn build(config: &Config) -> (SelfCalibration, Params) {
-    let (calibration, params) = module(|builder, _| SelfCalibration::new(builder, config, 3), &tiny().model);
-    stir(&params);
-    (calibration, params)
+    let mut builder = builder();
+    let module = SelfCalibration::new(&mut builder, config, 6).unwrap();
+    let params = builder.finish();
+    fill(&params);
+    (module, params)
 }
 
-/// Conv-BN with running statistics, as its equations say.
+fn config(r: i64, k4: i64) -> Config {
+    Config { r, k4, out: 5, reduce: 0, ..tiny().model.sc }
+}
+
+/// A named convolution and its norm in eval mode.
 fn unit(params: &Params, name: &str, x: &Tensor) -> Tensor {
     let get = |part: &str| params.get(&format!("sc.{name}.{part}")).unwrap().detach();
-    let pad = get("conv.weight").size()[2] / 2;
-    let y = x.conv2d(&get("conv.weight"), None::<&Tensor>, [1, 1], [pad, pad], [1, 1], 1);
-    let channel = |part: &str| get(part).view([1, -1, 1, 1]);
-    (y - channel("bn.running_mean")) / (channel("bn.running_var") + 1e-5).sqrt() * channel("bn.weight") + channel("bn.bias")
+    let weight = get("conv.weight");
+    let pad = weight.size()[2] / 2;
+    let y = x.conv2d(&weight, None::<&Tensor>, [1, 1], [pad, pad], [1, 1], 1);
+    let column = |part: &str| get(&format!("bn.{part}")).view([1, -1, 1, 1]);
+    (y - column("running_mean")) / (column("running_var") + 1e-5).sqrt() * column("weight") + column("bias")
+}
+
+/// Means over r x r blocks, the last ones cut off by the border.
+fn pool(x: &Tensor, r: i64) -> Tensor {
+    let (_, _, h, w) = x.size4().unwrap();
+    let block = |y: i64, x0: i64| {
+        let part = x.narrow(2, y, r.min(h - y)).narrow(3, x0, r.min(w - x0));
+        part.mean_dim([2i64, 3].as_slice(), true, None::<Kind>)
+    };
+    let rows = (0..h).step_by(r as usize).map(|y| Tensor::cat(&(0..w).step_by(r as usize).map(|x| block(y, x)).collect::<Vec<_>>(), 3));
+    Tensor::cat(&rows.collect::<Vec<_>>(), 2)
+}
+
+fn nearest(x: &Tensor, h: i64, w: i64) -> Tensor {
+    let (_, _, own_h, own_w) = x.size4().unwrap();
+    let index = |own: i64, to: i64| Tensor::from_slice(&(0..to).map(|i| i * own / to).collect::<Vec<_>>());
+    x.index_select(2, &index(own_h, h)).index_select(3, &index(own_w, w))
 }
 
 #[test]
-fn the_output_keeps_the_maps_size_also_where_the_rate_does_not_divide_it() {
-    let cases = [
-        (4, 8, Upsample::Nearest, 1, 0),
-        (4, 6, Upsample::Nearest, 3, 2),
-        (3, 7, Upsample::Bilinear, 1, 2),
-        (4, 2, Upsample::Nearest, 1, 0),
-    ];
-    for (r, side, upsample, k4, reduce) in cases {
-        let (calibration, _) = build(&Config { r, upsample, k4, reduce, ..config() });
-        let y = calibration.forward(&wave(&[2, 3, side, side], 0.6), Mode::Eval);
-        assert_eq!(y.size(), [2, 6, side, side]);
+fn it_is_its_equation_also_where_the_rate_does_not_divide_the_map() {
+    one_thread();
+    for (r, h, w, k4) in [(2, 4, 4, 1), (2, 5, 7, 1), (3, 8, 4, 3), (4, 5, 6, 1), (4, 3, 3, 1), (1, 4, 5, 3)] {
+        let (module, params) = build(&config(r, k4));
+        let x = wave(&[2, 6, h, w], 0.7);
+        let got = module.forward(&x, Mode::Eval);
+        assert_eq!(got.size(), [2, 5, h, w]);
+        let small = nearest(&unit(&params, "k2", &pool(&x, r)), h, w);
+        let expected = unit(&params, "k4", &(unit(&params, "k3", &x) * (&x + small).sigmoid()));
+        assert!(distance(&got, &expected) < 1e-5 * expected.abs().max().double_value(&[]).max(1.0), "r = {r}, {h} x {w}");
+        assert_eq!(module.forward(&x, Mode::Train).size(), [2, 5, h, w]);
     }
 }
 
 #[test]
-fn without_its_small_scale_it_is_gated_by_its_own_input() {
-    let (calibration, params) = build(&config());
+fn without_a_small_scale_path_the_map_calibrates_itself() {
+    one_thread();
+    let _guard = tch::no_grad_guard();
+    let (module, params) = build(&config(2, 1));
     for name in ["sc.k2.conv.weight", "sc.k2.bn.bias", "sc.k2.bn.running_mean"] {
-        set(&params, name, |t| t.zeros_like());
+        let _ = params.get(name).unwrap().shallow_clone().zero_();
     }
-    let x = wave(&[2, 3, 8, 8], 0.6);
-    let slow = unit(&params, "k4", &(unit(&params, "k3", &x) * x.sigmoid()));
-    assert!(distance(&calibration.forward(&x, Mode::Eval), &slow) < 1e-5);
-}
-
-/// Means of 4 x 4 blocks of `x` [.., side, side], smaller at the border: [.., cells, cells].
-fn block_means(x: &Tensor, side: usize, cells: usize) -> Tensor {
-    let v = values(x);
-    let inside = |from: usize| from * 4..(from * 4 + 4).min(side);
-    let means: Vec<f64> = (0..6 * cells * cells)
-        .map(|i| (i / (cells * cells), i / cells % cells, i % cells))
-        .map(|(plane, y, x)| {
-            let sum: f64 = inside(y).flat_map(|r| inside(x).map(move |c| (r, c))).map(|(r, c)| v[(plane * side + r) * side + c]).sum();
-            sum / (inside(y).len() * inside(x).len()) as f64
-        })
-        .collect();
-    Tensor::from_slice(&means).to_kind(Kind::Float).reshape([2, 3, cells as i64, cells as i64])
+    let x = wave(&[2, 6, 5, 5], 0.7);
+    let expected = unit(&params, "k4", &(unit(&params, "k3", &x) * x.sigmoid()));
+    assert!(distance(&module.forward(&x, Mode::Eval), &expected) < 1e-5);
 }
 
 #[test]
-fn the_small_scale_is_the_map_of_block_means() {
-    for side in [8i64, 6] {
-        let (calibration, params) = build(&config());
-        let x = wave(&[2, 3, side, side], 0.6);
-        let small = unit(&params, "k2", &block_means(&x, side as usize, 2));
-        // Nearest: cell i of the map takes cell floor(i * cells / side).
-        let nearest = Tensor::from_slice(&(0..side).map(|i| i * 2 / side).collect::<Vec<_>>());
-        let small = small.index_select(2, &nearest).index_select(3, &nearest);
-        let slow = unit(&params, "k4", &(unit(&params, "k3", &x) * (&x + small).sigmoid()));
-        assert!(distance(&calibration.forward(&x, Mode::Eval), &slow) < 1e-5, "{side}");
-    }
-}
-
-#[test]
-fn a_norm_has_epsilon_1e_minus_5_and_momentum_a_tenth() {
-    let (bn, _) = module(|builder: &mut Builder, _| builder.bn("n", 1), &tiny().model);
-    let x = Tensor::from_slice(&[1.0f32, 3.0]).reshape([2, 1, 1, 1]);
-    let y = values(&bn.forward(&x, Mode::Train));
-    assert!((y[1] - 1.0 / (1.0f64 + 1e-5).sqrt()).abs() < 1e-6 && (y[0] + y[1]).abs() < 1e-6);
-    assert!((values(&bn.mean)[0] - 0.2).abs() < 1e-6, "a tenth of the batch's mean");
-    assert!((values(&bn.var)[0] - 1.1).abs() < 1e-6, "nine tenths of one and a tenth of the unbiased variance");
+fn a_reduction_and_bilinear_upsampling_keep_the_size() {
+    one_thread();
+    let config = Config { reduce: 4, upsample: harness::config::Upsample::Bilinear, ..config(4, 3) };
+    let (module, params) = build(&config);
+    assert_eq!(params.get("sc.k2.conv.weight").map(Tensor::size), Some(vec![4, 4, 3, 3]));
+    let x = Tensor::ones([2, 6, 7, 5], (Kind::Float, Device::Cpu));
+    assert_eq!(module.forward(&x, Mode::Eval).size(), [2, 5, 7, 5]);
 }
