@@ -145,6 +145,13 @@ impl Linear {
         x.linear(&self.weight, None::<&Tensor>)
     }
 
+    /// The same over the channels of a map: `[B, Cin, H, W]` to `[B, Cout, H, W]`, as a 1x1 convolution.
+    ///
+    /// On a CPU it is the faster way to a gradient where there are few input channels.
+    pub fn forward_map(&self, x: &Tensor) -> Tensor {
+        x.conv2d(&self.weight.unsqueeze(2).unsqueeze(3), None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)
+    }
+
     /// The maps of the first `width` inputs and of the others: their sum is this map of the concatenation.
     pub fn split(&self, width: i64) -> (Linear, Linear) {
         let rest = self.weight.size()[1] - width;

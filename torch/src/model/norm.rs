@@ -51,7 +51,7 @@ impl BatchNorm {
                 let rows = x.reshape([-1, cin]);
                 let count = (means.size()[0] * inner) as f64;
                 let centre = means.mean_dim([0i64].as_slice(), true, None::<Kind>); // [1, Cin]
-                let covariance = rows.tr().matmul(&rows) / count - centre.tr().matmul(&centre); // [Cin, Cin]
+                let covariance = gram(&rows) / count - centre.tr().matmul(&centre); // [Cin, Cin]
                 let var = (linear.weight.matmul(&covariance) * &linear.weight)
                     .sum_dim_intlist([1i64].as_slice(), false, None::<Kind>)
                     .clamp_min(0.0);
@@ -70,6 +70,13 @@ impl BatchNorm {
         let _ = running_mean.lerp_(mean, MOMENTUM);
         let _ = running_var.lerp_(&(var * (count / (count - 1.0))), MOMENTUM);
     }
+}
+
+/// `rows' rows` of `rows` [K, C], for losses whose gradient at it is symmetric: both factors then receive the same gradient,
+/// so that one of them is computed and counted twice, and the other is a constant.
+fn gram(rows: &Tensor) -> Tensor {
+    let product = rows.detach().tr().matmul(rows); // [C, C]
+    &product * 2.0 - product.detach()
 }
 
 /// A convolution without bias and its batch norm. Frozen ones are one convolution: the norm, a fixed affine map then, is

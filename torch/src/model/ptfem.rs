@@ -151,13 +151,16 @@ impl Branch {
         let shares = together / (total + qco::EPS);
         let first = encoded.levels.unsqueeze(2).expand([regions, n, n], false);
         let second = encoded.levels.unsqueeze(1).expand([regions, n, n], false);
-        let pairs = Tensor::stack(&[first, second, shares], 3).view([regions, n * n, 3]);
-        let raised = self.mlp[1].forward(&self.mlp[0].forward(&pairs).leaky_relu_()).relu_(); // [B*R, N*N, mid]
+        // Each region's pairs of levels are an N x N map of three channels.
+        let pairs = Tensor::stack(&[first, second, shares], 3).permute([0, 3, 1, 2]); // [B*R, 3, N, N]
+        let raised = self.mlp[1].forward_map(&self.mlp[0].forward_map(&pairs).leaky_relu_()).relu_(); // [B*R, mid, N, N]
         let (on_mean, on_pairs) = self.join[0].split(mean.size()[3]);
-        let mut joined = on_pairs.forward(&raised); // [B*R, N*N, mid]
-        let _ = joined.g_add_(&on_mean.forward(&mean.reshape([regions, -1])).unsqueeze(1)); // a product keeps no output
-        let joined = self.join_bn[0].forward_rows(&joined, mode).relu_();
-        self.join_bn[1].mean_of_linear(&joined, &self.join[1], mode) // [B*R, mid]
+        let mean = on_mean.forward(&mean.reshape([regions, -1])).view([regions, -1, 1, 1]);
+        let mut joined = on_pairs.forward_map(&raised); // [B*R, mid, N, N]
+        let _ = joined.g_add_(&mean); // in place: a convolution keeps no output
+        let joined = self.join_bn[0].forward(&joined, mode).relu_();
+        let rows = joined.permute([0, 2, 3, 1]).reshape([regions, n * n, -1]); // [B*R, N*N, mid]
+        self.join_bn[1].mean_of_linear(&rows, &self.join[1], mode) // [B*R, mid]
     }
 }
 

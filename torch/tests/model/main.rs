@@ -3,7 +3,9 @@
 mod calibration;
 mod fusion;
 mod golden;
+mod gradient;
 mod network;
+mod pyramid;
 mod qco;
 mod refusal;
 mod texture;
