@@ -11,6 +11,7 @@ pub mod num;
 pub mod report;
 pub mod run;
 pub mod seed;
+pub mod sweep;
 pub mod synth;
 #[doc(hidden)]
 pub mod testing;

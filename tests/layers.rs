@@ -10,6 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["image", "synth", "metric", "data", "run", "weights"],
     &["eval"],
     &["ui"],
+    &["sweep"],
     &["report"],
     &["cli"],
 ];

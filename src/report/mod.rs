@@ -4,3 +4,4 @@ pub mod panel;
 pub mod plot;
 pub mod run;
 pub mod runs;
+pub mod study;

@@ -1,0 +1,5 @@
+//! A sweep's findings as tables, words, figures and one page.
+
+mod comparison;
+
+pub use comparison::{Comparison, Difference, Figure, Line};

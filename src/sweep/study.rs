@@ -1,0 +1,117 @@
+//! What a sweep found, as one pure value: tables, figures and pages are made of it and of nothing else but the runs' own
+//! events and maps. It holds nothing that depends on time, host or order of execution, except within `Summary::timing`,
+//! which no table may show.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::run::{Id, Summary};
+
+/// One sweep as it stands, finished or not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Study {
+    /// The sweep file's stem: `ablation`.
+    pub name: String,
+    /// What it is about, in a line: the file's `title`.
+    pub title: String,
+    /// `cpu` or `paper`.
+    pub profile: String,
+    /// What data it ran on, for people: `built-in data`, or the root as it was typed.
+    pub data: String,
+    /// Metrics of the table without their split: `image_auroc`, `pixel_auroc`, `aupro@0.3`.
+    pub metrics: Vec<String>,
+    /// Varied keys with their values in order, for sweeps over axes; empty for named rows.
+    pub axes: Vec<Axis>,
+    /// In the order of the table.
+    pub rows: Vec<Row>,
+    pub categories: Vec<String>,
+    pub seeds: Vec<u64>,
+    /// Which row the others are compared with.
+    pub against: Against,
+    /// Every planned run: one for each row, category and seed, in the order of execution (seed by seed).
+    pub cells: Vec<Cell>,
+}
+
+/// One varied key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Axis {
+    pub key: String,
+    pub values: Vec<Value>,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// `+ self-calibration`, `pseudo.ratio=0.5`.
+    pub name: String,
+    /// Every key in which this row's configuration differs from another row's, with this row's value.
+    pub settings: BTreeMap<String, Value>,
+    /// Where the paper has a figure for it.
+    pub paper: Option<Published>,
+}
+
+/// A line of one of the paper's tables.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// 1 to 4.
+    pub table: u8,
+    /// Table 4: its row's number, `"1"` to `"5"`; table 3: the ratio, `"0.05"`; tables 1 and 2: the system, `"PaDiM"`.
+    pub line: String,
+}
+
+/// Which row is a row's counterpart in paired differences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Against {
+    /// The row before it, as in a cumulative ablation.
+    Previous,
+    /// One row, by its place.
+    Row(usize),
+}
+
+/// One planned run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// Place in [`Study::rows`].
+    pub row: usize,
+    pub category: String,
+    pub seed: u64,
+    pub id: Id,
+    pub outcome: Outcome,
+}
+
+/// How a planned run stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Finished(Box<Summary>),
+    Failed {
+        error: String,
+    },
+    /// Not started, or not ended.
+    Missing,
+}
+
+impl Study {
+    /// The counterpart of row `row` in paired differences; none for the one that all are compared with.
+    pub fn counterpart(&self, row: usize) -> Option<usize> {
+        match self.against {
+            Against::Previous => row.checked_sub(1),
+            Against::Row(other) => (other != row).then_some(other),
+        }
+    }
+
+    /// The summary of one run, if it is finished.
+    pub fn summary(&self, row: usize, category: &str, seed: u64) -> Option<&Summary> {
+        self.cells.iter().find(|c| c.row == row && c.category == category && c.seed == seed).and_then(Cell::summary)
+    }
+}
+
+impl Cell {
+    pub fn summary(&self) -> Option<&Summary> {
+        match &self.outcome {
+            Outcome::Finished(summary) => Some(summary),
+            _ => None,
+        }
+    }
+}
