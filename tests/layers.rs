@@ -9,6 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["config"],
     &["image", "synth", "metric", "data", "run", "weights"],
     &["eval"],
+    &["export"],
     &["ui"],
     &["sweep"],
     &["report"],

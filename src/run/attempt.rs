@@ -7,7 +7,7 @@
 
 use super::checkpoint::{self, Loaded, Position};
 use super::event::{self, Event, Timing};
-use super::{Environment, Folder, Id, Lock, Outcome, Record, Summary, file, line, record};
+use super::{Environment, Folder, Follower, Id, Lock, Outcome, Record, Summary, file, line, record};
 use crate::{Error, Result};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -58,6 +58,7 @@ pub struct Attempt {
     began: Instant,
     /// Seconds of earlier attempts up to the checkpoint.
     before_s: f64,
+    follower: Option<Box<dyn Follower>>,
     _lock: Lock,
 }
 
@@ -123,6 +124,7 @@ pub fn open(folder: &Folder, id: &Id, ask: &Ask<'_>) -> Result<Opened> {
         before_s: resumed.as_ref().map_or(0.0, |(position, _)| position.wall_s),
         folder: folder.clone(),
         record,
+        follower: None,
         _lock: lock,
     };
     if resumed.is_none() {
@@ -157,15 +159,33 @@ impl Attempt {
         self.before_s + self.began.elapsed().as_secs_f64()
     }
 
+    /// Has `follower` told of all that this attempt writes from here on; one that could not be made is noted in log.txt.
+    pub fn follow<F: Follower + 'static>(&mut self, follower: Result<F>) -> Result<()> {
+        match follower {
+            Ok(follower) => self.follower = Some(Box::new(follower)),
+            Err(error) => self.log(&format!("note: {error}"))?,
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, what: impl FnOnce(&mut dyn Follower) -> Result<()>) -> Result<()> {
+        let Some(follower) = &mut self.follower else { return Ok(()) };
+        let Err(error) = what(follower.as_mut()) else { return Ok(()) };
+        self.follower = None;
+        self.log(&format!("note: {error}"))
+    }
+
     /// Appends to events.jsonl; on disk with the next checkpoint.
     pub fn event(&mut self, event: &Event) -> Result<()> {
-        self.events.append(event)
+        self.events.append(event)?;
+        self.tell(|follower| follower.event(event))
     }
 
     /// Appends to timing.jsonl at once.
     pub fn timing(&mut self, timing: &Timing) -> Result<()> {
         self.timing.append(timing)?;
-        self.timing.flush().map(drop)
+        self.timing.flush()?;
+        self.tell(|follower| follower.timing(timing))
     }
 
     /// Adds a line with the time to log.txt.
@@ -214,6 +234,7 @@ impl Attempt {
             Some(error) => self.log(&format!("failed: {error}"))?,
             None => self.log(if status == Outcome::Finished { "finished" } else { "stopped" })?,
         }
+        self.tell(|follower| follower.end(status))?;
         self.record.status = status;
         self.record.error = error;
         file::write_json(&self.folder.run_json(), &self.record)

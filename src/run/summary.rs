@@ -1,6 +1,7 @@
 //! summary.json: the result of a run with the protocol of its metrics. Written last; its presence means finished.
 
 use super::event::nan_for_null;
+use crate::config::Checkpoint;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -34,6 +35,14 @@ pub struct Summary {
     /// Images by split and kind, steps, parameters.
     pub counts: BTreeMap<String, u64>,
     pub timing: Spent,
+}
+
+/// The split that a run's metrics stand under: never `test` where the test set chose the epoch.
+pub fn split(rule: Checkpoint) -> &'static str {
+    match rule {
+        Checkpoint::Last | Checkpoint::BestPseudoVal => "test",
+        Checkpoint::BestTest => "best_on_test",
+    }
 }
 
 /// Where the backbone came from; stands below every table.

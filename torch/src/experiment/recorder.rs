@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use harness::config::{Checkpoint, Config};
+use harness::config::Config;
 use harness::run::{Attempt, Event, Position as Saved, Stop, Timing};
 use harness::ui::{Progress, StepInfo};
 use harness::{Error, Result};
@@ -109,14 +109,6 @@ impl Sink for Recorder<'_> {
         };
         self.attempt.event(&Event::Eval { epoch, step, metrics: BTreeMap::from([(name.to_owned(), quality)]) })?;
         Ok(quality)
-    }
-}
-
-/// Under which name a run's metrics stand: never `test` where the test set chose the epoch.
-pub fn split_name(rule: Checkpoint) -> &'static str {
-    match rule {
-        Checkpoint::Last | Checkpoint::BestPseudoVal => "test",
-        Checkpoint::BestTest => "best_on_test",
     }
 }
 

@@ -10,7 +10,6 @@ use harness::report;
 use harness::run::{Attempt, Event, Lineage, Spent, Summary, event, summary};
 use harness::ui::{Mode, Progress};
 
-use super::recorder::split_name;
 use super::{Planned, Setting};
 use crate::detector::{Detector, mlff};
 use crate::eval::{score_all, to_map};
@@ -44,7 +43,7 @@ pub fn conclude(
         .map(|&kind| Ok((kind, eval::evaluate(test, &cfg.eval, &protocol, &|i| store(&root, kind).read(category, &test.items()[i].key))?)))
         .collect::<Result<Vec<(MapKind, Evaluation)>>>()?;
 
-    let split = split_name(cfg.train.checkpoint);
+    let split = summary::split(cfg.train.checkpoint);
     let headline = detector.headline();
     let mut metrics = BTreeMap::new();
     for (kind, evaluation) in &evaluations {

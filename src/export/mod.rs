@@ -1,0 +1,3 @@
+//! Runs as other programs read them.
+
+pub mod tensorboard;
