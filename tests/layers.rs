@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["config"],
     &["image", "synth", "metric", "data", "run", "weights"],
     &["eval"],
-    &["ui"],
+    &["ui", "torch"],
     &["sweep"],
     &["report"],
     &["cli"],

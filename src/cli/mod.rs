@@ -11,7 +11,6 @@ pub mod predict;
 pub mod run;
 pub mod runs;
 pub mod score;
-pub mod torch;
 pub mod weights;
 
 use std::process::ExitCode;
@@ -20,6 +19,7 @@ use clap::{Parser, Subcommand};
 
 use crate::Result;
 use crate::ui::Verbosity;
+use crate::torch;
 
 /// Reproducible research on image anomaly detection: seeded experiments, exact metrics, tables and figures.
 #[derive(Debug, Parser)]

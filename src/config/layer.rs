@@ -46,8 +46,17 @@ pub struct Request {
     pub profile: Option<Profile>,
     /// The experiment file.
     pub file: Option<PathBuf>,
+    /// Further layers over the file, such as a row of a sweep.
+    pub layers: Vec<Layer>,
     /// `key=value` words, later ones win.
     pub overrides: Vec<String>,
+}
+
+/// Keys that are set together, and how errors name the place where that is done.
+#[derive(Debug, Clone, Default)]
+pub struct Layer {
+    pub origin: String,
+    pub keys: Table,
 }
 
 /// What it means.
@@ -79,6 +88,12 @@ impl Request {
         let mut table: Table = toml::from_str(BASE).expect("base.toml is TOML");
         lay(&mut table, read_layer(profile.text(), "the profile")?.1);
         lay(&mut table, layer);
+        for layer in &self.layers {
+            for (path, value) in flatten(&layer.keys) {
+                check_key(&path, &value, &layer.origin)?;
+                lay(&mut table, nest(&path, value));
+            }
+        }
         for word in &self.overrides {
             lay(&mut table, parse_override(word)?);
         }
@@ -99,6 +114,13 @@ impl Config {
             lay(&mut table, parse_override(word)?);
         }
         build(table)
+    }
+
+    /// Every key of the reference with this configuration's value, in the reference's order.
+    pub fn keys(&self) -> Vec<(&'static str, Value)> {
+        let table = Table::try_from(self).expect("a configuration is TOML");
+        let value = |path: &str| reference::lookup(&table, path).expect("the reference and the configuration name the same keys").clone();
+        reference::keys().iter().map(|key| (key.path.as_str(), value(&key.path))).collect()
     }
 }
 
@@ -130,11 +152,36 @@ fn read_layer(text: &str, origin: &str) -> Result<(Option<Profile>, Table)> {
             continue;
         }
         let at = located(offset);
-        let known = reference::key(&path).ok_or_else(|| unknown(&path, &at))?;
-        let value = reference::lookup(&table, &path).expect("the same text was parsed twice");
-        known.spec.check(value).map_err(|e| Error::config(format!("{at}: {path}: {e}"), format!("see `harness config explain {path}`")))?;
+        check_key(&path, reference::lookup(&table, &path).expect("the same text was parsed twice"), &at)?;
     }
     Ok((profile, table))
+}
+
+/// A known key with an allowed value; `at` names the place in errors.
+fn check_key(path: &str, value: &Value, at: &str) -> Result<()> {
+    let known = reference::key(path).ok_or_else(|| unknown(path, at))?;
+    known.spec.check(value).map_err(|e| Error::config(format!("{at}: {path}: {e}"), format!("see `harness config explain {path}`")))
+}
+
+/// Dotted path and value of each key of a table, in its order; `{ a.b = 1 }`, `{ "a.b" = 1 }` and `[a] b = 1` are one.
+pub fn flatten(table: &Table) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        match value {
+            Value::Table(inner) => {
+                found.extend(flatten(inner).into_iter().map(|(path, value)| (format!("{key}.{path}"), value)));
+            }
+            value => found.push((key.clone(), value.clone())),
+        }
+    }
+    found
+}
+
+/// One key as a table of tables.
+fn nest(path: &str, value: Value) -> Table {
+    let (outer, inner) = path.split_once('.').map_or((path, None), |(outer, inner)| (outer, Some(inner)));
+    let value = inner.map_or_else(|| value.clone(), |inner| Value::Table(nest(inner, value.clone())));
+    Table::from_iter([(outer.to_owned(), value)])
 }
 
 /// Dotted path and byte offset of each value that is no section of the reference.
@@ -177,14 +224,7 @@ fn parse_override(word: &str) -> Result<Table> {
         value = bare();
     }
     known.spec.check(&value).map_err(|e| Error::config(format!("{path}={text}: {e}"), format!("see `harness config explain {path}`")))?;
-    let mut layer = value;
-    for name in path.rsplit('.') {
-        layer = Value::Table(Table::from_iter([(name.to_owned(), layer)]));
-    }
-    match layer {
-        Value::Table(table) => Ok(table),
-        _ => unreachable!("a path has at least one name"),
-    }
+    Ok(nest(path, value))
 }
 
 /// Lays `over` on `under`: tables merge, everything else is replaced.
@@ -207,7 +247,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("try.toml");
         std::fs::write(&path, text).unwrap();
-        Request { profile: None, file: Some(path), overrides: overrides.iter().map(|s| s.to_string()).collect() }.resolve()
+        Request { file: Some(path), overrides: overrides.iter().map(|s| s.to_string()).collect(), ..Request::default() }.resolve()
     }
 
     #[test]

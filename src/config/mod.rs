@@ -14,7 +14,7 @@ mod spec;
 mod train;
 
 pub use data::*;
-pub use layer::{Profile, Request, Resolved};
+pub use layer::{Layer, Profile, Request, Resolved, flatten};
 pub use loss::*;
 pub use model::*;
 pub use train::*;

@@ -16,6 +16,8 @@ pub struct Setting {
     pub resolved: Resolved,
     pub root: PathBuf,
     pub categories: Vec<String>,
+    /// The one run that may come of this, if the caller named it.
+    pub expected: Option<Id>,
     pub weights: Option<weights::File>,
     pub device: Device,
     pub store: Store,
@@ -31,10 +33,14 @@ pub struct Planned {
 impl Setting {
     /// Resolves the configuration and finds everything it names.
     pub fn prepare(args: &Args) -> Result<Self> {
-        let resolved = args.resolve()?;
+        let mut resolved = args.resolve()?;
+        let expected = args.id.as_deref().map(expected).transpose()?;
+        if let Some(id) = &expected {
+            resolved.experiment = id.experiment.clone();
+        }
         let root = data::root::resolve(&resolved.config.data)?;
         let categories = data::select(&data::open(&root)?, &resolved.config.data.categories)?;
-        Ok(Self { root, categories, ..Self::without_data(resolved, &args.results)? })
+        Ok(Self { root, categories, expected, ..Self::without_data(resolved, &args.results)? })
     }
 
     /// Weights and device of a configuration, without looking at its data.
@@ -43,7 +49,7 @@ impl Setting {
         let weights = open_weights(cfg)?;
         let device = device::resolve(&cfg.run.device)?;
         tch::set_num_threads(cfg.run.threads as i32);
-        Ok(Self { root: PathBuf::new(), categories: vec![], weights, device, store: Store::new(results), resolved })
+        Ok(Self { root: PathBuf::new(), categories: vec![], expected: None, weights, device, store: Store::new(results), resolved })
     }
 
     pub fn cfg(&self) -> &Config {
@@ -90,8 +96,21 @@ impl Setting {
                 plan.push(Planned { id: Id::new(&self.resolved.experiment, &hash, seed)?, category, data_hash });
             }
         }
+        if let Some(expected) = &self.expected
+            && plan.iter().any(|planned| planned.id != *expected)
+        {
+            let found: Vec<String> = plan.iter().map(|planned| planned.id.to_string()).collect();
+            return Err(Error::environment(
+                format!("this would be {}, not {expected}: data, weights, device or version changed since it was planned", found.join(", ")),
+                "repeat the sweep's command, which plans anew",
+            ));
+        }
         Ok(plan)
     }
+}
+
+fn expected(text: &str) -> Result<Id> {
+    Id::parse(text).ok_or_else(|| Error::config(format!("--id: {text:?} is no id of a run"), "ids read EXPERIMENT/HASH-sSEED"))
 }
 
 /// What a method is called in one line: its parts that can be taken away.
