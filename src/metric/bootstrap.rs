@@ -5,7 +5,8 @@
 //! What depends on no draw is settled beforehand: only the images of the negatives among the positives are kept, in order.
 //! Counts are integers as in [`Accumulator`](super::Accumulator), so that weights and copies of images agree to the last digits.
 //!
-//! Cost: with 1,000 draws some 0.3 us a pixel on one core; half the memory of the sort is kept (4 bytes a normal pixel).
+//! Cost: with 1,000 draws about 1 us a pixel: 2 s for 100 maps of 128 px and 8 s for 256 px on a small machine. Kept are 4 bytes a
+//! normal pixel and 20 an anomalous one.
 
 use rand::RngExt;
 use rayon::prelude::*;

@@ -183,7 +183,7 @@ mod tests {
     /// Five seeds: row b gains a point on every run, row c loses and wins.
     fn longer() -> Study {
         example::study(&["a", "b", "c"], 5, |row, place, seed, _| {
-            let wobble = if (place as u64 + seed) % 2 == 0 { 0.004 } else { -0.004 };
+            let wobble = if (place as u64 + seed).is_multiple_of(2) { 0.004 } else { -0.004 };
             0.8 + 0.01 * f64::from(row > 0) + 0.001 * seed as f64 * row as f64 + if row == 2 { wobble } else { 0.0 }
         })
     }

@@ -50,7 +50,7 @@ fn escape(text: &str) -> String {
             '<' => r"\textless{}",
             '>' => r"\textgreater{}",
             '|' => r"\textbar{}",
-            '"' => r"\textquotedbl{}",
+            '"' => "''",
             // Braced: behind the end of a row they would be read as its options.
             '[' => "{[}",
             '*' => "{*}",

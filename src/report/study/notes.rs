@@ -12,12 +12,8 @@ const NAMED: usize = 20;
 
 /// Below the table of rows and metrics.
 pub fn of(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
-    let mut notes = vec![format!(
-        "In percent, over {} x {}: the mean over categories of the means over seeds{}.",
-        counted(study.categories.len(), "category", "categories"),
-        counted(study.seeds.len(), "seed", "seeds"),
-        if study.seeds.len() > 1 { "; ± is the sample standard deviation over seeds" } else { "; one seed shows no spread" }
-    )];
+    let means = "the mean over categories of the means over seeds";
+    let mut notes = vec![format!("In percent, over {}: {means}{}.", grid(study), spread(study))];
     notes.extend(test(study, comparison, table));
     notes.extend(paper(study, table));
     notes.extend(common(study, comparison, table));
@@ -26,7 +22,6 @@ pub fn of(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> 
 
 /// Below a table with a column a category.
 pub fn by_category(study: &Study, comparison: &Comparison, table: &Table, metric: &str) -> Vec<String> {
-    let spread = if study.seeds.len() > 1 { "; ± is the sample standard deviation over seeds" } else { "; one seed shows no spread" };
     let mut notes = vec![format!("{} in percent, the mean over {}{spread}.", heading(metric), counted(study.seeds.len(), "seed", "seeds"))];
     notes.extend(paper(study, table));
     notes.extend(common(study, comparison, table));
@@ -35,11 +30,18 @@ pub fn by_category(study: &Study, comparison: &Comparison, table: &Table, metric
 
 /// Below a table over two keys.
 pub fn pivot(study: &Study, comparison: &Comparison, table: &Table, metric: &str) -> Vec<String> {
-    let runs = format!("{} x {}", counted(study.categories.len(), "category", "categories"), counted(study.seeds.len(), "seed", "seeds"));
-    let spread = if study.seeds.len() > 1 { "; ± is the sample standard deviation over seeds" } else { "; one seed shows no spread" };
-    let mut notes = vec![format!("{} in percent; each cell is a mean over {runs}{spread}.", heading(metric))];
+    let mut notes = vec![format!("{} in percent; each cell is a mean over {}{}.", heading(metric), grid(study), spread(study))];
     notes.extend(common(study, comparison, table));
     notes
+}
+
+/// `2 categories x 3 seeds`.
+fn grid(study: &Study) -> String {
+    format!("{} x {}", counted(study.categories.len(), "category", "categories"), counted(study.seeds.len(), "seed", "seeds"))
+}
+
+fn spread(study: &Study) -> &'static str {
+    if study.seeds.len() > 1 { "; ± is the sample standard deviation over seeds" } else { "; one seed shows no spread" }
 }
 
 /// How differences were tested, and what the test is silent about.
@@ -138,4 +140,64 @@ fn cells(table: &Table) -> impl Iterator<Item = &super::table::Cell> {
 /// `1 seed`, `3 seeds`.
 pub fn counted(n: usize, one: &str, several: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { several })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Incomplete, example};
+    use super::*;
+    use crate::sweep::{Outcome, Published};
+
+    fn notes(study: &Study) -> Vec<String> {
+        Table::of(study, &Comparison::of(study), Incomplete::Refuse).notes
+    }
+
+    #[test]
+    fn a_printed_average_that_does_not_add_up_is_said_to_be_one() {
+        let mut study = example::ladder();
+        study.rows[1].paper = Some(Published { table: 1, line: "PaDiM".into() });
+        study.rows[2].paper = Some(Published { table: 2, line: "PaDiM".into() });
+        let all = notes(&study).join("\n");
+        assert!(all.contains("(Table 1, Table 2, Table 4), on MVTec AD"), "{all}");
+        assert!(all.contains("The paper prints 95.5 as PaDiM's average image AUROC; its categories give 95.42."), "{all}");
+        assert!(all.contains("The paper prints 92.1 as PaDiM's average AUPRO@0.3; its categories give 92.16."), "{all}");
+    }
+
+    #[test]
+    fn every_protocol_and_backbone_is_named_once_and_runs_chosen_on_the_test_set_are_owned_up_to() {
+        let mut study = example::ladder();
+        let cell = &mut study.cells[0];
+        let mut summary = cell.summary().unwrap().clone();
+        summary.protocol = serde_json::json!({ "text": "grid" });
+        summary.backbone = Default::default();
+        summary.metrics.insert("best_on_test/image_auroc".into(), Some(0.99));
+        cell.outcome = Outcome::Finished(Box::new(summary));
+        let all = notes(&study);
+        assert_eq!(all.iter().filter(|n| n.starts_with("Protocol:")).count(), 2);
+        assert_eq!(all.iter().filter(|n| n.starts_with("Backbone:")).count(), 2);
+        assert!(all.iter().any(|n| n.contains("chosen on the test set")));
+    }
+
+    #[test]
+    fn notes_depend_neither_on_the_order_of_execution_nor_on_time() {
+        let mut study = example::ladder();
+        let before = notes(&study);
+        study.cells.reverse();
+        for cell in &mut study.cells {
+            let mut summary = cell.summary().unwrap().clone();
+            summary.timing.wall_s *= 7.0;
+            cell.outcome = Outcome::Finished(Box::new(summary));
+        }
+        assert_eq!(notes(&study), before);
+    }
+
+    #[test]
+    fn of_many_missing_runs_the_first_are_named() {
+        let mut study = example::study(&["a", "b"], 8, |_, _, _, _| 0.5);
+        study.cells.iter_mut().for_each(|c| c.outcome = Outcome::Missing);
+        let all = notes(&study);
+        let missing = all.last().unwrap();
+        assert!(missing.starts_with("Missing: 32 of 32 runs (row-1/0000000000-s0, row-1/0000000000-s1"), "{missing}");
+        assert!(missing.ends_with("and 12 more)."), "{missing}");
+    }
 }

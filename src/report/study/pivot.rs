@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::comparison::Comparison;
 use super::notes;
-use super::table::{Cell, Column, Incomplete, Table, TableLine, heading, rank, title};
+use super::table::{Cell, Column, Incomplete, Table, TableLine, check_metric, heading, rank, title};
 use crate::sweep::Study;
 use crate::{Error, Result};
 
@@ -65,10 +65,7 @@ impl Table {
 }
 
 fn check(study: &Study, pivot: &Pivot) -> Result<()> {
-    if !study.metrics.contains(&pivot.metric) {
-        let what = format!("the sweep {} has no metric {:?}", study.name, pivot.metric);
-        return Err(Error::config(what, format!("choose from {}", study.metrics.join(", "))));
-    }
+    check_metric(study, &pivot.metric)?;
     let keys: BTreeSet<&str> = study.rows.iter().flat_map(|row| row.settings.keys().map(String::as_str)).collect();
     for key in [&pivot.rows, &pivot.columns] {
         if !keys.contains(key.as_str()) {

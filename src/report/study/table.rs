@@ -9,6 +9,7 @@ use super::layout::percent;
 use super::{notes, published};
 use crate::num;
 use crate::sweep::{Published, Study};
+use crate::{Error, Result};
 
 /// One table; numbers are ratios 0..=1, differences of ratios, and p values.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -122,7 +123,11 @@ impl Table {
     }
 
     /// The study's rows with one column a category and their mean, of one metric.
-    pub fn by_category(study: &Study, comparison: &Comparison, metric: &str, incomplete: Incomplete) -> Self {
+    ///
+    /// # Errors
+    /// A metric that is none of the study's.
+    pub fn by_category(study: &Study, comparison: &Comparison, metric: &str, incomplete: Incomplete) -> Result<Self> {
+        check_metric(study, metric)?;
         let metric_of = |heading: &str| Column { heading: heading.to_owned(), metric: metric.to_owned() };
         let columns = study.categories.iter().map(|c| metric_of(c)).chain([metric_of("mean")]).collect();
         let whole = Self::of(&Study { metrics: vec![metric.to_owned()], ..study.clone() }, comparison, incomplete);
@@ -136,7 +141,7 @@ impl Table {
         let mut table = Self { title, corner: String::new(), columns, lines: lines.collect(), notes: vec![] };
         table.rank_columns();
         table.notes = notes::by_category(study, comparison, &table, metric);
-        table
+        Ok(table)
     }
 
     /// Marks the best and second of each column.
@@ -205,6 +210,15 @@ fn change(comparison: &Comparison, difference: &Difference) -> Change {
     Change { against: comparison.lines[against].name.clone(), mean, interval, p, p_holm, n }
 }
 
+/// Refuses a metric that is none of the study's.
+pub(super) fn check_metric(study: &Study, metric: &str) -> Result<()> {
+    if study.metrics.iter().any(|m| m == metric) {
+        return Ok(());
+    }
+    let what = format!("the sweep {} has no metric {metric:?}", study.name);
+    Err(Error::config(what, format!("choose from {}", study.metrics.join(", "))))
+}
+
 pub(super) fn title(study: &Study) -> String {
     if study.title.is_empty() { study.name.clone() } else { study.title.clone() }
 }
@@ -261,7 +275,7 @@ mod tests {
         let marked = &Table::of(&study, &comparison, Incomplete::Mark).lines[1].cells[0];
         assert!(marked.mean.is_some() && marked.rank.is_none() && marked.deviation.is_none());
         assert_eq!(marked.difference.as_ref().unwrap().n, 5);
-        let by = Table::by_category(&study, &comparison, "image_auroc", Incomplete::Refuse);
+        let by = Table::by_category(&study, &comparison, "image_auroc", Incomplete::Refuse).unwrap();
         assert_eq!(by.lines[1].cells.iter().map(|c| c.mean.is_some()).collect::<Vec<_>>(), [false, true, false]);
     }
 
@@ -272,11 +286,12 @@ mod tests {
         study.cells.iter_mut().filter(|c| c.category == "gear").for_each(|c| c.category = "bottle".into());
         study.rows[2].paper = Some(Published { table: 1, line: "Ours".into() });
         let comparison = Comparison::of(&study);
-        let table = Table::by_category(&study, &comparison, "image_auroc", Incomplete::Refuse);
+        let table = Table::by_category(&study, &comparison, "image_auroc", Incomplete::Refuse).unwrap();
         assert_eq!(table.columns.iter().map(|c| c.heading.as_str()).collect::<Vec<_>>(), ["bottle", "terrazzo", "mean"]);
         let cells = &table.lines[2].cells;
         assert_eq!([cells[0].published, cells[1].published, cells[2].published], [Some(1.0), None, Some(0.987)]);
         assert_eq!((cells[0].n, cells[2].n), (3, 6));
+        assert!(Table::by_category(&study, &comparison, "auroc", Incomplete::Refuse).unwrap_err().remedy.contains("image_auroc"));
         assert!(table.lines[0].cells[0].deviation.is_some_and(|d| (d - 0.01).abs() < 1e-12));
     }
 
