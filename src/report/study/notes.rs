@@ -22,7 +22,8 @@ pub fn of(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> 
 
 /// Below a table with a column a category.
 pub fn by_category(study: &Study, comparison: &Comparison, table: &Table, metric: &str) -> Vec<String> {
-    let mut notes = vec![format!("{} in percent, the mean over {}{spread}.", heading(metric), counted(study.seeds.len(), "seed", "seeds"))];
+    let seeds = counted(study.seeds.len(), "seed", "seeds");
+    let mut notes = vec![format!("{} in percent, the mean over {seeds}{}.", heading(metric), spread(study))];
     notes.extend(paper(study, table));
     notes.extend(common(study, comparison, table));
     notes
