@@ -3,8 +3,10 @@
 //! Everything that turns a stored map into what is scored, drawn or written stands here, once, so that evaluation,
 //! `predict`, `score` and the panels agree to the bit. No tensors: maps are float32 planes.
 
+mod paired;
 mod store;
 
+pub use paired::{DRAWS, PairedDifference, paired};
 pub use store::MapStore;
 
 use std::fmt;
