@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::report::study::{self, Incomplete, Pivot};
+use crate::report::study::{Extent, Format, Incomplete, Pivot, Report};
 use crate::run::{Store, file};
 use crate::sweep::execute::Place;
 use crate::sweep::{Plan, plan};
@@ -35,8 +35,8 @@ pub struct Args {
     #[arg(long, value_name = "METRIC", default_value = "image_auroc")]
     pub metric: String,
     /// How the table is printed; files of all formats are written in any case
-    #[arg(long, value_enum, default_value_t = study::Format::Text)]
-    pub format: study::Format,
+    #[arg(long, value_enum, default_value = "terminal")]
+    pub format: Format,
 }
 
 pub fn run(args: &Args) -> Result<()> {
@@ -52,14 +52,20 @@ pub fn run(args: &Args) -> Result<()> {
         return Err(Error::config(format!("--seeds: {seed} is no seed of this sweep"), format!("it has {:?}", plan.seeds)));
     }
     let store = Store::new(&args.results);
-    let incomplete = if args.partial { Incomplete::Mark } else { Incomplete::Refuse };
+    let report = Report {
+        plan: &plan,
+        store: &store,
+        seeds: &seeds,
+        folder: &place.folder,
+        plots: &args.plots.join(&args.sweep),
+        incomplete: if args.partial { Incomplete::Mark } else { Incomplete::Refuse },
+    };
     if let (Some(rows), Some(columns)) = (&args.rows, &args.columns) {
         let pivot = Pivot { rows: rows.clone(), columns: columns.clone(), metric: args.metric.clone() };
-        print!("{}", study::pivot(&plan, &store, &seeds, &pivot, incomplete, args.format)?);
+        print!("{}", report.pivot(&pivot, args.format)?);
         return Ok(());
     }
-    let written = study::write_as(&plan, &store, &seeds, &place.folder, &args.plots.join(&args.sweep), study::Extent::All, incomplete)?;
-    print!("{}", written.print(args.format));
+    print!("{}", report.write(Extent::All)?.print(args.format));
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::config::Profile;
-use crate::report::study;
+use crate::report::study::{Extent, Format, Incomplete, Report};
 use crate::run::{Status, Stop, Store, file};
 use crate::sweep::board::Board;
 use crate::sweep::decide::{Action, Failed};
@@ -105,19 +105,27 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     let stop = Stop::install()?;
     let whole = rows.len() == plan.rows.iter().filter(|row| !row.config.is_empty()).count();
     let plots = args.plots.join(&name);
+    let report = |seeds: usize| Report {
+        plan: &plan,
+        store: &store,
+        seeds: &plan.seeds[..seeds],
+        folder: &place.folder,
+        plots: &plots,
+        incomplete: Incomplete::Refuse,
+    };
+    // The last round is written below, with figures and words.
     let mut round = |complete: usize| match whole && complete < plan.seeds.len() {
-        // The last round is written below, with its words.
-        true => study::write(&plan, &store, &plan.seeds[..complete], &place.folder, &plots, study::Extent::Tables).map(drop),
-        false => Ok(()),
+        true => report(complete).write(Extent::Tables).map(|_| place.folder.join("table.md")).map(Some),
+        false => Ok(None),
     };
     let tally = execute::execute(&plan, &rows, &place, &options, &mut board, &stop, &mut round);
     board.close();
     let tally = tally?;
-    let written = study::write(&plan, &store, &plan.seeds, &place.folder, &plots, study::Extent::All)?;
+    let written = report(plan.seeds.len()).write(Extent::All)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&written.comparison).expect("numbers are plain data"));
     } else {
-        print!("{}", written.text);
+        print!("{}", written.print(Format::Terminal));
     }
     conclude(&tally)
 }

@@ -88,7 +88,7 @@ struct Elsewhere {
 }
 
 /// Carries out the runs of `plan` whose rows are in `rows`. `round` is called with the number of complete rounds (seeds)
-/// whenever that grows.
+/// whenever that grows; it may write a table and say where.
 ///
 /// # Errors
 /// The sweep's own files cannot be written; [`crate::error::Kind::Stopped`] where `stop` asked for it. Runs that fail are no
@@ -100,7 +100,7 @@ pub fn execute(
     options: &Options,
     board: &mut Board,
     stop: &Stop,
-    round: &mut dyn FnMut(usize) -> Result<()>,
+    round: &mut dyn FnMut(usize) -> Result<Option<PathBuf>>,
 ) -> Result<Tally> {
     let store = Store::new(&place.results);
     let ledger = Ledger::of(&place.folder);
@@ -171,7 +171,9 @@ pub fn execute(
         let complete = complete_rounds(plan, &tasks);
         if complete > rounds {
             rounds = complete;
-            round(rounds)?;
+            if let Some(table) = round(rounds)? {
+                board.message(&format!("{rounds} of {} seeds are complete: {}", plan.seeds.len(), table.display()));
+            }
         }
         let running = slots.iter().flatten().count();
         if running == 0 && (halted || tasks.iter().all(|t| t.state == State::Done)) {

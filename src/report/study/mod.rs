@@ -17,11 +17,13 @@ mod pivot;
 pub mod published;
 mod table;
 mod terminal;
+mod write;
 
 pub use comparison::{Comparison, Difference, Figure, Line};
 pub use findings::{Finding, Kind, LEVEL, findings, paragraph};
 pub use layout::{p_value, percent, points};
 pub use pivot::Pivot;
+pub use write::{Extent, Report, Written};
 pub use table::{Cell, Change, Column, Incomplete, Rank, Table, TableLine, heading};
 
 /// What a table can be written as.

@@ -22,8 +22,9 @@ pub struct Discrepancy {
 /// its folder's name (`metal_nut`; tables 1 and 2 only) or the average. `None` where the paper has none.
 pub fn figure(published: &Published, metric: &str, category: Option<&str>) -> Option<f64> {
     match published.table {
-        1 if metric == "image_auroc" => by_category(IMAGE, &published.line, category),
-        2 => by_category(PIXEL, &format!("{}_{}", published.line, column(metric)?), category),
+        // Tables 1 and 2 list the same systems: one has the image level, the other the pixel level.
+        1 | 2 if metric == "image_auroc" => by_category(IMAGE, &published.line, category),
+        1 | 2 => by_category(PIXEL, &format!("{}_{}", published.line, column(metric)?), category),
         3 if category.is_none() => by_line(RATIO, &published.line, column(metric)?),
         4 if category.is_none() => by_line(STEPS, &published.line, column(metric)?),
         _ => None,
