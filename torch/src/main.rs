@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     cli::exit_code(match &cli.verb {
         Verb::Run(args) => experiment::run(args, cli.verbosity()),
         Verb::Predict(args) => predict::run(args),
-        _ => Err(Error::config("harness-torch carries out `run` and `predict` only", "use `harness`")),
+        Verb::Sweep(args) => cli::sweep::run(args, cli.verbosity()),
+        _ => Err(Error::config("harness-torch carries out `run`, `predict` and `sweep` only", "use `harness`")),
     })
 }
