@@ -35,6 +35,10 @@ install: setup
 ablation *ARGS: build weights
     @scripts/ablation.sh {{ARGS}}
 
+# the method, PaDiM and the nearest neighbour at the CPU profile, side by side: just compare data.root=/path/to/mvtec
+compare *ARGS: build weights
+    @scripts/compare.sh {{ARGS}}
+
 # all tests
 test *ARGS: setup
     @scripts/test.sh {{ARGS}}
