@@ -35,6 +35,10 @@ install: setup
 ablation *ARGS: build weights
     @target/release/harness sweep experiments/ablation.toml --results {{results}} {{ARGS}}
 
+# the method beside other systems, run or quoted (the paper's tables 1 and 2): just compare data.root=/path/to/mvtec
+compare *ARGS: build weights
+    @target/release/harness sweep experiments/tables-1-2.toml --results {{results}} {{ARGS}}
+
 # all tests
 test *ARGS: setup
     @scripts/test.sh {{ARGS}}

@@ -1,6 +1,6 @@
 //! What no single key can tell: values that must fit one another.
 
-use super::{BackboneName, Config, Offset, OptimKind};
+use super::{BackboneName, Checkpoint, Config, Detector, Offset, OptimKind, detector};
 use crate::{Error, Result};
 
 /// Checks the relations between keys; single values were checked as they were read.
@@ -24,7 +24,8 @@ pub fn check(cfg: &Config) -> Result<()> {
     let [low, high] = cfg.pseudo.cutpaste.area;
     require(low <= high, format!("pseudo.cutpaste.area: [{low}, {high}] is no range"), "put the smaller share first")?;
 
-    if cfg.model.stlnet {
+    let network = cfg.detector == Detector::Mlff;
+    if network && cfg.model.stlnet {
         let side = size / cfg.model.low.stride as i64;
         for &scale in &cfg.model.ptfem.scales {
             require(
@@ -42,7 +43,7 @@ pub fn check(cfg: &Config) -> Result<()> {
             }
         }
     }
-    if cfg.loss.consistency.enabled {
+    if network && cfg.loss.consistency.enabled {
         let (side, [h, w]) = (size / cfg.model.fusion.stride as i64, cfg.loss.consistency.patch);
         require(
             side % h == 0 && side % w == 0,
@@ -50,6 +51,22 @@ pub fn check(cfg: &Config) -> Result<()> {
             "choose a patch that divides data.size / model.fusion.stride",
         )?;
     }
+    require(
+        network || cfg.train.checkpoint == Checkpoint::Last,
+        "train.checkpoint: a detector that is not trained has no epochs to choose from".into(),
+        "use train.checkpoint=last, or detector=mlff",
+    )?;
+    let (kept, all) = (cfg.padim.channels, detector::channels(cfg.model.backbone.name));
+    require(
+        cfg.detector != Detector::Padim || kept <= all,
+        format!("padim.channels: {kept} of the backbone's {all}"),
+        "keep fewer: 100 is the published number for ResNet-18",
+    )?;
+    require(
+        cfg.nearest.stages.is_sorted_by(|a, b| a < b),
+        format!("nearest.stages: {:?} do not ascend", cfg.nearest.stages),
+        "name each stage once, the finest first, as in [2, 3]",
+    )?;
     require(
         !(cfg.optim.kind == OptimKind::Sgd && cfg.optim.nesterov && cfg.optim.momentum == 0.0),
         "optim.nesterov: there is no momentum to look ahead with".into(),
@@ -68,6 +85,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_detector_does_not_use_need_not_fit() {
+        let mut cfg = Config::default();
+        cfg.detector = Detector::Padim;
+        cfg.model.ptfem.scales = vec![3];
+        cfg.loss.consistency.patch = [3, 4];
+        check(&cfg).unwrap();
+    }
+
+    #[test]
     fn what_does_not_fit_is_named() {
         let refuse = |change: fn(&mut Config), key: &str| {
             let mut cfg = Config::default();
@@ -82,6 +108,9 @@ mod tests {
         refuse(|c| c.pseudo.cutpaste.area = [0.2, 0.1], "pseudo.cutpaste.area");
         refuse(|c| c.optim.momentum = 0.0, "optim.nesterov");
         refuse(|c| c.run.device = "gpu".into(), "run.device");
+        refuse(|c| (c.detector, c.train.checkpoint) = (Detector::Padim, Checkpoint::BestTest), "train.checkpoint");
+        refuse(|c| (c.detector, c.model.backbone.name) = (Detector::Padim, BackboneName::Resnet18), "padim.channels");
+        refuse(|c| c.nearest.stages = vec![3, 2], "nearest.stages");
         refuse(|c| (c.data.size, c.model.ptfem.scales) = (32, vec![8]), "model.ptfem.offset");
     }
 }

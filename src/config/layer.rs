@@ -1,4 +1,4 @@
-//! From what was typed to a checked configuration: base < profile < experiment file < `key=value`.
+//! From what was typed to a checked configuration: base < profile < the detector's own < experiment file < `key=value`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::reference::{self, BASE};
-use super::{Config, check, spec};
+use super::{Config, Detector, check, spec};
 use crate::{Error, Result};
 
 /// A named set of defaults.
@@ -87,16 +87,20 @@ impl Request {
 
         let mut table: Table = toml::from_str(BASE).expect("base.toml is TOML");
         lay(&mut table, read_layer(profile.text(), "the profile")?.1);
-        lay(&mut table, layer);
+        let mut over = layer;
         for layer in &self.layers {
             for (path, value) in flatten(&layer.keys) {
                 check_key(&path, &value, &layer.origin)?;
-                lay(&mut table, nest(&path, value));
+                lay(&mut over, nest(&path, value));
             }
         }
         for word in &self.overrides {
-            lay(&mut table, parse_override(word)?);
+            lay(&mut over, parse_override(word)?);
         }
+        if let Some(detector) = detector_of(&over) {
+            lay(&mut table, read_layer(detector.defaults(), "the detector's defaults")?.1);
+        }
+        lay(&mut table, over);
         let config = build(table)?;
         let stem = self.file.as_deref().and_then(Path::file_stem).and_then(|s| s.to_str());
         Ok(Resolved { config, profile, experiment: stem.unwrap_or("run").to_owned() })
@@ -104,15 +108,21 @@ impl Request {
 }
 
 impl Config {
-    /// This configuration with `key=value` words laid over it.
+    /// This configuration with `key=value` words laid over it; one that names another detector brings that one's own
+    /// defaults, below the other words.
     ///
     /// # Errors
     /// As [`Request::resolve`].
     pub fn with(&self, overrides: &[String]) -> Result<Self> {
         let mut table = Table::try_from(self).expect("a configuration is TOML");
+        let mut words = Table::new();
         for word in overrides {
-            lay(&mut table, parse_override(word)?);
+            lay(&mut words, parse_override(word)?);
         }
+        if let Some(detector) = detector_of(&words).filter(|detector| *detector != self.detector) {
+            lay(&mut table, read_layer(detector.defaults(), "the detector's defaults")?.1);
+        }
+        lay(&mut table, words);
         build(table)
     }
 
@@ -122,6 +132,11 @@ impl Config {
         let value = |path: &str| reference::lookup(&table, path).expect("the reference and the configuration name the same keys").clone();
         reference::keys().iter().map(|key| (key.path.as_str(), value(&key.path))).collect()
     }
+}
+
+/// The detector that a layer names.
+fn detector_of(layer: &Table) -> Option<Detector> {
+    layer.get("detector").and_then(|value| Detector::deserialize(value.clone()).ok())
 }
 
 /// From a whole table to a checked configuration.
@@ -256,6 +271,18 @@ mod tests {
         assert_eq!((r.config.optim.lr, r.config.loss.score.gamma, r.config.loss.score.lambda), (0.25, 1.0, 5.0));
         assert_eq!((r.config.data.root.as_str(), r.profile, r.experiment.as_str()), ("/some/where", Profile::Cpu, "try"));
         assert_eq!(r.config.data.size, 128);
+    }
+
+    #[test]
+    fn a_detector_brings_its_own_defaults_below_what_was_asked_for() {
+        let sigma = |text, words: &[&str]| resolve(text, words).unwrap().config.eval.gaussian_sigma;
+        assert_eq!((sigma("", &[]), sigma("detector = \"padim\"", &[])), (0.0, 4.0));
+        assert_eq!(sigma("", &["eval.gaussian_sigma=2", "detector=nearest"]), 2.0);
+        assert_eq!(sigma("detector = \"padim\"\n[eval]\ngaussian_sigma = 1", &[]), 1.0);
+        assert_eq!(sigma("detector = \"padim\"", &["detector=mlff"]), 0.0);
+        let with = |words: &[&str]| Config::default().with(&words.iter().map(|w| w.to_string()).collect::<Vec<_>>()).unwrap();
+        assert_eq!(with(&["eval.gaussian_sigma=2", "detector=padim"]).eval.gaussian_sigma, 2.0);
+        assert_eq!(with(&["detector=nearest"]).eval.image_score, crate::config::ImageScore::Map);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::metric::{self, Curves, Protocol, Sample, Scores, Variant};
 /// Which of a detector's maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum MapKind {
-    /// The score map: eta(F), Eq. (9).
+    /// The score map: eta(F), Eq. (9); for the nearest neighbour, distances times the weight of the image.
     S,
     /// The distance map: distance to the centre, or whatever else a detector measures from normal images.
     A,

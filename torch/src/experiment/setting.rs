@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use harness::cli::run::Args;
-use harness::config::{Config, Precision, Resolved};
+use harness::config::{Config, Detector, Precision, Resolved};
 use harness::data::{self, Category};
 use harness::run::{Cpu, Id, Store, identity};
 use harness::weights;
@@ -72,13 +72,15 @@ impl Setting {
             method(cfg),
             if runs == 1 { "" } else { "s" }
         );
+        let passes = match cfg.detector {
+            Detector::Mlff => format!("batch {}, {} epochs", cfg.train.batch, cfg.train.epochs),
+            Detector::Padim | Detector::Nearest => "each image once".into(),
+        };
         eprintln!(
-            "{}, {} threads · {} px, batch {}, {} epochs · {}",
+            "{}, {} threads · {} px, {passes} · {}",
             device::name(self.device),
             cfg.run.threads,
             cfg.data.size,
-            cfg.train.batch,
-            cfg.train.epochs,
             precision(cfg, self.device)
         );
     }
@@ -113,8 +115,16 @@ fn expected(text: &str) -> Result<Id> {
     Id::parse(text).ok_or_else(|| Error::config(format!("--id: {text:?} is no id of a run"), "ids read EXPERIMENT/HASH-sSEED"))
 }
 
-/// What a method is called in one line: its parts that can be taken away.
+/// What a method is called in one line: its parts that can be taken away, or the figure that makes its size.
 fn method(cfg: &Config) -> String {
+    match cfg.detector {
+        Detector::Mlff => parts(cfg),
+        Detector::Padim => format!("PaDiM, {} channels", cfg.padim.channels),
+        Detector::Nearest => format!("nearest of {} % of the patches", 100.0 * cfg.nearest.fraction),
+    }
+}
+
+fn parts(cfg: &Config) -> String {
     let parts = [
         ("self-calibration", cfg.model.self_calibration),
         ("stlnet", cfg.model.stlnet),

@@ -165,7 +165,7 @@ impl Network {
 }
 
 /// The backbone's stride placement: what the file says unless the configuration contradicts it.
-fn stride(config: &Config, weights: Option<&Weights>) -> Result<Stride> {
+pub(crate) fn stride(config: &Config, weights: Option<&Weights>) -> Result<Stride> {
     let key = config.model.backbone.stride_in;
     let basic = matches!(config.model.backbone.name, BackboneName::Resnet18 | BackboneName::Resnet34);
     let file = weights.and_then(|w| w.stride_in).filter(|s| *s != StrideIn::Auto && !basic);
