@@ -10,6 +10,7 @@ use crate::{Error, Result};
 pub fn check(cfg: &Config) -> Result<()> {
     let require = |holds: bool, what: String, remedy: &str| if holds { Ok(()) } else { Err(Error::config(what, remedy)) };
     let size = cfg.data.size as i64;
+    require(size > 0 && size % 32 == 0, format!("data.size: {size} is not a multiple of 32"), "use one, such as 128 or 256")?;
     let device = cfg.run.device.as_str();
     let named = matches!(device, "auto" | "cpu" | "cuda") || device.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok());
     require(named, format!("run.device: `{device}` is no device"), "use auto, cpu, cuda or cuda:N")?;
@@ -27,9 +28,12 @@ pub fn check(cfg: &Config) -> Result<()> {
     let network = cfg.detector == Detector::Mlff;
     if network && cfg.model.stlnet {
         let side = size / cfg.model.low.stride as i64;
-        for &scale in &cfg.model.ptfem.scales {
+        let scales = &cfg.model.ptfem.scales;
+        require(!scales.is_empty(), "model.ptfem.scales is empty".into(), "name a scale at least, as in [1, 2, 4, 8]")?;
+        for (place, &scale) in scales.iter().enumerate() {
+            require(!scales[..place].contains(&scale), format!("model.ptfem.scales: {scale} stands twice"), "name each scale once")?;
             require(
-                side % scale == 0,
+                scale > 0 && side % scale == 0,
                 format!("model.ptfem.scales: {scale} does not divide the low-level map of {side}x{side} cells"),
                 "choose scales that divide data.size / model.low.stride",
             )?;
@@ -46,9 +50,17 @@ pub fn check(cfg: &Config) -> Result<()> {
     if network && cfg.loss.consistency.enabled {
         let (side, [h, w]) = (size / cfg.model.fusion.stride as i64, cfg.loss.consistency.patch);
         require(
-            side % h == 0 && side % w == 0,
+            h > 0 && w > 0 && side % h == 0 && side % w == 0,
             format!("loss.consistency.patch: [{h}, {w}] does not divide the feature map of {side}x{side} cells"),
             "choose a patch that divides data.size / model.fusion.stride",
+        )?;
+    }
+    if network && cfg.model.self_calibration {
+        let cells = (size / 16 + cfg.model.sc.r - 1) / cfg.model.sc.r;
+        require(
+            cfg.train.batch as i64 * cells * cells >= 2,
+            format!("train.batch: {} leaves self-calibration one value a channel at model.sc.r = {}: batch norm needs two", cfg.train.batch, cfg.model.sc.r),
+            "use train.batch = 2 or more, a smaller model.sc.r or a larger data.size",
         )?;
     }
     require(
@@ -111,6 +123,10 @@ mod tests {
         refuse(|c| (c.detector, c.train.checkpoint) = (Detector::Padim, Checkpoint::BestTest), "train.checkpoint");
         refuse(|c| (c.detector, c.model.backbone.name) = (Detector::Padim, BackboneName::Resnet18), "padim.channels");
         refuse(|c| c.nearest.stages = vec![3, 2], "nearest.stages");
+        refuse(|c| c.model.ptfem.scales = vec![2, 2], "model.ptfem.scales");
+        refuse(|c| c.model.ptfem.scales = vec![], "model.ptfem.scales");
+        refuse(|c| c.data.size = 100, "data.size");
+        refuse(|c| (c.train.batch, c.data.size, c.model.ptfem.scales, c.loss.consistency.patch) = (1, 32, vec![1], [1, 1]), "train.batch");
         refuse(|c| (c.data.size, c.model.ptfem.scales) = (32, vec![8]), "model.ptfem.offset");
     }
 }

@@ -15,7 +15,7 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Profile {
-    /// Small: learns in about a minute on two cores.
+    /// Small: learns in minutes on two cores.
     Cpu,
     /// The paper's: ResNet-50, 256 px, batch 32, 200 epochs over the set repeated ten times.
     Paper,
