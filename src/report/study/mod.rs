@@ -2,5 +2,6 @@
 
 mod comparison;
 pub mod figure;
+pub mod page;
 
 pub use comparison::{Comparison, Difference, Figure, Line};

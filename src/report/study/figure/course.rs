@@ -126,8 +126,8 @@ impl Course {
     fn frame<'a>(&'a self, index: usize, panel: &'a Panel) -> Frame<'a> {
         let left = MARGIN + (index % self.abreast()) as f64 * (BEFORE + SIDE) + BEFORE - 8.0;
         let top = TOP + (index / self.abreast()) as f64 * BAND;
-        let x = Axis { ticks: self.x.ticks(4), ..Axis::new(&self.key, self.x) };
-        let y = Axis { ticks: panel.y.ticks(5), ..Axis::new(&panel.title, panel.y) };
+        let x = Axis { ticks: self.x.ticks(5), ..Axis::new(&self.key, self.x) };
+        let y = Axis { ticks: panel.y.ticks(6), ..Axis::new(&panel.title, panel.y) };
         // The uppermost value of the key may be a mark on the edge, so panels keep a little apart.
         Frame { left, top, right: left + SIDE - 6.0, bottom: top + SIDE, x, y }
     }
@@ -218,7 +218,7 @@ mod tests {
         for at in [[0.0, 95.0], [0.125, 95.5], [0.25, 96.0], [1.0, 98.0]] {
             assert_eq!(colour(frame.at(at)), [0, 114, 178], "{at:?}");
         }
-        for at in [[0.375, 96.5], [0.5, 96.7], [0.75, 97.3]] {
+        for at in [[0.375, 96.5], [0.45, 96.7], [0.75, 97.3]] {
             assert_eq!(colour(frame.at(at)), [255; 3], "neither line nor band runs over the gap: {at:?}");
         }
         assert!(svg(&course).unwrap().contains("pseudo.ratio"));

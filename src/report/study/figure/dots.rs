@@ -64,7 +64,7 @@ pub struct Mark {
 const MARGIN: f64 = 20.0;
 /// Width of a panel and of the gap after it.
 const PANEL: f64 = 216.0;
-const GAP: f64 = 30.0;
+const GAP: f64 = 40.0;
 /// Panels beside one another.
 const ABREAST: usize = 3;
 /// The labels' greatest width.
@@ -187,7 +187,7 @@ fn draw_axis<B: DrawingBackend>(paper: &mut Paper<B>, layout: &Layout, index: us
     let axis = Stroke::solid(palette::BLACK, 1.0);
     paper.text([left, top - 9.0], &panel.title, Type::of(LABEL))?;
     let place = |value: f64| left + panel.scale.place(value) * (right - left);
-    for tick in panel.scale.ticks(4) {
+    for tick in panel.scale.ticks(5) {
         let x = place(tick.at);
         paper.line(&[[x, top], [x, bottom]], Stroke::solid(palette::PALE, 0.75))?;
         paper.line(&[[x, bottom], [x, bottom + 5.0]], axis)?;
