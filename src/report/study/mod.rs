@@ -7,12 +7,14 @@ mod comparison;
 mod csv;
 #[cfg(test)]
 pub mod example;
+pub mod figure;
 mod findings;
 mod json;
 mod latex;
 mod layout;
 mod markdown;
 mod notes;
+pub mod page;
 mod pivot;
 pub mod published;
 mod table;

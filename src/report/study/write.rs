@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Comparison, Format, Incomplete, Pivot, Table, findings, paragraph, render};
+use super::page::{self, Listing, Machines, Page};
+use super::{Comparison, Format, Incomplete, Pivot, Table, figure, findings, paragraph, render};
 use crate::Result;
 use crate::run::{Store, file};
 use crate::sweep::{Plan, Study};
@@ -90,7 +91,22 @@ impl Report<'_> {
         Ok((study, comparison))
     }
 
-    fn draw(&self, _written: &mut Written) -> Result<()> {
+    /// Figures, and the page with everything on it.
+    fn draw(&self, written: &mut Written) -> Result<()> {
+        let figures = figure::write_all(&written.study, &written.comparison, self.store, self.plots)?;
+        written.files.extend(figures.iter().filter_map(|drawn| drawn.file.clone()));
+        let path = self.folder.join("report.html");
+        let page = Page {
+            study: &written.study,
+            comparison: &written.comparison,
+            findings: &written.findings,
+            tables: &written.tables.iter().map(Listing::from).collect::<Vec<_>>(),
+            figures: &figures,
+            machines: &Machines::read(&written.study, self.store)?,
+            command: &self.plan.command,
+        };
+        page::write(&path, &page)?;
+        written.files.push(path);
         Ok(())
     }
 }
