@@ -1,9 +1,10 @@
 //! Every row's mean in each category: categories downwards, rows by colour and shape.
 
 use super::dots::{Base, Dots, Lane, Mark, Panel};
-use super::look::{Entry, Sign, metric_name};
+use super::look::{Entry, Fill, Sign, metric_name};
 use super::means::CUT;
 use crate::report::plot::scale::Scale;
+use crate::report::runs::metric;
 use crate::report::study::Comparison;
 use crate::sweep::Study;
 
@@ -17,7 +18,9 @@ pub fn categories(study: &Study, comparison: &Comparison) -> Option<Dots> {
     let offset = |row: usize| STEP * (row as f64 - (study.rows.len() as f64 - 1.0) / 2.0);
     let mark = |row: usize, name: &str, category: &str| {
         let value = 100.0 * value(row, name, category)?;
-        Some(Mark { value, interval: None, sign: Sign::of_row(row), offset: offset(row) })
+        let has = |&seed: &u64| study.summary(row, category, seed).is_some_and(|run| metric(run, "", name).is_some());
+        let fill = if study.seeds.iter().all(has) { Fill::Full } else { Fill::Open };
+        Some(Mark { value, interval: None, sign: Sign::of_row(row).filled(fill), offset: offset(row) })
     };
     let panel = |name: &String| {
         let of = |category: &String| rows.clone().filter_map(|row| mark(row, name, category)).collect::<Vec<Mark>>();
@@ -40,7 +43,9 @@ pub fn categories(study: &Study, comparison: &Comparison) -> Option<Dots> {
     let missing = comparison.metrics.iter().map(missing).max().unwrap_or(0);
     let gaps =
         if missing > 0 { format!(" {missing} of {planned} marks are missing: no run of theirs is finished.") } else { String::new() };
-    let remark = format!("Each mark: {seeds}; within a category, rows stand in their order from above.{gaps} {CUT}");
+    let open = panels.iter().flat_map(|p| p.marks.iter().flatten()).any(|m| m.sign.fill == Fill::Open);
+    let open = if open { " Open marks: some of their seeds are missing." } else { "" };
+    let remark = format!("Each mark: {seeds}; within a category, rows stand in their order from above.{open}{gaps} {CUT}");
     let lanes = study.categories.iter().map(|c| Lane { label: c.clone(), note: None }).collect();
     let lane_px = STEP * study.rows.len() as f64 + 12.0;
     Some(Dots { title: format!("{}: every category", study.title), lanes, panels, key, remark, lane_px })

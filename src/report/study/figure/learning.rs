@@ -82,8 +82,8 @@ impl Learning {
             return Ok(None);
         }
         let categories = if (2..=COLOURS.len()).contains(&study.categories.len()) { study.categories.clone() } else { vec![] };
-        let mut remark = "Each line is one run's total loss, the mean over an epoch's steps. Rows add up different parts, so their levels \
-                          are not comparable: look at whether a curve has come to rest."
+        let mut remark = "Each line is one run's total loss, the mean over an epoch's steps. Rows add up different parts, so each has an \
+                          axis of its own: look at whether a curve has come to rest, not at its level."
             .to_owned();
         if curves().any(|c| c.failed) {
             remark += " Runs that failed are dashed and not in the mean.";
@@ -113,6 +113,8 @@ impl Learning {
     fn stroke(&self, category: usize, failed: bool) -> Stroke {
         match (failed, self.categories.is_empty()) {
             (true, _) => Stroke::dashed(FAILED, 1.25),
+            // Few lines may be strong, many have to let one another show.
+            (_, true) if self.panels.iter().all(|p| p.runs.len() <= 3) => Stroke::solid(palette::BLUE, 1.5),
             (_, true) => Stroke::solid(palette::tint(palette::BLUE, 0.4), 0.75),
             _ => Stroke::solid(COLOURS[category % COLOURS.len()], 1.0),
         }
@@ -166,14 +168,14 @@ impl Figure for Learning {
 
     fn draw<B: DrawingBackend>(&self, paper: &mut Paper<B>) -> Result<()> {
         title(paper, MARGIN, &self.title)?;
-        // One scale for all, so that the eye need not read each axis anew.
-        let values: Vec<f64> = self.panels.iter().flat_map(|p| &p.runs).flat_map(|c| c.points.iter().map(|p| p[1])).collect();
-        let scale = Scale::of_magnitudes(values.into_iter());
-        let y_title = if matches!(scale, Scale::Log { .. }) { "loss (log.)" } else { "loss" };
         for (index, panel) in self.panels.iter().enumerate() {
             let (across, down) = (index % self.abreast(), index / self.abreast());
             let left = MARGIN + across as f64 * (BEFORE + WIDE) + BEFORE - 4.0;
             let top = TOP + down as f64 * (ABOVE + HIGH + BELOW) + ABOVE;
+            // Rows add up different parts: one scale for all would press the small ones flat.
+            let values: Vec<f64> = panel.runs.iter().flat_map(|c| c.points.iter().map(|p| p[1])).collect();
+            let scale = Scale::of_magnitudes(values.into_iter());
+            let y_title = if matches!(scale, Scale::Log { .. }) { "loss (log.)" } else { "loss" };
             let x = Scale::Linear { low: 0.0, high: self.epochs.max(1) as f64 };
             let x = Axis { title: "epochs", scale: x, ticks: x.whole_ticks(5) };
             let y = Axis { title: y_title, scale, ticks: scale.ticks(4) };

@@ -114,7 +114,7 @@ mod tests {
             let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
             let bits: Vec<u8> = text.chars().filter_map(|c| letters.find(c)).flat_map(|v| (0..6).rev().map(move |b| (v >> b & 1) as u8)).collect();
             let back: Vec<u8> = bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |v, b| v << 1 | b)).collect();
-            prop_assert!(back == bytes && text.len() % 4 == 0);
+            prop_assert!(back == bytes && text.len().is_multiple_of(4));
         }
     }
 }
