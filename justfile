@@ -31,13 +31,21 @@ install: setup
     cargo install --locked --path . --force
     cargo install --locked --path torch --force
 
-# the five rows of the paper's Table 4 at the CPU profile, on the built-in data (about 10 minutes on two cores)
+# the paper's Table 4 with statistics: at the CPU profile on the built-in data, within the hour on two cores
 ablation *ARGS: build weights
-    @scripts/ablation.sh {{ARGS}}
+    @target/release/harness sweep experiments/ablation.toml --results {{results}} {{ARGS}}
+
+# the method beside other systems, run or quoted (the paper's tables 1 and 2): just compare data.root=/path/to/mvtec
+compare *ARGS: build weights
+    @target/release/harness sweep experiments/tables-1-2.toml --results {{results}} {{ARGS}}
 
 # all tests
 test *ARGS: setup
     @scripts/test.sh {{ARGS}}
+
+# tests that take minutes: sweeps killed again and again
+test-slow: setup
+    @cargo test --release --quiet -p harness-torch --test sweep -- --ignored
 
 # everything that a change must pass: format, lints, docs, tests, a smoke run
 ci: setup

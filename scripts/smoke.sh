@@ -16,6 +16,19 @@ small=(data.categories=gear data.size=64 train.epochs=2 train.batch=12 model.bac
 image=$(find data -path '*gear/test/good*' -name '*.png' | sort | head -n 1)
 "$harness" predict --run latest --out predicted "$image"
 test -s predicted/scores.csv
+cat >sweep.toml <<'END'
+title = "smoke"
+against = "previous"
+[[ablate]]
+name = "full"
+[[ablate]]
+name = "no texture"
+set = { model.stlnet = false }
+END
+"$harness" sweep sweep.toml "${small[@]}" --dry-run
+"$harness" sweep sweep.toml "${small[@]}"
+"$harness" report sweep --format latex | grep -q toprule
+test -s results/sweep/table.csv
 "$harness" data check data/builtin-v*/ >check.txt
 "$harness" runs list
 "$harness" config check loss.score.gamma=3

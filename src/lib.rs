@@ -16,6 +16,7 @@ pub mod sweep;
 pub mod synth;
 #[doc(hidden)]
 pub mod testing;
+pub mod torch;
 pub mod ui;
 pub mod weights;
 

@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["image", "synth", "metric", "data", "run", "weights"],
     &["eval"],
     &["export"],
-    &["ui"],
+    &["ui", "torch"],
     &["sweep"],
     &["report"],
     &["cli"],

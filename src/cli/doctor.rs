@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::torch;
+use crate::torch;
 use crate::data::root;
 use crate::weights;
 use crate::{Error, Result};

@@ -8,10 +8,11 @@ pub mod data_pseudo;
 pub mod data_show;
 pub mod doctor;
 pub mod predict;
+pub mod report;
 pub mod run;
 pub mod runs;
 pub mod score;
-pub mod torch;
+pub mod sweep;
 pub mod weights;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::Result;
+use crate::torch;
 use crate::ui::Verbosity;
 
 /// Reproducible research on image anomaly detection: seeded experiments, exact metrics, tables and figures.
@@ -39,6 +41,10 @@ pub struct Cli {
 pub enum Verb {
     /// Train and evaluate one experiment: one run for each category and seed
     Run(run::Args),
+    /// Run many experiments from one file, compare and draw them: ablations, grids; repeat the command to go on
+    Sweep(sweep::Args),
+    /// Tables, figures and page of a sweep, from what is finished
+    Report(report::Args),
     /// Score new images with a finished run
     Predict(predict::Args),
     /// Compute the metrics of score maps: a run's, or anybody's
@@ -72,6 +78,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     exit_code(match &cli.verb {
         Verb::Run(args) => run::check(args).and_then(|()| torch::exec()),
+        Verb::Sweep(args) => sweep::run(args, cli.verbosity()),
+        Verb::Report(args) => report::run(args),
         Verb::Predict(_) => torch::exec(),
         Verb::Score(args) => score::run(args),
         Verb::Data(args) => data::run(args),

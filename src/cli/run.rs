@@ -34,6 +34,12 @@ pub struct Args {
     /// Progress as JSON lines on stderr, the result as JSON on stdout
     #[arg(long)]
     pub json: bool,
+    /// Refuse to run anything but this run: a sweep's way of noticing that data or weights changed under it
+    #[arg(long, value_name = "ID", hide = true)]
+    pub id: Option<String>,
+    /// Stop, with a checkpoint, as soon as standard input ends: a sweep's runs do not outlive it
+    #[arg(long, hide = true)]
+    pub leash: bool,
 }
 
 impl Args {
@@ -55,7 +61,7 @@ pub fn split(words: &[String], profile: Option<Profile>) -> Request {
         Some((first, rest)) if is_file(first) => (Some(PathBuf::from(first)), rest),
         _ => (None, words),
     };
-    Request { profile, file, overrides: overrides.to_vec() }
+    Request { profile, file, overrides: overrides.to_vec(), ..Request::default() }
 }
 
 /// Refuses what cannot work before libtorch is loaded.

@@ -1,6 +1,6 @@
 //! What no single key can tell: values that must fit one another.
 
-use super::{BackboneName, Config, Offset, OptimKind};
+use super::{BackboneName, Checkpoint, Config, Detector, Offset, OptimKind, detector};
 use crate::{Error, Result};
 
 /// Checks the relations between keys; single values were checked as they were read.
@@ -10,6 +10,7 @@ use crate::{Error, Result};
 pub fn check(cfg: &Config) -> Result<()> {
     let require = |holds: bool, what: String, remedy: &str| if holds { Ok(()) } else { Err(Error::config(what, remedy)) };
     let size = cfg.data.size as i64;
+    require(size > 0 && size % 32 == 0, format!("data.size: {size} is not a multiple of 32"), "use one, such as 128 or 256")?;
     let device = cfg.run.device.as_str();
     let named = matches!(device, "auto" | "cpu" | "cuda") || device.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok());
     require(named, format!("run.device: `{device}` is no device"), "use auto, cpu, cuda or cuda:N")?;
@@ -24,11 +25,15 @@ pub fn check(cfg: &Config) -> Result<()> {
     let [low, high] = cfg.pseudo.cutpaste.area;
     require(low <= high, format!("pseudo.cutpaste.area: [{low}, {high}] is no range"), "put the smaller share first")?;
 
-    if cfg.model.stlnet {
+    let network = cfg.detector == Detector::Mlff;
+    if network && cfg.model.stlnet {
         let side = size / cfg.model.low.stride as i64;
-        for &scale in &cfg.model.ptfem.scales {
+        let scales = &cfg.model.ptfem.scales;
+        require(!scales.is_empty(), "model.ptfem.scales is empty".into(), "name a scale at least, as in [1, 2, 4, 8]")?;
+        for (place, &scale) in scales.iter().enumerate() {
+            require(!scales[..place].contains(&scale), format!("model.ptfem.scales: {scale} stands twice"), "name each scale once")?;
             require(
-                side % scale == 0,
+                scale > 0 && side % scale == 0,
                 format!("model.ptfem.scales: {scale} does not divide the low-level map of {side}x{side} cells"),
                 "choose scales that divide data.size / model.low.stride",
             )?;
@@ -42,14 +47,38 @@ pub fn check(cfg: &Config) -> Result<()> {
             }
         }
     }
-    if cfg.loss.consistency.enabled {
+    if network && cfg.loss.consistency.enabled {
         let (side, [h, w]) = (size / cfg.model.fusion.stride as i64, cfg.loss.consistency.patch);
         require(
-            side % h == 0 && side % w == 0,
+            h > 0 && w > 0 && side % h == 0 && side % w == 0,
             format!("loss.consistency.patch: [{h}, {w}] does not divide the feature map of {side}x{side} cells"),
             "choose a patch that divides data.size / model.fusion.stride",
         )?;
     }
+    if network && cfg.model.self_calibration {
+        let cells = (size / 16 + cfg.model.sc.r - 1) / cfg.model.sc.r;
+        require(
+            cfg.train.batch as i64 * cells * cells >= 2,
+            format!("train.batch: {} leaves self-calibration one value a channel at model.sc.r = {}: batch norm needs two", cfg.train.batch, cfg.model.sc.r),
+            "use train.batch = 2 or more, a smaller model.sc.r or a larger data.size",
+        )?;
+    }
+    require(
+        network || cfg.train.checkpoint == Checkpoint::Last,
+        "train.checkpoint: a detector that is not trained has no epochs to choose from".into(),
+        "use train.checkpoint=last, or detector=mlff",
+    )?;
+    let (kept, all) = (cfg.padim.channels, detector::channels(cfg.model.backbone.name));
+    require(
+        cfg.detector != Detector::Padim || kept <= all,
+        format!("padim.channels: {kept} of the backbone's {all}"),
+        "keep fewer: 100 is the published number for ResNet-18",
+    )?;
+    require(
+        cfg.nearest.stages.is_sorted_by(|a, b| a < b),
+        format!("nearest.stages: {:?} do not ascend", cfg.nearest.stages),
+        "name each stage once, the finest first, as in [2, 3]",
+    )?;
     require(
         !(cfg.optim.kind == OptimKind::Sgd && cfg.optim.nesterov && cfg.optim.momentum == 0.0),
         "optim.nesterov: there is no momentum to look ahead with".into(),
@@ -68,6 +97,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_detector_does_not_use_need_not_fit() {
+        let mut cfg = Config::default();
+        cfg.detector = Detector::Padim;
+        cfg.model.ptfem.scales = vec![3];
+        cfg.loss.consistency.patch = [3, 4];
+        check(&cfg).unwrap();
+    }
+
+    #[test]
     fn what_does_not_fit_is_named() {
         let refuse = |change: fn(&mut Config), key: &str| {
             let mut cfg = Config::default();
@@ -82,6 +120,13 @@ mod tests {
         refuse(|c| c.pseudo.cutpaste.area = [0.2, 0.1], "pseudo.cutpaste.area");
         refuse(|c| c.optim.momentum = 0.0, "optim.nesterov");
         refuse(|c| c.run.device = "gpu".into(), "run.device");
+        refuse(|c| (c.detector, c.train.checkpoint) = (Detector::Padim, Checkpoint::BestTest), "train.checkpoint");
+        refuse(|c| (c.detector, c.model.backbone.name) = (Detector::Padim, BackboneName::Resnet18), "padim.channels");
+        refuse(|c| c.nearest.stages = vec![3, 2], "nearest.stages");
+        refuse(|c| c.model.ptfem.scales = vec![2, 2], "model.ptfem.scales");
+        refuse(|c| c.model.ptfem.scales = vec![], "model.ptfem.scales");
+        refuse(|c| c.data.size = 100, "data.size");
+        refuse(|c| (c.train.batch, c.data.size, c.model.ptfem.scales, c.loss.consistency.patch) = (1, 32, vec![1], [1, 1]), "train.batch");
         refuse(|c| (c.data.size, c.model.ptfem.scales) = (32, vec![8]), "model.ptfem.offset");
     }
 }

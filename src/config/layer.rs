@@ -1,4 +1,4 @@
-//! From what was typed to a checked configuration: base < profile < experiment file < `key=value`.
+//! From what was typed to a checked configuration: base < profile < the detector's own < experiment file < `key=value`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::reference::{self, BASE};
-use super::{Config, check, spec};
+use super::{Config, Detector, check, spec};
 use crate::{Error, Result};
 
 /// A named set of defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Profile {
-    /// Small: learns in about a minute on two cores.
+    /// Small: learns in minutes on two cores.
     Cpu,
     /// The paper's: ResNet-50, 256 px, batch 32, 200 epochs over the set repeated ten times.
     Paper,
@@ -46,8 +46,17 @@ pub struct Request {
     pub profile: Option<Profile>,
     /// The experiment file.
     pub file: Option<PathBuf>,
+    /// Further layers over the file, such as a row of a sweep.
+    pub layers: Vec<Layer>,
     /// `key=value` words, later ones win.
     pub overrides: Vec<String>,
+}
+
+/// Keys that are set together, and how errors name the place where that is done.
+#[derive(Debug, Clone, Default)]
+pub struct Layer {
+    pub origin: String,
+    pub keys: Table,
 }
 
 /// What it means.
@@ -78,10 +87,20 @@ impl Request {
 
         let mut table: Table = toml::from_str(BASE).expect("base.toml is TOML");
         lay(&mut table, read_layer(profile.text(), "the profile")?.1);
-        lay(&mut table, layer);
-        for word in &self.overrides {
-            lay(&mut table, parse_override(word)?);
+        let mut over = layer;
+        for layer in &self.layers {
+            for (path, value) in flatten(&layer.keys) {
+                check_key(&path, &value, &layer.origin)?;
+                lay(&mut over, nest(&path, value));
+            }
         }
+        for word in &self.overrides {
+            lay(&mut over, parse_override(word)?);
+        }
+        if let Some(detector) = detector_of(&over) {
+            lay(&mut table, read_layer(detector.defaults(), "the detector's defaults")?.1);
+        }
+        lay(&mut table, over);
         let config = build(table)?;
         let stem = self.file.as_deref().and_then(Path::file_stem).and_then(|s| s.to_str());
         Ok(Resolved { config, profile, experiment: stem.unwrap_or("run").to_owned() })
@@ -89,17 +108,35 @@ impl Request {
 }
 
 impl Config {
-    /// This configuration with `key=value` words laid over it.
+    /// This configuration with `key=value` words laid over it; one that names another detector brings that one's own
+    /// defaults, below the other words.
     ///
     /// # Errors
     /// As [`Request::resolve`].
     pub fn with(&self, overrides: &[String]) -> Result<Self> {
         let mut table = Table::try_from(self).expect("a configuration is TOML");
+        let mut words = Table::new();
         for word in overrides {
-            lay(&mut table, parse_override(word)?);
+            lay(&mut words, parse_override(word)?);
         }
+        if let Some(detector) = detector_of(&words).filter(|detector| *detector != self.detector) {
+            lay(&mut table, read_layer(detector.defaults(), "the detector's defaults")?.1);
+        }
+        lay(&mut table, words);
         build(table)
     }
+
+    /// Every key of the reference with this configuration's value, in the reference's order.
+    pub fn keys(&self) -> Vec<(&'static str, Value)> {
+        let table = Table::try_from(self).expect("a configuration is TOML");
+        let value = |path: &str| reference::lookup(&table, path).expect("the reference and the configuration name the same keys").clone();
+        reference::keys().iter().map(|key| (key.path.as_str(), value(&key.path))).collect()
+    }
+}
+
+/// The detector that a layer names.
+fn detector_of(layer: &Table) -> Option<Detector> {
+    layer.get("detector").and_then(|value| Detector::deserialize(value.clone()).ok())
 }
 
 /// From a whole table to a checked configuration.
@@ -130,11 +167,36 @@ fn read_layer(text: &str, origin: &str) -> Result<(Option<Profile>, Table)> {
             continue;
         }
         let at = located(offset);
-        let known = reference::key(&path).ok_or_else(|| unknown(&path, &at))?;
-        let value = reference::lookup(&table, &path).expect("the same text was parsed twice");
-        known.spec.check(value).map_err(|e| Error::config(format!("{at}: {path}: {e}"), format!("see `harness config explain {path}`")))?;
+        check_key(&path, reference::lookup(&table, &path).expect("the same text was parsed twice"), &at)?;
     }
     Ok((profile, table))
+}
+
+/// A known key with an allowed value; `at` names the place in errors.
+fn check_key(path: &str, value: &Value, at: &str) -> Result<()> {
+    let known = reference::key(path).ok_or_else(|| unknown(path, at))?;
+    known.spec.check(value).map_err(|e| Error::config(format!("{at}: {path}: {e}"), format!("see `harness config explain {path}`")))
+}
+
+/// Dotted path and value of each key of a table, in its order; `{ a.b = 1 }`, `{ "a.b" = 1 }` and `[a] b = 1` are one.
+pub fn flatten(table: &Table) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        match value {
+            Value::Table(inner) => {
+                found.extend(flatten(inner).into_iter().map(|(path, value)| (format!("{key}.{path}"), value)));
+            }
+            value => found.push((key.clone(), value.clone())),
+        }
+    }
+    found
+}
+
+/// One key as a table of tables.
+fn nest(path: &str, value: Value) -> Table {
+    let (outer, inner) = path.split_once('.').map_or((path, None), |(outer, inner)| (outer, Some(inner)));
+    let value = inner.map_or_else(|| value.clone(), |inner| Value::Table(nest(inner, value.clone())));
+    Table::from_iter([(outer.to_owned(), value)])
 }
 
 /// Dotted path and byte offset of each value that is no section of the reference.
@@ -177,14 +239,7 @@ fn parse_override(word: &str) -> Result<Table> {
         value = bare();
     }
     known.spec.check(&value).map_err(|e| Error::config(format!("{path}={text}: {e}"), format!("see `harness config explain {path}`")))?;
-    let mut layer = value;
-    for name in path.rsplit('.') {
-        layer = Value::Table(Table::from_iter([(name.to_owned(), layer)]));
-    }
-    match layer {
-        Value::Table(table) => Ok(table),
-        _ => unreachable!("a path has at least one name"),
-    }
+    Ok(nest(path, value))
 }
 
 /// Lays `over` on `under`: tables merge, everything else is replaced.
@@ -207,7 +262,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("try.toml");
         std::fs::write(&path, text).unwrap();
-        Request { profile: None, file: Some(path), overrides: overrides.iter().map(|s| s.to_string()).collect() }.resolve()
+        Request { file: Some(path), overrides: overrides.iter().map(|s| s.to_string()).collect(), ..Request::default() }.resolve()
     }
 
     #[test]
@@ -216,6 +271,18 @@ mod tests {
         assert_eq!((r.config.optim.lr, r.config.loss.score.gamma, r.config.loss.score.lambda), (0.25, 1.0, 5.0));
         assert_eq!((r.config.data.root.as_str(), r.profile, r.experiment.as_str()), ("/some/where", Profile::Cpu, "try"));
         assert_eq!(r.config.data.size, 128);
+    }
+
+    #[test]
+    fn a_detector_brings_its_own_defaults_below_what_was_asked_for() {
+        let sigma = |text, words: &[&str]| resolve(text, words).unwrap().config.eval.gaussian_sigma;
+        assert_eq!((sigma("", &[]), sigma("detector = \"padim\"", &[])), (0.0, 4.0));
+        assert_eq!(sigma("", &["eval.gaussian_sigma=2", "detector=nearest"]), 2.0);
+        assert_eq!(sigma("detector = \"padim\"\n[eval]\ngaussian_sigma = 1", &[]), 1.0);
+        assert_eq!(sigma("detector = \"padim\"", &["detector=mlff"]), 0.0);
+        let with = |words: &[&str]| Config::default().with(&words.iter().map(|w| w.to_string()).collect::<Vec<_>>()).unwrap();
+        assert_eq!(with(&["eval.gaussian_sigma=2", "detector=padim"]).eval.gaussian_sigma, 2.0);
+        assert_eq!(with(&["detector=nearest"]).eval.image_score, crate::config::ImageScore::Map);
     }
 
     #[test]

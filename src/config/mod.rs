@@ -1,11 +1,12 @@
 //! The configuration: closed plain data with one door in.
 //!
 //! `experiments/base.toml` names every key with its meaning, unit, range and default, and is compiled in: it *is* the
-//! default configuration and the reference that `harness config explain` prints. A profile, an experiment file and
-//! `key=value` overrides are laid over it, in that order; the result is checked against the same file's ranges.
+//! default configuration and the reference that `harness config explain` prints. A profile, the detector's own defaults, an
+//! experiment file and `key=value` overrides are laid over it, in that order; the result is checked against the same file's ranges.
 
 mod check;
 mod data;
+mod detector;
 mod layer;
 mod loss;
 mod model;
@@ -13,8 +14,10 @@ pub mod reference;
 mod spec;
 mod train;
 
+pub use check::check;
 pub use data::*;
-pub use layer::{Profile, Request, Resolved};
+pub use detector::{Detector, Nearest, Padim};
+pub use layer::{Layer, Profile, Request, Resolved, flatten};
 pub use loss::*;
 pub use model::*;
 pub use train::*;
@@ -30,18 +33,12 @@ pub struct Config {
     pub data: Data,
     pub pseudo: Pseudo,
     pub model: Model,
+    pub padim: Padim,
+    pub nearest: Nearest,
     pub loss: Loss,
     pub optim: Optim,
     pub train: Train,
     pub eval: Eval,
-}
-
-/// What is fitted and scores images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Detector {
-    /// The paper's multi-level feature fusion network.
-    Mlff,
 }
 
 impl Config {

@@ -3,8 +3,10 @@
 //! Everything that turns a stored map into what is scored, drawn or written stands here, once, so that evaluation,
 //! `predict`, `score` and the panels agree to the bit. No tensors: maps are float32 planes.
 
+mod paired;
 mod store;
 
+pub use paired::{DRAWS, PairedDifference, paired};
 pub use store::MapStore;
 
 use std::fmt;
@@ -21,7 +23,7 @@ use crate::metric::{self, Curves, Protocol, Sample, Scores, Variant};
 /// Which of a detector's maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum MapKind {
-    /// The score map: eta(F), Eq. (9).
+    /// The score map: eta(F), Eq. (9); for the nearest neighbour, distances times the weight of the image.
     S,
     /// The distance map: distance to the centre, or whatever else a detector measures from normal images.
     A,

@@ -1,6 +1,6 @@
 //! From maps and masks to scores: [`evaluate`] for all at once, [`Accumulator`] for one at a time.
 
-use super::components::{self, Regions};
+use super::components::{self, Connectivity, Regions};
 use super::curve::{Curves, Rising};
 use super::image_level;
 use super::key::{NOT_FINITE, check_finite, key};
@@ -76,11 +76,7 @@ impl Accumulator {
     /// not finite, a good image has an anomalous pixel, or the pixels of all images reach 2^32.
     pub fn push(&mut self, sample: Sample) -> Result<()> {
         let Sample { name, map, image_score, anomalous, .. } = sample;
-        check_finite(name, map)?;
-        if !image_score.is_finite() {
-            return Err(Error::environment(format!("the image score of {name} is {image_score}"), NOT_FINITE));
-        }
-        let regions = self.regions_of(&sample)?;
+        let regions = checked_regions(&sample, self.protocol.connectivity())?;
         if self.pixel_count() + map.data.len() as u64 > u64::from(u32::MAX) {
             let remedy = "evaluate fewer images at once, or set eval.resolution = \"input\"";
             return Err(Error::environment(format!("{name}: more than 2^32 pixels to rank"), remedy));
@@ -100,27 +96,6 @@ impl Accumulator {
             _ => {}
         }
         Ok(())
-    }
-
-    /// The regions of a sample that is fit to be taken.
-    fn regions_of(&self, sample: &Sample) -> Result<Regions> {
-        let Sample { name, map, mask, anomalous, .. } = *sample;
-        let Some(mask) = mask else {
-            return Ok(Regions { width: map.width, height: map.height, runs: Vec::new(), regions: Vec::new() });
-        };
-        if (map.width, map.height) != (mask.width, mask.height) {
-            let sizes = format!("{}x{} and its mask {}x{} pixels", map.width, map.height, mask.width, mask.height);
-            return Err(Error::environment(
-                format!("{name}: the score map has {sizes}"),
-                "a mask has its image's size; check the data set",
-            ));
-        }
-        let regions = components::label(mask, self.protocol.connectivity());
-        if !anomalous && regions.count() > 0 {
-            let what = format!("{name} is labelled good, but its mask has {} anomalous pixels", mask.area());
-            return Err(Error::environment(what, "check the label and the mask of this image"));
-        }
-        Ok(regions)
     }
 
     fn pixel_count(&self) -> u64 {
@@ -210,6 +185,28 @@ impl Accumulator {
         let aupro = |range| variant::binned(range, &self.pixels.normal, hits, |tag| weights[tag], steps, self.protocol.pro_limit);
         Some(self.pixels.range().filter(|_| !self.regions.is_empty()).and_then(aupro))
     }
+}
+
+/// The regions of a sample that is fit to be taken. Errors: see [`Accumulator::push`].
+pub(super) fn checked_regions(sample: &Sample, connectivity: Connectivity) -> Result<Regions> {
+    let Sample { name, map, mask, image_score, anomalous } = *sample;
+    check_finite(name, map)?;
+    if !image_score.is_finite() {
+        return Err(Error::environment(format!("the image score of {name} is {image_score}"), NOT_FINITE));
+    }
+    let Some(mask) = mask else {
+        return Ok(Regions { width: map.width, height: map.height, runs: Vec::new(), regions: Vec::new() });
+    };
+    if (map.width, map.height) != (mask.width, mask.height) {
+        let sizes = format!("{}x{} and its mask {}x{} pixels", map.width, map.height, mask.width, mask.height);
+        return Err(Error::environment(format!("{name}: the score map has {sizes}"), "a mask has its image's size; check the data set"));
+    }
+    let regions = components::label(mask, connectivity);
+    if !anomalous && regions.count() > 0 {
+        let what = format!("{name} is labelled good, but its mask has {} anomalous pixels", mask.area());
+        return Err(Error::environment(what, "check the label and the mask of this image"));
+    }
+    Ok(regions)
 }
 
 /// What a pixel of each region adds to the mean overlap: `1/(|r| R)`.

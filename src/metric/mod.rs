@@ -12,6 +12,7 @@
 //! | `radix`, `ranking` | keys -> groups of equal scores, descending |
 //! | `roc`, `pro`, `curve`, `image_level` | groups -> metrics and curves |
 //! | `variant` | other code's forms of AUPRO, by name |
+//! | `bootstrap` | the same metrics of any reweighting of the images, from one sort |
 //! | `protocol`, `scores` | the rules, and the numbers that carry them |
 //!
 //! ```
@@ -29,6 +30,7 @@
 //! ```
 
 mod accumulator;
+mod bootstrap;
 mod components;
 mod curve;
 mod image_level;
@@ -44,6 +46,7 @@ mod tests;
 mod variant;
 
 pub use accumulator::{Accumulator, Sample, evaluate};
+pub use bootstrap::{Bootstrap, Ordered, Reweighted, draws};
 pub use components::{Connectivity, Region, Regions, Run, label};
 pub use curve::Curves;
 pub use image_level::image_score;

@@ -61,11 +61,17 @@ impl Overlap {
 
     /// The area under the PRO curve up to the limit, divided by the limit; `None` without a region or below a limit of 0.
     pub fn area(&self) -> Option<f64> {
+        self.weighted_area(|_| 1.0)
+    }
+
+    /// The same where a region counts `weight(tag)` times.
+    pub fn weighted_area(&self, weight: impl Fn(usize) -> f64) -> Option<f64> {
         let x = self.limit;
         let ramp = self.straddling.map_or(0.0, |(a, b)| (x - a).powi(2) / (2.0 * (b - a) * x));
         let area = |r: &Region| (r.covered as f64 - r.fp_twice as f64 / (2.0 * x) + r.straddling as f64 * ramp) / r.area as f64;
-        let sum: f64 = self.regions.iter().map(area).sum();
-        (!self.regions.is_empty() && x > 0.0).then(|| sum / self.regions.len() as f64)
+        let (sum, count) =
+            self.regions.iter().enumerate().fold((0.0, 0.0), |(sum, count), (tag, r)| (sum + weight(tag) * area(r), count + weight(tag)));
+        (count > 0.0 && x > 0.0).then(|| sum / count)
     }
 
     /// The covered fraction of each region at the limit, linear between the two ends of the group that straddles it.

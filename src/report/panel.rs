@@ -4,7 +4,7 @@
 //! one range of colours.
 
 mod select;
-mod sheet;
+pub(in crate::report) mod sheet;
 
 pub use select::{by_area, ends};
 
@@ -118,22 +118,8 @@ fn case(
     Chosen { index, share }: Chosen,
 ) -> Result<Case> {
     let item = &test.items()[index];
-    let image = codec::decode(&item.path)?;
-    let (width, height) = fitted(image.width, image.height);
-    let image = resize::bilinear(&image, width, height);
-
-    let mut truth = image.clone();
-    let mask = covered(&eval::mask(test, index, cfg)?, width, height);
-    draw::outline(&mut truth, &mask, draw::BLACK, 3);
-    draw::outline(&mut truth, &mask, OUTLINE, 2);
-
-    let (w, h) = eval::size(test, index, cfg)?;
-    let map = map_of(index)?;
-    if map.data.is_empty() {
-        return Err(Error::run(format!("the score map of {} is empty", item.key), "write the maps anew"));
-    }
-    let (map, _) = eval::full(&map, w, h, cfg);
-    let heat = resize::bilinear(&draw::heat_map(&map, low, high), width, height);
+    let [image, truth] = subject(test, cfg, index)?;
+    let heat = heat(test, cfg, index, &map_of(index)?, (low, high))?;
 
     let score = evaluation.images.get(index).map_or_else(|| "—".into(), |result| number(f64::from(result.score)));
     let figures = if item.is_good() { format!("score {score}") } else { format!("{} %, score {score}", percent(share)) };
@@ -141,8 +127,32 @@ fn case(
     Ok(Case { name, figures, tiles: vec![image, truth, heat] })
 }
 
+/// An image, and again with its ground truth outlined, each fitted into a tile.
+pub(in crate::report) fn subject(test: &Source, cfg: &config::Eval, index: usize) -> Result<[Rgb; 2]> {
+    let image = codec::decode(&test.items()[index].path)?;
+    let (width, height) = fitted(image.width, image.height);
+    let image = resize::bilinear(&image, width, height);
+    let mut truth = image.clone();
+    let mask = covered(&eval::mask(test, index, cfg)?, width, height);
+    draw::outline(&mut truth, &mask, draw::BLACK, 3);
+    draw::outline(&mut truth, &mask, OUTLINE, 2);
+    Ok([image, truth])
+}
+
+/// The colours of an image's map, as it is scored, fitted into a tile.
+pub(in crate::report) fn heat(test: &Source, cfg: &config::Eval, index: usize, map: &Map, (low, high): (f32, f32)) -> Result<Rgb> {
+    if map.data.is_empty() {
+        return Err(Error::run(format!("the score map of {} is empty", test.items()[index].key), "write the maps anew"));
+    }
+    let (width, height) = test.dimensions(index)?;
+    let (width, height) = fitted(width, height);
+    let (w, h) = eval::size(test, index, cfg)?;
+    let (map, _) = eval::full(map, w, h, cfg);
+    Ok(resize::bilinear(&draw::heat_map(&map, low, high), width, height))
+}
+
 /// A share in per cent with two digits or so.
-fn percent(share: f64) -> String {
+pub(in crate::report) fn percent(share: f64) -> String {
     let percent = 100.0 * share;
     match percent {
         p if p >= 9.95 => format!("{p:.0}"),
@@ -153,7 +163,7 @@ fn percent(share: f64) -> String {
 }
 
 /// The greatest size of the same shape that fits into a tile; at least one pixel.
-fn fitted(width: usize, height: usize) -> (usize, usize) {
+pub(in crate::report) fn fitted(width: usize, height: usize) -> (usize, usize) {
     let scale = TILE as f64 / width.max(height).max(1) as f64;
     let side = |length: usize| ((length as f64 * scale).round() as usize).clamp(1, TILE);
     (side(width), side(height))
@@ -174,7 +184,7 @@ fn covered(mask: &Mask, width: usize, height: usize) -> Mask {
 }
 
 /// The percentiles [`LOWEST`] and [`HIGHEST`] of the finite pixels of all maps.
-fn colour_range(maps: usize, map_of: &dyn Fn(usize) -> Result<Map>) -> Result<(f32, f32)> {
+pub(in crate::report) fn colour_range(maps: usize, map_of: &dyn Fn(usize) -> Result<Map>) -> Result<(f32, f32)> {
     let mut values = vec![];
     for index in 0..maps {
         values.extend(map_of(index)?.data.into_iter().filter(|v| v.is_finite()));

@@ -204,9 +204,11 @@ impl Attempt {
         self.timing(&Timing::Checkpoint { attempt: self.number(), step: position.step, wall_s, size_bytes })
     }
 
-    /// Ends a run that was asked to stop, right after its checkpoint; the error to return to the caller (exit code 75).
+    /// Ends a run that was asked to stop, right after its checkpoint if it makes any; the error to return to the caller
+    /// (exit code 75).
     pub fn stop(mut self) -> Error {
-        let what = format!("run {} was stopped; its checkpoint is kept", self.record.id);
+        let rest = if self.folder.last_checkpoint().exists() { "its checkpoint is kept" } else { "it had no checkpoint yet" };
+        let what = format!("run {} was stopped; {rest}", self.record.id);
         self.end(Outcome::Stopped, None).err().unwrap_or_else(|| Error::stopped(what))
     }
 

@@ -38,6 +38,34 @@ impl Store {
         Folder::of(&self.runs(), id)
     }
 
+    /// Where the run lies: under its own experiment, or under another one that ran the same (equal hash and seed); its own
+    /// name if it is nowhere.
+    pub fn locate(&self, id: &Id) -> Id {
+        if self.folder(id).run_json().exists() {
+            return id.clone();
+        }
+        let others = names(&self.runs()).unwrap_or_default();
+        let same = others.into_iter().filter_map(|experiment| Id::new(&experiment, &id.hash10, id.seed).ok());
+        same.into_iter().find(|other| self.folder(other).path().is_dir()).unwrap_or_else(|| id.clone())
+    }
+
+    /// [`Store::locate`], and the folder exists from now on: of any number of processes that want the same run under
+    /// different experiments, all get the same folder.
+    ///
+    /// # Errors
+    /// A results folder that cannot be written.
+    pub fn claim(&self, id: &Id) -> Result<Id> {
+        let path = self.runs().join(".claim");
+        let io = |e: &std::io::Error| Error::io("write results to", &path, e);
+        std::fs::create_dir_all(self.runs()).map_err(|e| io(&e))?;
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&path).map_err(|e| io(&e))?;
+        file.lock().map_err(|e| io(&e))?;
+        let found = self.locate(id);
+        let folder = self.folder(&found);
+        std::fs::create_dir_all(folder.path()).map_err(|e| Error::io("create", folder.path(), &e))?;
+        Ok(found)
+    }
+
     /// Creates the results folder and tries to write into it, so that a long computation does not fail at its first save.
     pub fn ensure_writable(&self) -> Result<()> {
         let runs = self.runs();
@@ -204,6 +232,16 @@ mod tests {
         assert!(store.find("zzz").unwrap_err().remedy.contains("holds 4 runs"));
         assert!(store.find("").is_err());
         assert!(Store::new(&dir.path().join("empty")).find("latest").unwrap_err().what.contains("no run yet"));
+    }
+
+    #[test]
+    fn the_same_run_is_found_under_any_experiment_and_claimed_once() {
+        let (_dir, store) = example();
+        let id = |text: &str| Id::parse(text).unwrap();
+        assert_eq!(store.locate(&id("full/abbb000000-s0")), id("ablation/abbb000000-s0"));
+        assert_eq!(store.locate(&id("full/abbb000000-s1")), id("full/abbb000000-s1"));
+        assert_eq!(store.claim(&id("full/0000000000-s1")).unwrap(), id("full/0000000000-s1"));
+        assert_eq!(store.claim(&id("other/0000000000-s1")).unwrap(), id("full/0000000000-s1"));
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::run::{Id, Summary};
+use super::Plan;
+use crate::Result;
+use crate::run::{Id, Store, Summary};
 
 /// One sweep as it stands, finished or not.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +36,7 @@ pub struct Study {
 }
 
 /// One varied key.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Axis {
     pub key: String,
     pub values: Vec<Value>,
@@ -62,7 +64,8 @@ pub struct Published {
 }
 
 /// Which row is a row's counterpart in paired differences.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Against {
     /// The row before it, as in a cumulative ablation.
     Previous,
@@ -93,6 +96,46 @@ pub enum Outcome {
 }
 
 impl Study {
+    /// What became of a plan: of all its seeds, or of those named.
+    ///
+    /// # Errors
+    /// A summary that cannot be read.
+    pub fn collect(plan: &Plan, store: &Store, seeds: &[u64]) -> Result<Self> {
+        let varied = plan.varied();
+        let settings = |config: &BTreeMap<String, Value>| {
+            let value = |key: &&str| Some((key.to_string(), config.get(*key)?.clone()));
+            varied.iter().filter_map(value).collect()
+        };
+        let rows = plan.rows.iter().map(|row| Row { name: row.name.clone(), settings: settings(&row.config), paper: row.paper.clone() });
+        let mut cells = vec![];
+        for run in plan.runs.iter().filter(|run| seeds.contains(&run.seed)) {
+            let id = store.locate(&run.id);
+            let folder = store.folder(&id);
+            let outcome = match folder.summary()? {
+                Some(summary) => Outcome::Finished(Box::new(summary)),
+                None => match folder.record()?.filter(|record| record.status == crate::run::Outcome::Failed) {
+                    Some(record) => Outcome::Failed { error: record.error.unwrap_or_default() },
+                    None => Outcome::Missing,
+                },
+            };
+            cells.push(Cell { row: run.row, category: run.category.clone(), seed: run.seed, id, outcome });
+        }
+        let builtin = plan.root == crate::data::root::BUILTIN;
+        Ok(Self {
+            name: plan.name.clone(),
+            title: plan.title.clone(),
+            profile: plan.profile.to_string(),
+            data: if builtin { "built-in data".into() } else { plan.root.clone() },
+            metrics: plan.metrics.clone(),
+            axes: plan.axes.clone(),
+            rows: rows.collect(),
+            categories: plan.facts.data.iter().map(|(category, _)| category.clone()).collect(),
+            seeds: plan.seeds.iter().copied().filter(|seed| seeds.contains(seed)).collect(),
+            against: plan.against,
+            cells,
+        })
+    }
+
     /// The counterpart of row `row` in paired differences; none for the one that all are compared with.
     pub fn counterpart(&self, row: usize) -> Option<usize> {
         match self.against {

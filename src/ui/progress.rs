@@ -13,7 +13,7 @@ pub enum Mode {
     Terminal(Colour),
     /// A line on stderr every few seconds and at each end of an epoch.
     Plain,
-    /// JSON lines on stdout, two a second at most.
+    /// JSON lines on stderr, two a second at most.
     Json,
     /// Nothing, messages included.
     Quiet,
@@ -109,10 +109,7 @@ enum Rendering {
 impl Progress {
     /// Progress of `label` (`"train"`, `"score"`) over `total_steps` steps.
     pub fn new(mode: Mode, label: &str, total_steps: u64) -> Self {
-        match mode {
-            Mode::Json => Self::to(mode, label, total_steps, Box::new(std::io::stdout())),
-            _ => Self::to(mode, label, total_steps, Box::new(std::io::stderr())),
-        }
+        Self::to(mode, label, total_steps, Box::new(std::io::stderr()))
     }
 
     /// [`Progress::new`] with lines going to `out`; a bar draws on stderr all the same.

@@ -109,6 +109,54 @@ fn a_run_killed_again_and_again_ends_bit_for_bit_as_if_undisturbed() {
     assert_same(&bench.result("whole"), &bench.result("killed"));
 }
 
+/// What turns [`SMALL`] into a detector that looks once.
+fn looking(detector: &str) -> [String; 3] {
+    [format!("detector={detector}"), "padim.channels=30".into(), "nearest.fraction=0.1".into()]
+}
+
+#[test]
+fn a_detector_that_looks_once_is_killed_and_repeated_bit_for_bit_too() {
+    let bench = Bench::new();
+    for detector in ["padim", "nearest"] {
+        let words = looking(detector);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (whole, killed) = (format!("{detector}-whole"), format!("{detector}-killed"));
+        let output = bench.run(&whole, &words);
+        assert!(String::from_utf8_lossy(&output.stderr).contains("each image once"));
+        for life_ms in (120..).step_by(150) {
+            let mut child = bench.command(&killed, &words).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(life_ms));
+            if let Some(status) = child.try_wait().unwrap() {
+                assert!(status.success());
+                break;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_same(&bench.result(&whole), &bench.result(&killed));
+
+        let entry = Store::new(&bench.path(&whole)).find("latest").unwrap();
+        let summary = entry.folder.summary().unwrap().unwrap();
+        assert_eq!((summary.detector.as_str(), summary.headline.as_str()), (detector, "A"));
+        assert!(summary.losses.is_empty() && summary.grad_norm.is_none());
+        assert!(summary.metrics["test/image_auroc"].is_some() && summary.metrics["test/A/pixel_auroc"].is_some());
+        assert!(entry.folder.figures().join("panels.png").is_file() && !entry.folder.figures().join("loss.svg").exists());
+
+        let dry = bench.command("dry", &[words.as_slice(), &["--dry-run"]].concat()).stdout(Stdio::piped()).output().unwrap();
+        let text = String::from_utf8_lossy(&dry.stdout).into_owned();
+        assert!(dry.status.success() && text.contains("would start, 9 steps") && text.contains(" kept\n"), "{text}");
+
+        let mut predict = Command::new(env!("CARGO_BIN_EXE_harness-torch"));
+        predict.arg("predict").args(["--run", "latest", "--device", "cpu", "--results"]).arg(bench.path(&whole));
+        let out = bench.path(&format!("{detector}-out"));
+        let output = predict.arg("--out").arg(&out).arg(bench.path("data/gear/test/good")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let stored = npy::read(&entry.folder.maps().join("A/gear/test/good/001.npy")).unwrap();
+        let (full, _) = harness::eval::full(&stored, 64, 64, &entry.folder.config().unwrap().eval);
+        assert!(npy::read(&out.join("001.npy")).unwrap() == full);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_run_that_is_asked_to_stop_exits_75_and_goes_on_bit_for_bit() {

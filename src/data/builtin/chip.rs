@@ -82,6 +82,7 @@ impl Subject for Chip {
     const NAME: &'static str = "chip";
     const DEFECTS: &'static [&'static str] = &["bent_leg", "chipped_body", "misprint", "missing_leg", "solder_bridge"];
     const RELIEF: Relief = Relief { shadow: 18.0, occlusion: 8.0 };
+    const RANGE: (f32, f32) = (1.0, 2.6);
     type Flaw = Flaw;
 
     fn draw(draw: &mut Draw) -> Self {

@@ -72,6 +72,7 @@ impl Subject for Fabric {
     const NAME: &'static str = "fabric";
     const DEFECTS: &'static [&'static str] = &["hole", "lint", "missing_yarn", "pulled_thread", "stain"];
     const RELIEF: Relief = Relief { shadow: 3.0, occlusion: 2.5 };
+    const RANGE: (f32, f32) = (0.15, 1.0);
     type Flaw = Flaw;
 
     fn draw(draw: &mut Draw) -> Self {
@@ -102,13 +103,13 @@ impl Subject for Fabric {
         match kind {
             "hole" => {
                 let blob = Blob::draw(draw, centre, severity.between(5.0, 16.0), 0.5);
-                Flaw::Hole { blob, survivors: severity.between(0.35, 0.05), seed: draw.seed() }
+                Flaw::Hole { blob, survivors: severity.share(0.35, 0.05), seed: draw.seed() }
             }
             "stain" => {
                 let tints = [[0.35, 0.3, 0.25], [0.6, 0.42, 0.3], [0.3, 0.34, 0.4]];
                 let radius = draw_radius(draw, 11.0, 36.0);
                 let blob = Blob::draw(draw, centre, radius, 0.7);
-                Flaw::Stain { blob, tint: tints[draw.below(3)], strength: severity.between(0.4, 0.95) }
+                Flaw::Stain { blob, tint: tints[draw.below(3)], strength: severity.share(0.4, 0.95) }
             }
             "missing_yarn" => {
                 let half = 0.5 * severity.between(8.0, 28.0) * draw.uniform(0.8, 1.2);
@@ -116,7 +117,7 @@ impl Subject for Fabric {
                     weft: floor(v),
                     from: u - half,
                     to: u + half,
-                    left: severity.between(0.35, 0.0),
+                    left: severity.share(0.35, 0.0),
                     missing: 1 + i32::from(severity.0 > 0.6),
                 }
             }
@@ -130,7 +131,7 @@ impl Subject for Fabric {
                 let path = Path::wander(draw, centre, heading, length, 2.8, 0.06).centred(centre);
                 let colours = [[0.03, 0.03, 0.03], [0.75, 0.73, 0.7], [0.5, 0.08, 0.06], [0.4, 0.33, 0.2]];
                 let colour = colours[draw.below(4)];
-                Flaw::Lint { path, width: severity.between(0.8, 1.6), colour, cover: severity.between(0.6, 1.0) }
+                Flaw::Lint { path, width: severity.between(0.8, 1.6), colour, cover: severity.share(0.6, 1.0) }
             }
         }
     }

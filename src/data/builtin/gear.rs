@@ -129,6 +129,7 @@ impl Subject for Gear {
     const NAME: &'static str = "gear";
     const DEFECTS: &'static [&'static str] = &["bent_tooth", "broken_tooth", "misdrilled", "rust", "scratch"];
     const RELIEF: Relief = Relief { shadow: 16.0, occlusion: 8.0 };
+    const RANGE: (f32, f32) = (1.0, 2.6);
     type Flaw = Flaw;
 
     fn draw(draw: &mut Draw) -> Self {
@@ -183,7 +184,7 @@ impl Subject for Gear {
             "rust" => {
                 let place = self.picture(draw.uniform(24.0, 96.0), draw.angle());
                 let radius = severity.between(6.0, 11.0) * draw.uniform(1.0, 2.2);
-                Flaw::Rust { blob: Blob::draw(draw, place, radius, 0.9), strength: severity.between(0.45, 1.0) }
+                Flaw::Rust { blob: Blob::draw(draw, place, radius, 0.9), strength: severity.share(0.45, 1.0) }
             }
             _ => {
                 let place = self.picture(draw.uniform(68.0, 84.0), draw.angle());

@@ -82,6 +82,7 @@ impl Subject for Terrazzo {
     const NAME: &'static str = "terrazzo";
     const DEFECTS: &'static [&'static str] = &["crack", "foreign_chip", "pit", "scratch", "stain"];
     const RELIEF: Relief = Relief { shadow: 5.0, occlusion: 4.0 };
+    const RANGE: (f32, f32) = (0.6, 1.8);
     type Flaw = Flaw;
 
     fn draw(draw: &mut Draw) -> Self {
@@ -128,11 +129,11 @@ impl Subject for Terrazzo {
                 Flaw::Crack { paths, width: severity.between(0.6, 1.3), depth: severity.between(0.55, 1.0) }
             }
             "foreign_chip" => {
-                let layer = if draw.chance(severity.between(0.35, 0.8)) { 0 } else { 1 };
+                let layer = if draw.chance(severity.share(0.35, 0.8)) { 0 } else { 1 };
                 let id = cell(u / LAYERS[layer].0, v / LAYERS[layer].0, self.seed.wrapping_add(layer as u32 * 101)).id;
                 let colours = [[0.08, 0.22, 0.42], [0.1, 0.33, 0.16], [0.6, 0.4, 0.06], [0.5, 0.09, 0.2]];
                 let own = self.stone(id, u, v);
-                let colour = mix(own, colours[draw.below(4)], severity.between(0.5, 1.0));
+                let colour = mix(own, colours[draw.below(4)], severity.share(0.5, 1.0));
                 Flaw::ForeignChip { layer, id, colour }
             }
             "pit" => {
@@ -154,13 +155,13 @@ impl Subject for Terrazzo {
                         Path::wander(draw, at, aside, length, 0.5, 0.01).centred(at)
                     })
                     .collect();
-                Flaw::Scratch { paths, width: severity.between(0.7, 1.3), bright: severity.between(0.3, 0.8) }
+                Flaw::Scratch { paths, width: severity.between(0.7, 1.3), bright: severity.share(0.3, 0.8) }
             }
             _ => {
                 let tints = [[0.5, 0.3, 0.14], [0.55, 0.5, 0.42], [0.4, 0.46, 0.36]];
                 let radius = draw.uniform(11.0, 36.0);
                 let blob = Blob::draw(draw, centre, radius, 0.75);
-                Flaw::Stain { blob, tint: tints[draw.below(3)], strength: severity.between(0.4, 0.95) }
+                Flaw::Stain { blob, tint: tints[draw.below(3)], strength: severity.share(0.4, 0.95) }
             }
         }
     }

@@ -3,4 +3,5 @@
 mod invariants;
 mod limits;
 mod oracle;
+mod reweighted;
 pub mod slow;

@@ -9,8 +9,8 @@ pub const TILE: usize = 208;
 const GAP: usize = 8;
 const MARGIN: usize = 20;
 
-/// Width of the rows' labels.
-const LABELS: usize = 118;
+/// Least and greatest width of the rows' labels.
+const LABELS: [usize; 2] = [118, 230];
 
 /// Columns of a full row: three kinds of defects with three images each.
 const COLUMNS: usize = 9;
@@ -43,7 +43,7 @@ pub struct Sheet {
     pub title: String,
     /// What the colour bar belongs to, its lower and its upper end.
     pub bar: [String; 3],
-    /// What each row of tiles shows.
+    /// What each row of tiles shows; a line break is kept, and what is too long is broken between words.
     pub rows: Vec<String>,
     pub sections: Vec<Section>,
     pub caption: String,
@@ -54,7 +54,7 @@ impl Sheet {
     pub fn draw(&self) -> Rgb {
         let most = self.sections.iter().map(|s| s.cases.len()).max().unwrap_or(0);
         let columns = most.clamp(LEAST_COLUMNS, COLUMNS);
-        let width = 2 * MARGIN + LABELS + columns * (TILE + GAP) - GAP;
+        let width = 2 * MARGIN + self.labels() + columns * (TILE + GAP) - GAP;
         let caption = wrapped(&self.caption, TEXT_PX, width - 2 * MARGIN);
         let block = 2 * LINE + self.rows.len() * (TILE + GAP) + GAP;
         let blocks = |s: &Section| s.cases.len().div_ceil(columns);
@@ -82,6 +82,12 @@ impl Sheet {
         canvas
     }
 
+    /// Width of the rows' labels.
+    fn labels(&self) -> usize {
+        let widest = self.rows.iter().flat_map(|label| label.lines()).map(|line| text_width(line, TEXT_PX) + GAP).max();
+        widest.unwrap_or(0).clamp(LABELS[0], LABELS[1])
+    }
+
     fn draw_bar(&self, canvas: &mut Rgb, top: usize) {
         const LENGTH: usize = 240;
         let [name, low, high] = &self.bar;
@@ -99,11 +105,15 @@ impl Sheet {
     fn draw_row(&self, canvas: &mut Rgb, top: usize, cases: &[Case]) {
         let row_top = |r: usize| top + 2 * LINE + r * (TILE + GAP);
         for (r, label) in self.rows.iter().enumerate() {
-            let middle = row_top(r) + (TILE - LINE) / 2;
-            write(canvas, MARGIN, middle, TEXT_PX, BLACK, &draw::fitted(label, TEXT_PX, LABELS - GAP));
+            let room = self.labels() - GAP;
+            let lines: Vec<String> = label.lines().flat_map(|line| wrapped(line, TEXT_PX, room)).take(TILE / LINE).collect();
+            let first = row_top(r) + (TILE - LINE * lines.len()) / 2;
+            for (i, line) in lines.iter().enumerate() {
+                write(canvas, MARGIN, first + i * LINE, TEXT_PX, BLACK, &draw::fitted(line, TEXT_PX, room));
+            }
         }
         for (c, case) in cases.iter().enumerate() {
-            let left = MARGIN + LABELS + c * (TILE + GAP);
+            let left = MARGIN + self.labels() + c * (TILE + GAP);
             write(canvas, left, top, TEXT_PX, BLACK, &draw::fitted(&case.name, TEXT_PX, TILE));
             write(canvas, left, top + LINE - 2, TEXT_PX, GREY, &draw::fitted(&case.figures, TEXT_PX, TILE));
             for (r, tile) in case.tiles.iter().enumerate() {

@@ -12,15 +12,15 @@
 //! | `history`, `loss` | events -> loss and gradient norm over the epochs |
 //! | `roc`, `pro`, `histogram` | evaluations -> curves and distributions |
 
-mod frame;
+pub(in crate::report) mod frame;
 mod histogram;
 mod history;
 mod loss;
-mod paper;
+pub(in crate::report) mod paper;
 mod pro;
 mod roc;
-mod scale;
-mod series;
+pub(in crate::report) mod scale;
+pub(in crate::report) mod series;
 
 pub use histogram::Histogram;
 pub use history::{History, Series};

@@ -157,6 +157,11 @@ pub fn text_width(line: &str, em: f64) -> f64 {
     draw::text_width(line, (em * LINE_EM) as f32) as f64
 }
 
+/// The line if it fits into `width` nominal pixels, else its beginning with an ellipsis.
+pub fn fitted(line: &str, em: f64, width: f64) -> String {
+    draw::fitted(line, (em * LINE_EM) as f32, width.max(0.0) as usize)
+}
+
 impl<B: DrawingBackend> Paper<B> {
     /// Draws the figure; gives the text that the backend did not set.
     fn fill(mut self, figure: &impl Figure) -> Result<Vec<Letters>> {

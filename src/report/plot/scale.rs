@@ -53,6 +53,22 @@ impl Scale {
         Self::Log { low: below, high: above }
     }
 
+    /// A linear axis around values, from a round number to a round number, that leaves `within` only where values do. It does
+    /// not start at zero, which whoever draws it has to mark. Values that are not finite are passed over; of none, `within`.
+    pub fn around(values: impl Iterator<Item = f64> + Clone, within: [f64; 2]) -> Self {
+        let finite = values.filter(|v| v.is_finite());
+        let (least, greatest) = (finite.clone().fold(f64::INFINITY, f64::min), finite.fold(f64::NEG_INFINITY, f64::max));
+        if least > greatest {
+            return Self::Linear { low: within[0], high: within[1] };
+        }
+        // Equal values stand in the middle; others keep a little off the ends.
+        let margin = if greatest > least { 0.04 * (greatest - least) } else { 0.02 * (within[1] - within[0]) };
+        let step = round_step((greatest - least + 2.0 * margin) / 5.0);
+        let low = (((least - margin) / step).floor() * step).max(within[0].min(least));
+        let high = (((greatest + margin) / step).ceil() * step).min(within[1].max(greatest));
+        Self::Linear { low, high }
+    }
+
     /// Place of a value, 0..=1 along the axis; what lies below a logarithmic axis stands at its lower end.
     pub fn place(self, value: f64) -> f64 {
         match self {
@@ -175,8 +191,26 @@ mod tests {
         assert_eq!(of(&[0.03, 3.7]).place(0.0), 0.0, "zero stands at the end of a logarithmic axis");
     }
 
+    #[test]
+    fn an_axis_around_values_ends_on_round_numbers_within_its_bounds() {
+        let of = |v: &[f64]| Scale::around(v.iter().copied(), [0.0, 100.0]);
+        assert_eq!(of(&[97.3, 98.7, f64::NAN]), Scale::Linear { low: 97.0, high: 99.0 });
+        assert_eq!(of(&[61.0, 99.9]), Scale::Linear { low: 50.0, high: 100.0 });
+        assert_eq!(of(&[99.0, 100.4]), Scale::Linear { low: 98.5, high: 100.4 }, "an interval may go beyond");
+        assert_eq!(of(&[]), Scale::Linear { low: 0.0, high: 100.0 });
+        let Scale::Linear { low, high } = of(&[50.0]) else { panic!() };
+        assert!(low < 50.0 && 50.0 < high);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn all_values_lie_on_the_axis_around_them(values in prop::collection::vec(-5.0..105.0_f64, 1..20)) {
+            let scale = Scale::around(values.iter().copied(), [0.0, 100.0]);
+            prop_assert!(values.iter().all(|&v| (0.0..=1.0).contains(&scale.place(v))), "{:?}", scale);
+            prop_assert!((2..=12).contains(&scale.ticks(4).len()), "{:?}", scale);
+        }
 
         #[test]
         fn all_values_and_ticks_lie_on_the_axis(values in prop::collection::vec((-9.0..9.0_f64).prop_map(|e| 10_f64.powf(e)), 1..20), sign in prop::bool::ANY) {

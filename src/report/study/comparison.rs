@@ -2,6 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::published;
+use crate::Result;
+use crate::num;
+use crate::run::{Event, Store, Summary, event};
+use crate::sweep::{Row, Study};
+
+/// Seed of the bootstrap and of sampled sign flips: the same study always gives the same numbers.
+const SEED: u64 = 0;
+
 /// All numbers of a study. Ratios are 0..=1 here; renderers print percent.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Comparison {
@@ -65,4 +74,227 @@ pub struct Difference {
     pub p_holm: f64,
     /// Pairs.
     pub n: usize,
+}
+
+/// One metric's values: by row, category and seed.
+type Values<'a> = BTreeMap<(usize, &'a str, u64), f64>;
+
+impl Comparison {
+    /// Computes everything that the summaries tell. `first_loss` stays empty: see [`Comparison::read_first_losses`].
+    pub fn of(study: &Study) -> Self {
+        let mut lines: Vec<Line> = (0..study.rows.len()).map(|row| line(study, row)).collect();
+        for metric in &study.metrics {
+            let values = values(study, metric);
+            for (row, line) in lines.iter_mut().enumerate() {
+                line.figures.insert(metric.clone(), figure(study, &values, &study.rows[row], row, metric));
+            }
+            for (row, difference) in differences(study, &values) {
+                let figure = lines[row].figures.get_mut(metric).expect("each line has each metric");
+                figure.difference = Some(difference);
+            }
+        }
+        let pairs = study.categories.len() * study.seeds.len();
+        let missing = study.cells.iter().filter(|c| c.summary().is_none()).map(|c| c.id.to_string()).collect();
+        Self { metrics: study.metrics.clone(), lines, pairs, smallest_p: num::smallest_p(pairs, comparisons(study)), missing }
+    }
+
+    /// Fills `first_loss` from the events of the finished runs; it stays empty for a row of which a run has none.
+    ///
+    /// # Errors
+    /// Where events are there and cannot be read.
+    pub fn read_first_losses(&mut self, study: &Study, store: &Store) -> Result<()> {
+        for (row, line) in self.lines.iter_mut().enumerate() {
+            let mut losses = Vec::new();
+            for cell in study.cells.iter().filter(|c| c.row == row && c.summary().is_some()) {
+                losses.push(first_loss(&event::read(&store.folder(&cell.id).events_jsonl())?));
+            }
+            line.first_loss = finite_mean(losses.into_iter());
+        }
+        Ok(())
+    }
+}
+
+/// Rows that are compared with another.
+pub(super) fn comparisons(study: &Study) -> usize {
+    (0..study.rows.len()).filter(|&row| study.counterpart(row).is_some()).count()
+}
+
+/// A run's value of a metric on its headline map.
+pub(super) fn value(summary: &Summary, metric: &str) -> Option<f64> {
+    summary.metrics.get(&format!("test/{metric}")).copied().flatten()
+}
+
+fn values<'a>(study: &'a Study, metric: &str) -> Values<'a> {
+    let one = |c: &'a crate::sweep::Cell| Some(((c.row, c.category.as_str(), c.seed), value(c.summary()?, metric)?));
+    study.cells.iter().filter_map(one).collect()
+}
+
+/// A row without its figures.
+fn line(study: &Study, row: usize) -> Line {
+    let planned = study.cells.iter().filter(|c| c.row == row).count();
+    let finished: Vec<&Summary> = study.cells.iter().filter(|c| c.row == row).filter_map(|c| c.summary()).collect();
+    Line {
+        name: study.rows[row].name.clone(),
+        n: finished.len(),
+        planned,
+        figures: BTreeMap::new(),
+        last_loss: finite_mean(finished.iter().map(|s| s.losses.get("total").copied())),
+        first_loss: None,
+        grad_norm: finite_mean(finished.iter().map(|s| s.grad_norm)),
+    }
+}
+
+/// The mean, if every value is there and finite.
+fn finite_mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let values: Option<Vec<f64>> = values.map(|v| v.filter(|v| v.is_finite())).collect();
+    num::mean(&values?)
+}
+
+/// A row's figure without its difference.
+fn figure(study: &Study, values: &Values, row: &Row, index: usize, metric: &str) -> Figure {
+    let of = |category: &str, seed: u64| values.get(&(index, category, seed)).copied();
+    let categories: BTreeMap<String, f64> = study
+        .categories
+        .iter()
+        .filter_map(|c| {
+            let seeds: Vec<f64> = study.seeds.iter().filter_map(|&s| of(c, s)).collect();
+            Some((c.clone(), num::mean(&seeds)?))
+        })
+        .collect();
+    let complete = study.categories.iter().all(|c| study.seeds.iter().all(|&s| of(c, s).is_some()));
+    let of_seed = |seed: &u64| num::mean(&study.categories.iter().map(|c| of(c, *seed)).collect::<Option<Vec<_>>>()?);
+    let by_seed: Option<Vec<f64>> = study.seeds.iter().map(of_seed).collect();
+    // In the study's order of categories, so that the sum does not depend on their names.
+    let means: Vec<f64> = study.categories.iter().filter_map(|c| categories.get(c).copied()).collect();
+    Figure {
+        mean: num::mean(&means),
+        deviation: by_seed.and_then(|means| num::standard_deviation(&means)),
+        categories,
+        complete,
+        published: row.paper.as_ref().and_then(|p| published::figure(p, metric, None)),
+        difference: None,
+    }
+}
+
+/// The paired differences of all rows that have a counterpart and a pair, adjusted together.
+fn differences(study: &Study, values: &Values) -> Vec<(usize, Difference)> {
+    let mut all: Vec<(usize, Difference)> = (0..study.rows.len())
+        .filter_map(|row| {
+            let against = study.counterpart(row)?;
+            let pairs = study.categories.iter().flat_map(|c| study.seeds.iter().map(move |&s| (c.as_str(), s)));
+            let difference = |(c, s)| Some(values.get(&(row, c, s))? - values.get(&(against, c, s))?);
+            let differences: Vec<f64> = pairs.filter_map(difference).collect();
+            let mean = num::mean(&differences)?;
+            let p = num::sign_flip(&differences, SEED);
+            let interval = num::bca_interval(&differences, SEED);
+            Some((row, Difference { against, mean, interval, p, p_holm: p, n: differences.len() }))
+        })
+        .collect();
+    let adjusted = num::holm(&all.iter().map(|(_, d)| d.p).collect::<Vec<_>>());
+    all.iter_mut().zip(adjusted).for_each(|((_, d), p)| d.p_holm = p);
+    all
+}
+
+/// The mean total loss of the first epoch.
+fn first_loss(events: &[Event]) -> Option<f64> {
+    events.iter().find_map(|event| match event {
+        Event::Epoch { losses, .. } => losses.get("total").copied(),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+    use crate::sweep::{Against, Outcome};
+
+    fn near(a: Option<f64>, b: f64) -> bool {
+        a.is_some_and(|a| (a - b).abs() < 1e-12)
+    }
+
+    #[test]
+    fn means_are_over_categories_of_means_over_seeds() {
+        let study = example::ladder();
+        let comparison = Comparison::of(&study);
+        let figure = &comparison.lines[0].figures["image_auroc"];
+        // gear 0.80 0.81 0.82, terrazzo 0.90 0.92 0.91: by seed 0.85 0.865 0.865.
+        assert!(near(figure.mean, 0.86) && near(figure.categories.get("gear").copied(), 0.81) && figure.complete);
+        assert!(near(figure.deviation, 0.015 / 3_f64.sqrt()));
+        assert_eq!(figure.published, Some(0.9784));
+        assert_eq!((comparison.pairs, comparison.smallest_p), (6, 0.0625));
+        assert_eq!(comparison.missing, Vec::<String>::new());
+    }
+
+    #[test]
+    fn differences_are_paired_by_category_and_seed_and_adjusted_over_the_rows() {
+        let study = example::ladder();
+        let comparison = Comparison::of(&study);
+        let metric = |row: usize| comparison.lines[row].figures["image_auroc"].difference.clone();
+        assert_eq!(metric(0), None);
+        let one = metric(1).unwrap();
+        assert_eq!((one.against, one.n, one.p, one.p_holm), (0, 6, 0.03125, 0.0625));
+        assert!((one.mean - 0.05).abs() < 1e-12 && one.interval.unwrap()[0] > 0.0);
+        let two = metric(2).unwrap();
+        assert!(two.mean.abs() < 0.01 && two.p > 0.5 && two.p_holm >= two.p);
+        let against_first = Comparison::of(&Study { against: Against::Row(0), ..study });
+        assert_eq!(against_first.lines[2].figures["image_auroc"].difference.as_ref().unwrap().against, 0);
+    }
+
+    #[test]
+    fn a_missing_run_leaves_no_spread_and_stands_among_the_missing() {
+        let mut study = example::ladder();
+        example::outcome(&mut study, 1, "gear", 2, Outcome::Missing);
+        let comparison = Comparison::of(&study);
+        let line = &comparison.lines[1];
+        let figure = &line.figures["image_auroc"];
+        assert_eq!((line.n, line.planned, figure.complete, figure.deviation), (5, 6, false, None));
+        assert!(figure.mean.is_some());
+        assert_eq!(figure.difference.as_ref().unwrap().n, 5);
+        assert_eq!(comparison.missing, [example::id(1, "gear", 2).to_string()]);
+        assert_eq!(comparison.lines[0].figures["image_auroc"], Comparison::of(&example::ladder()).lines[0].figures["image_auroc"]);
+    }
+
+    #[test]
+    fn a_study_without_a_run_has_no_numbers() {
+        let mut study = example::ladder();
+        study.cells.iter_mut().for_each(|c| c.outcome = Outcome::Failed { error: "diverged".into() });
+        let comparison = Comparison::of(&study);
+        assert_eq!((comparison.missing.len(), comparison.lines[0].n, comparison.lines[0].last_loss), (18, 0, None));
+        let figure = &comparison.lines[1].figures["image_auroc"];
+        assert_eq!((figure.mean, figure.deviation, figure.difference.clone(), figure.complete), (None, None, None, false));
+    }
+
+    #[test]
+    fn one_seed_shows_no_spread_and_the_order_of_the_cells_does_not_matter() {
+        let mut study = example::ladder();
+        study.cells.reverse();
+        assert_eq!(Comparison::of(&study), Comparison::of(&example::ladder()));
+        study.seeds.truncate(1);
+        study.cells.retain(|c| c.seed == 0);
+        assert_eq!(Comparison::of(&study).lines[0].figures["image_auroc"].deviation, None);
+    }
+
+    #[test]
+    fn losses_are_means_over_the_runs_and_the_first_ones_come_from_the_events() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(dir.path());
+        let study = example::ladder();
+        let mut comparison = Comparison::of(&study);
+        assert_eq!((comparison.lines[0].last_loss, comparison.lines[0].grad_norm), (Some(0.9), Some(30.0)));
+        for cell in study.cells.iter().filter(|c| c.row < 2) {
+            let folder = store.folder(&cell.id);
+            std::fs::create_dir_all(folder.path()).unwrap();
+            let epoch = |epoch, total| {
+                let losses = BTreeMap::from([("total".to_owned(), total)]);
+                Event::Epoch { epoch, step: 4, losses, grad_norm: None, stats: BTreeMap::new() }
+            };
+            let mut writer = event::Writer::open(&folder.events_jsonl()).unwrap();
+            let start = Event::Start { format: event::FORMAT, id: cell.id.to_string() };
+            [start, epoch(0, 1.0 + cell.seed as f64), epoch(1, 0.5)].iter().for_each(|e| writer.append(e).unwrap());
+            writer.flush().unwrap();
+        }
+        comparison.read_first_losses(&study, &store).unwrap();
+        assert_eq!(comparison.lines.iter().map(|l| l.first_loss).collect::<Vec<_>>(), [Some(2.0), Some(2.0), None]);
+    }
 }

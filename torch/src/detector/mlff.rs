@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use harness::Result;
 use harness::config::Config;
-use harness::data::Source;
+use harness::data::{Shape, Source};
 use harness::eval::MapKind;
-use harness::weights::{IMAGENET_MEAN, IMAGENET_STD};
 use tch::{Device, Kind, Tensor};
 
-use super::{Detector, Parts, backbone};
+use super::{Detector, Outlook, Parts, backbone};
 use crate::input::Normalization;
 use crate::loss;
 use crate::model::{Mode, Network, Weights};
@@ -30,9 +29,7 @@ impl Mlff {
         let first = |name: &str| parts.weights.map_or(Ok(None), |file| backbone::first_value(file, name));
         let weights = parts.weights.map(|file| Weights { source: &first, stride_in: Some(file.meta.stride_in) });
         let network = Network::new(parts.cfg, weights.as_ref(), parts.seed, parts.device)?;
-        let fixed = Normalization::is_fixed(&parts.cfg.data);
-        let (mean, std) = parts.weights.map_or((IMAGENET_MEAN, IMAGENET_STD), |file| (file.meta.input_mean, file.meta.input_std));
-        let normalization = fixed.then(|| Normalization::channels(mean, std, parts.device));
+        let normalization = backbone::fixed_normalization(parts);
         Ok(Self { cfg: parts.cfg.clone(), seed: parts.seed, device: parts.device, network, normalization })
     }
 
@@ -42,10 +39,20 @@ impl Mlff {
 }
 
 impl Detector for Mlff {
+    fn outlook(&self, images: usize) -> Outlook {
+        let (epochs, cells) = (self.cfg.train.epochs, (self.cfg.data.size / self.cfg.model.fusion.stride).pow(2));
+        let maps = if self.cfg.loss.score.enabled || self.cfg.loss.consistency.enabled { 2 } else { 1 };
+        Outlook {
+            epochs: epochs as u64,
+            steps: (Shape::new(images, &self.cfg.data, &self.cfg.train).batches() * epochs) as u64,
+            kept_bytes: self.network.state().iter().map(|(_, t)| 4 * t.numel() as u64).sum(),
+            map_cells: (maps * cells) as u64,
+        }
+    }
+
     fn fit(&mut self, source: Arc<Source>, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()> {
         if self.normalization.is_none() {
-            let images = (0..source.len()).map(|i| source.get(i)).collect::<Result<Vec<_>>>()?;
-            self.normalization = Some(Normalization::lcn(images.iter().map(|i| i.data.as_slice()), self.cfg.data.size, self.device));
+            self.normalization = Some(backbone::learned_normalization(&source, &self.cfg.data, self.device)?);
         }
         let job = Job {
             cfg: &self.cfg,
@@ -73,8 +80,8 @@ impl Detector for Mlff {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        if let (Some(min), Some(max)) = (get("input.min"), get("input.max")) {
-            self.normalization = Some(Normalization::Lcn { min: min.to_device(self.device), max: max.to_device(self.device) });
+        if let Some(normalization) = backbone::stored_normalization(get, self.device) {
+            self.normalization = Some(normalization);
         }
         self.network.restore(get)
     }

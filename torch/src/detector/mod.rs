@@ -4,9 +4,15 @@
 //! evaluator, the run store and the reports.
 
 mod backbone;
+mod features;
 pub mod mlff;
+pub mod nearest;
+pub mod padim;
+mod pass;
 
 pub use mlff::Mlff;
+pub use nearest::Nearest;
+pub use padim::Padim;
 
 use std::sync::Arc;
 
@@ -18,8 +24,24 @@ use tch::{Device, Tensor};
 
 use crate::train::{Sink, Snapshot};
 
+/// What fitting will take and leave, known before it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outlook {
+    /// Passes over the training images that are counted; 0 for a detector that looks once.
+    pub epochs: u64,
+    /// Steps that the sink is told of.
+    pub steps: u64,
+    /// What [`Detector::state`] will weigh.
+    pub kept_bytes: u64,
+    /// Numbers in all the maps of an image.
+    pub map_cells: u64,
+}
+
 /// A detector as it stands, fitted or not.
 pub trait Detector {
+    /// What fitting to so many images means.
+    fn outlook(&self, images: usize) -> Outlook;
+
     /// Fits to the normal images of `source`, from `start` or from the beginning, telling `sink` what happens.
     fn fit(&mut self, source: Arc<Source>, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()>;
 
@@ -49,5 +71,7 @@ pub struct Parts<'a> {
 pub fn build(parts: &Parts) -> Result<Box<dyn Detector>> {
     match parts.cfg.detector {
         config::Detector::Mlff => Ok(Box::new(Mlff::new(parts)?)),
+        config::Detector::Padim => Ok(Box::new(Padim::new(parts)?)),
+        config::Detector::Nearest => Ok(Box::new(Nearest::new(parts)?)),
     }
 }

@@ -31,6 +31,9 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     setting.store.ensure_writable()?;
     let mode = Mode::detect(verbosity, if args.json { Output::Json } else { Output::People });
     let stop = Stop::install()?;
+    if args.leash {
+        leash(stop.clone());
+    }
     let (mut done, mut failed): (Vec<Summary>, Vec<String>) = (vec![], vec![]);
     for planned in &plan {
         match one::run(&setting, planned, args, mode, &stop) {
@@ -57,4 +60,13 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
             "repeat the command once the cause is mended: finished runs are kept",
         )),
     }
+}
+
+/// Asks to stop once standard input ends.
+fn leash(stop: Stop) {
+    std::thread::spawn(move || {
+        // Nothing is ever written to it: only its end says something, and an error is an end too.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        stop.request();
+    });
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use harness::cli::run::Args;
-use harness::config::Checkpoint;
+use harness::config::{Checkpoint, Config, Train};
 use harness::data::{Shape, Source};
 use harness::export::tensorboard;
 use harness::run::{self, Ask, Attempt, Environment, Opened, Repeat, Stop, Summary, env};
@@ -84,16 +84,17 @@ fn work(
         }
     };
     let source = Arc::new(Source::new(train, cfg.data.size, cfg.data.resize, cfg.data.cache_mb));
-    let shape = Shape::new(source.len(), &cfg.data, &cfg.train);
-    let mut progress = Progress::new(mode, &format!("{} s{seed}", planned.category.name), (shape.batches() * cfg.train.epochs) as u64);
+    let outlook = detector.outlook(source.len());
+    let mut progress = Progress::new(mode, &format!("{} s{seed}", planned.category.name), outlook.steps);
     for note in attempt.notes() {
         progress.message(&format!("note: {note}"));
     }
     match &start {
         Some(at) => progress.message(&format!("{} goes on in epoch {} of {}", planned.id, at.position.epoch + 1, cfg.train.epochs)),
-        None => progress.message(&format!("{} starts: {} images, {} steps", planned.id, source.len(), shape.batches() * cfg.train.epochs)),
+        None => progress.message(&format!("{} starts: {} images, {} steps", planned.id, source.len(), outlook.steps)),
     }
-    if shape.is_short() {
+    let shape = Shape::new(source.len(), &cfg.data, &cfg.train);
+    if outlook.epochs > 0 && shape.is_short() {
         progress.message(&format!(
             "train.batch is {}, an epoch has only {} images: one smaller batch each",
             cfg.train.batch,
@@ -101,7 +102,9 @@ fn work(
         ));
     }
 
-    let mut recorder = Recorder::new(attempt, progress, stop, cfg, setting.device, rule);
+    // What is shown counts the epochs that there are.
+    let counted = Config { train: Train { epochs: outlook.epochs as usize, ..cfg.train.clone() }, ..cfg.clone() };
+    let mut recorder = Recorder::new(attempt, progress, stop, &counted, setting.device, rule);
     detector.fit(source.clone(), start, &mut recorder)?;
     recorder.finish();
     if source.saw_alpha() || test.saw_alpha() {

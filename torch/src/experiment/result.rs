@@ -54,7 +54,7 @@ pub fn conclude(
             }
         }
     }
-    attempt.event(&Event::Eval { epoch: cfg.train.epochs as u64, step: 0, metrics: metrics.clone() })?;
+    attempt.event(&Event::Eval { epoch: detector.outlook(planned.category.train.len()).epochs, step: 0, metrics: metrics.clone() })?;
     report::run::write(attempt.folder(), test, &cfg.eval, &evaluations, headline, &|kind, i| {
         store(&root, kind).read(category, &test.items()[i].key)
     })?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use harness::cli::run::Args;
-use harness::config::{Config, Precision, Resolved};
+use harness::config::{Config, Detector, Precision, Resolved};
 use harness::data::{self, Category};
 use harness::run::{Cpu, Id, Store, identity};
 use harness::weights;
@@ -16,6 +16,8 @@ pub struct Setting {
     pub resolved: Resolved,
     pub root: PathBuf,
     pub categories: Vec<String>,
+    /// The one run that may come of this, if the caller named it.
+    pub expected: Option<Id>,
     pub weights: Option<weights::File>,
     pub device: Device,
     pub store: Store,
@@ -31,10 +33,14 @@ pub struct Planned {
 impl Setting {
     /// Resolves the configuration and finds everything it names.
     pub fn prepare(args: &Args) -> Result<Self> {
-        let resolved = args.resolve()?;
+        let mut resolved = args.resolve()?;
+        let expected = args.id.as_deref().map(expected).transpose()?;
+        if let Some(id) = &expected {
+            resolved.experiment = id.experiment.clone();
+        }
         let root = data::root::resolve(&resolved.config.data)?;
         let categories = data::select(&data::open(&root)?, &resolved.config.data.categories)?;
-        Ok(Self { root, categories, ..Self::without_data(resolved, &args.results)? })
+        Ok(Self { root, categories, expected, ..Self::without_data(resolved, &args.results)? })
     }
 
     /// Weights and device of a configuration, without looking at its data.
@@ -43,7 +49,7 @@ impl Setting {
         let weights = open_weights(cfg)?;
         let device = device::resolve(&cfg.run.device)?;
         tch::set_num_threads(cfg.run.threads as i32);
-        Ok(Self { root: PathBuf::new(), categories: vec![], weights, device, store: Store::new(results), resolved })
+        Ok(Self { root: PathBuf::new(), categories: vec![], expected: None, weights, device, store: Store::new(results), resolved })
     }
 
     pub fn cfg(&self) -> &Config {
@@ -66,13 +72,15 @@ impl Setting {
             method(cfg),
             if runs == 1 { "" } else { "s" }
         );
+        let passes = match cfg.detector {
+            Detector::Mlff => format!("batch {}, {} epochs", cfg.train.batch, cfg.train.epochs),
+            Detector::Padim | Detector::Nearest => "each image once".into(),
+        };
         eprintln!(
-            "{}, {} threads · {} px, batch {}, {} epochs · {}",
+            "{}, {} threads · {} px, {passes} · {}",
             device::name(self.device),
             cfg.run.threads,
             cfg.data.size,
-            cfg.train.batch,
-            cfg.train.epochs,
             precision(cfg, self.device)
         );
     }
@@ -90,12 +98,33 @@ impl Setting {
                 plan.push(Planned { id: Id::new(&self.resolved.experiment, &hash, seed)?, category, data_hash });
             }
         }
+        if let Some(expected) = &self.expected
+            && plan.iter().any(|planned| planned.id != *expected)
+        {
+            let found: Vec<String> = plan.iter().map(|planned| planned.id.to_string()).collect();
+            return Err(Error::environment(
+                format!("this would be {}, not {expected}: data, weights, device or version changed since it was planned", found.join(", ")),
+                "repeat the sweep's command, which plans anew",
+            ));
+        }
         Ok(plan)
     }
 }
 
-/// What a method is called in one line: its parts that can be taken away.
+fn expected(text: &str) -> Result<Id> {
+    Id::parse(text).ok_or_else(|| Error::config(format!("--id: {text:?} is no id of a run"), "ids read EXPERIMENT/HASH-sSEED"))
+}
+
+/// What a method is called in one line: its parts that can be taken away, or the figure that makes its size.
 fn method(cfg: &Config) -> String {
+    match cfg.detector {
+        Detector::Mlff => parts(cfg),
+        Detector::Padim => format!("PaDiM, {} channels", cfg.padim.channels),
+        Detector::Nearest => format!("nearest of {} % of the patches", 100.0 * cfg.nearest.fraction),
+    }
+}
+
+fn parts(cfg: &Config) -> String {
     let parts = [
         ("self-calibration", cfg.model.self_calibration),
         ("stlnet", cfg.model.stlnet),

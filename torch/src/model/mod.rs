@@ -79,7 +79,7 @@ impl Network {
     /// Errors name the key: a size that is no multiple of 32, a scale or a patch that does not divide its map, a stride
     /// placement that contradicts the weights' file, weights of another shape.
     pub fn new(config: &Config, weights: Option<&Weights>, seed: u64, device: Device) -> Result<Self> {
-        check(config)?;
+        harness::config::check(config)?;
         let stride = stride(config, weights)?;
         let (model, loss) = (&config.model, &config.loss);
         let mut builder = Builder::new(seed, device, config.train.precision, config.train.memory_format, weights.map(|w| w.source));
@@ -165,7 +165,7 @@ impl Network {
 }
 
 /// The backbone's stride placement: what the file says unless the configuration contradicts it.
-fn stride(config: &Config, weights: Option<&Weights>) -> Result<Stride> {
+pub(crate) fn stride(config: &Config, weights: Option<&Weights>) -> Result<Stride> {
     let key = config.model.backbone.stride_in;
     let basic = matches!(config.model.backbone.name, BackboneName::Resnet18 | BackboneName::Resnet34);
     let file = weights.and_then(|w| w.stride_in).filter(|s| *s != StrideIn::Auto && !basic);
@@ -185,54 +185,4 @@ fn name(stride: StrideIn) -> &'static str {
         StrideIn::Conv1 => "\"conv1\"",
         StrideIn::Conv2 => "\"conv2\"",
     }
-}
-
-/// Sizes that must divide each other.
-fn check(config: &Config) -> Result<()> {
-    let (size, model) = (config.data.size as i64, &config.model);
-    if size == 0 || size % 32 != 0 {
-        return Err(Error::config(
-            format!("data.size = {size} is not a multiple of 32"),
-            format!("use {} or {}", size / 32 * 32 + 32, size / 32 * 32 + 64),
-        ));
-    }
-    if model.stlnet {
-        let side = size / model.low.stride as i64;
-        if model.ptfem.scales.is_empty() {
-            return Err(Error::config("model.ptfem.scales is empty", "name a scale at least, as in [1, 2, 4, 8]"));
-        }
-        let scales = &model.ptfem.scales;
-        if let Some(scale) = (1..scales.len()).find(|&i| scales[..i].contains(&scales[i])).map(|i| scales[i]) {
-            return Err(Error::config(format!("model.ptfem.scales holds {scale} twice"), "name each scale once"));
-        }
-        if let Some(scale) = scales.iter().find(|&&s| s < 1 || side % s != 0) {
-            return Err(Error::config(
-                format!("model.ptfem.scales holds {scale}, which does not divide the low-level map of {side} x {side} cells"),
-                format!("leave {scale} out, or change data.size or model.low.stride"),
-            ));
-        }
-    }
-    if config.loss.consistency.enabled {
-        let side = size / model.fusion.stride as i64;
-        let [height, width] = config.loss.consistency.patch;
-        if height < 1 || width < 1 || side % height != 0 || side % width != 0 {
-            return Err(Error::config(
-                format!("loss.consistency.patch = [{height}, {width}] does not divide the feature map of {side} x {side} cells"),
-                "choose sides that divide it, or change data.size or model.fusion.stride",
-            ));
-        }
-    }
-    if model.self_calibration {
-        let cells = (size / 16 + model.sc.r - 1) / model.sc.r;
-        if config.train.batch as i64 * cells * cells < 2 {
-            return Err(Error::config(
-                format!(
-                    "train.batch = {} leaves self-calibration one value a channel at model.sc.r = {}: batch norm needs two",
-                    config.train.batch, model.sc.r
-                ),
-                "use train.batch = 2 or more, a smaller model.sc.r or a larger data.size",
-            ));
-        }
-    }
-    Ok(())
 }

@@ -1,0 +1,78 @@
+//! `harness report`: tables, figures and page of a sweep from what is in the run store, without running anything.
+
+use std::path::PathBuf;
+
+use crate::report::study::{Extent, Format, Incomplete, Pivot, Report};
+use crate::run::{Store, file};
+use crate::sweep::execute::Place;
+use crate::sweep::{Plan, plan};
+use crate::{Error, Result};
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// A sweep's name, such as ablation
+    #[arg(value_name = "SWEEP")]
+    pub sweep: String,
+    /// The run store
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+    /// Where figures go, below the sweep's name
+    #[arg(long, value_name = "DIR", default_value = "plots")]
+    pub plots: PathBuf,
+    /// Print averages over incomplete grids, marked
+    #[arg(long)]
+    pub partial: bool,
+    /// Only these seeds
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub seeds: Vec<u64>,
+    /// Print one metric as a table of two varied keys instead: the key of its rows …
+    #[arg(long, value_name = "KEY", requires = "columns")]
+    pub rows: Option<String>,
+    /// … the key of its columns …
+    #[arg(long, value_name = "KEY", requires = "rows")]
+    pub columns: Option<String>,
+    /// … and the metric
+    #[arg(long, value_name = "METRIC", default_value = "image_auroc")]
+    pub metric: String,
+    /// How the table is printed; files of all formats are written in any case
+    #[arg(long, value_enum, default_value = "terminal")]
+    pub format: Format,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let place = Place::new(&args.results, &args.sweep);
+    let plan: Plan = file::read_json(&place.plan(), plan::FORMAT)?.ok_or_else(|| {
+        Error::config(
+            format!("there is no sweep {} in {}", args.sweep, args.results.display()),
+            format!("there are: {}; `harness sweep FILE` makes one", sweeps(&args.results)),
+        )
+    })?;
+    let seeds = if args.seeds.is_empty() { plan.seeds.clone() } else { args.seeds.clone() };
+    if let Some(seed) = seeds.iter().find(|seed| !plan.seeds.contains(seed)) {
+        return Err(Error::config(format!("--seeds: {seed} is no seed of this sweep"), format!("it has {:?}", plan.seeds)));
+    }
+    let store = Store::new(&args.results);
+    let report = Report {
+        plan: &plan,
+        store: &store,
+        seeds: &seeds,
+        folder: &place.folder,
+        plots: &args.plots.join(&args.sweep),
+        incomplete: if args.partial { Incomplete::Mark } else { Incomplete::Refuse },
+    };
+    if let (Some(rows), Some(columns)) = (&args.rows, &args.columns) {
+        let pivot = Pivot { rows: rows.clone(), columns: columns.clone(), metric: args.metric.clone() };
+        print!("{}", report.pivot(&pivot, args.format)?);
+        return Ok(());
+    }
+    print!("{}", report.write(Extent::All)?.print(args.format));
+    Ok(())
+}
+
+/// The sweeps of a results folder.
+fn sweeps(results: &std::path::Path) -> String {
+    let entries = std::fs::read_dir(results).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.filter(|e| e.path().join("plan.json").exists()).map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
+}

@@ -1,0 +1,296 @@
+//! `harness sweep`: many runs from one file, carried out, compared and drawn.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::config::Profile;
+use crate::report::study::{Extent, Format, Incomplete, Report};
+use crate::run::{Status, Stop, Store, file};
+use crate::sweep::board::Board;
+use crate::sweep::decide::{Action, Failed};
+use crate::sweep::execute::{self, Options, Place, Tally};
+use crate::sweep::ledger::Ledger;
+use crate::sweep::plan::{self, Facts, Resolved};
+use crate::sweep::{Plan, file::File};
+use crate::ui::text::{self, Align, Rule};
+use crate::ui::{Mode, Output, Verbosity};
+use crate::{Error, Result, data, num, torch, weights};
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// A sweep file (TOML)
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Overrides for every run
+    #[arg(value_name = "KEY=VALUE")]
+    pub words: Vec<String>,
+    /// Defaults below the files: cpu (small) or paper; else what the file names, else cpu
+    #[arg(long, value_enum)]
+    pub profile: Option<Profile>,
+    /// Folder of the sweep below the results; else the file's name, with profile and data where they are not the usual ones
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The run store
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results: PathBuf,
+    /// Where figures go, below the sweep's name
+    #[arg(long, value_name = "DIR", default_value = "plots")]
+    pub plots: PathBuf,
+    /// Say what would start, resume, be reused or given up, and how long it may take, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Runs at once; else the machine's cores divided by run.threads, or one for each device
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Devices to share among the runs, such as cuda:0,cuda:1
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub devices: Vec<String>,
+    /// Only this row, by its name or its number from 1; may be given several times
+    #[arg(long, value_name = "ROW")]
+    pub only: Vec<String>,
+    /// Try runs again that failed in an earlier command
+    #[arg(long)]
+    pub retry: bool,
+    /// Try a run that fails now again at once, so often
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub retries: u32,
+    /// Stop everything at the first failure
+    #[arg(long, conflicts_with = "max_failures")]
+    pub fail_fast: bool,
+    /// Stop everything after this many failures
+    #[arg(long, value_name = "N")]
+    pub max_failures: Option<usize>,
+    /// Progress as JSON lines on stderr, the tables' numbers as JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Carries out `harness sweep`.
+///
+/// # Errors
+/// Sweep file, data and environment before anything starts; exit code 1 where runs failed, 75 where it was stopped.
+pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
+    let sweep = File::read(&args.file)?;
+    let resolved = plan::resolve(&sweep, &args.file, args.profile, &args.words)?;
+    let facts = facts(&resolved, &args.devices)?;
+    let name = match &args.name {
+        Some(name) => name.clone(),
+        None => usual_name(&args.file, &sweep, &resolved)?,
+    };
+    let place = Place::new(&args.results, &name);
+    let plan = plan::plan(&sweep, &resolved, facts, &name, &command())?;
+    let rows = rows(&plan, &args.only)?;
+    let store = Store::new(&args.results);
+    let slots = slots(args, &resolved, &plan.facts.device)?;
+    let before = file::read_json::<Plan>(&place.plan(), plan::FORMAT).unwrap_or_default();
+    if verbosity != Verbosity::Quiet {
+        announce(&plan, &rows, &slots, before.as_ref());
+    }
+    if args.dry_run {
+        return dry_run(&plan, &rows, &store, &place, args, slots.len());
+    }
+
+    store.ensure_writable()?;
+    let configs: Vec<(usize, String)> =
+        resolved.rows.iter().enumerate().filter_map(|(i, row)| Some((i, row.config.as_ref()?.to_toml()))).collect();
+    execute::prepare(&plan, &configs, &place)?;
+    let options = Options {
+        slots,
+        failed: if args.retry { Failed::Retry } else { Failed::Leave },
+        retries: args.retries,
+        max_failures: if args.fail_fast { 1 } else { args.max_failures.unwrap_or(usize::MAX) },
+    };
+    let mode = Mode::detect(verbosity, if args.json { Output::Json } else { Output::People });
+    let mut board = Board::new(mode, left(&plan, &rows), options.slots.len());
+    let stop = Stop::install()?;
+    let whole = rows.len() == plan.rows.iter().filter(|row| !row.config.is_empty()).count();
+    let plots = args.plots.join(&name);
+    let report = |seeds: usize| Report {
+        plan: &plan,
+        store: &store,
+        seeds: &plan.seeds[..seeds],
+        folder: &place.folder,
+        plots: &plots,
+        incomplete: Incomplete::Refuse,
+    };
+    // The last round is written below, with figures and words.
+    let mut round = |complete: usize| match whole && complete < plan.seeds.len() {
+        true => report(complete).write(Extent::Tables).map(|_| place.folder.join("table.md")).map(Some),
+        false => Ok(None),
+    };
+    let tally = execute::execute(&plan, &rows, &place, &options, &mut board, &stop, &mut round);
+    board.close();
+    let tally = tally?;
+    let written = report(plan.seeds.len()).write(Extent::All)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&written.comparison).expect("numbers are plain data"));
+    } else {
+        print!("{}", written.print(Format::Terminal));
+    }
+    conclude(&tally)
+}
+
+fn conclude(tally: &Tally) -> Result<()> {
+    if !tally.failed.is_empty() {
+        let names: Vec<String> = tally.failed.iter().map(|(id, _)| id.to_string()).collect();
+        return Err(Error::run(
+            format!("{} runs failed: {}", names.len(), names.join(", ")),
+            "mend the cause and repeat the command with --retry: finished runs are kept",
+        ));
+    }
+    if !tally.stopped.is_empty() {
+        return Err(Error::stopped(format!("{} runs were stopped before their end", tally.stopped.len())));
+    }
+    Ok(())
+}
+
+/// What data, weights and device are.
+fn facts(resolved: &Resolved, devices: &[String]) -> Result<Facts> {
+    let configs: Vec<_> = resolved.rows.iter().filter_map(|row| row.config.as_ref()).collect();
+    let Some(first) = configs.first() else {
+        return Err(Error::config("every row is quoted: nothing is to be run", "add an [[ablate]] row or an axis"));
+    };
+    let root = data::root::resolve(&first.data)?;
+    let mut facts = Facts { device: torch::device_kind(devices.first().map_or(&first.run.device, |d| d))?, ..Facts::default() };
+    for name in data::select(&data::open(&root)?, &resolved.categories)? {
+        let hash = data::category_hash(&data::category(&root, &name)?)?;
+        facts.data.push((name, hash));
+    }
+    for config in configs {
+        let path = &config.model.backbone.weights;
+        if path != "none" && !facts.weights.contains_key(path) {
+            facts.weights.insert(path.clone(), weights::File::open(Path::new(path))?.content_hash().to_owned());
+        }
+    }
+    Ok(facts)
+}
+
+/// The file's stem; with the profile and the data's folder where they are not what the file has by itself.
+fn usual_name(path: &Path, sweep: &File, resolved: &Resolved) -> Result<String> {
+    let mut name = plan::stem(path)?;
+    if resolved.profile != sweep.profile.unwrap_or(Profile::Cpu) {
+        name = format!("{name}-{}", resolved.profile);
+    }
+    let root = resolved.rows.iter().find_map(|row| Some(row.config.as_ref()?.data.root.clone())).unwrap_or_default();
+    if root != data::root::BUILTIN
+        && let Some(folder) = Path::new(&root).file_name().and_then(|f| f.to_str())
+    {
+        let plain: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' }).collect();
+        name = format!("{name}-{plain}");
+    }
+    Ok(name)
+}
+
+/// The command line, as it can be typed again.
+pub fn command() -> String {
+    let quoted = |word: String| if word.chars().any(|c| c.is_whitespace() || "[]{}\"'*?$&|;<>()!#".contains(c)) { format!("'{word}'") } else { word };
+    let words = std::env::args().skip(1).map(quoted);
+    std::iter::once("harness".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// The places of the rows to run: all, or those of `--only`.
+fn rows(plan: &Plan, only: &[String]) -> Result<Vec<usize>> {
+    let all = || plan.rows.iter().enumerate().filter(|(_, row)| !row.config.is_empty()).map(|(i, _)| i);
+    if only.is_empty() {
+        return Ok(all().collect());
+    }
+    let find = |wish: &String| {
+        let found = all().find(|&i| plan.rows[i].name == *wish).or_else(|| all().find(|&i| wish.parse() == Ok(i + 1)));
+        let names = || all().map(|i| format!("{} {}", i + 1, plan.rows[i].name)).collect::<Vec<_>>().join(", ");
+        found.ok_or_else(|| Error::config(format!("--only: there is no row {wish:?}"), format!("rows are {}", names())))
+    };
+    only.iter().map(find).collect()
+}
+
+/// The device of each slot.
+fn slots(args: &Args, resolved: &Resolved, kind: &str) -> Result<Vec<String>> {
+    let threads = resolved.rows.iter().filter_map(|row| Some(row.config.as_ref()?.run.threads)).max().unwrap_or(1).max(1);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let devices = match (args.devices.is_empty(), kind) {
+        (false, _) => args.devices.clone(),
+        (true, "cpu") => vec!["cpu".to_owned()],
+        (true, _) => vec!["cuda:0".to_owned()],
+    };
+    let jobs = args.jobs.unwrap_or(if kind == "cpu" { (cores / threads).max(1) } else { devices.len() });
+    if jobs == 0 {
+        return Err(Error::config("--jobs 0 runs nothing", "use at least 1"));
+    }
+    if kind == "cpu" && jobs * threads > cores {
+        eprintln!("note: {jobs} jobs of {threads} threads share {cores} cores: each will be slower than alone");
+    }
+    Ok((0..jobs).map(|i| devices[i % devices.len()].clone()).collect())
+}
+
+/// Runs by row, each once.
+fn left(plan: &Plan, rows: &[usize]) -> BTreeMap<usize, usize> {
+    let mut seen = vec![];
+    let mut left = BTreeMap::new();
+    for run in plan.runs.iter().filter(|run| rows.contains(&run.row)) {
+        if !seen.contains(&&run.id) {
+            seen.push(&run.id);
+            *left.entry(run.row).or_insert(0) += 1;
+        }
+    }
+    left
+}
+
+fn announce(plan: &Plan, rows: &[usize], slots: &[String], before: Option<&Plan>) {
+    let categories: Vec<&str> = plan.facts.data.iter().map(|(name, _)| name.as_str()).collect();
+    let data = if plan.root == data::root::BUILTIN { "built-in data".to_owned() } else { plan.root.clone() };
+    let runs: usize = left(plan, rows).values().sum();
+    eprintln!("profile {} · {data}: {} · {}", plan.profile, categories.join(", "), plan.title);
+    let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
+    eprintln!("{} rows × {} categories × seeds {} = {runs} runs, {} at once on {}", rows.len(), categories.len(), seeds.join(", "), slots.len(), slots.join(", "));
+    let pairs = categories.len() * plan.seeds.len();
+    let comparisons = rows.len().saturating_sub(1);
+    if comparisons > 0 {
+        let p = num::smallest_p(pairs, comparisons);
+        let enough = if p <= 0.05 { "" } else { ": too few for 0.05, whatever is found" };
+        eprintln!("the smallest Holm-adjusted p that {pairs} pairs and {comparisons} comparisons can reach is {}{enough}", text::number(p));
+    }
+    if let Some(before) = before {
+        let changes = plan.changes(before);
+        if !changes.is_empty() {
+            eprintln!("changed since this sweep was last started (runs that it touches are made anew):");
+            changes.iter().take(20).for_each(|line| eprintln!("  {line}"));
+            if changes.len() > 20 {
+                eprintln!("  and {} more", changes.len() - 20);
+            }
+        }
+    }
+}
+
+/// Exactly what the command would do, with the time that finished runs of the same row took.
+fn dry_run(plan: &Plan, rows: &[usize], store: &Store, place: &Place, args: &Args, slots: usize) -> Result<()> {
+    let failed = Ledger::of(&place.folder).failed()?;
+    let wish = if args.retry { Failed::Retry } else { Failed::Leave };
+    let mut spent: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+    let mut lines: Vec<(usize, Vec<String>, Action)> = vec![];
+    let mut seen = vec![];
+    for run in plan.runs.iter().filter(|run| rows.contains(&run.row)) {
+        if seen.contains(&&run.id) {
+            continue;
+        }
+        seen.push(&run.id);
+        let id = store.locate(&run.id);
+        let folder = store.folder(&id);
+        let status = folder.status();
+        let action = Action::of(status, failed.contains(&id), wish);
+        if status == Status::Finished
+            && let Some(summary) = folder.summary()?
+        {
+            spent.entry(run.row).or_default().push(summary.timing.wall_s);
+        }
+        lines.push((run.row, vec![plan.rows[run.row].name.clone(), run.category.clone(), run.seed.to_string(), id.to_string(), action.name().into()], action));
+    }
+    let all: Vec<f64> = spent.values().flatten().copied().collect();
+    let expected = |row: usize| spent.get(&row).and_then(|s| num::mean(s)).or_else(|| num::mean(&all));
+    let columns = [("row", Align::Left), ("category", Align::Left), ("seed", Align::Right), ("run", Align::Left), ("would", Align::Left)];
+    let table: Vec<Vec<String>> = lines.iter().map(|(_, cells, _)| cells.clone()).collect();
+    println!("{}", text::table(&columns, &table, Rule::Unicode));
+    let todo: Vec<usize> = lines.iter().filter(|(_, _, action)| matches!(action, Action::Start | Action::Resume)).map(|(row, ..)| *row).collect();
+    let time = todo.iter().map(|&row| expected(row)).sum::<Option<f64>>().filter(|_| !todo.is_empty());
+    let time = time.map_or(String::new(), |s| format!(", about {} by the time that finished ones took", text::duration(s / slots as f64)));
+    println!("{} of {} runs to do{time}", todo.len(), lines.len());
+    Ok(())
+}

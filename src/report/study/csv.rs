@@ -1,0 +1,97 @@
+//! A table for machines: one line a cell, ratios with all their digits, nothing where there is nothing.
+
+use super::table::{Cell, Rank, Table};
+
+const HEADER: [&str; 18] = [
+    "row",
+    "column",
+    "metric",
+    "mean",
+    "deviation",
+    "n",
+    "planned",
+    "complete",
+    "rank",
+    "published",
+    "published_difference",
+    "against",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "p_holm",
+    "pairs",
+];
+
+/// A header and one line for each row and column, newlines `\n`.
+pub fn csv(table: &Table) -> String {
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    let invariant = "a string takes all that is written";
+    writer.write_record(HEADER).expect(invariant);
+    for line in &table.lines {
+        for (column, cell) in table.columns.iter().zip(&line.cells) {
+            let mut record = vec![line.name.clone(), column.heading.clone(), column.metric.clone()];
+            record.extend(fields(cell));
+            writer.write_record(record).expect(invariant);
+        }
+    }
+    String::from_utf8(writer.into_inner().expect(invariant)).expect("names are text")
+}
+
+fn fields(cell: &Cell) -> [String; 15] {
+    let number = |value: Option<f64>| value.map_or_else(String::new, |v| v.to_string());
+    let rank = match cell.rank {
+        Some(Rank::Best) => "best",
+        Some(Rank::Second) => "second",
+        None => "",
+    };
+    let change = cell.difference.as_ref();
+    [
+        number(cell.mean),
+        number(cell.deviation),
+        cell.n.to_string(),
+        cell.planned.to_string(),
+        cell.is_complete().to_string(),
+        rank.to_owned(),
+        number(cell.published),
+        number(cell.mean.zip(cell.published).map(|(ours, paper)| ours - paper)),
+        change.map_or_else(String::new, |c| c.against.clone()),
+        number(change.map(|c| c.mean)),
+        number(change.and_then(|c| Some(c.interval?[0]))),
+        number(change.and_then(|c| Some(c.interval?[1]))),
+        number(change.map(|c| c.p)),
+        number(change.map(|c| c.p_holm)),
+        change.map_or_else(String::new, |c| c.n.to_string()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Change, Column, TableLine};
+    use super::*;
+
+    #[test]
+    fn a_line_holds_every_number_of_its_cell() {
+        let change = Change { against: "a".into(), mean: 0.125, interval: Some([0.0625, 0.25]), p: 0.03125, p_holm: 0.0625, n: 6 };
+        let full = Cell {
+            mean: Some(0.75),
+            deviation: Some(0.015625),
+            n: 6,
+            planned: 6,
+            published: Some(0.5),
+            difference: Some(change),
+            rank: Some(Rank::Best),
+        };
+        let empty = Cell { n: 5, planned: 6, ..Cell::default() };
+        let column = Column { heading: "image AUROC".into(), metric: "image_auroc".into() };
+        let line = |name: &str, cell| TableLine { name: name.into(), n: 6, planned: 6, cells: vec![cell] };
+        let lines = vec![line("a, \"b\"", full), line("c", empty)];
+        let table = Table { title: String::new(), corner: String::new(), columns: vec![column], lines, notes: vec![] };
+        let expected = "\
+row,column,metric,mean,deviation,n,planned,complete,rank,published,published_difference,against,difference,low,high,p,p_holm,pairs
+\"a, \"\"b\"\"\",image AUROC,image_auroc,0.75,0.015625,6,6,true,best,0.5,0.25,a,0.125,0.0625,0.25,0.03125,0.0625,6
+c,image AUROC,image_auroc,,,5,6,false,,,,,,,,,,
+";
+        assert_eq!(csv(&table), expected);
+    }
+}

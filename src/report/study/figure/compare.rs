@@ -1,0 +1,169 @@
+//! The same test images under every row: image, ground truth and one score map a row, so that one sees what each row changes.
+
+use crate::config::Config;
+use crate::data::{self, Source};
+use crate::eval::MapStore;
+use crate::image::{Map, Rgb, draw};
+use crate::report::panel::sheet::{Case, Section, Sheet, TILE};
+use crate::report::panel::{self, Chosen, by_area};
+use crate::run::Store;
+use crate::sweep::Study;
+use crate::ui::text::number;
+use crate::{Error, Result};
+
+/// The maps of one row's run in one category; `None` for what is not there.
+struct Maps {
+    label: String,
+    run: Option<Run>,
+}
+
+struct Run {
+    maps: MapStore,
+    cfg: Config,
+    /// Values at the ends of the colours.
+    range: (f32, f32),
+}
+
+/// The sheet of one category, of the study's first seed; `None` where no row has a finished run with maps.
+///
+/// # Errors
+/// A run's configuration, an image or a mask that cannot be read.
+pub fn sheet(study: &Study, store: &Store, category: &str) -> Result<Option<Rgb>> {
+    let Some(&seed) = study.seeds.first() else { return Ok(None) };
+    let Some(cfg) = first_config(study, store, category, seed)? else { return Ok(None) };
+    let root = data::root::resolve(&cfg.data)?;
+    let items = data::category(&root, category)?.test;
+    let test = Source::new(items, cfg.data.size, cfg.data.resize, 1);
+    let rows = (0..study.rows.len()).map(|row| maps(study, store, &test, row, category, seed)).collect::<Result<Vec<Maps>>>()?;
+    if test.is_empty() || rows.iter().all(|row| row.run.is_none()) {
+        return Ok(None);
+    }
+    let cases = chosen(&test, &cfg)?.iter().map(|c| case(&test, &cfg, &rows, category, *c)).collect::<Result<Vec<Case>>>()?;
+    let labels = ["image".to_owned(), "ground truth".to_owned()].into_iter().chain(rows.iter().map(|row| row.label.clone()));
+    let sheet = Sheet {
+        title: format!("{}: {category}, seed {seed}", study.title),
+        bar: ["colours of the maps, each row on its own range:".into(), "1st percentile".into(), "99.95th percentile".into()],
+        rows: labels.collect(),
+        sections: vec![Section { heading: "From the smallest to the largest defect, then without one".into(), cases }],
+        caption: caption(test.len()),
+    };
+    Ok(Some(sheet.draw()))
+}
+
+fn caption(maps: usize) -> String {
+    format!(
+        "Of each kind of defect the image with the median mask area is shown, and the smallest and the largest defect of the category: \
+         chosen by mask area alone, never by score; without defect, the first by name. The mask area stands above each image in per cent \
+         of it. Ground truth is outlined in yellow. Rows measure in different units, so each has its own range of colours, whose ends \
+         stand beside it: the 1st and the 99.95th percentile of the pixels of its {maps} test maps; values beyond are clipped. Compare \
+         where a map is bright, not how bright it is in another row."
+    )
+}
+
+/// The configuration of the first row that has a finished run: data and masks are the same for all.
+fn first_config(study: &Study, store: &Store, category: &str, seed: u64) -> Result<Option<Config>> {
+    let finished = |c: &&crate::sweep::Cell| c.category == category && c.seed == seed && c.summary().is_some();
+    let mut cells: Vec<_> = study.cells.iter().filter(finished).collect();
+    cells.sort_by_key(|cell| cell.row);
+    cells.first().map(|cell| store.folder(&cell.id).config()).transpose()
+}
+
+fn maps(study: &Study, store: &Store, test: &Source, row: usize, category: &str, seed: u64) -> Result<Maps> {
+    let name = &study.rows[row].name;
+    let cell = study.cells.iter().find(|c| c.row == row && c.category == category && c.seed == seed);
+    let Some((cell, summary)) = cell.and_then(|c| Some((c, c.summary()?))) else {
+        return Ok(Maps { label: format!("{name}\nno finished run"), run: None });
+    };
+    let folder = store.folder(&cell.id);
+    let maps = MapStore::at(&folder.maps().join(&summary.headline));
+    // Maps are large and may have been removed since; that is no reason to fail.
+    let Ok(range) = panel::colour_range(test.len(), &|i| maps.read(category, &test.items()[i].key)) else {
+        return Ok(Maps { label: format!("{name}\nmaps are not there"), run: None });
+    };
+    let [low, high] = [range.0, range.1].map(|v| number(f64::from(v)));
+    let label = format!("{name}\nmap {}\n{low} to {high}", summary.headline);
+    Ok(Maps { label, run: Some(Run { maps, cfg: folder.config()?, range }) })
+}
+
+/// The images to show, from the smallest to the largest defect, and a good one.
+fn chosen(test: &Source, cfg: &Config) -> Result<Vec<Chosen>> {
+    let (defective, good) = panel::chosen(test, &cfg.eval)?;
+    let kinds: Vec<(&str, f64)> = defective.iter().map(|c| (test.items()[c.index].defect.as_str(), c.share)).collect();
+    let few = few(&kinds).into_iter().map(|i| defective[i]);
+    Ok(few.chain(good.first().copied()).collect())
+}
+
+/// Of (kind, area) pairs: the median of each kind (of an even number the lower one), the least and the greatest of all; each
+/// once, from the least area up.
+fn few(images: &[(&str, f64)]) -> Vec<usize> {
+    let chosen = by_area(images);
+    let medians = chosen.chunk_by(|&a, &b| images[a].0 == images[b].0).map(|kind| kind[(kind.len() - 1) / 2]);
+    let by_size = |a: &usize, b: &usize| images[*a].1.total_cmp(&images[*b].1).then(a.cmp(b));
+    let ends = [chosen.iter().copied().min_by(by_size), chosen.iter().copied().max_by(by_size)];
+    let mut few: Vec<usize> = medians.chain(ends.into_iter().flatten()).collect();
+    few.sort_by(by_size);
+    few.dedup();
+    few
+}
+
+fn case(test: &Source, cfg: &Config, rows: &[Maps], category: &str, chosen: Chosen) -> Result<Case> {
+    let item = &test.items()[chosen.index];
+    let [image, truth] = panel::subject(test, &cfg.eval, chosen.index)?;
+    let absent = absent(image.width, image.height);
+    let mut tiles = vec![image, truth];
+    for row in rows {
+        tiles.push(match &row.run {
+            Some(run) => {
+                let map: Map = run.maps.read(category, &item.key)?;
+                panel::heat(test, &run.cfg.eval, chosen.index, &map, run.range)?
+            }
+            None => absent.clone(),
+        });
+    }
+    let name = item.key.strip_prefix("test/").unwrap_or(&item.key).to_owned();
+    let figures = if item.is_good() { "no defect".to_owned() } else { format!("{} % of the image", panel::percent(chosen.share)) };
+    Ok(Case { name, figures, tiles })
+}
+
+/// A tile where there is no map.
+fn absent(width: usize, height: usize) -> Rgb {
+    const SIZE: f32 = 16.0;
+    let mut tile = Rgb::filled(width, height, [236; 3]);
+    let words = draw::fitted("no map", SIZE, width.min(TILE));
+    let x = width.saturating_sub(draw::text_width(&words, SIZE)) / 2;
+    draw::text(&mut tile, x as i64, (height as i64 - draw::text_height(SIZE) as i64) / 2, SIZE, [110; 3], &words);
+    tile
+}
+
+/// What is said where the panels cannot be drawn.
+pub fn refusal(category: &str, error: &Error) -> String {
+    format!("The panels of {category} could not be drawn: {}", error.what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn each_kind_and_both_ends_are_shown_from_the_smallest_up(images in prop::collection::vec((0..4_usize, 0..30_u32), 0..50)) {
+            const KINDS: [&str; 4] = ["cut", "hole", "bent", "thread"];
+            let images: Vec<(&str, f64)> = images.into_iter().map(|(k, a)| (KINDS[k], f64::from(a))).collect();
+            let few = few(&images);
+            prop_assert!(few.windows(2).all(|w| images[w[0]].1 <= images[w[1]].1 && w[0] != w[1]));
+            let mut distinct = few.clone();
+            distinct.sort_unstable();
+            distinct.dedup();
+            prop_assert!(distinct.len() == few.len() && few.len() <= KINDS.len() + 2);
+            for kind in KINDS {
+                prop_assert_eq!(few.iter().any(|&i| images[i].0 == kind), images.iter().any(|(k, _)| *k == kind));
+            }
+            let areas = || images.iter().map(|&(_, a)| a);
+            prop_assert_eq!(few.first().map(|&i| images[i].1), areas().reduce(f64::min));
+            prop_assert_eq!(few.last().map(|&i| images[i].1), areas().reduce(f64::max));
+        }
+    }
+}

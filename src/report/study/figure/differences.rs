@@ -1,0 +1,54 @@
+//! What each row changes against its counterpart, paired run by run, with 95 % intervals.
+
+use super::dots::{Base, Dots, Lane, Mark, Panel};
+use super::look::{Entry, Sign, metric_name};
+use crate::report::plot::scale::Scale;
+use crate::report::study::Comparison;
+use crate::sweep::Study;
+
+/// The plot of paired differences; `None` where there is none.
+pub fn differences(study: &Study, comparison: &Comparison) -> Option<Dots> {
+    let difference = |row: usize, name: &str| comparison.lines.get(row)?.figures.get(name)?.difference.as_ref();
+    let any = |row: &usize| comparison.metrics.iter().any(|name| difference(*row, name).is_some());
+    let rows: Vec<usize> = (0..study.rows.len()).filter(|&row| study.counterpart(row).is_some()).collect();
+    if !rows.iter().any(any) {
+        return None;
+    }
+    let mark = |row: usize, name: &str| {
+        let difference = difference(row, name)?;
+        let interval = difference.interval.map(|ends| ends.map(|v| 100.0 * v));
+        Some(Mark { value: 100.0 * difference.mean, interval, sign: Sign::MEAN, offset: 0.0 })
+    };
+    let panel = |name: &String| {
+        let marks: Vec<Vec<Mark>> = rows.iter().map(|&row| mark(row, name).into_iter().collect()).collect();
+        let values = marks.iter().flatten().flat_map(|m| std::iter::once(m.value).chain(m.interval.into_iter().flatten()));
+        // Zero belongs to the axis whatever the values are.
+        let values: Vec<f64> = values.chain([0.0]).collect();
+        let scale = Scale::around(values.into_iter(), [-100.0, 100.0]);
+        Panel { title: format!("Δ {}, points", metric_name(name)), scale, base: Base::Zero, marks }
+    };
+    let lane = |&row: &usize| {
+        let counterpart = study.counterpart(row).and_then(|other| study.rows.get(other));
+        let pairs = comparison.metrics.iter().find_map(|name| difference(row, name)).map_or(0, |d| d.n);
+        let note = counterpart.map(|other| format!("against {}; {pairs} of {} pairs", other.name, comparison.pairs));
+        Lane { label: study.rows[row].name.clone(), note }
+    };
+    let panels: Vec<Panel> = comparison.metrics.iter().map(panel).collect();
+    let intervals = panels.iter().flat_map(|p| p.marks.iter().flatten()).any(|m| m.interval.is_some());
+    let key = match intervals {
+        true => (Entry::Interval(Sign::MEAN), "mean difference with its 95 % interval (BCa bootstrap over the pairs)".to_owned()),
+        false => (Entry::Sign(Sign::MEAN), "mean difference".to_owned()),
+    };
+    let remark = "Each row minus its counterpart, in percentage points, paired by category and seed; right of zero is better. An \
+                  interval describes these pairs: seeds of one category are not independent samples of other data. Where there is \
+                  no interval, there are too few pairs for one.";
+    let lanes = rows.iter().map(lane).collect();
+    Some(Dots {
+        title: format!("{}: what each row changes", study.title),
+        lanes,
+        panels,
+        key: vec![key],
+        remark: remark.into(),
+        lane_px: 34.0,
+    })
+}

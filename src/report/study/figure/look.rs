@@ -1,0 +1,223 @@
+//! What the figures of a study share: names of metrics, signs of rows, captions in lines.
+
+use plotters::backend::DrawingBackend;
+use plotters::style::RGBColor;
+
+use crate::Result;
+use crate::report::plot::frame::{LABEL, LEGEND_LINE};
+use crate::report::plot::palette;
+use crate::report::plot::paper::{Paper, Stroke, Type, text_width};
+
+/// White paper.
+pub const WHITE: RGBColor = RGBColor(255, 255, 255);
+
+/// Of the runs' mean where all rows look alike.
+pub const OURS: RGBColor = palette::BLUE;
+
+/// The outline of a sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    Circle,
+    Square,
+    Triangle,
+    Diamond,
+    /// A triangle that stands on its tip.
+    Wedge,
+    Bar,
+}
+
+/// A full sign stands for complete figures, an open one for what is incomplete or published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fill {
+    Full,
+    Open,
+}
+
+/// A mark at a value; the radius in nominal pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sign {
+    pub shape: Shape,
+    pub colour: RGBColor,
+    pub fill: Fill,
+    pub radius: f64,
+}
+
+const COLOURS: [RGBColor; 7] =
+    [palette::BLUE, palette::VERMILLION, palette::GREEN, palette::ORANGE, palette::PURPLE, palette::SKY, palette::BLACK];
+const SHAPES: [Shape; 6] = [Shape::Circle, Shape::Square, Shape::Triangle, Shape::Diamond, Shape::Wedge, Shape::Bar];
+
+impl Sign {
+    /// The mean of runs.
+    pub const MEAN: Self = Self { shape: Shape::Circle, colour: OURS, fill: Fill::Full, radius: 4.5 };
+
+    /// The mean of the runs that are finished, where others are missing.
+    pub const INCOMPLETE: Self = Self { fill: Fill::Open, ..Self::MEAN };
+
+    /// One seed.
+    pub const SEED: Self = Self { shape: Shape::Circle, colour: RGBColor(150, 190, 215), fill: Fill::Full, radius: 2.25 };
+
+    /// The paper's figure.
+    pub const PUBLISHED: Self = Self { shape: Shape::Diamond, colour: palette::BLACK, fill: Fill::Open, radius: 4.5 };
+
+    /// The sign of a row among others: colour and shape together are unique up to 42 rows, each alone up to 7 and 6.
+    pub fn of_row(row: usize) -> Self {
+        Self { shape: SHAPES[row % SHAPES.len()], colour: COLOURS[row % COLOURS.len()], fill: Fill::Full, radius: 3.75 }
+    }
+
+    pub fn filled(self, fill: Fill) -> Self {
+        Self { fill, ..self }
+    }
+
+    /// Draws the sign with a thin white edge, so that signs that overlap stay apart.
+    pub fn draw<B: DrawingBackend>(self, paper: &mut Paper<B>, at: [f64; 2]) -> Result<()> {
+        let Self { colour, radius, .. } = self;
+        self.body(paper, at, radius + 0.75, WHITE)?;
+        self.body(paper, at, radius, colour)?;
+        match self.fill {
+            Fill::Full => Ok(()),
+            Fill::Open => self.body(paper, at, radius - 1.5, WHITE),
+        }
+    }
+
+    fn body<B: DrawingBackend>(self, paper: &mut Paper<B>, [x, y]: [f64; 2], r: f64, colour: RGBColor) -> Result<()> {
+        // All of about the same area.
+        let corners: Vec<[f64; 2]> = match self.shape {
+            Shape::Circle => return paper.dot([x, y], r, colour),
+            Shape::Square => vec![[-0.88, -0.88], [0.88, -0.88], [0.88, 0.88], [-0.88, 0.88]],
+            Shape::Triangle => vec![[0.0, -1.3], [1.2, 0.8], [-1.2, 0.8]],
+            Shape::Diamond => vec![[0.0, -1.3], [1.3, 0.0], [0.0, 1.3], [-1.3, 0.0]],
+            Shape::Wedge => vec![[0.0, 1.3], [1.2, -0.8], [-1.2, -0.8]],
+            Shape::Bar => vec![[-0.5, -1.3], [0.5, -1.3], [0.5, 1.3], [-0.5, 1.3]],
+        };
+        let corners: Vec<[f64; 2]> = corners.into_iter().map(|[u, v]| [x + r * u, y + r * v]).collect();
+        paper.area(&corners, colour, 1.0)
+    }
+}
+
+/// A metric as people write it; units come after it.
+pub fn metric_name(metric: &str) -> String {
+    match metric.split_once('@') {
+        Some(("aupro", limit)) => format!("AUPRO@{limit}"),
+        Some((name, at)) => format!("{}@{at}", name.replace('_', " ")),
+        None => metric.replace("auroc", "AUROC").replace("_ap", " AP").replace("f1max", "F1max").replace('_', " "),
+    }
+}
+
+/// Words in lines of at most `width` nominal pixels; a word that is longer stands alone.
+pub fn wrapped(words: &str, em: f64, width: f64) -> Vec<String> {
+    let mut lines: Vec<String> = vec![];
+    for word in words.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if text_width(&format!("{line} {word}"), em) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// An entry of a key: a sign, or a line.
+#[derive(Debug, Clone, Copy)]
+pub enum Entry {
+    Sign(Sign),
+    /// A sign on its interval.
+    Interval(Sign),
+    Line(Stroke),
+    /// A line within its band.
+    Band(Stroke),
+}
+
+const SWATCH: f64 = 26.0;
+const APART: f64 = 22.0;
+
+/// Places of the entries of a key that flows over lines of `width` nominal pixels, and the number of its lines.
+fn flow(entries: &[(Entry, String)], width: f64) -> (Vec<[f64; 2]>, usize) {
+    let (mut x, mut line, mut places) = (0.0, 0, vec![]);
+    for (_, words) in entries {
+        let needed = SWATCH + 6.0 + text_width(words, LABEL);
+        if x > 0.0 && x + needed > width {
+            (x, line) = (0.0, line + 1);
+        }
+        places.push([x, line as f64 * LEGEND_LINE]);
+        x += needed + APART;
+    }
+    (places, if entries.is_empty() { 0 } else { line + 1 })
+}
+
+/// Height of a key, nominal pixels.
+pub fn key_height(entries: &[(Entry, String)], width: f64) -> f64 {
+    flow(entries, width).1 as f64 * LEGEND_LINE
+}
+
+/// Draws a key downwards from its upper left corner.
+pub fn key<B: DrawingBackend>(paper: &mut Paper<B>, [left, top]: [f64; 2], width: f64, entries: &[(Entry, String)]) -> Result<()> {
+    let (places, _) = flow(entries, width);
+    for ((entry, words), [x, y]) in entries.iter().zip(places) {
+        let (x, y) = (left + x, top + y + 0.5 * LEGEND_LINE);
+        let across = [[x, y], [x + SWATCH, y]];
+        match *entry {
+            Entry::Sign(sign) => sign.draw(paper, [x + SWATCH / 2.0, y])?,
+            Entry::Interval(sign) => {
+                paper.line(&across, Stroke::solid(sign.colour, 1.75))?;
+                sign.draw(paper, [x + SWATCH / 2.0, y])?;
+            }
+            Entry::Line(stroke) => paper.line(&across, stroke)?,
+            Entry::Band(stroke) => {
+                paper.rect([x, y - 5.0], [x + SWATCH, y + 5.0], palette::tint(stroke.colour, 0.75), 1.0)?;
+                paper.line(&across, stroke)?;
+            }
+        }
+        paper.text([x + SWATCH + 6.0, y + 0.36 * LABEL], words, Type::of(LABEL))?;
+    }
+    Ok(())
+}
+
+/// Two strokes across the lower left end of a horizontal axis: it does not start at zero.
+pub fn cut_across<B: DrawingBackend>(paper: &mut Paper<B>, [x, y]: [f64; 2]) -> Result<()> {
+    paper.rect([x + 4.5, y - 1.5], [x + 9.5, y + 1.5], WHITE, 1.0)?;
+    [x + 4.5, x + 9.5]
+        .into_iter()
+        .try_for_each(|x| paper.line(&[[x - 2.0, y + 5.0], [x + 2.0, y - 5.0]], Stroke::solid(palette::BLACK, 1.0)))
+}
+
+/// The same on a vertical axis.
+pub fn cut_up<B: DrawingBackend>(paper: &mut Paper<B>, [x, y]: [f64; 2]) -> Result<()> {
+    paper.rect([x - 1.5, y - 9.5], [x + 1.5, y - 4.5], WHITE, 1.0)?;
+    [y - 4.5, y - 9.5]
+        .into_iter()
+        .try_for_each(|y| paper.line(&[[x - 5.0, y + 2.0], [x + 5.0, y - 2.0]], Stroke::solid(palette::BLACK, 1.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_named_as_people_write_them() {
+        let named = ["image_auroc", "aupro@0.3", "tiny_recall@fpr0.05", "image_ap", "pixel_f1max"].map(metric_name);
+        assert_eq!(named, ["image AUROC", "AUPRO@0.3", "tiny recall@fpr0.05", "image AP", "pixel F1max"]);
+    }
+
+    #[test]
+    fn no_two_of_forty_rows_look_alike_and_neighbours_differ_in_colour_and_shape() {
+        let signs: Vec<Sign> = (0..40).map(Sign::of_row).collect();
+        for (i, a) in signs.iter().enumerate() {
+            assert!(signs[..i].iter().all(|b| (a.shape, a.colour) != (b.shape, b.colour)));
+        }
+        assert!(signs.windows(2).all(|w| w[0].shape != w[1].shape && w[0].colour != w[1].colour));
+    }
+
+    #[test]
+    fn a_key_flows_within_its_width_and_no_entry_touches_another() {
+        let entries: Vec<_> = (0..12).map(|i| (Entry::Sign(Sign::of_row(i)), format!("+ a row with a long name {i}"))).collect();
+        let (places, lines) = flow(&entries, 500.0);
+        assert!(lines > 3 && key_height(&entries, 500.0) == lines as f64 * LEGEND_LINE);
+        for (pair, names) in places.windows(2).zip(entries.windows(2)) {
+            let end = pair[0][0] + SWATCH + text_width(&names[0].1, LABEL);
+            assert!(end <= 500.0 && (pair[1][1] > pair[0][1] || pair[1][0] > end));
+        }
+        assert_eq!(flow(&[], 100.0).1, 0);
+    }
+}

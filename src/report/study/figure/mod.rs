@@ -1,0 +1,140 @@
+//! The figures of a study, as SVG and PNG of the same drawing, and panels of the same images under every row as PNG.
+//!
+//! | file | shows | needs |
+//! |---|---|---|
+//! | `means` | every row in every metric, with deviation, seeds and published figures | a finished run |
+//! | `differences` | each row minus its counterpart with 95 % intervals | pairs |
+//! | `course` | metrics along one varied number | one varied key |
+//! | `matrix` | metrics over two varied keys | two varied keys |
+//! | `categories` | every row in every category | two categories |
+//! | `learning` | the loss of every run | events |
+//! | `panels-CATEGORY` | images, ground truth and maps of every row | maps and data |
+//!
+//! What a study has nothing for is not written, and removed where an earlier report left it. Bytes depend on the study, its
+//! events and maps alone.
+
+mod categories;
+mod compare;
+mod course;
+mod differences;
+mod dots;
+mod learning;
+mod look;
+mod matrix;
+mod means;
+
+pub use categories::categories;
+pub use course::Course;
+pub use differences::differences;
+pub use dots::Dots;
+pub use learning::Learning;
+pub use matrix::Matrix;
+pub use means::means;
+
+use std::path::{Path, PathBuf};
+
+use crate::image::codec;
+use crate::report::plot;
+use crate::run::{Store, file};
+use crate::sweep::Study;
+use crate::{Error, Result};
+
+use super::Comparison;
+
+/// A figure that was written, with its words for a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drawn {
+    /// The file's stem: `means`, `panels-gear`.
+    pub name: String,
+    /// A heading.
+    pub title: String,
+    /// What it shows and how to read it.
+    pub caption: String,
+    /// What stands in its place for who cannot see it.
+    pub alt: String,
+    /// The SVG, or the PNG where there is no SVG; none where it could not be drawn, and the caption says why.
+    pub file: Option<PathBuf>,
+}
+
+/// Writes every figure that the study has something for into `folder` (usually `plots/<sweep>`), which is created.
+///
+/// Panels need the data and the runs' maps: where those are gone, they are left out, and a [`Drawn`] without a file says so.
+///
+/// # Errors
+/// Events that cannot be read and files that cannot be written, by their path.
+pub fn write_all(study: &Study, comparison: &Comparison, store: &Store, folder: &Path) -> Result<Vec<Drawn>> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
+    let rows = study.rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>().join(", ");
+    let mut drawn = vec![];
+    let mut vector = |name: &str, title: &str, caption: String, alt: String| {
+        let file = Some(folder.join(format!("{name}.svg")));
+        drawn.push(Drawn { name: name.into(), title: title.into(), caption, alt, file });
+    };
+
+    let figure = means(study, comparison);
+    plot::write(folder, "means", figure.as_ref())?;
+    if let Some(figure) = figure {
+        let caption = format!("Means of every row, one panel a metric. {}", figure.remark);
+        vector("means", "Every row", caption, format!("Dot plot of the means of the rows {rows}; the table has the same figures."));
+    }
+    let figure = differences(study, comparison);
+    plot::write(folder, "differences", figure.as_ref())?;
+    if let Some(figure) = figure {
+        let alt = "Dot plot of each row's paired difference from its counterpart with 95 % intervals; the table has the same figures.";
+        vector("differences", "What each row changes", figure.remark, alt.into());
+    }
+    let figure = Course::of(study, comparison);
+    plot::write(folder, "course", figure.as_ref())?;
+    if let Some(figure) = figure {
+        let caption = format!("Metrics along {}. {}", figure.key, figure.remark);
+        let alt = format!("Line plots of the metrics over {}; the table has the same figures.", figure.key);
+        vector("course", &format!("Along {}", figure.key), caption, alt);
+    }
+    let figure = Matrix::of(study, comparison);
+    plot::write(folder, "matrix", figure.as_ref())?;
+    if let Some(figure) = figure {
+        let [down, across] = &figure.keys;
+        let alt = format!("Heat maps of the metrics over {down} and {across}; the table has the same figures.");
+        vector("matrix", &format!("{down} and {across}"), figure.remark, alt);
+    }
+    let figure = categories(study, comparison);
+    plot::write(folder, "categories", figure.as_ref())?;
+    if let Some(figure) = figure {
+        let alt = format!("Dot plot of the rows {rows} in the categories {}; the table has the same figures.", study.categories.join(", "));
+        vector("categories", "Every category", figure.remark, alt);
+    }
+    let figure = Learning::of(study, store)?;
+    plot::write(folder, "learning", figure.as_ref())?;
+    if let Some(figure) = figure {
+        let alt = format!("Training loss of every run over the epochs, one small plot for each of the rows {rows}.");
+        vector("learning", "Training loss", figure.remark, alt);
+    }
+    for category in &study.categories {
+        drawn.extend(panels(study, store, category, folder)?);
+    }
+    Ok(drawn)
+}
+
+/// Writes the panels of one category.
+fn panels(study: &Study, store: &Store, category: &str, folder: &Path) -> Result<Option<Drawn>> {
+    let name = format!("panels-{category}");
+    let path = folder.join(format!("{name}.png"));
+    let title = format!("Test images of {category}");
+    let alt = format!("Test images of {category} with their ground truth and, below each, the score map of every row.");
+    let (file, caption) = match compare::sheet(study, store, category) {
+        Ok(Some(picture)) => {
+            file::replace(&path, &codec::encode_png(&picture))?;
+            let seed = study.seeds.first().map_or_else(String::new, |seed| format!(" of seed {seed}"));
+            (Some(path), format!("The same images under every row{seed}; how they were chosen stands below them."))
+        }
+        Ok(None) => {
+            file::remove(&path)?;
+            return Ok(None);
+        }
+        Err(error) => {
+            file::remove(&path)?;
+            (None, compare::refusal(category, &error))
+        }
+    };
+    Ok(Some(Drawn { name, title, caption, alt, file }))
+}

@@ -1,0 +1,247 @@
+//! What a comparison says, in sentences: which differences are larger than their noise, which contradict the paper, what the
+//! number of runs can show at all, and where a gain may be an underfitted counterpart's loss.
+
+use serde::Serialize;
+
+use super::comparison::{Comparison, Difference, Line, comparisons};
+use super::layout::{p_value, percent, points};
+use super::notes::counted;
+use super::table::heading;
+use crate::sweep::{Against, Study};
+use crate::ui::text::number;
+
+/// Adjusted p below which a difference is called larger than its noise.
+pub const LEVEL: f64 = 0.05;
+
+/// A training has underfitted if its loss fell by less than this share of its first epoch's.
+const LEAST_FALL: f64 = 0.3;
+
+/// Or if its last gradient is so many times as long as that of the row compared.
+const STEEP: f64 = 3.0;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub kind: Kind,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Runs are missing.
+    Missing,
+    /// What p can be reached.
+    Reach,
+    /// Larger than its noise.
+    Larger,
+    /// Not larger than its noise.
+    Within,
+    /// Of another sign than the paper's.
+    AgainstPaper,
+    /// A gain that may come from an underfitted counterpart.
+    Underfit,
+}
+
+/// All findings, in the order in which they are read.
+pub fn findings(study: &Study, comparison: &Comparison) -> Vec<Finding> {
+    let mut all = Vec::new();
+    all.extend(missing(comparison));
+    all.extend(reach(study, comparison));
+    for metric in &comparison.metrics {
+        all.extend(sizes(study, comparison, metric));
+    }
+    all.extend(comparison.metrics.iter().flat_map(|metric| against_paper(comparison, metric)));
+    all.extend((0..comparison.lines.len()).filter_map(|row| underfit(study, comparison, row)));
+    all
+}
+
+/// The findings as one paragraph.
+pub fn paragraph(findings: &[Finding]) -> String {
+    findings.iter().map(|finding| finding.text.as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn finding(kind: Kind, text: String) -> Finding {
+    Finding { kind, text }
+}
+
+fn missing(comparison: &Comparison) -> Option<Finding> {
+    let planned: usize = comparison.lines.iter().map(|line| line.planned).sum();
+    let count = comparison.missing.len();
+    let verb = if count == 1 { "is" } else { "are" };
+    let text = format!("{count} of {planned} runs {verb} missing; rows without all of theirs are left out.");
+    (count > 0).then(|| finding(Kind::Missing, text))
+}
+
+fn reach(study: &Study, comparison: &Comparison) -> Option<Finding> {
+    let count = comparisons(study);
+    let sized = format!("With {} and {}", counted(comparison.pairs, "pair", "pairs"), counted(count, "comparison", "comparisons"));
+    let p = p_value(comparison.smallest_p);
+    let text = if comparison.smallest_p < LEVEL {
+        format!("{sized}, the smallest adjusted p that can be reached is {p}.")
+    } else {
+        format!("{sized}, no adjusted p below {p} can be reached: no difference, however large, can be told from noise at {LEVEL}.")
+    };
+    (count > 0).then(|| finding(Kind::Reach, text))
+}
+
+/// A row with its complete difference in a metric.
+fn compared<'a>(comparison: &'a Comparison, metric: &str) -> Vec<(&'a Line, &'a Difference)> {
+    let of = |line: &'a Line| Some((line, line.figures.get(metric)?.difference.as_ref().filter(|d| d.n == comparison.pairs)?));
+    comparison.lines.iter().filter_map(of).collect()
+}
+
+fn sizes(study: &Study, comparison: &Comparison, metric: &str) -> Vec<Finding> {
+    let all = compared(comparison, metric);
+    let (larger, within): (Vec<_>, Vec<_>) = all.iter().partition(|(_, d)| d.p_holm < LEVEL);
+    let list = |some: &[&(&Line, &Difference)]| -> String {
+        let one = |(line, d): &&(&Line, &Difference)| format!("{} ({}, p {})", line.name, points(d.mean), spelled(d.p_holm));
+        some.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    let what = match study.against {
+        Against::Previous => ["step", "steps"],
+        Against::Row(_) => ["difference", "differences"],
+    };
+    let name = heading(metric);
+    let counted = |n: usize| counted(n, what[0], what[1]);
+    let mut findings = Vec::new();
+    if !larger.is_empty() {
+        let text = format!("{name}: {} larger than the noise, in points: {}.", counted(larger.len()), list(&larger));
+        findings.push(finding(Kind::Larger, text));
+    }
+    if !within.is_empty() {
+        let text = format!("{name}: {} not larger than the noise: {}.", counted(within.len()), list(&within));
+        findings.push(finding(Kind::Within, text));
+    }
+    findings
+}
+
+/// `= 0.031`, `< 0.001`.
+fn spelled(p: f64) -> String {
+    let text = p_value(p);
+    text.strip_prefix('<').map_or_else(|| format!("= {text}"), |limit| format!("< {limit}"))
+}
+
+/// Differences whose sign, as printed, is not that of the paper's.
+fn against_paper(comparison: &Comparison, metric: &str) -> Vec<Finding> {
+    let name = heading(metric);
+    let one = |(line, d): (&Line, &Difference)| {
+        let paper = line.figures[metric].published? - comparison.lines[d.against].figures.get(metric)?.published?;
+        let (ours, theirs) = (points(d.mean), points(paper));
+        // Differences that print as nothing have no sign.
+        let contradicts = ours != "0.0" && theirs != "0.0" && (d.mean > 0.0) != (paper > 0.0);
+        let sure = if d.p_holm < LEVEL { "" } else { ", which is not larger than the noise" };
+        let text = format!("{name}: {} is {ours} here against {theirs} in the paper{sure}.", line.name);
+        contradicts.then(|| finding(Kind::AgainstPaper, text))
+    };
+    compared(comparison, metric).into_iter().filter_map(one).collect()
+}
+
+/// A warning where a row gains on a counterpart that did not train as well.
+fn underfit(study: &Study, comparison: &Comparison, row: usize) -> Option<Finding> {
+    let line = &comparison.lines[row];
+    let other = &comparison.lines[study.counterpart(row)?];
+    let gains = line.figures.values().filter_map(|figure| figure.difference.as_ref()).any(|d| d.mean > 0.0);
+    let fall = other.first_loss.zip(other.last_loss).map(|(first, last)| (first, last, (first - last) / first));
+    let stuck = fall.filter(|(first, _, fall)| *first > 0.0 && *fall < LEAST_FALL).map(|(first, last, fall)| match fall {
+        fall if fall > 0.0 => {
+            format!("its last loss {} is only {} % below its first epoch's {}", number(last), percent(fall), number(first))
+        }
+        _ => format!("its last loss {} is not below its first epoch's {}", number(last), number(first)),
+    });
+    let norms = other.grad_norm.zip(line.grad_norm).filter(|(theirs, ours)| *ours > 0.0 && *theirs >= STEEP * ours);
+    let steep = norms.map(|(theirs, ours)| {
+        format!("its last gradient norm {} is {:.1} times this row's {}", number(theirs), theirs / ours, number(ours))
+    });
+    let signs: Vec<String> = stuck.into_iter().chain(steep).collect();
+    let text = format!("Warning: {} may owe its gain to an underfitted counterpart, {}: {}.", line.name, other.name, signs.join(", and "));
+    (gains && !signs.is_empty()).then(|| finding(Kind::Underfit, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+    use crate::sweep::Outcome;
+
+    fn texts(findings: &[Finding], kind: Kind) -> Vec<&str> {
+        findings.iter().filter(|f| f.kind == kind).map(|f| f.text.as_str()).collect()
+    }
+
+    #[test]
+    fn few_pairs_are_said_to_show_nothing() {
+        let study = example::ladder();
+        let all = findings(&study, &Comparison::of(&study));
+        let expected = "With 6 pairs and 2 comparisons, no adjusted p below 0.062 can be reached: no difference, however large, can be told from noise at 0.05.";
+        assert_eq!(texts(&all, Kind::Reach), [expected]);
+        assert_eq!(texts(&all, Kind::Larger), Vec::<&str>::new());
+        assert_eq!(
+            texts(&all, Kind::Within)[0],
+            "image AUROC: 2 steps not larger than the noise: + self-calibration (+5.0, p = 0.062), + STLNet (0.0, p = 1.000)."
+        );
+    }
+
+    /// Five seeds: row b gains a point on every run, row c loses and wins.
+    fn longer() -> Study {
+        example::study(&["a", "b", "c"], 5, |row, place, seed, _| {
+            let wobble = if (place as u64 + seed).is_multiple_of(2) { 0.004 } else { -0.004 };
+            0.8 + 0.01 * f64::from(row > 0) + 0.001 * seed as f64 * row as f64 + if row == 2 { wobble } else { 0.0 }
+        })
+    }
+
+    #[test]
+    fn a_steady_gain_is_larger_than_its_noise_and_an_unsteady_one_is_not() {
+        let mut study = longer();
+        study.metrics.truncate(1);
+        let all = findings(&study, &Comparison::of(&study));
+        assert_eq!(texts(&all, Kind::Reach), ["With 10 pairs and 2 comparisons, the smallest adjusted p that can be reached is 0.004."]);
+        let larger = texts(&all, Kind::Larger);
+        assert_eq!(larger, ["image AUROC: 1 step larger than the noise, in points: b (+1.2, p = 0.004)."]);
+        assert!(texts(&all, Kind::Within)[0].starts_with("image AUROC: 1 step not larger than the noise: c (+0.2, p = "));
+        assert_eq!(all.iter().map(|f| f.kind).collect::<Vec<_>>(), [Kind::Reach, Kind::Larger, Kind::Within, Kind::Underfit]);
+        assert_eq!(paragraph(&all[..2]), format!("{} {}", all[0].text, larger[0]));
+        study.against = Against::Row(0);
+        let all = findings(&study, &Comparison::of(&study));
+        assert!(texts(&all, Kind::Larger)[0].contains("2 differences larger"), "{all:?}");
+    }
+
+    #[test]
+    fn a_sign_against_the_papers_is_named() {
+        let study = example::ladder();
+        let all = findings(&study, &Comparison::of(&study));
+        // The paper gains 0.87 AUPRO by self-calibration; here it is lost.
+        assert_eq!(
+            texts(&all, Kind::AgainstPaper),
+            ["AUPRO@0.3: + self-calibration is −2.5 here against +0.9 in the paper, which is not larger than the noise."]
+        );
+    }
+
+    #[test]
+    fn a_gain_on_an_underfitted_counterpart_is_warned_of() {
+        let study = example::ladder();
+        let mut comparison = Comparison::of(&study);
+        let warned = |comparison: &Comparison| -> Vec<String> {
+            texts(&findings(&study, comparison), Kind::Underfit).into_iter().map(str::to_owned).collect()
+        };
+        let norm = "its last gradient norm 30.00 is 3.8 times this row's 8.000.";
+        let head = "Warning: + self-calibration may owe its gain to an underfitted counterpart, baseline: ";
+        assert_eq!(warned(&comparison), [format!("{head}{norm}")]);
+        comparison.lines[0].first_loss = Some(1.0);
+        assert_eq!(warned(&comparison), [format!("{head}its last loss 0.9000 is only 10.0 % below its first epoch's 1.000, and {norm}")]);
+        comparison.lines[0].first_loss = Some(0.8);
+        assert!(warned(&comparison)[0].contains("is not below its first epoch's 0.8000"));
+        comparison.lines[0].first_loss = Some(2.0);
+        comparison.lines[0].grad_norm = Some(16.0);
+        assert!(warned(&comparison).is_empty(), "a counterpart that trained well");
+        comparison.lines[0].grad_norm = None;
+        assert!(warned(&comparison).is_empty(), "what was not recorded is no sign");
+    }
+
+    #[test]
+    fn missing_runs_come_first_and_their_rows_are_left_out() {
+        let mut study = example::ladder();
+        example::outcome(&mut study, 2, "gear", 0, Outcome::Missing);
+        let all = findings(&study, &Comparison::of(&study));
+        assert_eq!(all[0].text, "1 of 18 runs is missing; rows without all of theirs are left out.");
+        assert!(texts(&all, Kind::Within).iter().all(|text| !text.contains("STLNet")));
+    }
+}

@@ -1,0 +1,105 @@
+//! How a table's numbers are spelled: the same text in every format for people.
+
+use super::table::{Cell, Rank, Table};
+
+/// One printed cell: a number that may be emphasised, and what follows it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Text {
+    pub value: String,
+    pub rank: Option<Rank>,
+    pub tail: String,
+}
+
+/// A table of text: headings and lines; the first column is the lines' names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layout {
+    pub headings: Vec<String>,
+    pub lines: Vec<Vec<Text>>,
+}
+
+pub const NOTHING: &str = "—";
+
+/// Spells a table. Behind a column of means stands one of differences, and one of the paper's figures, where there are any.
+pub fn layout(table: &Table) -> Layout {
+    let mut headings = vec![table.corner.clone(), "n".to_owned()];
+    let mut lines: Vec<Vec<Text>> = table.lines.iter().map(|l| vec![plain(&l.name), plain(&count(l.n, l.planned))]).collect();
+    for (index, column) in table.columns.iter().enumerate() {
+        let cells = || table.lines.iter().map(|line| &line.cells[index]);
+        let mut add = |heading: &str, text: &dyn Fn(&Cell) -> Text| {
+            headings.push(heading.to_owned());
+            lines.iter_mut().zip(cells()).for_each(|(line, cell)| line.push(text(cell)));
+        };
+        add(&column.heading, &mean);
+        if cells().any(|cell| cell.difference.is_some()) {
+            add("Δ (p)", &difference);
+        }
+        if cells().any(|cell| cell.published.is_some()) {
+            add("paper (Δ)", &paper);
+        }
+    }
+    Layout { headings, lines }
+}
+
+/// `97.8 ± 0.3`, `91.2* (5 of 6)`.
+fn mean(cell: &Cell) -> Text {
+    let Some(mean) = cell.mean else { return plain(NOTHING) };
+    let spread = cell.deviation.map_or(String::new(), |d| format!(" ± {}", percent(d)));
+    let mark = if cell.is_complete() { String::new() } else { format!("* ({} of {})", cell.n, cell.planned) };
+    Text { value: percent(mean), rank: cell.rank, tail: spread + &mark }
+}
+
+/// `+0.9 (0.031)`: points and adjusted p.
+fn difference(cell: &Cell) -> Text {
+    let Some(change) = &cell.difference else { return plain(NOTHING) };
+    let mark = if cell.is_complete() { "" } else { "*" };
+    plain(&format!("{}{mark} ({})", points(change.mean), p_value(change.p_holm)))
+}
+
+/// `97.8 (−1.2)`: the paper's figure, and ours less it.
+fn paper(cell: &Cell) -> Text {
+    let Some(published) = cell.published else { return plain(NOTHING) };
+    let ours = cell.mean.map_or(String::new(), |mean| format!(" ({})", points(mean - published)));
+    plain(&format!("{}{ours}", percent(published)))
+}
+
+fn plain(text: &str) -> Text {
+    Text { value: text.to_owned(), ..Text::default() }
+}
+
+/// `6`, or `5 of 6`.
+pub fn count(n: usize, planned: usize) -> String {
+    if n == planned { n.to_string() } else { format!("{n} of {planned}") }
+}
+
+/// A ratio in percent with one decimal.
+pub fn percent(ratio: f64) -> String {
+    let text = format!("{:.1}", 100.0 * ratio);
+    if text == "-0.0" { "0.0".to_owned() } else { text }
+}
+
+/// A difference of ratios in points with its sign: `+0.9`, `−0.3`, `0.0`.
+pub fn points(difference: f64) -> String {
+    let text = format!("{:+.1}", 100.0 * difference);
+    match text.as_str() {
+        "+0.0" | "-0.0" => "0.0".to_owned(),
+        _ => text.replace('-', "−"),
+    }
+}
+
+/// A p value with three decimals.
+pub fn p_value(p: f64) -> String {
+    if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_spelled_with_one_decimal_and_differences_with_a_sign() {
+        assert_eq!([0.9784, 1.0, 0.0, -0.00001].map(percent), ["97.8", "100.0", "0.0", "0.0"]);
+        assert_eq!([0.009, -0.0034, 0.0004, -0.0004].map(points), ["+0.9", "−0.3", "0.0", "0.0"]);
+        assert_eq!([0.03125, 1.0, 0.00001].map(p_value), ["0.031", "1.000", "<0.001"]);
+        assert_eq!([count(6, 6), count(5, 6)], ["6", "5 of 6"]);
+    }
+}

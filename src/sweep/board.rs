@@ -1,0 +1,218 @@
+//! Progress of a sweep: an overall bar with the time left and one line a running job on a terminal, plain lines without one,
+//! JSON lines for machines.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use super::child::{Job, Step};
+use super::ledger::How;
+use crate::num;
+use crate::ui::{Colour, Mode, text};
+
+/// Seconds between two plain lines of one job.
+const PLAIN_S: u64 = 15;
+
+/// What is shown of a sweep.
+pub struct Board {
+    rendering: Rendering,
+    total: usize,
+    slots: usize,
+    done: usize,
+    /// Seconds of finished runs by row, from which the time left is estimated.
+    spent: BTreeMap<usize, Vec<f64>>,
+    /// Runs not done by row.
+    left: BTreeMap<usize, usize>,
+    running: BTreeMap<usize, Running>,
+}
+
+struct Running {
+    name: String,
+    row: usize,
+    began: Instant,
+    shown: Instant,
+    line: Option<ProgressBar>,
+    /// As the run itself estimates it.
+    left_s: Option<f64>,
+}
+
+enum Rendering {
+    Terminal { all: MultiProgress, overall: ProgressBar },
+    Plain,
+    Json,
+    Quiet,
+}
+
+impl Board {
+    /// A board for as many runs by row as `left` says, `slots` at once.
+    pub fn new(mode: Mode, left: BTreeMap<usize, usize>, slots: usize) -> Self {
+        let total = left.values().sum();
+        let rendering = match mode {
+            Mode::Terminal(colour) => {
+                let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+                let bar = if colour == Colour::Coloured { "{bar:24.cyan}" } else { "{bar:24}" };
+                let style = ProgressStyle::with_template(&format!("sweep {bar} {{pos}}/{{len}}  {{wide_msg}}")).expect("the template is fixed");
+                let overall = all.add(ProgressBar::new(total as u64).with_style(style));
+                Rendering::Terminal { all, overall }
+            }
+            Mode::Plain => Rendering::Plain,
+            Mode::Json => Rendering::Json,
+            Mode::Quiet => Rendering::Quiet,
+        };
+        Self { rendering, total, slots, done: 0, spent: BTreeMap::new(), left, running: BTreeMap::new() }
+    }
+
+    /// A run that was finished before, in `wall_s` seconds.
+    pub fn reused(&mut self, row: usize, wall_s: f64) {
+        if wall_s > 0.0 {
+            self.spent.entry(row).or_default().push(wall_s);
+        }
+        self.gone(row);
+    }
+
+    /// A run of `row` on which nothing will be done any more.
+    pub fn gone(&mut self, row: usize) {
+        self.done += 1;
+        self.left.entry(row).and_modify(|n| *n = n.saturating_sub(1));
+        self.overall();
+    }
+
+    pub fn started(&mut self, number: usize, name: &str, row: usize) {
+        let line = match &self.rendering {
+            Rendering::Terminal { all, .. } => {
+                let style = ProgressStyle::with_template("  {wide_msg}").expect("the template is fixed");
+                let line = all.add(ProgressBar::new(1).with_style(style));
+                line.set_message(format!("{name}  starting"));
+                Some(line)
+            }
+            _ => None,
+        };
+        self.say("start", name, &format!("{name}  starts"), &[]);
+        let now = Instant::now();
+        self.running.insert(number, Running { name: name.into(), row, began: now, shown: now, line, left_s: None });
+    }
+
+    /// Something a run said: its progress, or a message.
+    pub fn heard(&mut self, number: usize, job: &Job, message: Option<&str>) {
+        let Some(running) = self.running.get_mut(&number) else { return };
+        let Some(step) = &job.latest else { return };
+        running.left_s = step.left_s;
+        let text = format!("{}  {}", running.name, describe(step));
+        if let Some(line) = &running.line {
+            line.set_message(text.clone());
+        }
+        let due = running.shown.elapsed() >= Duration::from_secs(PLAIN_S);
+        let name = running.name.clone();
+        if due {
+            running.shown = Instant::now();
+        }
+        if due || matches!(self.rendering, Rendering::Json) {
+            let fields = [("epoch", json!(step.epoch)), ("epochs", json!(step.epochs)), ("losses", json!(step.losses)), ("images_per_s", json!(step.images_per_s))];
+            let left = self.left_s().map_or(String::new(), |s| format!("  · sweep {}/{}, about {} left", self.done, self.total, text::duration(s)));
+            self.say("step", &name, &format!("{text}{left}"), &fields);
+        }
+        if let Some(message) = message
+            && message.starts_with("note:")
+        {
+            self.message(&format!("{name}: {message}"));
+        }
+        self.overall();
+    }
+
+    pub fn ended(&mut self, number: usize, name: &str, how: How, wall_s: f64) {
+        if let Some(running) = self.running.remove(&number) {
+            if let Some(line) = running.line {
+                line.finish_and_clear();
+            }
+            if how == How::Finished {
+                self.spent.entry(running.row).or_default().push(wall_s);
+                self.gone(running.row);
+            }
+        }
+        let word = match how {
+            How::Finished => "finished",
+            How::Stopped => "stopped, resumable",
+            How::Killed => "was killed; the same command resumes it",
+            How::Failed => "FAILED",
+        };
+        self.say("end", name, &format!("{name}  {word} after {}", text::duration(wall_s)), &[("how", json!(how)), ("wall_s", json!(wall_s))]);
+    }
+
+    /// A failure with its error and the ends of the run's log and of what the process said.
+    pub fn failed(&mut self, name: &str, error: &str, log: &str, words: &str) {
+        let mut lines = vec![format!("{name}: {error}")];
+        for (title, part) in [("end of log.txt:", log), ("last words:", words)] {
+            if !part.trim().is_empty() && part.trim() != error.trim() {
+                lines.push(format!("  {title}"));
+                lines.extend(part.lines().map(|line| format!("    {line}")));
+            }
+        }
+        self.say("failure", name, &lines.join("\n"), &[("error", json!(error)), ("log", json!(log))]);
+    }
+
+    /// Says something above the bars.
+    pub fn message(&mut self, text: &str) {
+        self.say("message", "", text, &[]);
+    }
+
+    /// Takes the bars away.
+    pub fn close(self) {
+        if let Rendering::Terminal { all, overall } = &self.rendering {
+            overall.finish_and_clear();
+            let _ = all.clear();
+        }
+    }
+
+    fn say(&self, kind: &str, run: &str, text: &str, fields: &[(&str, serde_json::Value)]) {
+        match &self.rendering {
+            Rendering::Quiet if kind == "failure" => eprintln!("{text}"),
+            Rendering::Quiet => {}
+            Rendering::Plain => eprintln!("{text}"),
+            // On a terminal the job's own line tells of starts and steps.
+            Rendering::Terminal { .. } if matches!(kind, "start" | "step") => {}
+            Rendering::Terminal { all, .. } => drop(all.println(text)),
+            Rendering::Json => {
+                let mut value = json!({ "type": kind, "run": run, "text": text, "done": self.done, "total": self.total, "left_s": self.left_s() });
+                let object = value.as_object_mut().expect("it is one");
+                object.extend(fields.iter().map(|(key, value)| (key.to_string(), value.clone())));
+                eprintln!("{value}");
+            }
+        }
+    }
+
+    fn overall(&self) {
+        if let Rendering::Terminal { overall, .. } = &self.rendering {
+            overall.set_position(self.done as u64);
+            overall.set_message(self.left_s().map_or(String::new(), |s| format!("about {} left", text::duration(s))));
+        }
+    }
+
+    /// Seconds left: each run as long as the mean of its row's finished ones, or of all, shared by the slots.
+    fn left_s(&self) -> Option<f64> {
+        let all: Vec<f64> = self.spent.values().flatten().copied().collect();
+        let expected = |row: usize| self.spent.get(&row).and_then(|s| num::mean(s)).or_else(|| num::mean(&all));
+        let mut seconds = 0.0;
+        for (&row, &left) in &self.left {
+            let running: Vec<&Running> = self.running.values().filter(|r| r.row == row).collect();
+            let begun: f64 = running.iter().filter_map(|r| r.left_s).sum();
+            let fresh = left.saturating_sub(running.iter().filter(|r| r.left_s.is_some()).count());
+            let each = match expected(row) {
+                Some(each) => each,
+                // Before any run is finished, one that is under way is the best guess.
+                None => self.running.values().find_map(|r| Some(r.began.elapsed().as_secs_f64() + r.left_s?))?,
+            };
+            seconds += begun + fresh as f64 * each;
+        }
+        Some(seconds / self.slots.max(1) as f64)
+    }
+}
+
+fn describe(step: &Step) -> String {
+    let epoch = (step.epochs > 0).then(|| format!("epoch {}/{}", step.epoch + 1, step.epochs));
+    let count = format!("step {}/{}", step.step, step.steps);
+    let losses = step.losses.iter().filter(|(name, _)| !name.starts_with("entropy")).filter_map(|(name, loss)| Some(format!("{name} {}", text::number(loss.as_f64()?))));
+    let rate = step.images_per_s.map(|rate| format!("{rate:.1} images/s"));
+    epoch.into_iter().chain([count]).chain(rate).chain(losses).collect::<Vec<_>>().join("  ")
+}

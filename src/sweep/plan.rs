@@ -1,0 +1,420 @@
+//! From a sweep file to a plan: which runs there are, under which ids. The plan is a pure value, kept as plan.json, so that a
+//! report needs neither the sweep file nor data nor weights, and a file that changed in the meantime is noticed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use toml::Table;
+
+use super::axes::Point;
+use super::file::{File, From};
+use super::{Against, Axis, Published};
+use crate::config::{Categories, Config, Layer, Profile, Request, flatten};
+use crate::run::{Id, METHOD_VERSION, identity};
+use crate::{Error, Result};
+
+/// The format of plan.json.
+pub const FORMAT: u32 = 1;
+
+/// Keys that make several runs of one row, and are therefore no part of its configuration.
+const SPREAD: [&str; 2] = ["run.seeds", "data.categories"];
+
+/// A sweep file laid over its base and the command line: rows with checked configurations.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    pub profile: Profile,
+    /// Folder name of the runs: the base file's stem.
+    pub experiment: String,
+    pub rows: Vec<ResolvedRow>,
+    pub axes: Vec<Axis>,
+    pub against: Against,
+    pub categories: Categories,
+    pub seeds: Vec<u64>,
+}
+
+/// One row before its data is looked at.
+#[derive(Debug, Clone)]
+pub struct ResolvedRow {
+    pub name: String,
+    pub paper: Option<Published>,
+    /// None for a row that is quoted from the paper.
+    pub config: Option<Config>,
+}
+
+/// What the runs' identities depend on beside their configurations.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Facts {
+    /// Content hash by category, in the order of the table.
+    pub data: Vec<(String, String)>,
+    /// Content hash by weights file.
+    pub weights: BTreeMap<String, String>,
+    /// `cpu` or `cuda`.
+    pub device: String,
+}
+
+/// plan.json.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub format: u32,
+    pub name: String,
+    pub title: String,
+    /// The command that repeats it.
+    pub command: String,
+    pub profile: Profile,
+    /// `data.root`.
+    pub root: String,
+    pub metrics: Vec<String>,
+    pub axes: Vec<Axis>,
+    pub against: Against,
+    pub rows: Vec<PlannedRow>,
+    pub seeds: Vec<u64>,
+    pub facts: Facts,
+    pub method_version: u32,
+    /// In the order of execution: seed by seed, then by category and row.
+    pub runs: Vec<PlannedRun>,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedRow {
+    pub name: String,
+    pub paper: Option<Published>,
+    /// Every key with its value; empty for a quoted row.
+    pub config: BTreeMap<String, Value>,
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedRun {
+    pub row: usize,
+    pub category: String,
+    pub seed: u64,
+    pub id: Id,
+}
+
+/// Lays sweep file, base file and `key=value` words over one another.
+///
+/// # Errors
+/// `Kind::Config` naming file, row and key.
+pub fn resolve(file: &File, path: &Path, profile: Option<Profile>, overrides: &[String]) -> Result<Resolved> {
+    let origin = path.display();
+    let base = file.base.as_ref().map(|base| path.parent().unwrap_or(Path::new(".")).join(base));
+    let request = |layers: Vec<Layer>| Request { profile: profile.or(file.profile), file: base.clone(), layers, overrides: overrides.to_vec() };
+    let layer = |place: &str, keys: &Table| Layer { origin: format!("{origin}: {place}"), keys: keys.clone() };
+
+    let mut layers = vec![layer("set", &file.set)];
+    let first = request(layers.clone()).resolve()?;
+    let mut variants = vec![];
+    if first.config.data.root == crate::data::root::BUILTIN {
+        variants.push(("builtin", &file.builtin));
+    }
+    if first.profile == Profile::Paper {
+        variants.push(("paper", &file.paper));
+    }
+    layers.extend(variants.iter().map(|(place, variant)| layer(&format!("{place}.set"), &variant.set)));
+    let common = request(layers.clone()).resolve()?;
+
+    let said = |key: &str| overrides.iter().any(|word| word.split('=').next().is_some_and(|k| k.trim() == key));
+    let (mut seeds, mut categories) = (file.seeds.as_ref(), file.categories.as_ref());
+    for (_, variant) in &variants {
+        seeds = variant.seeds.as_ref().or(seeds);
+        categories = variant.categories.as_ref().or(categories);
+    }
+    let seeds = seeds.filter(|_| !said("run.seeds")).unwrap_or(&common.config.run.seeds).clone();
+    let categories = categories.filter(|_| !said("data.categories")).unwrap_or(&common.config.data.categories).clone();
+
+    let points = file.axes().points().map_err(|e| Error::config(format!("{origin}: {}", e.what), e.remedy))?;
+    let mut rows = vec![];
+    for (name, paper, stack) in named_rows(file, &layer) {
+        for point in &points {
+            for key in flatten_all(&stack).chain(point.iter().map(|(key, _)| key.clone())) {
+                if said(&key) {
+                    return Err(Error::config(format!("{key} is varied by {origin}"), "leave it away on the command line, or change the sweep file"));
+                }
+                if SPREAD.contains(&key.as_str()) {
+                    return Err(Error::config(format!("{origin}: {key} is set in a row or an axis"), "use seeds = […] and categories = […] at the top"));
+                }
+            }
+            let mut all = layers.clone();
+            all.extend(stack.clone());
+            all.push(Layer { origin: format!("{origin}: axes"), keys: point.iter().cloned().collect() });
+            let config = request(all).resolve()?.config;
+            if config.data.root != common.config.data.root {
+                return Err(Error::config(format!("{origin}: data.root differs between rows"), "make one sweep for each data set"));
+            }
+            let paper = paper.clone().or_else(|| published(file, point));
+            rows.push(ResolvedRow { name: label(&name, point), paper, config: Some(config) });
+        }
+    }
+    rows.extend(file.quote.iter().map(|q| ResolvedRow { name: q.name.clone(), paper: Some(q.paper.clone()), config: None }));
+
+    let against = match file.against.as_deref() {
+        None => Against::Row(0),
+        Some("previous") => Against::Previous,
+        Some(name) => match rows.iter().position(|row| row.name == name && row.config.is_some()) {
+            Some(place) => Against::Row(place),
+            None => return Err(Error::config(format!("{origin}: against = {name:?} is no row"), "name a row, or \"previous\"")),
+        },
+    };
+    let experiment = if base.is_some() { common.experiment } else { stem(path)? };
+    Ok(Resolved { profile: common.profile, experiment, rows, axes: axes(&points), against, categories, seeds })
+}
+
+/// The sweep's name: the file's stem.
+///
+/// # Errors
+/// A path without one.
+pub fn stem(path: &Path) -> Result<String> {
+    let stem = path.file_stem().and_then(|s| s.to_str());
+    stem.map(str::to_owned).ok_or_else(|| Error::config(format!("{} is no file name", path.display()), "give a TOML file"))
+}
+
+/// Each named row with the layers that make it; one without a name where there are only axes.
+fn named_rows(file: &File, layer: &dyn Fn(&str, &Table) -> Layer) -> Vec<(String, Option<Published>, Vec<Layer>)> {
+    if file.ablate.is_empty() {
+        return vec![(String::new(), None, vec![])];
+    }
+    let mut rows: Vec<(String, Option<Published>, Vec<Layer>)> = vec![];
+    for row in &file.ablate {
+        let mut stack = match (row.from, rows.last()) {
+            (From::Previous, Some((_, _, stack))) => stack.clone(),
+            _ => vec![],
+        };
+        stack.push(layer(&format!("row {:?}", row.name), &row.set));
+        rows.push((row.name.clone(), row.paper.clone(), stack));
+    }
+    rows
+}
+
+fn flatten_all(stack: &[Layer]) -> impl Iterator<Item = String> {
+    stack.iter().flat_map(|layer| flatten(&layer.keys)).map(|(key, _)| key)
+}
+
+/// `name · key=value, key=value`.
+fn label(name: &str, point: &Point) -> String {
+    let point: Vec<String> = point.iter().map(|(key, value)| format!("{key}={}", plain(value))).collect();
+    [name.to_owned(), point.join(", ")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+}
+
+/// A value as people write it: text without quotes.
+fn plain(value: &toml::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The paper's line of a point on the one axis that the paper has.
+fn published(file: &File, point: &Point) -> Option<Published> {
+    let [(_, value)] = point.as_slice() else { return None };
+    Some(Published { table: file.published?, line: plain(value) })
+}
+
+/// The varied keys with their distinct values in order, where every point names the same keys.
+fn axes(points: &[Point]) -> Vec<Axis> {
+    let mut axes: Vec<Axis> = vec![];
+    for (key, value) in points.iter().flatten() {
+        let value = serde_json::to_value(value).expect("TOML without dates is JSON");
+        match axes.iter_mut().find(|axis| axis.key == *key) {
+            Some(axis) if axis.values.contains(&value) => {}
+            Some(axis) => axis.values.push(value),
+            None => axes.push(Axis { key: key.clone(), values: vec![value] }),
+        }
+    }
+    axes
+}
+
+/// The plan that follows from what was resolved and what the data, the weights and the device are. `name` and `command` are
+/// those of the sweep.
+///
+/// # Errors
+/// An experiment's name that is no folder name.
+pub fn plan(file: &File, resolved: &Resolved, facts: Facts, name: &str, command: &str) -> Result<Plan> {
+    let mut runs = vec![];
+    for &seed in &resolved.seeds {
+        for (category, data_hash) in &facts.data {
+            for (row, config) in resolved.rows.iter().enumerate().filter_map(|(i, r)| Some((i, r.config.as_ref()?))) {
+                let weights_hash = facts.weights.get(&config.model.backbone.weights).map(String::as_str);
+                let hash = identity(config, category, data_hash, weights_hash, &facts.device);
+                runs.push(PlannedRun { row, category: category.clone(), seed, id: Id::new(&resolved.experiment, &hash, seed)? });
+            }
+        }
+    }
+    let rows = resolved.rows.iter().map(|row| PlannedRow {
+        name: row.name.clone(),
+        paper: row.paper.clone(),
+        config: row.config.as_ref().map_or_else(BTreeMap::new, keys),
+    });
+    let rows: Vec<_> = rows.collect();
+    let root = rows.iter().find_map(|row| row.config.get("data.root")?.as_str()).unwrap_or_default().to_owned();
+    Ok(Plan {
+        format: FORMAT,
+        name: name.to_owned(),
+        title: file.title.clone(),
+        command: command.to_owned(),
+        profile: resolved.profile,
+        root,
+        metrics: file.metrics.clone(),
+        axes: resolved.axes.clone(),
+        against: resolved.against,
+        rows,
+        seeds: resolved.seeds.clone(),
+        facts,
+        method_version: METHOD_VERSION,
+        runs,
+    })
+}
+
+fn keys(config: &Config) -> BTreeMap<String, Value> {
+    let json = |value: toml::Value| serde_json::to_value(value).expect("TOML without dates is JSON");
+    config.keys().into_iter().filter(|(key, _)| !SPREAD.contains(key)).map(|(key, value)| (key.to_owned(), json(value))).collect()
+}
+
+impl Plan {
+    /// Keys whose values differ between rows, in alphabetical order.
+    pub fn varied(&self) -> Vec<&str> {
+        let rows: Vec<_> = self.rows.iter().filter(|row| !row.config.is_empty()).collect();
+        let Some(first) = rows.first() else { return vec![] };
+        first.config.iter().filter(|(key, value)| rows.iter().any(|row| row.config.get(*key) != Some(value))).map(|(key, _)| key.as_str()).collect()
+    }
+
+    /// What changed since `before`, a line each, for people; empty where every run that both name is the same.
+    pub fn changes(&self, before: &Plan) -> Vec<String> {
+        let mut lines = vec![];
+        let mut note = |what: String, old: &str, new: &str| {
+            if old != new {
+                lines.push(format!("{what}: {old} -> {new}"));
+            }
+        };
+        note("METHOD_VERSION".into(), &before.method_version.to_string(), &self.method_version.to_string());
+        note("data.root".into(), &before.root, &self.root);
+        note("device".into(), &before.facts.device, &self.facts.device);
+        let hashes = |facts: &Facts| -> BTreeMap<String, String> { facts.data.iter().cloned().chain(facts.weights.clone()).collect() };
+        let short = |hash: &str| hash.chars().take(10).collect::<String>();
+        let old = hashes(&before.facts);
+        for (name, hash) in &hashes(&self.facts) {
+            if let Some(old) = old.get(name) {
+                note(format!("content of {name}"), &short(old), &short(hash));
+            }
+        }
+        for row in &self.rows {
+            match before.rows.iter().find(|old| old.name == row.name) {
+                None => lines.push(format!("new row: {}", row.name)),
+                Some(old) => {
+                    for (key, value) in row.config.iter().filter(|(key, _)| key.as_str() != "data.root") {
+                        let before = old.config.get(key).map_or("(not there)".to_owned(), Value::to_string);
+                        if before != value.to_string() {
+                            lines.push(format!("{}: {key}: {before} -> {value}", row.name));
+                        }
+                    }
+                }
+            }
+        }
+        for old in before.rows.iter().filter(|old| self.rows.iter().all(|row| row.name != old.name)) {
+            lines.push(format!("no longer a row: {}", old.name));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(text: &str, overrides: &[&str]) -> Result<(File, Resolved)> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("base.toml"), "optim.lr = 0.5\n").unwrap();
+        let file = File::parse(text, "try.toml").unwrap();
+        let words: Vec<String> = overrides.iter().map(|s| s.to_string()).collect();
+        resolve(&file, &dir.path().join("try.toml"), None, &words).map(|resolved| (file, resolved))
+    }
+
+    fn facts() -> Facts {
+        Facts {
+            data: vec![("gear".into(), "d1".into()), ("chip".into(), "d2".into())],
+            weights: BTreeMap::from([("weights/resnet50.safetensors".into(), "w".into())]),
+            device: "cpu".into(),
+        }
+    }
+
+    fn planned(text: &str, overrides: &[&str]) -> Plan {
+        let (file, resolved) = resolved(text, overrides).unwrap();
+        plan(&file, &resolved, facts(), "try", "harness sweep try.toml").unwrap()
+    }
+
+    const ROWS: &str = r#"
+        title = "t"
+        base = "base.toml"
+        seeds = [3, 4]
+        against = "previous"
+        [[ablate]]
+        name = "baseline"
+        set = { model.self_calibration = false, model.stlnet = false }
+        [[ablate]]
+        name = "+ sc"
+        from = "previous"
+        set = { model.self_calibration = true }
+        [builtin]
+        set = { data.repeat = 3 }
+        [paper]
+        seeds = [9]
+    "#;
+
+    #[test]
+    fn rows_build_up_one_another_and_runs_go_seed_by_seed() {
+        let plan = planned(ROWS, &[]);
+        let value = |row: usize, key: &str| plan.rows[row].config[key].clone();
+        assert_eq!((value(1, "model.self_calibration"), value(1, "model.stlnet")), (true.into(), false.into()));
+        assert_eq!((value(0, "optim.lr"), value(0, "data.repeat")), (0.5.into(), 3.into()));
+        let order: Vec<_> = plan.runs.iter().map(|r| (r.seed, r.category.as_str(), r.row)).collect();
+        assert_eq!(order[..5], [(3, "gear", 0), (3, "gear", 1), (3, "chip", 0), (3, "chip", 1), (4, "gear", 0)]);
+        assert_eq!(plan.varied(), ["model.self_calibration"]);
+        assert_eq!(plan.runs[0].id.experiment, "base");
+        assert_eq!(plan.against, Against::Previous);
+    }
+
+    #[test]
+    fn the_data_decide_which_variant_holds() {
+        let (_, elsewhere) = resolved(ROWS, &["data.root=/data/mvtec"]).unwrap();
+        assert_eq!(elsewhere.rows[0].config.as_ref().unwrap().data.repeat, 1);
+        let (_, one) = resolved(ROWS, &["run.seeds=[7]", "data.categories=gear"]).unwrap();
+        assert_eq!((one.seeds, one.categories), (vec![7], Categories::One("gear".into())));
+    }
+
+    #[test]
+    fn axes_make_rows_that_name_their_values() {
+        let plan = planned("title = \"t\"\npublished = 3\n[grid]\npseudo.ratio = [0, 0.5]", &[]);
+        assert_eq!(plan.rows.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["pseudo.ratio=0", "pseudo.ratio=0.5"]);
+        assert_eq!(plan.rows[1].paper, Some(Published { table: 3, line: "0.5".into() }));
+        assert_eq!((plan.axes.len(), plan.axes[0].values.len()), (1, 2));
+        assert_eq!(plan.runs[0].id.experiment, "try");
+    }
+
+    #[test]
+    fn what_cannot_be_a_row_is_refused_with_its_name() {
+        let fault = |text: &str, words: &[&str]| resolved(text, words).unwrap_err().to_string();
+        let e = fault("title = \"t\"\n[[ablate]]\nname = \"a\"\nset = { model.stlnt = false }", &[]);
+        assert!(e.contains("row \"a\": unknown key `model.stlnt`") && e.contains("model.stlnet"), "{e}");
+        assert!(fault(ROWS, &["model.stlnet=true"]).contains("model.stlnet is varied"));
+        assert!(fault("title = \"t\"\n[grid]\nrun.seeds = [[1], [2]]", &[]).contains("run.seeds is set in a row or an axis"));
+        assert!(fault("title = \"t\"\nagainst = \"b\"\n[[ablate]]\nname = \"a\"", &[]).contains("against = \"b\" is no row"));
+        assert!(fault("title = \"t\"\n[grid]\npseudo.ratio = [2]", &[]).contains("axes: pseudo.ratio"));
+    }
+
+    #[test]
+    fn what_changed_since_the_last_plan_is_told_key_by_key() {
+        let before = planned(ROWS, &[]);
+        assert_eq!(before.changes(&before), Vec::<String>::new());
+        let mut after = planned(&ROWS.replace("\"+ sc\"", "\"+ self-calibration\""), &["optim.momentum=0.5"]);
+        after.facts.data[0].1 = "d9".into();
+        let lines = after.changes(&before);
+        assert!(lines.contains(&"content of gear: d1 -> d9".to_owned()), "{lines:?}");
+        assert!(lines.contains(&"baseline: optim.momentum: 0.9 -> 0.5".to_owned()), "{lines:?}");
+        assert!(lines.contains(&"new row: + self-calibration".to_owned()) && lines.contains(&"no longer a row: + sc".to_owned()));
+    }
+
+    #[test]
+    fn a_plan_reads_back_as_it_was_written() {
+        let plan = planned(ROWS, &[]);
+        assert_eq!(serde_json::from_str::<Plan>(&serde_json::to_string(&plan).unwrap()).unwrap(), plan);
+    }
+}

@@ -1,0 +1,68 @@
+//! Finding and starting `harness-torch`, the half that needs libtorch.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::{Error, Result};
+
+/// The binary beside this one, or the one on the PATH.
+pub fn binary() -> PathBuf {
+    let name = format!("harness-torch{}", std::env::consts::EXE_SUFFIX);
+    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join(&name))).filter(|p| p.is_file());
+    beside.unwrap_or_else(|| name.into())
+}
+
+/// A command that starts it.
+pub fn command() -> Command {
+    let mut command = Command::new(binary());
+    // OpenMP's threads spin while they wait, unless told to sleep: on a machine that does anything else at the same time,
+    // a run is then several times slower. It has to be said before libtorch is loaded.
+    if std::env::var_os("OMP_WAIT_POLICY").is_none() {
+        command.env("OMP_WAIT_POLICY", "PASSIVE");
+    }
+    command
+}
+
+/// Replaces this process by `harness-torch` with the same arguments, so that signals and the exit code are its own.
+///
+/// # Errors
+/// Only where it cannot be started.
+pub fn exec() -> Result<()> {
+    let mut command = command();
+    command.args(std::env::args_os().skip(1));
+    #[cfg(unix)]
+    let error = std::os::unix::process::CommandExt::exec(&mut command);
+    #[cfg(not(unix))]
+    let error = match command.status() {
+        Ok(status) => std::process::exit(status.code().unwrap_or(1)),
+        Err(error) => error,
+    };
+    Err(not_started(&error))
+}
+
+/// `cpu` or `cuda`: what `run.device` means on this machine. Only `"auto"` needs libtorch to be asked.
+///
+/// # Errors
+/// Where it cannot be asked.
+pub fn device_kind(wish: &str) -> Result<String> {
+    if wish != "auto" {
+        return Ok(wish.split(':').next().unwrap_or(wish).to_owned());
+    }
+    let output = command().arg("--device-kind").stdin(Stdio::null()).output().map_err(|e| not_started(&e))?;
+    let kind = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    match kind.as_str() {
+        "cpu" | "cuda" if output.status.success() => Ok(kind),
+        _ => {
+            let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            Err(Error::environment(format!("harness-torch cannot tell which device there is: {why}"), "see `harness doctor`"))
+        }
+    }
+}
+
+/// The error of a `harness-torch` that cannot be started.
+pub fn not_started(error: &std::io::Error) -> Error {
+    Error::environment(
+        format!("cannot start {}: {error}", binary().display()),
+        "build it with `just build` (needs libtorch: `just setup`), or put it on the PATH with `just install`",
+    )
+}

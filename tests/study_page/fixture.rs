@@ -1,0 +1,222 @@
+//! A finished sweep, made up: five rows in two categories with two seeds, one run failed and one not started, with its data,
+//! maps, events and environments on disk.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use harness::config::Config;
+use harness::eval::{MapKind, MapStore};
+use harness::image::Map;
+use harness::report::study::{Comparison, Difference, Figure, Line};
+use harness::run::{Cpu, Environment, Event, Git, Id, Lineage, Spent, Store, Summary, env, file, summary};
+use harness::sweep::{Against, Axis, Cell, Outcome, Published, Row, Study};
+use serde_json::{Value, json};
+
+use crate::picture::{self, noise, record, training};
+
+pub const ROWS: [&str; 5] = ["baseline", "+ self-calibration", "+ STLNet", "+ score constraint", "+ consistency <loss & all>"];
+pub const CATEGORIES: [&str; 2] = ["felt", "linen"];
+pub const METRICS: [&str; 3] = ["image_auroc", "pixel_auroc", "aupro@0.3"];
+const PUBLISHED: [[f64; 3]; 5] =
+    [[0.978, 0.974, 0.923], [0.983, 0.977, 0.932], [0.985, 0.978, 0.933], [0.986, 0.977, 0.94], [0.987, 0.979, 0.942]];
+
+fn id(row: usize, category: usize, seed: u64) -> Id {
+    Id::new(&format!("row{row}"), &format!("{row:05}{category:05}"), seed).unwrap()
+}
+
+fn summary(id: &Id, row: usize, category: usize, seed: u64) -> Summary {
+    let value = |m: usize| 0.88 + 0.02 * row as f64 + 0.015 * category as f64 - 0.02 * m as f64 + 0.01 * noise(seed, (row * 10 + m) as u64);
+    Summary {
+        format: summary::FORMAT,
+        id: id.to_string(),
+        category: CATEGORIES.get(category).copied().unwrap_or("x").into(),
+        seed,
+        detector: "mlff".into(),
+        headline: if row < 3 { "A" } else { "S" }.into(),
+        metrics: METRICS.iter().enumerate().map(|(m, name)| (format!("test/{name}"), Some(value(m)))).collect(),
+        protocol: json!({ "text": "exact, FPR limit 0.3, 8-connected" }),
+        backbone: Lineage { name: "resnet18".into(), lineage: "timm".into(), stride_in: "conv2".into(), weights_hash: None },
+        data_hash: format!("{category:064}"),
+        losses: BTreeMap::from([("total".into(), 0.4)]),
+        grad_norm: Some(1.5),
+        counts: BTreeMap::new(),
+        timing: Spent { wall_s: 61.25 + 10.0 * row as f64, parts_s: BTreeMap::new(), attempts: 1 },
+    }
+}
+
+fn environment(revision: &str) -> Environment {
+    let given = env::Given { device: "cpu".into(), threads: 2, libtorch: Some("2.11.0".into()), ..env::Given::default() };
+    Environment {
+        format: env::FORMAT,
+        harness: "0.1.0".into(),
+        git: Some(Git { revision: revision.repeat(40), dirty: revision == "b" }),
+        os: "linux x86_64".into(),
+        cpu: Cpu { model: "a processor".into(), cores: 2, flags: vec!["avx2".into()] },
+        ram_bytes: Some(8 << 30),
+        given,
+    }
+}
+
+/// The study of an ablation below `root`, with everything on disk that figures and pages read.
+pub fn ablation(root: &Path) -> (Study, Comparison, Store) {
+    let kinds = [("cut", 4, [8.0, 24.0]), ("good", 3, [0.0; 2]), ("hole", 3, [2.0, 5.0])];
+    let made = picture::run(root, &kinds, &[(96, 96)], &[MapKind::A, MapKind::S]);
+    let linen = root.join("data/linen");
+    let train = linen.join("train/good");
+    std::fs::create_dir_all(&train).unwrap();
+    for name in ["000.png", "001.png"] {
+        std::fs::copy(linen.join("test/good/000.png"), train.join(name)).unwrap();
+    }
+    copy(&linen, &root.join("data/felt"));
+    let mut cfg = Config::default();
+    cfg.data.root = root.join("data").to_str().unwrap().to_owned();
+
+    let store = Store::new(&root.join("results"));
+    let mut cells = vec![];
+    for seed in [0, 1] {
+        for row in 0..ROWS.len() {
+            for (c, category) in CATEGORIES.iter().enumerate() {
+                let id = id(row, c, seed);
+                let folder = store.folder(&id);
+                let outcome = match (row, c, seed) {
+                    (2, 0, 1) => Outcome::Failed { error: "the loss is not finite in epoch 3\n  help: lower optim.lr <now>".into() },
+                    (3, 1, 1) => Outcome::Missing,
+                    _ => Outcome::Finished(Box::new(summary(&id, row, c, seed))),
+                };
+                if outcome != Outcome::Missing {
+                    std::fs::create_dir_all(folder.path()).unwrap();
+                    std::fs::write(folder.config_toml(), toml::to_string(&cfg).unwrap()).unwrap();
+                    file::write_json(&folder.env_json(), &environment(if row == 4 { "b" } else { "a" })).unwrap();
+                    let mut events = training(if row == 2 && seed == 1 && c == 0 { 4 } else { 9 }, 3);
+                    scale(&mut events, 0.5 + 0.3 * row as f64 + 0.2 * c as f64 + 0.1 * seed as f64);
+                    record(&folder, &events);
+                    write_maps(&folder, &made, category, row);
+                }
+                cells.push(Cell { row, category: category.to_string(), seed, id, outcome });
+            }
+        }
+    }
+    let setting = |row: usize, least: usize| json!(row >= least);
+    let rows = ROWS.iter().enumerate().map(|(i, name)| Row {
+        name: name.to_string(),
+        settings: BTreeMap::from([("model.self_calibration".into(), setting(i, 1)), ("model.stlnet".into(), setting(i, 2))]),
+        paper: Some(Published { table: 4, line: (i + 1).to_string() }),
+    });
+    let study = Study {
+        name: "ablation".into(),
+        title: "Ablation of the modules".into(),
+        profile: "cpu".into(),
+        data: "made-up data".into(),
+        metrics: METRICS.map(String::from).to_vec(),
+        axes: vec![],
+        rows: rows.collect(),
+        categories: CATEGORIES.map(String::from).to_vec(),
+        seeds: vec![0, 1],
+        against: Against::Previous,
+        cells,
+    };
+    let comparison = compare(&study, &|row, m| Some(PUBLISHED[row][m]));
+    (study, comparison, store)
+}
+
+/// A sweep over one or two keys without anything on disk; one row has no run.
+pub fn grid(axes: &[(&str, &[f64])], categories: &[&str]) -> (Study, Comparison) {
+    let mut settings = vec![BTreeMap::<String, Value>::new()];
+    for (key, values) in axes {
+        settings = settings
+            .iter()
+            .flat_map(|s| values.iter().map(|v| [s.clone(), BTreeMap::from([(key.to_string(), json!(v))])]))
+            .map(|[mut a, b]| {
+                a.extend(b);
+                a
+            })
+            .collect();
+    }
+    let name = |s: &BTreeMap<String, Value>| s.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
+    let rows: Vec<Row> = settings.into_iter().map(|settings| Row { name: name(&settings), settings, paper: None }).collect();
+    let mut cells = vec![];
+    for seed in [0, 1, 2] {
+        for row in 0..rows.len() {
+            for (c, category) in categories.iter().enumerate() {
+                let id = id(row, c, seed);
+                let outcome = if row == 3 { Outcome::Missing } else { Outcome::Finished(Box::new(summary(&id, row % 4, c % 3, seed))) };
+                cells.push(Cell { row, category: category.to_string(), seed, id, outcome });
+            }
+        }
+    }
+    let study = Study {
+        name: "ratio".into(),
+        title: "Share of pseudo anomalies".into(),
+        profile: "cpu".into(),
+        data: "made-up data".into(),
+        metrics: METRICS.map(String::from).to_vec(),
+        axes: axes.iter().map(|(key, values)| Axis { key: key.to_string(), values: values.iter().map(|v| json!(v)).collect() }).collect(),
+        rows,
+        categories: categories.iter().map(|c| c.to_string()).collect(),
+        seeds: vec![0, 1, 2],
+        against: Against::Row(0),
+        cells,
+    };
+    let comparison = compare(&study, &|row, m| (axes.len() == 1).then_some(0.93 + 0.01 * row as f64 - 0.02 * m as f64));
+    (study, comparison)
+}
+
+/// The comparison of a made-up study: means as defined, differences of means with made-up intervals.
+fn compare(study: &Study, published: &dyn Fn(usize, usize) -> Option<f64>) -> Comparison {
+    let mean = |values: &[f64]| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
+    let value = |row: usize, category: &str, seed: u64, m: &str| study.summary(row, category, seed)?.metrics[&format!("test/{m}")];
+    let mut lines: Vec<Line> = vec![];
+    for (row, name) in study.rows.iter().map(|r| r.name.clone()).enumerate() {
+        let of_row = |f: fn(&Cell) -> bool| study.cells.iter().filter(|c| c.row == row && f(c)).count();
+        let (n, planned) = (of_row(|c| c.summary().is_some()), of_row(|_| true));
+        let mut figures = BTreeMap::new();
+        for (m, metric) in study.metrics.iter().enumerate() {
+            let category =
+                |c: &String| Some((c.clone(), mean(&study.seeds.iter().filter_map(|&s| value(row, c, s, metric)).collect::<Vec<_>>())?));
+            let categories: BTreeMap<String, f64> = study.categories.iter().filter_map(category).collect();
+            let at = mean(&categories.values().copied().collect::<Vec<_>>());
+            let before = study.counterpart(row).and_then(|other| Some((other, lines[other].figures[metric].mean?)));
+            let difference = before.zip(at).map(|((against, before), at)| {
+                let mean = at - before;
+                Difference { against, mean, interval: Some([mean - 0.006, mean + 0.008]), p: 0.25, p_holm: 1.0, n }
+            });
+            let complete = n == planned;
+            let deviation = complete.then_some(0.004 + 0.001 * m as f64);
+            figures.insert(metric.clone(), Figure { mean: at, deviation, categories, complete, published: published(row, m), difference });
+        }
+        lines.push(Line { name, n, planned, figures, last_loss: Some(0.4), first_loss: Some(2.0), grad_norm: Some(1.5) });
+    }
+    let missing = study.cells.iter().filter(|c| c.summary().is_none()).map(|c| c.id.to_string()).collect();
+    Comparison { metrics: study.metrics.clone(), lines, pairs: study.categories.len() * study.seeds.len(), smallest_p: 0.125, missing }
+}
+
+/// Maps that get better from row to row, in units of their own.
+fn write_maps(folder: &harness::run::Folder, made: &picture::Run, category: &str, row: usize) {
+    let kind = if row < 3 { MapKind::A } else { MapKind::S };
+    let maps = &made.maps.iter().find(|(k, _)| *k == kind).unwrap().1;
+    let store = MapStore::at(&folder.maps().join(kind.to_string()));
+    for (i, (item, map)) in made.test.items().iter().zip(maps).enumerate() {
+        let noisy = |(p, v): (usize, &f32)| (row + 1) as f32 * (v + 0.1 * (5 - row) as f32 * noise(i as u64, p as u64) as f32);
+        let data = map.data.iter().enumerate().map(noisy).collect();
+        store.write(category, &item.key, &Map::from_vec(map.width, map.height, data)).unwrap();
+    }
+}
+
+fn scale(events: &mut [Event], by: f64) {
+    for event in events {
+        if let Event::Step { losses, .. } | Event::Epoch { losses, .. } = event {
+            losses.values_mut().for_each(|v| *v *= by);
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(|e| e.unwrap()) {
+        let target = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A frozen backbone as a source of features: what the detectors that are not trained look at.
+//!
+//! It is the paper's backbone with the same weights, stride placement and input normalisation, its batch norms in evaluation
+//! mode and folded into the convolutions.
+
+use harness::Result;
+use harness::config::{Config, Freeze};
+use harness::data::Source;
+use tch::{Device, Kind, Tensor};
+
+use super::{Parts, backbone};
+use crate::input::Normalization;
+use crate::model::conv::arrange;
+use crate::model::param::Builder;
+use crate::model::resnet::{ResNet, Stages};
+use crate::model::{self, Mode, Weights};
+
+pub struct Features {
+    cfg: Config,
+    device: Device,
+    network: ResNet,
+    normalization: Option<Normalization>,
+}
+
+impl Features {
+    /// The configured backbone, from its file or drawn from the seed.
+    ///
+    /// # Errors
+    /// Weights of another architecture, or a stride placement that contradicts them.
+    pub fn new(parts: &Parts) -> Result<Self> {
+        let cfg = parts.cfg;
+        let first = |name: &str| parts.weights.map_or(Ok(None), |file| backbone::first_value(file, name));
+        let weights = parts.weights.map(|file| Weights { source: &first, stride_in: Some(file.meta.stride_in) });
+        let stride = model::stride(cfg, weights.as_ref())?;
+        let source = weights.as_ref().map(|w| w.source);
+        let mut builder = Builder::new(parts.seed, parts.device, cfg.train.precision, cfg.train.memory_format, source);
+        let network = ResNet::new(&mut builder, cfg.model.backbone.name, stride, Freeze::All)?;
+        let normalization = backbone::fixed_normalization(parts);
+        Ok(Self { cfg: cfg.clone(), device: parts.device, network, normalization })
+    }
+
+    /// Learns the input's range from the training images where the configuration asks for it.
+    pub fn learn_normalization(&mut self, source: &Source) -> Result<()> {
+        if self.normalization.is_none() {
+            self.normalization = Some(backbone::learned_normalization(source, &self.cfg.data, self.device)?);
+        }
+        Ok(())
+    }
+
+    /// The three stages' maps, f32, of images `[B, 3, S, S]` in 0..=1. Records no gradients.
+    pub fn stages(&self, images: &Tensor) -> Stages {
+        let normalization = self.normalization.as_ref().expect("a detector is fitted or restored before it scores");
+        let x = arrange(&normalization.apply(&images.to_device(self.device)), self.cfg.train.memory_format);
+        let Stages { c1, c2, c3 } = self.network.forward(&x, Mode::Eval);
+        Stages { c1: c1.to_kind(Kind::Float), c2: c2.to_kind(Kind::Float), c3: c3.to_kind(Kind::Float) }
+    }
+
+    /// The input's range where it was learned. The backbone itself is a function of the weights' file, or of the seed.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        self.normalization.as_ref().map_or(vec![], Normalization::state)
+    }
+
+    /// Puts back what [`Features::state`] gave.
+    pub fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) {
+        if let Some(normalization) = backbone::stored_normalization(get, self.device) {
+            self.normalization = Some(normalization);
+        }
+    }
+
+    pub fn device(&self) -> Device {
+        self.device
+    }
+}
