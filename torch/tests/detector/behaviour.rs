@@ -51,7 +51,7 @@ impl Bench {
     fn new() -> Self {
         one_thread();
         let dir = tempfile::tempdir().unwrap();
-        builtin::write_small(dir.path(), &["gear"], 9, 3, 3, 64).unwrap();
+        builtin::write_small(dir.path(), &["gear"], 6, 2, 1, 64).unwrap();
         let category = data::category(dir.path(), "gear").unwrap();
         Self { _dir: dir, category }
     }
@@ -183,7 +183,7 @@ fn the_maps_are_what_the_outlook_says() {
         let maps = fitted.score(&image);
         assert_eq!(maps.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), kinds);
         assert!(maps.iter().all(|(_, map)| map.size() == [1, side, side]));
-        assert_eq!(maps.iter().map(|(_, map)| map.numel() as u64).sum::<u64>(), fitted.outlook(9).map_cells);
+        assert_eq!(maps.iter().map(|(_, map)| map.numel() as u64).sum::<u64>(), fitted.outlook(6).map_cells);
         assert_eq!(fitted.headline(), MapKind::A);
         if let [(_, a), (_, s)] = maps.as_slice() {
             let weights: Vec<f64> = values(&(s / a.clamp_min(1e-9)));
