@@ -313,8 +313,9 @@ impl Plan {
                 None => lines.push(format!("new row: {}", row.name)),
                 Some(old) => {
                     for (key, value) in row.config.iter().filter(|(key, _)| key.as_str() != "data.root") {
-                        let before = old.config.get(key).map_or("(not there)".to_owned(), Value::to_string);
-                        if before != value.to_string() {
+                        let known = old.config.get(key);
+                        if known != Some(value) {
+                            let before = known.map_or("(not there)".to_owned(), Value::to_string);
                             lines.push(format!("{}: {key}: {before} -> {value}", row.name));
                         }
                     }
