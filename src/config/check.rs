@@ -86,8 +86,7 @@ mod tests {
 
     #[test]
     fn what_a_detector_does_not_use_need_not_fit() {
-        let mut cfg = Config::default();
-        cfg.detector = Detector::Padim;
+        let mut cfg = Config { detector: Detector::Padim, ..Config::default() };
         cfg.model.ptfem.scales = vec![3];
         cfg.loss.consistency.patch = [3, 4];
         check(&cfg).unwrap();
