@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::torch;
 use crate::data::root;
+use crate::torch;
 use crate::weights;
 use crate::{Error, Result};
 

@@ -72,7 +72,8 @@ pub fn run(args: &Args) -> Result<()> {
 /// The sweeps of a results folder.
 fn sweeps(results: &std::path::Path) -> String {
     let entries = std::fs::read_dir(results).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries.filter(|e| e.path().join("plan.json").exists()).map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        entries.filter(|e| e.path().join("plan.json").exists()).map(|e| e.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     if names.is_empty() { "none".into() } else { names.join(", ") }
 }

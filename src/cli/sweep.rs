@@ -175,7 +175,8 @@ fn usual_name(path: &Path, sweep: &File, resolved: &Resolved) -> Result<String> 
     if root != data::root::BUILTIN
         && let Some(folder) = Path::new(&root).file_name().and_then(|f| f.to_str())
     {
-        let plain: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' }).collect();
+        let plain: String =
+            folder.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' }).collect();
         name = format!("{name}-{plain}");
     }
     Ok(name)
@@ -183,7 +184,9 @@ fn usual_name(path: &Path, sweep: &File, resolved: &Resolved) -> Result<String> 
 
 /// The command line, as it can be typed again.
 pub fn command() -> String {
-    let quoted = |word: String| if word.chars().any(|c| c.is_whitespace() || "[]{}\"'*?$&|;<>()!#".contains(c)) { format!("'{word}'") } else { word };
+    let quoted = |word: String| {
+        if word.chars().any(|c| c.is_whitespace() || "[]{}\"'*?$&|;<>()!#".contains(c)) { format!("'{word}'") } else { word }
+    };
     let words = std::env::args().skip(1).map(quoted);
     std::iter::once("harness".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
@@ -240,7 +243,14 @@ fn announce(plan: &Plan, rows: &[usize], slots: &[String], before: Option<&Plan>
     let runs: usize = left(plan, rows).values().sum();
     eprintln!("profile {} · {data}: {} · {}", plan.profile, categories.join(", "), plan.title);
     let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
-    eprintln!("{} rows × {} categories × seeds {} = {runs} runs, {} at once on {}", rows.len(), categories.len(), seeds.join(", "), slots.len(), slots.join(", "));
+    eprintln!(
+        "{} rows × {} categories × seeds {} = {runs} runs, {} at once on {}",
+        rows.len(),
+        categories.len(),
+        seeds.join(", "),
+        slots.len(),
+        slots.join(", ")
+    );
     let pairs = categories.len() * plan.seeds.len();
     let comparisons = rows.len().saturating_sub(1);
     if comparisons > 0 {
@@ -281,14 +291,19 @@ fn dry_run(plan: &Plan, rows: &[usize], store: &Store, place: &Place, args: &Arg
         {
             spent.entry(run.row).or_default().push(summary.timing.wall_s);
         }
-        lines.push((run.row, vec![plan.rows[run.row].name.clone(), run.category.clone(), run.seed.to_string(), id.to_string(), action.name().into()], action));
+        lines.push((
+            run.row,
+            vec![plan.rows[run.row].name.clone(), run.category.clone(), run.seed.to_string(), id.to_string(), action.name().into()],
+            action,
+        ));
     }
     let all: Vec<f64> = spent.values().flatten().copied().collect();
     let expected = |row: usize| spent.get(&row).and_then(|s| num::mean(s)).or_else(|| num::mean(&all));
     let columns = [("row", Align::Left), ("category", Align::Left), ("seed", Align::Right), ("run", Align::Left), ("would", Align::Left)];
     let table: Vec<Vec<String>> = lines.iter().map(|(_, cells, _)| cells.clone()).collect();
     println!("{}", text::table(&columns, &table, Rule::Unicode));
-    let todo: Vec<usize> = lines.iter().filter(|(_, _, action)| matches!(action, Action::Start | Action::Resume)).map(|(row, ..)| *row).collect();
+    let todo: Vec<usize> =
+        lines.iter().filter(|(_, _, action)| matches!(action, Action::Start | Action::Resume)).map(|(row, ..)| *row).collect();
     let time = todo.iter().map(|&row| expected(row)).sum::<Option<f64>>().filter(|_| !todo.is_empty());
     let time = time.map_or(String::new(), |s| format!(", about {} by the time that finished ones took", text::duration(s / slots as f64)));
     println!("{} of {} runs to do{time}", todo.len(), lines.len());

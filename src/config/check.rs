@@ -59,7 +59,10 @@ pub fn check(cfg: &Config) -> Result<()> {
         let cells = (size / 16 + cfg.model.sc.r - 1) / cfg.model.sc.r;
         require(
             cfg.train.batch as i64 * cells * cells >= 2,
-            format!("train.batch: {} leaves self-calibration one value a channel at model.sc.r = {}: batch norm needs two", cfg.train.batch, cfg.model.sc.r),
+            format!(
+                "train.batch: {} leaves self-calibration one value a channel at model.sc.r = {}: batch norm needs two",
+                cfg.train.batch, cfg.model.sc.r
+            ),
             "use train.batch = 2 or more, a smaller model.sc.r or a larger data.size",
         )?;
     }

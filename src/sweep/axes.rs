@@ -88,7 +88,9 @@ impl Axes {
 
     fn drawn(&self) -> Result<Option<Vec<Point>>> {
         let Some(random) = &self.random else { return Ok(None) };
-        let fault = |key: &str, why: &str| Error::config(format!("[random]: {key}: {why}"), "use uniform, log, int = [low, high] or choice = [values]");
+        let fault = |key: &str, why: &str| {
+            Error::config(format!("[random]: {key}: {why}"), "use uniform, log, int = [low, high] or choice = [values]")
+        };
         if random.n == 0 {
             return Err(Error::config("[random]: n is 0", "draw at least one point"));
         }
@@ -189,7 +191,8 @@ mod tests {
     #[test]
     fn a_grid_is_every_combination_and_a_zip_is_not() {
         let grid = axes("[grid]\npseudo.ratio = [0, 1]\noptim.lr = [0.1, 0.2]");
-        let expected = ["pseudo.ratio=0 optim.lr=0.1", "pseudo.ratio=0 optim.lr=0.2", "pseudo.ratio=1 optim.lr=0.1", "pseudo.ratio=1 optim.lr=0.2"];
+        let expected =
+            ["pseudo.ratio=0 optim.lr=0.1", "pseudo.ratio=0 optim.lr=0.2", "pseudo.ratio=1 optim.lr=0.1", "pseudo.ratio=1 optim.lr=0.2"];
         assert_eq!(shown(&grid.points().unwrap()), expected);
         let zip = axes("[zip]\n\"pseudo.ratio\" = [0, 1]\n\"optim.lr\" = [0.1, 0.2]");
         assert_eq!(shown(&zip.points().unwrap()), ["pseudo.ratio=0 optim.lr=0.1", "pseudo.ratio=1 optim.lr=0.2"]);

@@ -53,7 +53,8 @@ impl Board {
             Mode::Terminal(colour) => {
                 let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
                 let bar = if colour == Colour::Coloured { "{bar:24.cyan}" } else { "{bar:24}" };
-                let style = ProgressStyle::with_template(&format!("sweep {bar} {{pos}}/{{len}}  {{wide_msg}}")).expect("the template is fixed");
+                let style =
+                    ProgressStyle::with_template(&format!("sweep {bar} {{pos}}/{{len}}  {{wide_msg}}")).expect("the template is fixed");
                 let overall = all.add(ProgressBar::new(total as u64).with_style(style));
                 Rendering::Terminal { all, overall }
             }
@@ -109,8 +110,15 @@ impl Board {
             running.shown = Instant::now();
         }
         if due || matches!(self.rendering, Rendering::Json) {
-            let fields = [("epoch", json!(step.epoch)), ("epochs", json!(step.epochs)), ("losses", json!(step.losses)), ("images_per_s", json!(step.images_per_s))];
-            let left = self.left_s().map_or(String::new(), |s| format!("  · sweep {}/{}, about {} left", self.done, self.total, text::duration(s)));
+            let fields = [
+                ("epoch", json!(step.epoch)),
+                ("epochs", json!(step.epochs)),
+                ("losses", json!(step.losses)),
+                ("images_per_s", json!(step.images_per_s)),
+            ];
+            let left = self
+                .left_s()
+                .map_or(String::new(), |s| format!("  · sweep {}/{}, about {} left", self.done, self.total, text::duration(s)));
             self.say("step", &name, &format!("{text}{left}"), &fields);
         }
         if let Some(message) = message
@@ -137,7 +145,12 @@ impl Board {
             How::Killed => "was killed; the same command resumes it",
             How::Failed => "FAILED",
         };
-        self.say("end", name, &format!("{name}  {word} after {}", text::duration(wall_s)), &[("how", json!(how)), ("wall_s", json!(wall_s))]);
+        self.say(
+            "end",
+            name,
+            &format!("{name}  {word} after {}", text::duration(wall_s)),
+            &[("how", json!(how)), ("wall_s", json!(wall_s))],
+        );
     }
 
     /// A failure with its error and the ends of the run's log and of what the process said.
@@ -174,7 +187,8 @@ impl Board {
             Rendering::Terminal { .. } if matches!(kind, "start" | "step") => {}
             Rendering::Terminal { all, .. } => drop(all.println(text)),
             Rendering::Json => {
-                let mut value = json!({ "type": kind, "run": run, "text": text, "done": self.done, "total": self.total, "left_s": self.left_s() });
+                let mut value =
+                    json!({ "type": kind, "run": run, "text": text, "done": self.done, "total": self.total, "left_s": self.left_s() });
                 let object = value.as_object_mut().expect("it is one");
                 object.extend(fields.iter().map(|(key, value)| (key.to_string(), value.clone())));
                 eprintln!("{value}");
@@ -212,7 +226,11 @@ impl Board {
 fn describe(step: &Step) -> String {
     let epoch = (step.epochs > 0).then(|| format!("epoch {}/{}", step.epoch + 1, step.epochs));
     let count = format!("step {}/{}", step.step, step.steps);
-    let losses = step.losses.iter().filter(|(name, _)| !name.starts_with("entropy")).filter_map(|(name, loss)| Some(format!("{name} {}", text::number(loss.as_f64()?))));
+    let losses = step
+        .losses
+        .iter()
+        .filter(|(name, _)| !name.starts_with("entropy"))
+        .filter_map(|(name, loss)| Some(format!("{name} {}", text::number(loss.as_f64()?))));
     let rate = step.images_per_s.map(|rate| format!("{rate:.1} images/s"));
     epoch.into_iter().chain([count]).chain(rate).chain(losses).collect::<Vec<_>>().join("  ")
 }

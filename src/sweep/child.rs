@@ -73,7 +73,11 @@ impl Job {
     /// Where the process cannot be started.
     pub fn start(order: &Order, number: usize, said: &Sender<Said>) -> Result<Self> {
         let mut command = torch::command();
-        command.arg("run").arg(order.config).arg(format!("data.categories={}", order.category)).arg(format!("run.seeds=[{}]", order.id.seed));
+        command
+            .arg("run")
+            .arg(order.config)
+            .arg(format!("data.categories={}", order.category))
+            .arg(format!("run.seeds=[{}]", order.id.seed));
         command.args(["--id", &order.id.to_string(), "--leash", "--json", "--device", order.device, "--tag", order.tag]);
         command.arg("--results").arg(order.results);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());

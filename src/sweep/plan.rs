@@ -101,7 +101,8 @@ pub struct PlannedRun {
 pub fn resolve(file: &File, path: &Path, profile: Option<Profile>, overrides: &[String]) -> Result<Resolved> {
     let origin = path.display();
     let base = file.base.as_ref().map(|base| path.parent().unwrap_or(Path::new(".")).join(base));
-    let request = |layers: Vec<Layer>| Request { profile: profile.or(file.profile), file: base.clone(), layers, overrides: overrides.to_vec() };
+    let request =
+        |layers: Vec<Layer>| Request { profile: profile.or(file.profile), file: base.clone(), layers, overrides: overrides.to_vec() };
     let layer = |place: &str, keys: &Table| Layer { origin: format!("{origin}: {place}"), keys: keys.clone() };
 
     let mut layers = vec![layer("set", &file.set)];
@@ -131,10 +132,16 @@ pub fn resolve(file: &File, path: &Path, profile: Option<Profile>, overrides: &[
         for point in &points {
             for key in flatten_all(&stack).chain(point.iter().map(|(key, _)| key.clone())) {
                 if said(&key) {
-                    return Err(Error::config(format!("{key} is varied by {origin}"), "leave it away on the command line, or change the sweep file"));
+                    return Err(Error::config(
+                        format!("{key} is varied by {origin}"),
+                        "leave it away on the command line, or change the sweep file",
+                    ));
                 }
                 if SPREAD.contains(&key.as_str()) {
-                    return Err(Error::config(format!("{origin}: {key} is set in a row or an axis"), "use seeds = […] and categories = […] at the top"));
+                    return Err(Error::config(
+                        format!("{origin}: {key} is set in a row or an axis"),
+                        "use seeds = […] and categories = […] at the top",
+                    ));
                 }
             }
             let mut all = layers.clone();
@@ -274,7 +281,12 @@ impl Plan {
     pub fn varied(&self) -> Vec<&str> {
         let rows: Vec<_> = self.rows.iter().filter(|row| !row.config.is_empty()).collect();
         let Some(first) = rows.first() else { return vec![] };
-        first.config.iter().filter(|(key, value)| rows.iter().any(|row| row.config.get(*key) != Some(value))).map(|(key, _)| key.as_str()).collect()
+        first
+            .config
+            .iter()
+            .filter(|(key, value)| rows.iter().any(|row| row.config.get(*key) != Some(value)))
+            .map(|(key, _)| key.as_str())
+            .collect()
     }
 
     /// What changed since `before`, a line each, for people; empty where every run that both name is the same.

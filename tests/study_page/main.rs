@@ -119,7 +119,13 @@ fn tables() -> Vec<Listing> {
     let rows =
         [["baseline", "89.0 ± 0.4", "4 of 4"], ["+ STLNet", "9.5", "3 of 4"], ["+ more", "—", "0 of 4"], ["a <b>", "100.0", "12 of 12"]];
     let rows = rows.iter().map(|row| row.map(String::from).to_vec()).collect();
-    vec![Listing { title: "Means".into(), header: ["row", "AUROC", "n"].map(String::from).to_vec(), rows, notes: vec!["n < 12".into()], ..Listing::default() }]
+    vec![Listing {
+        title: "Means".into(),
+        header: ["row", "AUROC", "n"].map(String::from).to_vec(),
+        rows,
+        notes: vec!["n < 12".into()],
+        ..Listing::default()
+    }]
 }
 
 /// The page of the ablation, in its folder.

@@ -70,7 +70,9 @@ impl Bench {
     /// The tables' bytes by file name.
     fn tables(&self, results: &str) -> Vec<(String, Vec<u8>)> {
         let folder = self.path(results).join("small");
-        ["table.md", "table.tex", "table.csv", "table.json"].map(|name| (name.to_owned(), std::fs::read(folder.join(name)).unwrap())).to_vec()
+        ["table.md", "table.tex", "table.csv", "table.json"]
+            .map(|name| (name.to_owned(), std::fs::read(folder.join(name)).unwrap()))
+            .to_vec()
     }
 
     fn ledger(&self, results: &str) -> Vec<Entry> {
@@ -214,7 +216,10 @@ fn a_child_does_not_outlive_its_sweep_and_finished_runs_are_reused() {
 
 #[test]
 fn a_run_that_fails_stops_no_other_and_waits_for_retry() {
-    let text = SWEEP.replace("[[ablate]]\nname = \"+ texture\"", "[[ablate]]\nname = \"diverges\"\nset = { optim.lr = 1e30, train.clip_norm = 0.0 }\n\n[[ablate]]\nname = \"+ texture\"");
+    let text = SWEEP.replace(
+        "[[ablate]]\nname = \"+ texture\"",
+        "[[ablate]]\nname = \"diverges\"\nset = { optim.lr = 1e30, train.clip_norm = 0.0 }\n\n[[ablate]]\nname = \"+ texture\"",
+    );
     let bench = Bench::new(&text.replace("from = \"previous\"\nset = { model.stlnet = true }", "set = { model.stlnet = true }"));
     let first = bench.sweep("results", &[]);
     assert_eq!(first.status.code(), Some(1), "{}", said(&first));

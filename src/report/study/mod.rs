@@ -25,8 +25,8 @@ pub use comparison::{Comparison, Difference, Figure, Line};
 pub use findings::{Finding, Kind, LEVEL, findings, paragraph};
 pub use layout::{p_value, percent, points};
 pub use pivot::Pivot;
-pub use write::{Extent, Report, Written};
 pub use table::{Cell, Change, Column, Incomplete, Rank, Table, TableLine, heading};
+pub use write::{Extent, Report, Written};
 
 /// What a table can be written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

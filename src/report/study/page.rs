@@ -46,7 +46,8 @@ impl From<&Table> for Listing {
     /// The table as all other formats spell it.
     fn from(table: &Table) -> Self {
         let Layout { headings, lines } = layout(table);
-        let places = lines.iter().enumerate().flat_map(|(row, line)| line.iter().enumerate().map(move |(column, text)| (row, column, text)));
+        let places =
+            lines.iter().enumerate().flat_map(|(row, line)| line.iter().enumerate().map(move |(column, text)| (row, column, text)));
         Self {
             title: table.title.clone(),
             ranks: places.filter_map(|(row, column, text)| Some(((row, column), text.rank?))).collect(),

@@ -118,7 +118,12 @@ impl Written {
         if format != Format::Terminal {
             return table;
         }
-        let pages: Vec<String> = self.files.iter().filter(|f| f.extension().is_some_and(|e| e == "md" || e == "html")).map(|f| f.display().to_string()).collect();
+        let pages: Vec<String> = self
+            .files
+            .iter()
+            .filter(|f| f.extension().is_some_and(|e| e == "md" || e == "html"))
+            .map(|f| f.display().to_string())
+            .collect();
         format!("{table}\n{}\n\n{}\n", self.findings, pages.join("\n"))
     }
 }

@@ -103,7 +103,10 @@ impl Setting {
         {
             let found: Vec<String> = plan.iter().map(|planned| planned.id.to_string()).collect();
             return Err(Error::environment(
-                format!("this would be {}, not {expected}: data, weights, device or version changed since it was planned", found.join(", ")),
+                format!(
+                    "this would be {}, not {expected}: data, weights, device or version changed since it was planned",
+                    found.join(", ")
+                ),
                 "repeat the sweep's command, which plans anew",
             ));
         }

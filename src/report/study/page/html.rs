@@ -112,7 +112,13 @@ mod tests {
 
     fn listing(rows: &[[&str; 3]]) -> Listing {
         let rows = rows.iter().map(|row| row.map(String::from).to_vec()).collect();
-        Listing { title: "a <b>".into(), header: ["row", "AUROC", "p"].map(String::from).to_vec(), rows, notes: vec!["1 < 2".into()], ..Listing::default() }
+        Listing {
+            title: "a <b>".into(),
+            header: ["row", "AUROC", "p"].map(String::from).to_vec(),
+            rows,
+            notes: vec!["1 < 2".into()],
+            ..Listing::default()
+        }
     }
 
     #[test]
