@@ -7,21 +7,28 @@
 
 mod attempt;
 pub mod checkpoint;
+mod cited;
+mod difference;
 pub mod env;
 pub mod event;
 pub mod file;
 mod folder;
 mod follower;
+pub mod gc;
 mod id;
 pub mod line;
 mod lock;
+pub mod query;
 mod record;
+pub mod removal;
 mod signal;
 mod store;
 pub mod summary;
 
 pub use attempt::{Ask, Attempt, Opened, Repeat, open};
 pub use checkpoint::Position;
+pub use cited::Cited;
+pub use difference::{Difference, Pair};
 pub use env::{Cpu, Environment, Git};
 pub use event::{Event, Timing};
 pub use folder::{Folder, Seen, Status};

@@ -28,6 +28,10 @@ impl Store {
         Self { results: results.into() }
     }
 
+    pub fn results(&self) -> &Path {
+        &self.results
+    }
+
     /// `<results>/runs`.
     pub fn runs(&self) -> PathBuf {
         self.results.join("runs")

@@ -1,0 +1,79 @@
+//! `harness runs gc`: shows what can go from the store; with `--apply` it goes.
+
+use crate::run::gc::{Item, Outdated, Plan, Sight, What, Why};
+use crate::run::{Status, Store};
+use crate::ui::text::{self, Align, Rule};
+use crate::{Error, Result};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Remove what the plan names
+    #[arg(long)]
+    apply: bool,
+    /// Whole runs go only if no file of them was written for so many days
+    #[arg(long, value_name = "DAYS", default_value_t = 7)]
+    older_than: u32,
+}
+
+pub fn run(store: &Store, args: &Args) -> Result<()> {
+    let now = crate::run::now();
+    let plan = Plan::of(&Sight::of(store)?, args.older_than, now);
+    print!("{}", described(&plan, store));
+    if plan.items.is_empty() {
+        return Ok(());
+    }
+    if !args.apply {
+        println!("nothing was removed; `--apply` removes it");
+        return Ok(());
+    }
+    let (mut freed, mut failed) = (0, 0);
+    for item in &plan.items {
+        match item.carry_out(now) {
+            Ok(true) => freed += item.size_bytes,
+            Ok(false) => println!("{} stays: it has changed meanwhile", name(item, store)),
+            Err(error) => {
+                eprintln!("harness: {error}");
+                failed += 1;
+            }
+        }
+    }
+    println!("freed {}", text::bytes(freed));
+    match failed {
+        0 => Ok(()),
+        n => Err(Error::environment(format!("{n} of {} could not be removed", plan.items.len()), "see above, then repeat the command")),
+    }
+}
+
+fn described(plan: &Plan, store: &Store) -> String {
+    let mut shown = if plan.items.is_empty() {
+        format!("nothing can go from {}\n", store.runs().display())
+    } else {
+        let rows: Vec<_> = plan.items.iter().map(|item| vec![name(item, store), why(item.why), text::bytes(item.size_bytes)]).collect();
+        let columns = [("what", Align::Left), ("why", Align::Left), ("size", Align::Right)];
+        format!("{}\n{} in all\n", text::table(&columns, &rows, Rule::Unicode), text::bytes(plan.size_bytes()))
+    };
+    for (count, why) in [(plan.cited, "a sweep's plan names them"), (plan.labelled, "they are finished and bear a tag or a note")] {
+        if count > 0 {
+            shown += &format!("{count} more could go, but stay: {why}\n");
+        }
+    }
+    shown
+}
+
+/// The run, or the path below the store.
+fn name(item: &Item, store: &Store) -> String {
+    match &item.what {
+        What::Run { id, .. } => id.to_string(),
+        What::File { path, .. } | What::Remains { path } => path.strip_prefix(store.runs()).unwrap_or(path).display().to_string(),
+    }
+}
+
+fn why(why: Why) -> String {
+    match why {
+        Why::Leftover => "nobody reads it".into(),
+        Why::Abandoned { status: Status::Fresh, days } => format!("never begun, {days} days old"),
+        Why::Abandoned { status, days } => format!("{}, untouched for {days} days", status.name()),
+        Why::Outdated(Outdated::Configuration) => "its configuration has keys of another version".into(),
+        Why::Outdated(Outdated::Method) => "made by another version of the method".into(),
+    }
+}

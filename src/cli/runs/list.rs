@@ -1,0 +1,88 @@
+//! `harness runs list`: runs with their state, those that meet a condition, in any order.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::Result;
+use crate::report::runs::percent;
+use crate::run::Store;
+use crate::run::query::{Facts, Query, Sort};
+use crate::ui::text::{self, Align, Rule};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only runs that meet it: configuration keys, metrics and id, experiment, hash, seed, state, category, started, attempts,
+    /// tag, note, compared by = != < <= > >= ~ (contains) and joined by and, or, not, ( ). Such as
+    /// 'loss.score.gamma>2 and test/image_auroc>0.9'
+    #[arg(long = "where", value_name = "EXPR")]
+    condition: Option<String>,
+    /// Sort by a key, falling with a `-` in front; without it the last started comes first
+    #[arg(long, value_name = "[-]KEY", allow_hyphen_values = true)]
+    sort: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(store: &Store, args: &Args) -> Result<()> {
+    let mut runs: Vec<Facts> = store.list()?.iter().map(Facts::read).collect();
+    let count = runs.len();
+    let metrics: BTreeSet<String> = runs.iter().flat_map(|run| run.metrics.keys().cloned()).collect();
+    if let Some(text) = &args.condition {
+        let query = Query::parse(text, &metrics)?;
+        runs.retain(|run| query.holds(run));
+    }
+    if let Some(text) = &args.sort {
+        Sort::parse(text, &metrics)?.apply(&mut runs, |run| run);
+    }
+    if args.json {
+        let runs: Vec<_> = runs.iter().map(object).collect();
+        println!("{}", serde_json::to_string_pretty(&runs).expect("runs are plain data"));
+    } else if count == 0 {
+        println!("no runs in {}; start one with `harness run experiments/full.toml`", store.runs().display());
+    } else if runs.is_empty() {
+        println!("none of {count} runs in {} meets the condition", store.runs().display());
+    } else {
+        println!("{}", table(&runs));
+    }
+    Ok(())
+}
+
+fn object(run: &Facts) -> serde_json::Value {
+    let record = run.record.as_ref();
+    json!({
+        "id": run.id.to_string(),
+        "state": run.status.name(),
+        "category": record.map(|r| &r.category),
+        "seed": run.id.seed,
+        "started": record.map(|r| &r.started),
+        "tags": record.map_or(&[][..], |r| &r.tags),
+        "note": record.and_then(|r| r.note.as_ref()),
+        "metrics": run.metrics,
+    })
+}
+
+fn table(runs: &[Facts]) -> String {
+    let row = |run: &Facts| {
+        let record = run.record.as_ref();
+        let started = record.map_or("—", |r| &r.started);
+        vec![
+            run.id.to_string(),
+            record.map_or_else(|| "—".into(), |r| r.category.clone()),
+            run.status.name().into(),
+            percent(run.metrics.get("test/image_auroc").copied().flatten()),
+            started.chars().take(16).collect::<String>().replace('T', " "),
+            record.map_or_else(String::new, |r| r.tags.join(" ")),
+        ]
+    };
+    let columns = [
+        ("run", Align::Left),
+        ("category", Align::Left),
+        ("state", Align::Left),
+        ("image AUROC", Align::Right),
+        ("started (UTC)", Align::Left),
+        ("tags", Align::Left),
+    ];
+    text::table(&columns, &runs.iter().map(row).collect::<Vec<_>>(), Rule::Unicode)
+}

@@ -1,0 +1,63 @@
+//! `harness runs rm`: removes runs for good.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use crate::run::{Cited, Entry, Status, Store, removal};
+use crate::ui::text;
+use crate::{Error, Result};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Ids, unique prefixes of hashes, or `latest`
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+pub fn run(store: &Store, args: &Args) -> Result<()> {
+    let mut entries: Vec<Entry> = vec![];
+    for id in &args.ids {
+        let entry = store.find(id)?;
+        if entries.iter().all(|e| e.id != entry.id) {
+            entries.push(entry);
+        }
+    }
+    if let Some(running) = entries.iter().find(|e| e.status == Status::Running) {
+        return Err(Error::environment(format!("{} is running: nothing was removed", running.id), "stop it first, or leave it out"));
+    }
+    let cited = Cited::read(store.results())?;
+    let sizes: Vec<u64> = entries.iter().map(|e| removal::size_bytes(e.folder.path())).collect();
+    for (entry, size) in entries.iter().zip(&sizes) {
+        let sweeps = cited.by(&entry.id);
+        let cited = if sweeps.is_empty() { String::new() } else { format!("  cited by {}", sweeps.join(", ")) };
+        println!("{}  {}  {}{cited}", entry.id, entry.status.name(), text::bytes(*size));
+    }
+    if !args.yes && !agreed(entries.len())? {
+        println!("nothing was removed");
+        return Ok(());
+    }
+    for entry in &entries {
+        removal::remove_run(&entry.folder, crate::run::now())?;
+    }
+    println!("removed {}, {}", counted(entries.len()), text::bytes(sizes.iter().sum()));
+    Ok(())
+}
+
+/// Asks on the terminal.
+fn agreed(count: usize) -> Result<bool> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Error::config("removing runs needs a confirmation, and nobody can be asked here", "give --yes"));
+    }
+    eprint!("remove {} for good? [y/N] ", counted(count));
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer).map_err(|e| Error::environment(format!("cannot read the answer: {e}"), "give --yes"))?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+fn counted(count: usize) -> String {
+    format!("{count} run{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,311 @@
+//! What can go from a store: found by looking, decided as a pure value, done item by item.
+//!
+//! Goes: what half-finished writes and removals left; checkpoints that nothing will resume; runs that stopped or failed and
+//! were not touched for a while; runs that no command finds any more, because the method or the configuration changed since.
+//! Stays, whatever its state: a run that a sweep's plan cites, one that is running, and a finished one with a tag or a note.
+
+use super::{Cited, Entry, Folder, Id, Lock, Status, Store, checkpoint, identity, removal};
+use crate::Result;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// A run, or what is left of one, as it was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub id: Id,
+    pub folder: Folder,
+    pub status: Status,
+    /// When a file of it was last written; none where no file tells.
+    pub touched: Option<jiff::Timestamp>,
+    pub size_bytes: u64,
+    /// A sweep's plan names it.
+    pub cited: bool,
+    /// It bears a tag or a note.
+    pub labelled: bool,
+    /// Why no command would find it again.
+    pub outdated: Option<Outdated>,
+    /// Files in it that nobody reads, with their size.
+    pub leftovers: Vec<(PathBuf, u64)>,
+}
+
+/// Why a run cannot be found again by what it computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outdated {
+    /// config.toml has other keys than this version.
+    Configuration,
+    /// The same configuration has another hash now.
+    Method,
+}
+
+/// All that was looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Sight {
+    pub runs: Vec<Found>,
+    /// Folders whose removal was cut off, with their size.
+    pub remains: Vec<(PathBuf, u64)>,
+}
+
+/// One thing to remove.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    pub what: What,
+    pub why: Why,
+    pub size_bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// A whole run, which has this status.
+    Run { id: Id, folder: Folder, status: Status },
+    /// A file of a run.
+    File { path: PathBuf, of: Folder },
+    /// A folder that is no run any more.
+    Remains { path: PathBuf },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Nobody reads it.
+    Leftover,
+    /// Stopped, failed or never begun, and not touched for so many days.
+    Abandoned { status: Status, days: i64 },
+    /// No command finds it.
+    Outdated(Outdated),
+}
+
+/// What to remove, and what stays although it looks removable.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    pub items: Vec<Item>,
+    /// Runs that stay because a plan cites them.
+    pub cited: usize,
+    /// Runs that stay because of a tag or a note.
+    pub labelled: usize,
+}
+
+impl Sight {
+    /// Looks at a whole store.
+    ///
+    /// # Errors
+    /// A store or a sweep's plan that cannot be read.
+    pub fn of(store: &Store) -> Result<Self> {
+        let cited = Cited::read(store.results())?;
+        let runs = store.list()?.into_iter().map(|entry| found(entry, &cited)).collect();
+        let remains = removal::remains(&store.runs()).into_iter().map(|path| (path.clone(), removal::size_bytes(&path))).collect();
+        Ok(Self { runs, remains })
+    }
+}
+
+impl Plan {
+    /// Decides. Whole runs go only if no file of them was written for `days` days before `now`.
+    pub fn of(sight: &Sight, days: u32, now: jiff::Timestamp) -> Self {
+        let mut plan = Self::default();
+        for run in &sight.runs {
+            match removable(run, days, now) {
+                Some(_) if run.cited => plan.cited += 1,
+                Some(_) if run.labelled && run.status == Status::Finished => plan.labelled += 1,
+                Some(why) => {
+                    let what = What::Run { id: run.id.clone(), folder: run.folder.clone(), status: run.status };
+                    plan.items.push(Item { what, why, size_bytes: run.size_bytes });
+                    continue;
+                }
+                None => {}
+            }
+            if run.status != Status::Running {
+                let files = run.leftovers.iter().map(|(path, size_bytes)| Item {
+                    what: What::File { path: path.clone(), of: run.folder.clone() },
+                    why: Why::Leftover,
+                    size_bytes: *size_bytes,
+                });
+                plan.items.extend(files);
+            }
+        }
+        let remains = sight.remains.iter().map(|(path, size_bytes)| Item {
+            what: What::Remains { path: path.clone() },
+            why: Why::Leftover,
+            size_bytes: *size_bytes,
+        });
+        plan.items.extend(remains);
+        plan
+    }
+
+    pub fn size_bytes(&self) -> u64 {
+        self.items.iter().map(|item| item.size_bytes).sum()
+    }
+}
+
+impl Item {
+    /// Removes it; false where it is not any more what it was when it was looked at, and stays.
+    ///
+    /// # Errors
+    /// A run that somebody works on by now, and files that cannot be removed.
+    pub fn carry_out(&self, now: jiff::Timestamp) -> Result<bool> {
+        match &self.what {
+            What::Run { folder, status, .. } => {
+                if folder.status() != *status {
+                    return Ok(false);
+                }
+                removal::remove_run(folder, now)?;
+            }
+            What::File { path, of } => {
+                let _lock = Lock::acquire(&of.lock(), now)?;
+                // A run that was started anew in the meantime needs its checkpoint.
+                if *path == of.last_checkpoint() && !of.summary_json().exists() {
+                    return Ok(false);
+                }
+                removal::remove_all(path)?;
+            }
+            What::Remains { path } => removal::remove_all(path)?,
+        }
+        Ok(true)
+    }
+}
+
+/// Why a run could go, if nothing speaks for it.
+fn removable(run: &Found, days: u32, now: jiff::Timestamp) -> Option<Why> {
+    let age = (now.as_second() - run.touched?.as_second()) / 86400;
+    if age < i64::from(days) {
+        return None;
+    }
+    match run.status {
+        Status::Running => None,
+        Status::Fresh | Status::Interrupted | Status::Failed => Some(Why::Abandoned { status: run.status, days: age }),
+        Status::Finished => run.outdated.map(Why::Outdated),
+    }
+}
+
+fn found(entry: Entry, cited: &Cited) -> Found {
+    let Entry { id, folder, status, record } = entry;
+    Found {
+        touched: newest(folder.path()).and_then(|at| jiff::Timestamp::try_from(at).ok()),
+        size_bytes: removal::size_bytes(folder.path()),
+        cited: !cited.by(&id).is_empty(),
+        labelled: record.as_ref().is_some_and(|r| !r.tags.is_empty() || r.note.is_some()),
+        outdated: record.and_then(|record| outdated(&folder, &id, &record.category)),
+        leftovers: leftovers(&folder, status).into_iter().map(|path| (path.clone(), removal::size_bytes(&path))).collect(),
+        id,
+        folder,
+        status,
+    }
+}
+
+/// The hash of the run's configuration as this version makes it, compared with its own. Where a file is missing that the hash
+/// needs, nothing is claimed.
+fn outdated(folder: &Folder, id: &Id, category: &str) -> Option<Outdated> {
+    let text = std::fs::read_to_string(folder.config_toml()).ok()?;
+    let Ok(cfg) = toml::from_str(&text) else { return Some(Outdated::Configuration) };
+    let env = super::file::read_json::<super::Environment>(&folder.env_json(), super::env::FORMAT).ok().flatten()?.given;
+    let hash = identity(&cfg, category, &env.data_hash, env.weights_hash.as_deref(), &env.device);
+    (hash != id.hash10).then_some(Outdated::Method)
+}
+
+fn leftovers(folder: &Folder, status: Status) -> Vec<PathBuf> {
+    let mut found = vec![checkpoint::damaged(folder)];
+    if status == Status::Finished {
+        found.push(folder.last_checkpoint());
+    }
+    found.retain(|path| path.exists());
+    for place in [folder.path(), &folder.checkpoints(), &folder.figures(), &folder.tb()] {
+        let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
+        found.extend(entries.filter(|e| is_temporary(&e.file_name().to_string_lossy())).map(|e| e.path()));
+    }
+    found.sort();
+    found
+}
+
+/// Whether [`super::file::replace`] names a file so while it writes it.
+fn is_temporary(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(".tmp")
+}
+
+/// The last time at which anything below a folder was written.
+fn newest(path: &Path) -> Option<SystemTime> {
+    let data = std::fs::symlink_metadata(path).ok()?;
+    let own = data.modified().ok();
+    if !data.is_dir() {
+        return own;
+    }
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries.filter_map(|entry| newest(&entry.path())).chain(own).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const DAY: i64 = 86400;
+
+    fn run(name: &str, status: Status, age_days: i64) -> Found {
+        let id = Id::new("full", name, 0).unwrap();
+        let folder = Folder::of(Path::new("runs"), &id);
+        let touched = jiff::Timestamp::from_second(100 * DAY - age_days * DAY).ok();
+        Found { id, folder, status, touched, size_bytes: 1000, cited: false, labelled: false, outdated: None, leftovers: vec![] }
+    }
+
+    fn now() -> jiff::Timestamp {
+        jiff::Timestamp::from_second(100 * DAY).unwrap()
+    }
+
+    fn plan(runs: &[Found]) -> Plan {
+        Plan::of(&Sight { runs: runs.to_vec(), remains: vec![] }, 7, now())
+    }
+
+    #[test]
+    fn abandoned_and_outdated_runs_go_after_their_time() {
+        let outdated = |age| Found { outdated: Some(Outdated::Method), ..run("0000000001", Status::Finished, age) };
+        for (found, why) in [
+            (run("0000000000", Status::Failed, 7), Some(Why::Abandoned { status: Status::Failed, days: 7 })),
+            (run("0000000000", Status::Failed, 6), None),
+            (run("0000000000", Status::Interrupted, 9), Some(Why::Abandoned { status: Status::Interrupted, days: 9 })),
+            (run("0000000000", Status::Fresh, 8), Some(Why::Abandoned { status: Status::Fresh, days: 8 })),
+            (run("0000000000", Status::Finished, 99), None),
+            (run("0000000000", Status::Running, 99), None),
+            (outdated(8), Some(Why::Outdated(Outdated::Method))),
+            (outdated(3), None),
+            (Found { touched: None, ..run("0000000000", Status::Failed, 99) }, None),
+        ] {
+            assert_eq!(plan(std::slice::from_ref(&found)).items.first().map(|item| item.why), why, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_cited_or_labelled_stays_and_is_counted() {
+        let outdated = Found { outdated: Some(Outdated::Configuration), ..run("0000000000", Status::Finished, 50) };
+        let runs = [
+            Found { cited: true, ..outdated.clone() },
+            Found { cited: true, ..run("0000000001", Status::Failed, 50) },
+            Found { labelled: true, ..outdated.clone() },
+            Found { labelled: true, ..run("0000000002", Status::Failed, 50) },
+        ];
+        let plan = plan(&runs);
+        assert_eq!((plan.cited, plan.labelled, plan.items.len(), plan.size_bytes()), (2, 1, 1, 1000));
+        let What::Run { id, .. } = &plan.items[0].what else { panic!() };
+        assert_eq!(id.hash10, "0000000002", "a failed run's tag does not keep it");
+    }
+
+    #[test]
+    fn leftovers_go_at_once_but_not_from_under_a_running_run() {
+        let with = |status| Found { leftovers: vec![("x/.a.1-0.tmp".into(), 5)], ..run("0000000000", status, 0) };
+        let plan = plan(&[with(Status::Finished), with(Status::Interrupted), with(Status::Running)]);
+        assert_eq!((plan.items.len(), plan.size_bytes()), (2, 10));
+        let whole = Found { leftovers: vec![("x/.a.1-0.tmp".into(), 5)], ..run("0000000000", Status::Failed, 30) };
+        let all = super::Plan::of(&Sight { runs: vec![whole], remains: vec![("runs/x/.removed-y-1".into(), 3)] }, 7, now());
+        assert_eq!(all.size_bytes(), 1003, "a run that goes takes its files along");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn nothing_that_is_cited_running_or_recent_ever_goes(
+            status in 0usize..5, cited: bool, labelled: bool, outdated: bool, age in 0i64..20, days in 0u32..20,
+        ) {
+            let status = [Status::Fresh, Status::Running, Status::Interrupted, Status::Failed, Status::Finished][status];
+            let found = Found { cited, labelled, outdated: outdated.then_some(Outdated::Method), ..run("0000000000", status, age) };
+            let plan = Plan::of(&Sight { runs: vec![found], remains: vec![] }, days, now());
+            let may = !cited && status != Status::Running && age >= i64::from(days)
+                && (status != Status::Finished || outdated && !labelled);
+            prop_assert_eq!(plan.items.len(), usize::from(may));
+        }
+    }
+}

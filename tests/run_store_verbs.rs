@@ -1,0 +1,249 @@
+//! `harness runs` as people type it, over a store that is made by the library itself.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use assert_cmd::Command;
+use harness::config::Config;
+use harness::run::{self, Ask, Attempt, Environment, Folder, Id, Lineage, Lock, Opened, Repeat, Spent, Status, Store, Summary, identity};
+
+fn harness(dir: &Path, args: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_harness")).args(args).current_dir(dir).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let error = text(&output.stderr);
+    assert!(!error.contains("panicked"), "{error}");
+    (output.status.code().unwrap(), text(&output.stdout), error)
+}
+
+/// One run of the store.
+struct Made<'a> {
+    experiment: &'a str,
+    seed: u64,
+    gamma: f64,
+    tags: &'a [String],
+    started: &'a str,
+}
+
+fn begin(dir: &Path, made: &Made) -> Box<Attempt> {
+    let mut cfg = Config::default();
+    cfg.loss.score.gamma = made.gamma;
+    let id = Id::new(made.experiment, &identity(&cfg, "gear", "d", None, "cpu"), made.seed).unwrap();
+    let given = run::env::Given { device: "cpu".into(), threads: 2, data_hash: "d".into(), ..Default::default() };
+    let environment = Environment::capture(Path::new("/"), given);
+    let ask = Ask {
+        category: "gear",
+        config: &cfg.to_toml(),
+        environment: &environment,
+        argv: &["harness".into(), "run".into()],
+        tags: made.tags,
+        note: None,
+        repeat: Repeat::Reuse,
+        now: made.started.parse().unwrap(),
+    };
+    let Opened::Active { attempt, .. } = run::open(&Store::new(&dir.join("results")).folder(&id), &id, &ask).unwrap() else { panic!() };
+    attempt
+}
+
+fn finish(attempt: Box<Attempt>, auroc: f64) -> Folder {
+    let folder = attempt.folder().clone();
+    let id = run::Id::parse(&folder.record().unwrap().unwrap().id).unwrap();
+    let summary = Summary {
+        format: 1,
+        id: id.to_string(),
+        category: "gear".into(),
+        seed: id.seed,
+        detector: "mlff".into(),
+        headline: "S".into(),
+        metrics: BTreeMap::from([("test/image_auroc".to_owned(), Some(auroc)), ("test/aupro@0.3".to_owned(), None)]),
+        protocol: serde_json::json!({ "text": "exact" }),
+        backbone: Lineage::default(),
+        data_hash: "d".into(),
+        losses: BTreeMap::new(),
+        grad_norm: None,
+        counts: BTreeMap::new(),
+        timing: Spent::default(),
+    };
+    attempt.finish(b"weights", &summary).unwrap();
+    folder
+}
+
+/// Two finished runs (seeds 0 and 1), one of another gamma with a tag, one that failed.
+fn store() -> (tempfile::TempDir, [Folder; 4]) {
+    let dir = tempfile::tempdir().unwrap();
+    let made = |experiment, seed, gamma, tags, started| begin(dir.path(), &Made { experiment, seed, gamma, tags, started });
+    let tags = ["night".to_owned()];
+    let a = finish(made("full", 0, 2.5, &[], "2025-03-01T10:00:00Z"), 0.9);
+    let b = finish(made("full", 1, 2.5, &[], "2025-03-01T11:00:00Z"), 0.8);
+    let c = finish(made("wide", 0, 4.0, &tags, "2025-03-01T12:00:00Z"), 0.95);
+    let failed = made("wide", 1, 4.0, &[], "2025-03-01T13:00:00Z");
+    let d = failed.folder().clone();
+    failed.fail(&harness::Error::run("the loss is NaN", "lower optim.lr")).unwrap();
+    (dir, [a, b, c, d])
+}
+
+fn id(folder: &Folder) -> String {
+    folder.record().unwrap().unwrap().id
+}
+
+/// As if nothing had been written for so many days.
+fn age(path: &Path, days: u64) {
+    if path.is_dir() {
+        std::fs::read_dir(path).unwrap().for_each(|entry| age(&entry.unwrap().path(), days));
+    }
+    let then = SystemTime::now() - Duration::from_secs(86400 * days + 60);
+    std::fs::File::open(path).unwrap().set_modified(then).unwrap();
+}
+
+#[test]
+fn runs_are_listed_by_condition_and_order_and_as_json() {
+    let (dir, [a, b, c, d]) = store();
+    let list = |args: &[&str]| -> Vec<String> {
+        let (code, out, error) = harness(dir.path(), &[&["runs", "list", "--json"], args].concat());
+        assert_eq!(code, 0, "{error}");
+        let runs: Vec<serde_json::Value> = serde_json::from_str(&out).unwrap();
+        runs.iter().map(|run| run["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let [a, b, c, d] = [a, b, c, d].map(|folder| id(&folder));
+    assert_eq!(list(&[]), [&d, &c, &b, &a].map(Clone::clone));
+    assert_eq!(list(&["--where", "loss.score.gamma<3 and test/image_auroc>0.85"]), [a.clone()]);
+    assert_eq!(list(&["--where", "state=failed or tag=night", "--sort", "seed"]), [c.clone(), d.clone()]);
+    assert_eq!(list(&["--where", "experiment=full", "--sort", "-seed"]), [b.clone(), a.clone()]);
+    assert_eq!(list(&["--sort", "-test/image_auroc"]), [&c, &a, &b, &d].map(Clone::clone));
+
+    let (_, out, _) = harness(dir.path(), &["runs", "list", "--json", "--where", "tag=night"]);
+    let run = &serde_json::from_str::<serde_json::Value>(&out).unwrap()[0];
+    let expected = serde_json::json!({
+        "id": c, "state": "finished", "category": "gear", "seed": 0, "started": "2025-03-01T12:00:00.000Z", "tags": ["night"],
+        "note": null, "metrics": { "test/aupro@0.3": null, "test/image_auroc": 0.95 },
+    });
+    assert_eq!(*run, expected);
+
+    let (code, _, error) = harness(dir.path(), &["runs", "list", "--where", "seed=0 and loss.score.gama>2"]);
+    assert!(code == 2 && error.contains("column 12") && error.contains("did you mean `loss.score.gamma`?"), "{error}");
+    assert_eq!(harness(dir.path(), &["runs", "list", "--sort", "speed"]).0, 2);
+    let (code, out, _) = harness(dir.path(), &["runs", "list", "--where", "seed=9"]);
+    assert!(code == 0 && out.contains("none of 4 runs"), "{out}");
+    let (code, out, _) = harness(dir.path(), &["runs", "list", "--results", "elsewhere", "--where", "test/x>1"]);
+    assert!(code == 0 && out.contains("no runs in elsewhere"), "{out}");
+}
+
+#[test]
+fn a_run_is_shown_for_people_and_for_programs() {
+    let (dir, [_, _, wide, _]) = store();
+    let (code, out, _) = harness(dir.path(), &["runs", "show", "wide/", "--json"]);
+    assert_eq!(code, 2, "two runs begin so: {out}");
+    let (code, out, error) = harness(dir.path(), &["runs", "show", &id(&wide), "--json"]);
+    assert_eq!(code, 0, "{error}");
+    let shown: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(shown["state"], "finished");
+    assert_eq!(shown["config"]["loss"]["score"]["gamma"], 4.0);
+    assert_eq!(shown["summary"]["metrics"]["test/image_auroc"], 0.95);
+    assert_eq!(shown["environment"]["device"], "cpu");
+    assert!(Path::new(shown["folder"].as_str().unwrap()).join("summary.json").exists());
+    let (_, out, _) = harness(dir.path(), &["runs", "show", "latest"]);
+    assert!(out.contains("failed") && out.contains("the loss is NaN"), "{out}");
+}
+
+#[test]
+fn two_runs_are_compared_by_what_differs() {
+    let (dir, [a, b, c, d]) = store();
+    let diff = |a: &Folder, b: &Folder| {
+        let (code, out, error) = harness(dir.path(), &["runs", "diff", &id(a), &id(b)]);
+        assert_eq!(code, 0, "{error}");
+        out
+    };
+    assert!(diff(&a, &a).contains("identical"));
+    let out = diff(&a, &c);
+    assert!(out.contains("loss.score.gamma") && out.contains("-0.050000") && !out.contains("environment"), "{out}");
+    assert!(!out.contains("train.batch"), "{out}");
+    assert!(out.contains("no paired comparison"), "these runs have no maps: {out}");
+    let out = diff(&a, &b);
+    assert!(out.contains("seed") && !out.contains("configuration") && out.contains("+0.100000"), "{out}");
+    let out = diff(&c, &d);
+    assert!(out.contains("finished") && out.contains("failed") && !out.contains("paired"), "{out}");
+    // Another machine.
+    let text = std::fs::read_to_string(b.env_json()).unwrap();
+    std::fs::write(b.env_json(), text.replace("\"threads\": 2", "\"threads\": 3")).unwrap();
+    assert!(diff(&a, &b).contains("environment"));
+}
+
+#[test]
+fn runs_are_removed_only_when_confirmed_and_not_while_they_run() {
+    let (dir, [a, b, c, d]) = store();
+    let (code, out, error) = harness(dir.path(), &["runs", "rm", &id(&a)]);
+    assert!(code == 2 && error.contains("--yes") && out.contains(&id(&a)), "{error}");
+    assert!(a.path().exists());
+    // Failed before, running again.
+    let lock = Lock::acquire(&d.lock(), run::now()).unwrap();
+    let (code, _, error) = harness(dir.path(), &["runs", "rm", &id(&b), &id(&d), "--yes"]);
+    assert!(code == 3 && error.contains("is running"), "{error}");
+    assert!(b.path().exists() && d.path().exists());
+    drop(lock);
+    let (code, out, error) = harness(dir.path(), &["runs", "rm", &id(&a), &id(&a), &id(&b), "--yes"]);
+    assert!(code == 0 && out.contains("removed 2 runs"), "{out}{error}");
+    assert!(!a.path().exists() && !dir.path().join("results/runs/full").exists(), "nothing is left of the experiment either");
+    assert!(c.path().exists() && d.path().exists());
+    let (code, _, error) = harness(dir.path(), &["runs", "rm", "nothing", "--yes"]);
+    assert!(code == 2 && error.contains("holds 2 runs"), "{error}");
+    // A finished run whose lock somebody holds is left alone as well.
+    let lock = Lock::acquire(&c.lock(), run::now()).unwrap();
+    assert_eq!(harness(dir.path(), &["runs", "rm", &id(&c), "--yes"]).0, 3);
+    assert!(c.summary_json().exists());
+    drop(lock);
+}
+
+#[test]
+fn gc_carries_out_exactly_what_it_shows_and_never_what_a_sweep_cites() {
+    let (dir, [a, b, c, d]) = store();
+    let gc = |args: &[&str]| {
+        let (code, out, error) = harness(dir.path(), &[&["runs", "gc"], args].concat());
+        assert_eq!(code, 0, "{error}");
+        out
+    };
+    assert!(gc(&[]).contains("nothing can go"), "all is of today and of this version");
+    // An old failed run, leftovers of killed writers, a removal that was cut off, an old run of another version.
+    age(d.path(), 9);
+    let half = a.checkpoints().join(".weights.safetensors.1-0.tmp");
+    std::fs::write(&half, [0; 2048]).unwrap();
+    std::fs::write(a.last_checkpoint(), [0; 1024]).unwrap();
+    let remains = dir.path().join("results/runs/full/.removed-0123456789-s5-77");
+    std::fs::create_dir_all(&remains).unwrap();
+    let text = std::fs::read_to_string(b.config_toml()).unwrap();
+    std::fs::write(b.config_toml(), text.replace("gamma = 2.5", "gamma = 2.75")).unwrap();
+    age(b.path(), 9);
+    let text = std::fs::read_to_string(c.config_toml()).unwrap();
+    std::fs::write(c.config_toml(), text.replace("gamma", "gamme")).unwrap();
+    age(c.path(), 9);
+
+    let shown = gc(&[]);
+    assert!(shown.contains(&id(&d)) && shown.contains("failed, untouched for 9 days"), "{shown}");
+    assert!(shown.contains(&id(&b)) && shown.contains("another version of the method"), "{shown}");
+    assert!(!shown.contains(&id(&c)) && shown.contains("1 more could go, but stay: they are finished and bear a tag"), "{shown}");
+    assert!(shown.contains(".weights.safetensors.1-0.tmp") && shown.contains("2.0 KiB") && shown.contains("last.ckpt"), "{shown}");
+    assert!(shown.contains(".removed-") && shown.contains("--apply"), "{shown}");
+    assert!(half.exists() && d.path().exists(), "a look changes nothing");
+
+    // A sweep cites two of them; one of them under another experiment.
+    let sweep = dir.path().join("results/ablation");
+    std::fs::create_dir_all(&sweep).unwrap();
+    let other = format!("other/{}", id(&d).split_once('/').unwrap().1);
+    std::fs::write(sweep.join("plan.json"), format!(r#"{{"format":1,"runs":[{{"id":"{}"}},{{"id":"{other}"}}]}}"#, id(&b))).unwrap();
+    let shown = gc(&["--apply"]);
+    assert!(shown.contains("2 more could go, but stay: a sweep's plan names them"), "{shown}");
+    assert!([&a, &b, &c, &d].iter().all(|run| run.path().exists()));
+    assert!(!half.exists() && !a.last_checkpoint().exists() && !remains.exists());
+    assert_eq!(a.status(), Status::Finished);
+    let (_, out, _) = harness(dir.path(), &["runs", "rm", &id(&b)]);
+    assert!(out.contains("cited by ablation"), "{out}");
+
+    // A plan that cannot be read keeps everything.
+    std::fs::write(sweep.join("plan.json"), "{").unwrap();
+    let (code, _, error) = harness(dir.path(), &["runs", "gc", "--apply"]);
+    assert!(code == 3 && error.contains("plan.json"), "{error}");
+    std::fs::remove_dir_all(sweep).unwrap();
+    let out = gc(&["--apply"]);
+    assert!(out.contains("freed"), "{out}");
+    assert!(!d.path().exists() && !b.path().exists() && a.path().exists() && c.path().exists());
+    assert!(gc(&[]).contains("nothing can go"));
+}
