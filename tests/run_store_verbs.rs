@@ -106,7 +106,7 @@ fn runs_are_listed_by_condition_and_order_and_as_json() {
     };
     let [a, b, c, d] = [a, b, c, d].map(|folder| id(&folder));
     assert_eq!(list(&[]), [&d, &c, &b, &a].map(Clone::clone));
-    assert_eq!(list(&["--where", "loss.score.gamma<3 and test/image_auroc>0.85"]), [a.clone()]);
+    assert_eq!(list(&["--where", "loss.score.gamma<3 and test/image_auroc>0.85"]), std::slice::from_ref(&a));
     assert_eq!(list(&["--where", "state=failed or tag=night", "--sort", "seed"]), [c.clone(), d.clone()]);
     assert_eq!(list(&["--where", "experiment=full", "--sort", "-seed"]), [b.clone(), a.clone()]);
     assert_eq!(list(&["--sort", "-test/image_auroc"]), [&c, &a, &b, &d].map(Clone::clone));

@@ -206,11 +206,11 @@ fn records(bytes: &[u8]) -> Vec<&[u8]> {
     found
 }
 
-/// Tag, step and value of each scalar, and the wall time by step.
-type Scalars = (Vec<(String, u64, f32)>, BTreeMap<u64, f64>);
+/// A tag, a step and its number.
+type Point = (String, u64, f32);
 
 /// Numbers by tag and step, in the order of the file; and the wall time of each step.
-fn scalars(bytes: &[u8]) -> Scalars {
+fn scalars(bytes: &[u8]) -> (Vec<Point>, BTreeMap<u64, f64>) {
     let (mut found, mut times) = (vec![], BTreeMap::new());
     for event in records(bytes) {
         let Some(Field::Double(time)) = get(event, 1) else { panic!("an event has a wall time") };

@@ -106,8 +106,7 @@ mod tests {
     #[test]
     fn what_the_paper_does_not_print_is_none() {
         for (table, line, metric, category) in [
-            (1, "Ours", "pixel_auroc", None),
-            (2, "Ours", "image_auroc", None),
+            (1, "FCDD", "image_auroc", None),
             (2, "US", "pixel_auroc", None),
             (1, "PatchCore", "image_auroc", None),
             (1, "Ours", "image_auroc", Some("gear")),

@@ -79,7 +79,7 @@ impl Value {
     }
 
     /// A total order: numbers, then text, then lists; a NaN behind all numbers.
-    pub fn cmp(&self, other: &Self) -> Ordering {
+    pub fn order(&self, other: &Self) -> Ordering {
         let rank = |value: &Self| match value {
             Self::Number(_) => 0,
             Self::Text(_) => 1,
@@ -89,7 +89,7 @@ impl Value {
             (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
             (Self::List(a), Self::List(b)) => {
-                a.iter().zip(b).map(|(a, b)| a.cmp(b)).find(|o| o.is_ne()).unwrap_or_else(|| a.len().cmp(&b.len()))
+                a.iter().zip(b).map(|(a, b)| a.order(b)).find(|o| o.is_ne()).unwrap_or_else(|| a.len().cmp(&b.len()))
             }
             (a, b) => rank(a).cmp(&rank(b)),
         }

@@ -130,8 +130,8 @@ impl Sort {
             (None, None) => Ordering::Equal,
             (None, Some(_)) => Ordering::Greater,
             (Some(_), None) => Ordering::Less,
-            (Some(a), Some(b)) if self.falling => b.cmp(&a),
-            (Some(a), Some(b)) => a.cmp(&b),
+            (Some(a), Some(b)) if self.falling => b.order(&a),
+            (Some(a), Some(b)) => a.order(&b),
         });
     }
 }

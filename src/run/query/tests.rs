@@ -157,7 +157,8 @@ proptest! {
     /// The slow twin: Rust's own operators.
     #[test]
     fn comparisons_and_their_joins_are_those_of_numbers(seed in 0u64..6, a in 0u64..6, b in 0u64..6, first in 0usize..6, second in 0usize..6, negate: bool, or: bool) {
-        let signs: [(&str, fn(u64, u64) -> bool); 6] =
+        type Sign = (&'static str, fn(u64, u64) -> bool);
+        let signs: [Sign; 6] =
             [("=", |x, y| x == y), ("!=", |x, y| x != y), ("<", |x, y| x < y), ("<=", |x, y| x <= y), (">", |x, y| x > y), (">=", |x, y| x >= y)];
         let run = facts("full", seed, |_| ());
         let text = format!("{} (seed{}{a}) {} seed {} {b}", if negate { "not" } else { "" }, signs[first].0, if or { "or" } else { "and" }, signs[second].0);
