@@ -6,7 +6,7 @@ mkdir -p target
 export HARNESS_SKIP_LOG=$PWD/target/skipped.txt
 : > "$HARNESS_SKIP_LOG"
 status=0
-cargo test --release --workspace --quiet "$@" || status=$?
+cargo test --release --workspace --quiet --no-fail-fast "$@" || status=$?
 if [ -s "$HARNESS_SKIP_LOG" ]; then
     echo
     echo "skipped (HARNESS_REQUIRE=all turns these into failures):"

@@ -50,7 +50,7 @@ fn a_stride_that_contradicts_the_weights_is_refused_by_key() {
         assert_eq!(error.kind, Kind::Config);
         assert!(error.what.contains("model.backbone.stride_in"), "{error}");
         // Basic blocks have one place for it.
-        cfg.model.backbone.name = BackboneName::Resnet18;
+        (cfg.model.backbone.name, cfg.model.backbone.stride_in) = (BackboneName::Resnet18, StrideIn::Auto);
         assert!(Network::new(&cfg, Some(&weights), 0, Device::Cpu).is_ok());
     }
 }
