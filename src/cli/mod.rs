@@ -75,6 +75,7 @@ impl Cli {
 
 /// What `harness` does: carries a verb out, or hands it to `harness-torch`.
 pub fn main() -> ExitCode {
+    end_with_the_reader();
     let cli = Cli::parse();
     exit_code(match &cli.verb {
         Verb::Run(args) => run::check(args).and_then(|()| torch::exec()),
@@ -89,6 +90,13 @@ pub fn main() -> ExitCode {
         Verb::Doctor => doctor::run(),
         Verb::Completions(args) => completions::run(args),
     })
+}
+
+/// Lets `harness … | head` end quietly, as other tools do: Rust ignores the signal of a closed pipe and panics on the next
+/// print instead. Where the handler cannot be set, that is all that happens.
+fn end_with_the_reader() {
+    use std::sync::{Arc, atomic::AtomicBool};
+    let _ = signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGPIPE, 141, Arc::new(AtomicBool::new(true)));
 }
 
 /// Prints an error as people read it and turns the result into the process's exit code.
