@@ -41,7 +41,7 @@ impl Memory {
         (Tensor::cat(&distances, 0), Tensor::cat(&indices, 0))
     }
 
-    /// The weight of an image whose most distant patch is `patch` [D], `distance` away from the member `index`:
+    /// The weight of an image whose most distant patch is `patch` `[D]`, `distance` away from the member `index`:
     /// `1 - exp(distance) / sum of exp(distances from the patch to the member's own b neighbours, itself included)`
     /// (Roth et al. 2022, Eq. 7), computed without overflow. Near 1 where the neighbours are far from the patch.
     pub fn weight(&self, patch: &Tensor, index: i64, distance: f64, b: i64) -> f64 {
