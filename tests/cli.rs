@@ -129,3 +129,24 @@ fn completions_are_printed_for_each_shell() {
         assert!(code == 0 && out.contains("harness"));
     }
 }
+
+#[test]
+fn every_shipped_sweep_resolves_at_both_profiles() {
+    use harness::config::Profile;
+    use harness::sweep::{file::File, plan};
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
+    let mut sweeps = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.is_file() || !std::fs::read_to_string(&path).unwrap().contains("\ntitle = ") {
+            continue;
+        }
+        let file = File::read(&path).unwrap();
+        for profile in [Profile::Cpu, Profile::Paper] {
+            let resolved = plan::resolve(&file, &path, Some(profile), &[]).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            assert!(resolved.rows.len() > 2 && resolved.seeds.len() > 2);
+        }
+        sweeps += 1;
+    }
+    assert!(sweeps >= 7, "{sweeps}");
+}
