@@ -1,8 +1,14 @@
 //! What tests may lean on and may lack: real data, Python packages, ImageNet weights. A test that lacks something says so
 //! through [`skip`]; `just ci` lists those lines at its end, and `HARNESS_REQUIRE=all` turns each into a failure.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::run::{Id, Lineage, Spent, Summary, summary};
+use crate::weights;
 
 /// Notes that a test is skipped and why: on stderr and in the file that `HARNESS_SKIP_LOG` names.
 /// Panics where `HARNESS_REQUIRE=all`. Use: `let Some(x) = … else { return skip("…") };`
@@ -40,4 +46,87 @@ pub fn python(packages: &[&str]) -> Option<PathBuf> {
     let script: String = packages.iter().map(|p| format!("import {p}\n")).collect();
     let works = std::process::Command::new(&python).args(["-c", &script]).stderr(std::process::Stdio::null()).status();
     works.is_ok_and(|s| s.success()).then_some(python)
+}
+
+/// The network that `just weights` fetches and what it has to compute (tests/oracle/resnet_features.py writes that file and
+/// says what is in it).
+pub struct Golden {
+    pub file: weights::File,
+    /// Height and width of the pictures.
+    pub size: usize,
+    /// Largest difference allowed, in deviations of a map.
+    pub tolerance: f64,
+    /// One entry a picture: its `name`, and its `maps` by key.
+    pub images: Vec<Value>,
+}
+
+/// The golden features, or none, with a word why, where that very network is not at hand.
+pub fn golden() -> Option<Golden> {
+    let Some(path) = weights("resnet50.safetensors") else {
+        skip("weights/resnet50.safetensors is not there: `just weights` fetches it");
+        return None;
+    };
+    let file = weights::File::open(&path).unwrap();
+    if file.meta.lineage != "caffe" {
+        skip("weights/resnet50.safetensors is not the network that `just weights` fetches");
+        return None;
+    }
+    let values: usize = file.shapes().values().map(|shape| shape.iter().product::<usize>()).sum();
+    if std::fs::metadata(&path).unwrap().len() < 4 * values as u64 {
+        skip("weights/resnet50.safetensors holds half floats, the golden values are for f32");
+        return None;
+    }
+    let text = std::fs::read_to_string(root().join("tests/golden/resnet50_features.json")).unwrap();
+    let golden: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(golden["format"], "harness-golden-features/1");
+    Some(Golden {
+        file,
+        size: golden["size"].as_u64().unwrap() as usize,
+        tolerance: golden["tolerance"].as_f64().unwrap(),
+        images: golden["images"].as_array().unwrap().clone(),
+    })
+}
+
+impl Golden {
+    /// Repeats `image` of tests/oracle/resnet_features.py, normalised as the weight file says: [3, size, size], row-major.
+    pub fn picture(&self, name: &str) -> Vec<f32> {
+        let pixel = |x: u64, y: u64, c: u64| match name {
+            "ramps" => [4 * x, 4 * y, 2 * (x + y)][c as usize],
+            "checks" if (x / 8 + y / 8).is_multiple_of(2) => 230 - (c + 1) * x,
+            "checks" => 20 + 30 * c,
+            "noise" => {
+                let h = (x * 374_761_393 + y * 668_265_263 + c * 2_246_822_519 + 12345) & 0xffff_ffff;
+                let h = ((h ^ (h >> 13)) * 1_274_126_177) & 0xffff_ffff;
+                (h >> 16) & 255
+            }
+            other => panic!("unknown image {other}"),
+        };
+        let (size, meta) = (self.size, &self.file.meta);
+        (0..3 * size * size)
+            .map(|i| {
+                let (c, y, x) = (i / (size * size), i / size % size, i % size);
+                ((pixel(x as u64, y as u64, c as u64) as f64 / 255.0 - meta.input_mean[c]) / meta.input_std[c]) as f32
+            })
+            .collect()
+    }
+}
+
+/// The summary of a run that measured nothing; tests fill in what they are about.
+pub fn summary(id: &Id, category: &str) -> Summary {
+    Summary {
+        format: summary::FORMAT,
+        id: id.to_string(),
+        category: category.into(),
+        seed: id.seed,
+        detector: "mlff".into(),
+        headline: "S".into(),
+        metrics: BTreeMap::new(),
+        protocol: Value::Null,
+        backbone: Lineage::default(),
+        data_hash: "d".into(),
+        losses: BTreeMap::new(),
+        grad_norm: None,
+        counts: BTreeMap::new(),
+        timing: Spent::default(),
+    }
 }

@@ -14,13 +14,7 @@ pub fn binary() -> PathBuf {
 
 /// A command that starts it.
 pub fn command() -> Command {
-    let mut command = Command::new(binary());
-    // OpenMP's threads spin while they wait, unless told to sleep: on a machine that does anything else at the same time,
-    // a run is then several times slower. It has to be said before libtorch is loaded.
-    if std::env::var_os("OMP_WAIT_POLICY").is_none() {
-        command.env("OMP_WAIT_POLICY", "PASSIVE");
-    }
-    command
+    Command::new(binary())
 }
 
 /// Replaces this process by `harness-torch` with the same arguments, so that signals and the exit code are its own.

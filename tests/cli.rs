@@ -1,18 +1,10 @@
 //! The command line as people type it, good and bad, without tensors.
 
-use std::path::Path;
-
-use assert_cmd::Command;
 use harness::data::builtin;
 use harness::image::{Map, codec, npy};
+use support::harness;
 
-fn harness(dir: &Path, args: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_harness")).args(args).current_dir(dir).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let error = text(&output.stderr);
-    assert!(!error.contains("panicked"), "{error}");
-    (output.status.code().unwrap(), text(&output.stdout), error)
-}
+mod support;
 
 fn data() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();

@@ -78,20 +78,9 @@ fn train(results: &Path, pause: Duration) -> harness::Result<()> {
 
 fn summary(metric: f64, wall_s: f64) -> Summary {
     Summary {
-        format: 1,
-        id: id().to_string(),
-        category: "bottle".into(),
-        seed: 7,
-        detector: "walk".into(),
-        headline: "S".into(),
         metrics: BTreeMap::from([("test/image_auroc".to_owned(), Some(metric))]),
-        protocol: serde_json::json!({}),
-        backbone: run::Lineage::default(),
-        data_hash: "d".into(),
-        losses: BTreeMap::new(),
-        grad_norm: None,
-        counts: BTreeMap::new(),
         timing: run::Spent { wall_s, ..Default::default() },
+        ..harness::testing::summary(&id(), "bottle")
     }
 }
 

@@ -4,17 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use assert_cmd::Command;
 use harness::config::Config;
-use harness::run::{self, Ask, Attempt, Environment, Folder, Id, Lineage, Lock, Opened, Repeat, Spent, Status, Store, Summary, identity};
+use harness::run::{self, Ask, Attempt, Environment, Folder, Id, Lock, Opened, Repeat, Status, Store, Summary, identity};
+use support::harness;
 
-fn harness(dir: &Path, args: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_harness")).args(args).current_dir(dir).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let error = text(&output.stderr);
-    assert!(!error.contains("panicked"), "{error}");
-    (output.status.code().unwrap(), text(&output.stdout), error)
-}
+mod support;
 
 /// One run of the store.
 struct Made<'a> {
@@ -49,20 +43,8 @@ fn finish(attempt: Box<Attempt>, auroc: f64) -> Folder {
     let folder = attempt.folder().clone();
     let id = run::Id::parse(&folder.record().unwrap().unwrap().id).unwrap();
     let summary = Summary {
-        format: 1,
-        id: id.to_string(),
-        category: "gear".into(),
-        seed: id.seed,
-        detector: "mlff".into(),
-        headline: "S".into(),
         metrics: BTreeMap::from([("test/image_auroc".to_owned(), Some(auroc)), ("test/aupro@0.3".to_owned(), None)]),
-        protocol: serde_json::json!({ "text": "exact" }),
-        backbone: Lineage::default(),
-        data_hash: "d".into(),
-        losses: BTreeMap::new(),
-        grad_norm: None,
-        counts: BTreeMap::new(),
-        timing: Spent::default(),
+        ..harness::testing::summary(&id, "gear")
     };
     attempt.finish(b"weights", &summary).unwrap();
     folder

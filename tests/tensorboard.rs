@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use harness::config::Config;
 use harness::export::tensorboard::Writer;
 use harness::image::{Rgb, codec};
-use harness::run::{
-    self, Ask, Attempt, Environment, Event, Folder, Follower, Id, Lineage, Opened, Position, Repeat, Spent, Store, Summary, Timing,
-};
+use harness::run::{self, Ask, Attempt, Environment, Event, Folder, Follower, Id, Opened, Position, Repeat, Store, Summary, Timing};
 use harness::testing;
 
 const CATEGORY: &str = "gear";
@@ -73,22 +71,7 @@ fn finish(mut attempt: Box<Attempt>, seed: u64, auroc: f64) {
     std::fs::create_dir_all(&figures).unwrap();
     std::fs::write(figures.join("panels.png"), codec::encode_png(&Rgb::filled(7, 5, [200, 30, 40]))).unwrap();
     std::fs::write(figures.join("loss.svg"), "<svg/>").unwrap();
-    let summary = Summary {
-        format: 1,
-        id: id(seed).to_string(),
-        category: CATEGORY.into(),
-        seed,
-        detector: "walk".into(),
-        headline: "S".into(),
-        metrics,
-        protocol: serde_json::json!({}),
-        backbone: Lineage::default(),
-        data_hash: "d".into(),
-        losses: BTreeMap::new(),
-        grad_norm: None,
-        counts: BTreeMap::new(),
-        timing: Spent::default(),
-    };
+    let summary = Summary { metrics, ..harness::testing::summary(&id(seed), CATEGORY) };
     attempt.finish(b"weights", &summary).unwrap();
 }
 

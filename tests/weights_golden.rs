@@ -2,6 +2,7 @@
 //! tensor library. Golden file and its format: tests/oracle/resnet_features.py.
 
 use harness::config::StrideIn;
+use harness::testing::Golden;
 use harness::weights::{File, Tensor};
 use serde_json::Value;
 
@@ -13,26 +14,10 @@ struct Features {
     data: Vec<f32>,
 }
 
-/// Repeats `image` of tests/oracle/resnet_features.py, normalised as the weight file says.
-fn image(name: &str, size: usize, file: &File) -> Features {
-    let pixel = |x: u64, y: u64, c: u64| -> u64 {
-        match name {
-            "ramps" => [4 * x, 4 * y, 2 * (x + y)][c as usize],
-            "checks" if (x / 8 + y / 8).is_multiple_of(2) => 230 - (c + 1) * x,
-            "checks" => 20 + 30 * c,
-            "noise" => {
-                let h = (x * 374_761_393 + y * 668_265_263 + c * 2_246_822_519 + 12345) & 0xffff_ffff;
-                let h = ((h ^ (h >> 13)) * 1_274_126_177) & 0xffff_ffff;
-                (h >> 16) & 255
-            }
-            other => panic!("unknown image {other}"),
-        }
-    };
-    let mut data = Vec::new();
-    for (y, x, c) in (0..size * size * 3).map(|i| (i / (3 * size), i / 3 % size, i % 3)) {
-        let value = pixel(x as u64, y as u64, c as u64) as f64 / 255.0;
-        data.push(((value - file.meta.input_mean[c]) / file.meta.input_std[c]) as f32);
-    }
+/// One of the golden pictures.
+fn picture(golden: &Golden, name: &str) -> Features {
+    let (size, planes) = (golden.size, golden.picture(name));
+    let data = (0..planes.len()).map(|i| planes[i % 3 * size * size + i / 3]).collect();
     Features { height: size, width: size, channels: 3, data }
 }
 
@@ -131,31 +116,18 @@ fn error(x: &Features, golden: &Value) -> f64 {
 
 #[test]
 fn the_converted_network_computes_the_published_features() {
-    let Some(path) = harness::testing::weights("resnet50.safetensors") else {
-        return harness::testing::skip("weights/resnet50.safetensors is not there: `just weights` fetches it");
-    };
-    let file = File::open(&path).unwrap();
-    if file.meta.lineage != "caffe" {
-        return harness::testing::skip("weights/resnet50.safetensors is not the network that `just weights` fetches");
-    }
-    let values: usize = file.shapes().values().map(|shape| shape.iter().product::<usize>()).sum();
-    if std::fs::metadata(&path).unwrap().len() < 4 * values as u64 {
-        return harness::testing::skip("weights/resnet50.safetensors holds half floats, the golden values are for f32");
-    }
-    let golden = std::fs::read_to_string(harness::testing::root().join("tests/golden/resnet50_features.json")).unwrap();
-    let golden: Value = serde_json::from_str(&golden).unwrap();
-    assert_eq!(golden["format"], "harness-golden-features/1");
-    let (size, tolerance) = (golden["size"].as_u64().unwrap() as usize, golden["tolerance"].as_f64().unwrap());
-    for entry in golden["images"].as_array().unwrap() {
+    let Some(golden) = harness::testing::golden() else { return };
+    let file = &golden.file;
+    for entry in &golden.images {
         let name = entry["name"].as_str().unwrap();
-        let image = image(name, size, &file);
-        for (key, map) in forward(&image, &file, file.meta.stride_in) {
+        let image = picture(&golden, name);
+        for (key, map) in forward(&image, file, file.meta.stride_in) {
             let error = error(&map, &entry["maps"][key]);
-            assert!(error < tolerance, "{name} {key}: {error:e}");
+            assert!(error < golden.tolerance, "{name} {key}: {error:e}");
         }
         if name == "ramps" {
             // torchvision's place of the stride runs as well, and is wrong: the golden values can tell.
-            let (_, c3) = forward(&image, &file, StrideIn::Conv2).pop().unwrap();
+            let (_, c3) = forward(&image, file, StrideIn::Conv2).pop().unwrap();
             assert!(error(&c3, &entry["maps"]["c3"]) > 0.1);
         }
     }

@@ -103,7 +103,7 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     let mode = Mode::detect(verbosity, if args.json { Output::Json } else { Output::People });
     let mut board = Board::new(mode, left(&plan, &rows), options.slots.len());
     let stop = Stop::install()?;
-    let whole = rows.len() == plan.rows.iter().filter(|row| !row.config.is_empty()).count();
+    let whole = rows.len() == plan.rows.iter().filter(|row| !row.is_quoted()).count();
     let plots = args.plots.join(&name);
     let report = |seeds: usize| Report {
         plan: &plan,
@@ -193,7 +193,7 @@ pub fn command() -> String {
 
 /// The places of the rows to run: all, or those of `--only`.
 fn rows(plan: &Plan, only: &[String]) -> Result<Vec<usize>> {
-    let all = || plan.rows.iter().enumerate().filter(|(_, row)| !row.config.is_empty()).map(|(i, _)| i);
+    let all = || plan.rows.iter().enumerate().filter(|(_, row)| !row.is_quoted()).map(|(i, _)| i);
     if only.is_empty() {
         return Ok(all().collect());
     }
@@ -212,7 +212,12 @@ fn slots(args: &Args, resolved: &Resolved, kind: &str) -> Result<Vec<String>> {
     let devices = match (args.devices.is_empty(), kind) {
         (false, _) => args.devices.clone(),
         (true, "cpu") => vec!["cpu".to_owned()],
-        (true, _) => vec!["cuda:0".to_owned()],
+        // One GPU that the configuration names, else the first.
+        (true, _) => {
+            let named =
+                resolved.rows.iter().filter_map(|row| Some(row.config.as_ref()?.run.device.as_str())).find(|d| d.starts_with("cuda:"));
+            vec![named.unwrap_or("cuda:0").to_owned()]
+        }
     };
     let jobs = args.jobs.unwrap_or(if kind == "cpu" { (cores / threads).max(1) } else { devices.len() });
     if jobs == 0 {

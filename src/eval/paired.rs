@@ -143,7 +143,7 @@ impl Finished {
 mod tests {
     use super::*;
     use crate::image::Map;
-    use crate::run::{Id, Lineage, Spent, file, summary};
+    use crate::run::{Id, file};
     use std::collections::BTreeMap;
     use std::path::Path;
 
@@ -165,20 +165,8 @@ mod tests {
             maps.write("fabric", &item.key, &Map::from_vec(mask.width, mask.height, data)).unwrap();
         }
         let summary = Summary {
-            format: summary::FORMAT,
-            id: format!("x/0123456789-s{seed}"),
-            category: "fabric".into(),
-            seed,
-            detector: "mlff".into(),
-            headline: "S".into(),
-            metrics: BTreeMap::new(),
-            protocol: serde_json::Value::Null,
-            backbone: Lineage::default(),
             data_hash: data::category_hash(&category).unwrap(),
-            losses: BTreeMap::new(),
-            grad_norm: None,
-            counts: BTreeMap::new(),
-            timing: Spent::default(),
+            ..crate::testing::summary(&Id::new("x", "0123456789", seed).unwrap(), "fabric")
         };
         std::fs::create_dir_all(folder.path()).unwrap();
         std::fs::write(folder.config_toml(), cfg.to_toml()).unwrap();

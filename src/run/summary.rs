@@ -82,20 +82,10 @@ impl Summary {
 #[cfg(test)]
 pub(super) fn example(id: &super::Id) -> Summary {
     Summary {
-        format: FORMAT,
-        id: id.to_string(),
-        category: "bottle".into(),
-        seed: id.seed,
-        detector: "mlff".into(),
-        headline: "S".into(),
         metrics: BTreeMap::from([("test/image_auroc".into(), Some(0.1 + 0.2)), ("test/aupro@0.3".into(), None)]),
         protocol: serde_json::json!({ "limit": 0.3 }),
-        backbone: Lineage::default(),
-        data_hash: "d".into(),
         losses: BTreeMap::from([("total".into(), f64::NAN)]),
-        grad_norm: None,
-        counts: BTreeMap::new(),
-        timing: Spent::default(),
+        ..crate::testing::summary(id, "bottle")
     }
 }
 

@@ -5,12 +5,12 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use super::Plan;
 use super::board::Board;
-use super::child::{Job, Order};
+use super::child::{Job, Order, Said};
 use super::decide::{Action, Failed};
 use super::ledger::{How, Ledger, What};
 use crate::run::{Id, Status, Stop, Store, file};
@@ -82,10 +82,8 @@ enum State {
     Done,
 }
 
-struct Elsewhere {
-    tasks: Vec<usize>,
-    looked: Instant,
-}
+/// How often runs that another process is at are looked at again.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Carries out the runs of `plan` whose rows are in `rows`. `round` is called with the number of complete rounds (seeds)
 /// whenever that grows; it may write a table and say where.
@@ -102,151 +100,229 @@ pub fn execute(
     stop: &Stop,
     round: &mut dyn FnMut(usize) -> Result<Option<PathBuf>>,
 ) -> Result<Tally> {
-    let store = Store::new(&place.results);
-    let ledger = Ledger::of(&place.folder);
-    ledger.append(What::Begin { pid: std::process::id(), command: plan.command.clone() })?;
-    let failed_before = ledger.failed()?;
-    let mut tasks = tasks(plan, rows);
-    let mut queue: VecDeque<usize> = (0..tasks.len()).collect();
-    // Runs that another process is at; looked at again every second.
-    let mut elsewhere = Elsewhere { tasks: vec![], looked: Instant::now() };
-    let mut slots: Vec<Option<(usize, Job)>> = options.slots.iter().map(|_| None).collect();
-    let (said, words) = mpsc::channel();
-    let (mut tally, mut rounds, mut halted) = (Tally::default(), 0, false);
-
+    let mut work = Work::begin(plan, rows, place, options, board)?;
+    let mut rounds = 0;
     loop {
-        if stop.requested() && !halted {
-            halted = true;
-            board.message("stopping: runs write their checkpoints");
-            slots.iter_mut().flatten().for_each(|(_, job)| job.stop());
+        if stop.requested() {
+            work.halt("stopping: runs write their checkpoints");
         }
-        if elsewhere.looked.elapsed() >= Duration::from_secs(1) {
-            queue.extend(elsewhere.tasks.drain(..));
-            elsewhere.looked = Instant::now();
-        }
-        while !halted && let Some(slot) = slots.iter().position(Option::is_none) {
-            let Some(number) = queue.pop_front() else { break };
-            let task = &mut tasks[number];
-            let id = store.claim(&task.id)?;
-            let failed = failed_before.contains(&id) && task.retries == 0;
-            let wish = if task.retries > 0 { Failed::Retry } else { options.failed };
-            match Action::of(store.folder(&id).status(), failed, wish) {
-                Action::Reuse => {
-                    task.state = State::Done;
-                    tally.reused += 1;
-                    board.reused(task.row, store.folder(&id).summary()?.map_or(0.0, |s| s.timing.wall_s));
-                }
-                Action::GiveUp => {
-                    task.state = State::Done;
-                    let error = store.folder(&id).record().ok().flatten().and_then(|r| r.error).unwrap_or_else(|| "see log.txt".into());
-                    board.message(&format!("{} failed before and is left (--retry tries it again): {error}", name(plan, task)));
-                    board.gone(task.row);
-                    tally.failed.push((id, error));
-                }
-                Action::Wait => {
-                    if task.state != State::Elsewhere {
-                        board.message(&format!("{} is being run by another process", name(plan, task)));
-                    }
-                    task.state = State::Elsewhere;
-                    elsewhere.tasks.push(number);
-                }
-                Action::Start | Action::Resume => {
-                    let order = Order {
-                        config: &place.config(task.row),
-                        id: &id,
-                        category: &task.category,
-                        results: &place.results,
-                        device: &options.slots[slot],
-                        tag: &plan.name,
-                    };
-                    let job = Job::start(&order, number, &said)?;
-                    ledger.append(What::Start { id: id.clone(), pid: job.pid(), device: options.slots[slot].clone() })?;
-                    board.started(number, &name(plan, task), task.row);
-                    task.state = State::Running;
-                    slots[slot] = Some((number, job));
-                }
-            }
-        }
-
-        let complete = complete_rounds(plan, &tasks);
+        work.fill()?;
+        let complete = complete_rounds(plan, &work.tasks);
         if complete > rounds {
             rounds = complete;
             if let Some(table) = round(rounds)? {
-                board.message(&format!("{rounds} of {} seeds are complete: {}", plan.seeds.len(), table.display()));
+                work.board.message(&format!("{rounds} of {} seeds are complete: {}", plan.seeds.len(), table.display()));
             }
         }
-        let running = slots.iter().flatten().count();
-        if running == 0 && (halted || tasks.iter().all(|t| t.state == State::Done)) {
+        if work.is_over() {
             break;
         }
-
-        match words.recv_timeout(Duration::from_millis(200)) {
-            Ok((number, Some(line))) => {
-                if let Some((_, job)) = slots.iter_mut().flatten().find(|(n, _)| *n == number) {
-                    let text = job.hear(&line);
-                    board.heard(number, job, text.as_deref());
-                }
-            }
-            Ok((_, None)) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        if let Ok(said) = work.words.recv_timeout(Duration::from_millis(200)) {
+            work.hear(said);
         }
-        for slot in &mut slots {
-            let Some((number, job)) = slot else { continue };
-            let Some(how) = job.ended() else { continue };
-            let number = *number;
-            // What it said last may still be on its way.
-            while let Ok((n, line)) = words.recv_timeout(Duration::from_millis(50)) {
-                match line {
-                    Some(line) if n == number => drop(job.hear(&line)),
-                    None if n == number => break,
-                    _ => {}
-                }
-            }
-            let task = &mut tasks[number];
-            let folder = store.folder(&job.id);
-            let wall_s = job.began.elapsed().as_secs_f64();
-            let error = (how == How::Failed).then(|| {
-                let stored = folder.record().ok().flatten().and_then(|r| r.error);
-                stored.unwrap_or_else(|| job.last_words())
-            });
-            // Another process may have been quicker to take the run: that is no failure.
-            let lost_race = how == How::Failed && matches!(folder.status(), Status::Running | Status::Finished);
-            let how = if lost_race { How::Stopped } else { how };
-            ledger.append(What::End { id: job.id.clone(), how, wall_s, error: error.clone() })?;
-            board.ended(number, &name(plan, task), how, wall_s);
-            task.state = State::Done;
-            match how {
-                How::Finished => tally.finished += 1,
-                _ if lost_race => {
-                    task.state = State::Elsewhere;
-                    elsewhere.tasks.push(number);
-                }
-                How::Failed | How::Killed if task.retries < options.retries && !halted => {
-                    task.retries += 1;
-                    task.state = State::Waiting;
-                    board.message(&format!("{} is tried again ({} of {})", name(plan, task), task.retries, options.retries));
-                    queue.push_front(number);
-                }
-                How::Failed => {
-                    let error = error.unwrap_or_default();
-                    board.failed(&name(plan, task), &error, &tail(&folder.log_txt()), &job.last_words());
-                    tally.failed.push((job.id.clone(), error));
-                    if tally.failed.len() >= options.max_failures && !halted {
-                        halted = true;
-                        board.message(&format!("{} failed: stopping the others, which keep their checkpoints", tally.failed.len()));
-                    }
-                }
-                How::Stopped | How::Killed => tally.stopped.push(job.id.clone()),
-            }
-            *slot = None;
-        }
-        if halted {
-            slots.iter_mut().flatten().for_each(|(_, job)| job.stop());
-        }
+        work.settle()?;
     }
-    if stop.requested() {
+    let left = work.tasks.iter().any(|task| task.state != State::Done) || !work.tally.stopped.is_empty();
+    if stop.requested() && left {
         return Err(Error::stopped("the sweep was stopped; finished runs are kept, the others have their checkpoints"));
     }
-    Ok(tally)
+    Ok(work.tally)
+}
+
+/// A plan while it is carried out.
+struct Work<'a> {
+    plan: &'a Plan,
+    place: &'a Place,
+    options: &'a Options,
+    board: &'a mut Board,
+    store: Store,
+    ledger: Ledger,
+    /// Runs whose last attempt had failed when this began.
+    failed_before: Vec<Id>,
+    tasks: Vec<Task>,
+    /// Tasks to look at, the next one first.
+    queue: VecDeque<usize>,
+    /// Tasks that another process is at, and when they were last looked at.
+    elsewhere: (Vec<usize>, Instant),
+    slots: Vec<Option<(usize, Job)>>,
+    said: Sender<Said>,
+    words: Receiver<Said>,
+    tally: Tally,
+    /// Runs that failed since this began; `tally` has those that were left as well.
+    failures: usize,
+    /// Nothing is started any more.
+    halted: bool,
+}
+
+impl<'a> Work<'a> {
+    fn begin(plan: &'a Plan, rows: &[usize], place: &'a Place, options: &'a Options, board: &'a mut Board) -> Result<Self> {
+        let ledger = Ledger::of(&place.folder);
+        ledger.append(What::Begin { pid: std::process::id(), command: plan.command.clone() })?;
+        let tasks = tasks(plan, rows);
+        let (said, words) = mpsc::channel();
+        Ok(Self {
+            failed_before: ledger.failed()?,
+            queue: (0..tasks.len()).collect(),
+            elsewhere: (vec![], Instant::now()),
+            slots: options.slots.iter().map(|_| None).collect(),
+            store: Store::new(&place.results),
+            tally: Tally::default(),
+            failures: 0,
+            halted: false,
+            plan,
+            place,
+            options,
+            board,
+            ledger,
+            tasks,
+            said,
+            words,
+        })
+    }
+
+    fn is_over(&self) -> bool {
+        self.slots.iter().all(Option::is_none) && (self.halted || self.tasks.iter().all(|task| task.state == State::Done))
+    }
+
+    /// Starts nothing more and asks what runs to write its checkpoint and stop.
+    fn halt(&mut self, why: &str) {
+        if !self.halted {
+            self.halted = true;
+            self.board.message(why);
+            self.slots.iter_mut().flatten().for_each(|(_, job)| job.stop());
+        }
+    }
+
+    /// Gives the free slots work, in the order of the plan.
+    fn fill(&mut self) -> Result<()> {
+        let (waiting, looked) = &mut self.elsewhere;
+        if looked.elapsed() >= LOOK {
+            self.queue.extend(waiting.drain(..));
+            *looked = Instant::now();
+        }
+        while !self.halted
+            && let Some(slot) = self.slots.iter().position(Option::is_none)
+            && let Some(number) = self.queue.pop_front()
+        {
+            self.take_up(slot, number)?;
+        }
+        Ok(())
+    }
+
+    /// Does with a task what its run's state asks for now.
+    fn take_up(&mut self, slot: usize, number: usize) -> Result<()> {
+        let task = &mut self.tasks[number];
+        let id = self.store.claim(&task.id)?;
+        let folder = self.store.folder(&id);
+        let failed = self.failed_before.contains(&id) && task.retries == 0;
+        let wish = if task.retries > 0 { Failed::Retry } else { self.options.failed };
+        match Action::of(folder.status(), failed, wish) {
+            Action::Reuse => {
+                task.state = State::Done;
+                self.tally.reused += 1;
+                self.board.reused(task.row, folder.summary()?.map_or(0.0, |s| s.timing.wall_s));
+            }
+            Action::GiveUp => {
+                task.state = State::Done;
+                let error = folder.record().ok().flatten().and_then(|r| r.error).unwrap_or_else(|| "see log.txt".into());
+                self.board.message(&format!("{} failed before and is left (--retry tries it again): {error}", name(self.plan, task)));
+                self.board.gone(task.row);
+                self.tally.failed.push((id, error));
+            }
+            Action::Wait => {
+                if task.state != State::Elsewhere {
+                    self.board.message(&format!("{} is being run by another process", name(self.plan, task)));
+                }
+                task.state = State::Elsewhere;
+                self.elsewhere.0.push(number);
+            }
+            Action::Start | Action::Resume => {
+                let device = &self.options.slots[slot];
+                let order = Order {
+                    config: &self.place.config(task.row),
+                    id: &id,
+                    category: &task.category,
+                    results: &self.place.results,
+                    device,
+                    tag: &self.plan.name,
+                };
+                let job = Job::start(&order, number, &self.said)?;
+                self.ledger.append(What::Start { id: id.clone(), pid: job.pid(), device: device.clone() })?;
+                self.board.started(number, &name(self.plan, task), task.row);
+                task.state = State::Running;
+                self.slots[slot] = Some((number, job));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in one line of a child.
+    fn hear(&mut self, (number, line): Said) {
+        let Some(line) = line else { return };
+        if let Some((_, job)) = self.slots.iter_mut().flatten().find(|(n, _)| *n == number) {
+            let message = job.hear(&line);
+            self.board.heard(number, job, message.as_deref());
+        }
+    }
+
+    /// Takes the children that ended out of their slots.
+    fn settle(&mut self) -> Result<()> {
+        for slot in 0..self.slots.len() {
+            let Some((number, Some(how))) = self.slots[slot].as_mut().map(|(number, job)| (*number, job.ended())) else { continue };
+            // What it said last may still be on its way; its silence comes behind it, or has come already.
+            while let Ok(said) = self.words.recv_timeout(Duration::from_millis(50)) {
+                if said == (number, None) {
+                    break;
+                }
+                self.hear(said);
+            }
+            if let Some((_, job)) = self.slots[slot].take() {
+                self.close(number, &job, how)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes how a child ended, and what that means for its task.
+    fn close(&mut self, number: usize, job: &Job, how: How) -> Result<()> {
+        let task = &mut self.tasks[number];
+        let (folder, name) = (self.store.folder(&job.id), name(self.plan, task));
+        let wall_s = job.began.elapsed().as_secs_f64();
+        let error = (how == How::Failed).then(|| {
+            let stored = folder.record().ok().flatten().and_then(|r| r.error);
+            stored.unwrap_or_else(|| job.last_words())
+        });
+        // Another process may have been quicker to take the run: that is no failure.
+        let lost_race = how == How::Failed && matches!(folder.status(), Status::Running | Status::Finished);
+        let how = if lost_race { How::Stopped } else { how };
+        self.ledger.append(What::End { id: job.id.clone(), how, wall_s, error: error.clone() })?;
+        self.board.ended(number, &name, how, wall_s);
+        task.state = State::Done;
+        match how {
+            How::Finished => self.tally.finished += 1,
+            _ if lost_race => {
+                task.state = State::Elsewhere;
+                self.elsewhere.0.push(number);
+            }
+            How::Failed | How::Killed if task.retries < self.options.retries && !self.halted => {
+                task.retries += 1;
+                task.state = State::Waiting;
+                self.board.message(&format!("{name} is tried again ({} of {})", task.retries, self.options.retries));
+                self.queue.push_front(number);
+            }
+            How::Failed => {
+                let error = error.unwrap_or_default();
+                self.board.failed(&name, &error, &tail(&folder.log_txt()), &job.last_words());
+                self.tally.failed.push((job.id.clone(), error));
+                self.failures += 1;
+                if self.failures >= self.options.max_failures {
+                    self.halt(&format!("{} failed: stopping the others, which keep their checkpoints", self.failures));
+                }
+            }
+            How::Stopped | How::Killed => self.tally.stopped.push(job.id.clone()),
+        }
+        Ok(())
+    }
 }
 
 /// The runs of a plan, each once, in its order.

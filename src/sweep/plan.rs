@@ -276,10 +276,17 @@ fn keys(config: &Config) -> BTreeMap<String, Value> {
     config.keys().into_iter().filter(|(key, _)| !SPREAD.contains(key)).map(|(key, value)| (key.to_owned(), json(value))).collect()
 }
 
+impl PlannedRow {
+    /// Whether it is only quoted from the paper.
+    pub fn is_quoted(&self) -> bool {
+        self.config.is_empty()
+    }
+}
+
 impl Plan {
     /// Keys whose values differ between rows, in alphabetical order.
     pub fn varied(&self) -> Vec<&str> {
-        let rows: Vec<_> = self.rows.iter().filter(|row| !row.config.is_empty()).collect();
+        let rows: Vec<_> = self.rows.iter().filter(|row| !row.is_quoted()).collect();
         let Some(first) = rows.first() else { return vec![] };
         first
             .config

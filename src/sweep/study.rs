@@ -136,8 +136,17 @@ impl Study {
         })
     }
 
-    /// The counterpart of row `row` in paired differences; none for the one that all are compared with.
+    /// Whether the row is only quoted from the paper: nothing was planned for it.
+    pub fn is_quoted(&self, row: usize) -> bool {
+        self.cells.iter().all(|cell| cell.row != row)
+    }
+
+    /// The counterpart of row `row` in paired differences; none for the one that all are compared with, and for one that is
+    /// quoted.
     pub fn counterpart(&self, row: usize) -> Option<usize> {
+        if self.is_quoted(row) {
+            return None;
+        }
         match self.against {
             Against::Previous => row.checked_sub(1),
             Against::Row(other) => (other != row).then_some(other),

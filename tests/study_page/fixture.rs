@@ -8,7 +8,7 @@ use harness::config::Config;
 use harness::eval::{MapKind, MapStore};
 use harness::image::Map;
 use harness::report::study::{Comparison, Difference, Figure, Line};
-use harness::run::{Cpu, Environment, Event, Git, Id, Lineage, Spent, Store, Summary, env, file, summary};
+use harness::run::{Cpu, Environment, Event, Git, Id, Lineage, Spent, Store, Summary, env, file};
 use harness::sweep::{Against, Axis, Cell, Outcome, Published, Row, Study};
 use serde_json::{Value, json};
 
@@ -27,11 +27,6 @@ fn id(row: usize, category: usize, seed: u64) -> Id {
 fn summary(id: &Id, row: usize, category: usize, seed: u64) -> Summary {
     let value = |m: usize| 0.88 + 0.02 * row as f64 + 0.015 * category as f64 - 0.02 * m as f64 + 0.01 * noise(seed, (row * 10 + m) as u64);
     Summary {
-        format: summary::FORMAT,
-        id: id.to_string(),
-        category: CATEGORIES.get(category).copied().unwrap_or("x").into(),
-        seed,
-        detector: "mlff".into(),
         headline: if row < 3 { "A" } else { "S" }.into(),
         metrics: METRICS.iter().enumerate().map(|(m, name)| (format!("test/{name}"), Some(value(m)))).collect(),
         protocol: json!({ "text": "exact, FPR limit 0.3, 8-connected" }),
@@ -39,8 +34,8 @@ fn summary(id: &Id, row: usize, category: usize, seed: u64) -> Summary {
         data_hash: format!("{category:064}"),
         losses: BTreeMap::from([("total".into(), 0.4)]),
         grad_norm: Some(1.5),
-        counts: BTreeMap::new(),
         timing: Spent { wall_s: 61.25 + 10.0 * row as f64, parts_s: BTreeMap::new(), attempts: 1 },
+        ..harness::testing::summary(id, CATEGORIES.get(category).copied().unwrap_or("x"))
     }
 }
 

@@ -56,6 +56,22 @@ impl Bench {
         output
     }
 
+    /// Kills the run again and again until it ends, and says how often. Lifetimes grow by `step_ms`, so that it is killed while
+    /// starting, in mid-epoch, between epochs and while scoring.
+    fn kill(&self, results: &str, extra: &[&str], step_ms: usize) -> usize {
+        for (kills, life_ms) in (120..).step_by(step_ms).enumerate() {
+            let mut child = self.command(results, extra).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(life_ms));
+            if let Some(status) = child.try_wait().unwrap() {
+                assert!(status.success());
+                return kills;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        unreachable!()
+    }
+
     /// Everything that a result consists of, as bytes by name.
     fn result(&self, results: &str) -> Vec<(String, Vec<u8>)> {
         let entry = Store::new(&self.path(results)).find("latest").unwrap();
@@ -92,19 +108,7 @@ fn assert_same(one: &[(String, Vec<u8>)], other: &[(String, Vec<u8>)]) {
 fn a_run_killed_again_and_again_ends_bit_for_bit_as_if_undisturbed() {
     let bench = Bench::new();
     bench.run("whole", &[]);
-    let mut kills = 0;
-    // Lifetimes grow, so that the run is killed while starting, in mid-epoch, between epochs, while scoring, and ends at last.
-    for life_ms in (150..).step_by(110) {
-        let mut child = bench.command("killed", &[]).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(life_ms));
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success());
-            break;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        kills += 1;
-    }
+    let kills = bench.kill("killed", &[], 110);
     assert!(kills > 1, "nothing was killed");
     assert_same(&bench.result("whole"), &bench.result("killed"));
 }
@@ -123,16 +127,7 @@ fn a_detector_that_looks_once_is_killed_and_repeated_bit_for_bit_too() {
         let (whole, killed) = (format!("{detector}-whole"), format!("{detector}-killed"));
         let output = bench.run(&whole, &words);
         assert!(String::from_utf8_lossy(&output.stderr).contains("each image once"));
-        for life_ms in (120..).step_by(150) {
-            let mut child = bench.command(&killed, &words).spawn().unwrap();
-            std::thread::sleep(Duration::from_millis(life_ms));
-            if let Some(status) = child.try_wait().unwrap() {
-                assert!(status.success());
-                break;
-            }
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
+        bench.kill(&killed, &words, 150);
         assert_same(&bench.result(&whole), &bench.result(&killed));
 
         let entry = Store::new(&bench.path(&whole)).find("latest").unwrap();

@@ -110,25 +110,3 @@ fn binned_forms_and_bad_maps_are_refused() {
     let bad = Image { map: Map::from_vec(2, 1, vec![0.0, f32::NAN]), mask: None };
     assert!(bootstrap.push(bad.sample()).unwrap_err().to_string().contains("test.png"));
 }
-
-/// `cargo test --release -p harness --lib -- --ignored the_bootstrap_of_a_category` prints the time.
-#[test]
-#[ignore = "a measurement"]
-fn the_bootstrap_of_a_category_takes_seconds() {
-    for side in [128, 256] {
-        let mut random = Lcg(1);
-        let images: Vec<Image> = (0..100)
-            .map(|i| {
-                let mut mask = Mask::filled(side, side, 0);
-                (side / 3..side / 2).for_each(|y| mask.data[y * side + 20..y * side + 50].fill(1));
-                let data = mask.data.iter().map(|&m| (random.unit() + 0.4 * f64::from(m)) as f32).collect();
-                Image { map: Map::from_vec(side, side, data), mask: (i % 3 > 0).then_some(mask) }
-            })
-            .collect();
-        let start = std::time::Instant::now();
-        let ordered = ordered(&images, &Protocol::default());
-        let sorted = start.elapsed();
-        let drawn = ordered.scores(&draws(&images.iter().map(|i| i.mask.is_some()).collect::<Vec<_>>(), 1000, 0));
-        println!("{side} px: sorted after {sorted:?}, {} draws after {:?}", drawn.len(), start.elapsed());
-    }
-}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::run::{Id, Lineage, Spent, Summary, summary};
+use crate::run::{Id, Lineage, Spent, Summary};
 use crate::sweep::{Against, Cell, Outcome, Published, Row, Study};
 
 pub const CATEGORIES: [&str; 2] = ["gear", "terrazzo"];
@@ -17,20 +17,14 @@ pub fn id(row: usize, category: &str, seed: u64) -> Id {
 /// A finished run's summary; metrics are of its headline map.
 pub fn summary(row: usize, category: &str, seed: u64, metrics: &[(&str, f64)]) -> Summary {
     Summary {
-        format: summary::FORMAT,
-        id: id(row, category, seed).to_string(),
-        category: category.into(),
-        seed,
-        detector: "mlff".into(),
         headline: if row < 2 { "A" } else { "S" }.into(),
         metrics: metrics.iter().map(|(name, value)| (format!("test/{name}"), Some(*value))).collect(),
         protocol: serde_json::json!({ "text": "exact, FPR limit 0.3, 8-connected, original resolution, no smoothing" }),
         backbone: Lineage { name: "resnet50".into(), lineage: "caffe".into(), stride_in: "conv1".into(), weights_hash: Some("77".into()) },
-        data_hash: "d".into(),
         losses: BTreeMap::from([("total".to_owned(), [0.9, 0.5, 0.25][row.min(2)])]),
         grad_norm: Some([30.0, 8.0, 5.0][row.min(2)]),
-        counts: BTreeMap::new(),
         timing: Spent { wall_s: 60.0 + seed as f64, ..Spent::default() },
+        ..crate::testing::summary(&id(row, category, seed), category)
     }
 }
 

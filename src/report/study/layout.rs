@@ -66,9 +66,13 @@ fn plain(text: &str) -> Text {
     Text { value: text.to_owned(), ..Text::default() }
 }
 
-/// `6`, or `5 of 6`.
+/// `6`, or `5 of 6`; a row for which nothing is planned is quoted: `published`.
 pub fn count(n: usize, planned: usize) -> String {
-    if n == planned { n.to_string() } else { format!("{n} of {planned}") }
+    match (n, planned) {
+        (_, 0) => "published".to_owned(),
+        _ if n == planned => n.to_string(),
+        _ => format!("{n} of {planned}"),
+    }
 }
 
 /// A ratio in percent with one decimal.
