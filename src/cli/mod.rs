@@ -1,5 +1,6 @@
 //! The command line: one file a verb. Verbs that need tensors are carried out by `harness-torch`.
 
+pub mod bench;
 pub mod completions;
 pub mod config;
 pub mod data;
@@ -57,6 +58,8 @@ pub enum Verb {
     Weights(weights::Args),
     /// List and show runs
     Runs(runs::Args),
+    /// How fast this machine trains, feeds and scores with a configuration
+    Bench(bench::Args),
     /// Say what this machine has and what is missing, with the remedy
     Doctor,
     /// Print a completion script for a shell
@@ -82,6 +85,7 @@ pub fn main() -> ExitCode {
         Verb::Sweep(args) => sweep::run(args, cli.verbosity()),
         Verb::Report(args) => report::run(args),
         Verb::Predict(_) => torch::exec(),
+        Verb::Bench(args) => args.resolve().and_then(|_| torch::exec()),
         Verb::Score(args) => score::run(args),
         Verb::Data(args) => data::run(args),
         Verb::Config(args) => config::run(args),

@@ -2,6 +2,7 @@
 //!
 //! The package `harness` beside it holds all that works without libtorch; see ARCHITECTURE.md.
 
+pub mod bench;
 pub mod boundary;
 pub mod detector;
 pub mod device;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use harness::cli::{self, Cli, Verb};
 use harness::error::Error;
-use harness_torch::{LIBTORCH_VERSION, device, experiment, predict};
+use harness_torch::{LIBTORCH_VERSION, bench, device, experiment, predict};
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("--libtorch") {
@@ -19,7 +19,8 @@ fn main() -> ExitCode {
     cli::exit_code(match &cli.verb {
         Verb::Run(args) => experiment::run(args, cli.verbosity()),
         Verb::Predict(args) => predict::run(args),
+        Verb::Bench(args) => bench::run(args),
         Verb::Sweep(args) => cli::sweep::run(args, cli.verbosity()),
-        _ => Err(Error::config("harness-torch carries out `run`, `predict` and `sweep` only", "use `harness`")),
+        _ => Err(Error::config("harness-torch carries out `run`, `predict`, `bench` and `sweep` only", "use `harness`")),
     })
 }

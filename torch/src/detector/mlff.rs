@@ -33,6 +33,15 @@ impl Mlff {
         Ok(Self { cfg: parts.cfg.clone(), seed: parts.seed, device: parts.device, network, normalization })
     }
 
+    /// What the training loop works on: `source` and this network, ready to be trained.
+    pub fn job(&mut self, source: Arc<Source>) -> Result<Job<'_>> {
+        if self.normalization.is_none() {
+            self.normalization = Some(backbone::learned_normalization(&source, &self.cfg.data, self.device)?);
+        }
+        let (seed, device) = (self.seed, self.device);
+        Ok(Job { cfg: &self.cfg, seed, device, network: &self.network, normalization: self.normalization(), source })
+    }
+
     fn normalization(&self) -> &Normalization {
         self.normalization.as_ref().expect("a detector is fitted or restored before it scores")
     }
@@ -51,18 +60,7 @@ impl Detector for Mlff {
     }
 
     fn fit(&mut self, source: Arc<Source>, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()> {
-        if self.normalization.is_none() {
-            self.normalization = Some(backbone::learned_normalization(&source, &self.cfg.data, self.device)?);
-        }
-        let job = Job {
-            cfg: &self.cfg,
-            seed: self.seed,
-            device: self.device,
-            network: &self.network,
-            normalization: self.normalization(),
-            source,
-        };
-        train::train(&job, start, sink)
+        train::train(&self.job(source)?, start, sink)
     }
 
     fn score(&self, images: &Tensor) -> Vec<(MapKind, Tensor)> {

@@ -38,9 +38,14 @@ impl Setting {
         if let Some(id) = &expected {
             resolved.experiment = id.experiment.clone();
         }
+        Ok(Self { expected, ..Self::with_data(resolved, &args.results)? })
+    }
+
+    /// Data, weights and device of a configuration.
+    pub fn with_data(resolved: Resolved, results: &Path) -> Result<Self> {
         let root = data::root::resolve(&resolved.config.data)?;
         let categories = data::select(&data::open(&root)?, &resolved.config.data.categories)?;
-        Ok(Self { root, categories, expected, ..Self::without_data(resolved, &args.results)? })
+        Ok(Self { root, categories, ..Self::without_data(resolved, results)? })
     }
 
     /// Weights and device of a configuration, without looking at its data.

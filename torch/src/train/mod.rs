@@ -10,14 +10,18 @@ pub use snapshot::{Best, Position, Snapshot};
 use std::sync::Arc;
 
 use harness::config::Config;
-use harness::data::{self, Loader, Shape, Source};
+use harness::data::{self, Batch, Loader, Shape, Source};
 use harness::{Error, Result};
+use rand::Rng;
 use tch::{Device, Kind, Tensor};
 
 use crate::input::{self, Normalization};
 use crate::loss;
 use crate::model::{Mode, Network};
 use crate::optim::{Optimizer, learning_rate};
+
+/// Reading a value from a GPU waits for it: there, only every so many steps are reported.
+pub const REPORT_EVERY_ON_GPU: u64 = 10;
 
 /// What a sink wants at the end of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +87,7 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
         snapshot.restore(network, &mut optimizer)?;
         (at, best) = (snapshot.position.clone(), snapshot.best);
     }
-    // Reading a value from a GPU waits for it: there, steps are reported now and then only.
-    let report_every = if device.is_cuda() { 10 } else { 1 };
+    let report_every = if device.is_cuda() { REPORT_EVERY_ON_GPU } else { 1 };
 
     while at.epoch < cfg.train.epochs {
         let epoch = data::Epoch { shape, seed, epoch: at.epoch as u64, first_batch: at.batch };
@@ -92,19 +95,8 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
         while let Some(batch) = loader.next() {
             let batch = batch?;
             let lr = learning_rate(&cfg.optim, at.epoch, cfg.train.epochs, at.batch, batches);
-            let x = job.normalization.apply(&input::unit(&batch.images, batch.len(), batch.size, device)); // [B, 3, S, S]
-            let mask = input::mask(&batch.masks, batch.len(), batch.size, device); // [B, 1, S, S]
-
-            let out = network.forward(&x, Mode::Train);
             let mut draws = harness::seed::stream(seed, "pairs", at.epoch as u64, at.batch as u64);
-            let terms = loss::total(&out.features, out.scores.as_ref(), &mask, &cfg.loss, &mut draws)?;
-            optimizer.zero_grad();
-            terms.total.backward();
-            let norm = optimizer.step(lr, cfg.train.clip_norm);
-
-            let (mut names, values) = terms.stacked();
-            names.push("grad_norm");
-            let values = Tensor::cat(&[values, norm.to_kind(Kind::Double).view([1])], 0); // [names]
+            let (names, values) = step(job, &batch, &mut optimizer, lr, &mut draws)?;
             at.add(&values);
             at.batch += 1;
             at.step += 1;
@@ -145,6 +137,25 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
         best.put_back(network)?;
     }
     Ok(())
+}
+
+/// One step on `batch`: forward, losses, backward, update. What it measured by name, and the values, f64 on the device; reading
+/// them waits for it.
+///
+/// # Errors
+/// Where the losses cannot be computed on such a batch.
+pub fn step(job: &Job, batch: &Batch, optimizer: &mut Optimizer, lr: f64, draws: &mut impl Rng) -> Result<(Vec<&'static str>, Tensor)> {
+    let (count, size) = (batch.len(), batch.size);
+    let x = job.normalization.apply(&input::unit(&batch.images, count, size, job.device)); // [B, 3, S, S]
+    let mask = input::mask(&batch.masks, count, size, job.device); // [B, 1, S, S]
+    let out = job.network.forward(&x, Mode::Train);
+    let terms = loss::total(&out.features, out.scores.as_ref(), &mask, &job.cfg.loss, draws)?;
+    optimizer.zero_grad();
+    terms.total.backward();
+    let norm = optimizer.step(lr, job.cfg.train.clip_norm);
+    let (mut names, values) = terms.stacked();
+    names.push("grad_norm");
+    Ok((names, Tensor::cat(&[values, norm.to_kind(Kind::Double).view([1])], 0)))
 }
 
 fn finite(values: &[(&'static str, f64)], step: u64, lr: f64) -> Result<()> {

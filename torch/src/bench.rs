@@ -1,0 +1,274 @@
+//! `harness bench`: how fast this machine trains, feeds and scores with a configuration.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use harness::cli::bench::{Args, Part};
+use harness::config::Detector as Kind;
+use harness::data::{self, Batch, Category, Loader, Shape, Source};
+use harness::num::quantile;
+use harness::{Error, Result, eval, seed};
+use serde::Serialize;
+
+use crate::detector::{self, Mlff, Parts};
+use crate::eval::to_map;
+use crate::experiment::Setting;
+use crate::input::Normalization;
+use crate::model::Network;
+use crate::optim::Optimizer;
+use crate::train::{self, Due, Epoch, Sink, Snapshot, Step};
+use crate::{LIBTORCH_VERSION, boundary, device, input};
+
+/// Steps, batches and images before the clock runs.
+const WARM_UP: usize = 3;
+/// Different batches that the steps go round.
+const BATCHES: usize = 4;
+
+/// All figures of one command, as `--json` prints them.
+#[derive(Debug, Serialize)]
+struct Figures {
+    format: u32,
+    harness: &'static str,
+    libtorch: &'static str,
+    device: String,
+    threads: usize,
+    size: usize,
+    batch: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<Rate>,
+    /// Each image decoded anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Rate>,
+    /// Resized images from memory, as from the second epoch on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_cached: Option<Rate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inference: Option<Latency>,
+}
+
+/// Images a second.
+#[derive(Debug, Serialize)]
+struct Rate {
+    /// The median of `samples`.
+    images_per_s: f64,
+    samples: Vec<f64>,
+}
+
+/// Milliseconds an image.
+#[derive(Debug, Serialize)]
+struct Latency {
+    p50_ms: f64,
+    p95_ms: f64,
+    p99_ms: f64,
+    images: usize,
+}
+
+/// Carries out `harness bench`.
+///
+/// # Errors
+/// What `harness run` refuses; a time that is not positive; a step where the detector has none.
+pub fn run(args: &Args) -> Result<()> {
+    if !(args.seconds > 0.0 && args.seconds.is_finite()) {
+        return Err(Error::config(format!("--seconds {}: not a time", args.seconds), "give seconds above 0"));
+    }
+    let setting = Setting::with_data(args.resolve()?, Path::new("results"))?;
+    if !args.json {
+        setting.announce();
+    }
+    let figures = boundary::guard("the measurement", "a smaller train.batch or data.size", || measure(&setting, args))?;
+    if args.json {
+        println!("{}", serde_json::to_string(&figures).expect("figures are plain data"));
+    } else {
+        print(&figures);
+    }
+    Ok(())
+}
+
+fn measure(setting: &Setting, args: &Args) -> Result<Figures> {
+    let cfg = setting.cfg();
+    let category = data::category(&setting.root, &setting.categories[0])?;
+    let time = Duration::from_secs_f64(args.seconds);
+    let mut figures = Figures {
+        format: 1,
+        harness: env!("CARGO_PKG_VERSION"),
+        libtorch: LIBTORCH_VERSION,
+        device: device::name(setting.device),
+        threads: cfg.run.threads,
+        size: cfg.data.size,
+        batch: cfg.train.batch,
+        step: None,
+        data: None,
+        data_cached: None,
+        inference: None,
+    };
+    for part in args.parts() {
+        match part {
+            Part::Step | Part::Data if cfg.detector != Kind::Mlff => {
+                let what = "a detector that looks at each image once has no training step and no pseudo anomalies";
+                if !args.only.is_empty() {
+                    return Err(Error::config(what, "--only inference"));
+                }
+            }
+            Part::Step => figures.step = Some(step(setting, &category, time)?),
+            Part::Data => {
+                figures.data = Some(feed(setting, &category, 0, time)?);
+                figures.data_cached = Some(feed(setting, &category, cfg.data.cache_mb, time)?);
+            }
+            Part::Inference => figures.inference = Some(inference(setting, &category, time)?),
+        }
+    }
+    Ok(figures)
+}
+
+fn print(figures: &Figures) {
+    let rate = |name: &str, rate: &Option<Rate>, what: &str| {
+        if let Some(rate) = rate {
+            let [low, high] = [0.1, 0.9].map(|q| at(&rate.samples, q));
+            println!("{name:<15} {:>8.1} images/s   {low:.1} to {high:.1} in 80 % of the samples; {what}", rate.images_per_s);
+        }
+    };
+    rate("training step", &figures.step, "forward, losses, backward, update");
+    rate("data, from disk", &figures.data, "decode, resize, pseudo anomaly, normalise");
+    rate("data, cached", &figures.data_cached, "pseudo anomaly, normalise");
+    if let Some(Latency { p50_ms, p95_ms, p99_ms, images }) = figures.inference {
+        println!("inference       {p50_ms:>8.1} ms an image   p95 {p95_ms:.1}, p99 {p99_ms:.1} of {images}; file to score");
+    }
+}
+
+/// The value below which a share `q` of the samples lies, of which there are some.
+fn at(samples: &[f64], q: f64) -> f64 {
+    quantile(samples, q).expect("three samples at least")
+}
+
+/// Calls `once` until `time` is over, after warming up and at least three times; `each` has what it gave and the seconds it took.
+fn repeat<T>(time: Duration, mut once: impl FnMut() -> Result<T>, mut each: impl FnMut(T, f64)) -> Result<()> {
+    for _ in 0..WARM_UP {
+        once()?;
+    }
+    let (start, mut count) = (Instant::now(), 0);
+    while count < 3 || start.elapsed() < time {
+        let begin = Instant::now();
+        let given = once()?;
+        each(given, begin.elapsed().as_secs_f64());
+        count += 1;
+    }
+    Ok(())
+}
+
+/// The rate of calls of `once`, which says how many images it dealt with.
+fn rate(time: Duration, once: impl FnMut() -> Result<usize>) -> Result<Rate> {
+    let mut samples = vec![];
+    repeat(time, once, |images, seconds| samples.push(images as f64 / seconds))?;
+    Ok(Rate { images_per_s: at(&samples, 0.5), samples })
+}
+
+fn parts(setting: &Setting) -> Parts<'_> {
+    Parts { cfg: setting.cfg(), seed: 0, device: setting.device, weights: setting.weights.as_ref() }
+}
+
+/// The training images, of which `cache_mb` MiB stay decoded.
+fn source(setting: &Setting, category: &Category, cache_mb: usize) -> Arc<Source> {
+    let data = &setting.cfg().data;
+    Arc::new(Source::new(category.train.clone(), data.size, data.resize, cache_mb))
+}
+
+/// Batches of one epoch after the other, without end.
+fn batches(setting: &Setting, source: &Arc<Source>) -> impl Iterator<Item = Result<Batch>> {
+    let (cfg, source) = (setting.cfg().clone(), source.clone());
+    let shape = Shape::new(source.len(), &cfg.data, &cfg.train);
+    (0..).flat_map(move |epoch| {
+        let mut loader = Loader::start(source.clone(), data::Epoch { shape, seed: 0, epoch, first_batch: 0 }, &cfg.data, &cfg.pseudo);
+        std::iter::from_fn(move || loader.next())
+    })
+}
+
+/// Training steps over a few batches that are in memory. Reading the losses ends a sample: each step on a CPU, every tenth on a
+/// GPU, as in training.
+fn step(setting: &Setting, category: &Category, time: Duration) -> Result<Rate> {
+    let cfg = setting.cfg();
+    let source = source(setting, category, cfg.data.cache_mb);
+    let batches = batches(setting, &source).take(BATCHES).collect::<Result<Vec<_>>>()?;
+    let mut mlff = Mlff::new(&parts(setting))?;
+    let job = mlff.job(source)?;
+    let mut optimizer = Optimizer::new(&cfg.optim, job.network.trained());
+    let mut draws = seed::stream(job.seed, "bench", 0, 0);
+    let mut next = batches.iter().cycle();
+    let steps = if setting.device.is_cuda() { train::REPORT_EVERY_ON_GPU } else { 1 };
+    rate(time, || {
+        let (mut images, mut last) = (0, None);
+        for batch in next.by_ref().take(steps as usize) {
+            images += batch.len();
+            last = Some(train::step(&job, batch, &mut optimizer, cfg.optim.lr, &mut draws)?.1);
+        }
+        std::hint::black_box(last.expect("a step at least").double_value(&[0]));
+        Ok(images)
+    })
+}
+
+/// Batches as the network takes them, with `cache_mb` MiB for decoded images.
+fn feed(setting: &Setting, category: &Category, cache_mb: usize, time: Duration) -> Result<Rate> {
+    let source = source(setting, category, cache_mb);
+    let mut mlff = Mlff::new(&parts(setting))?;
+    let job = mlff.job(source.clone())?;
+    if cache_mb > 0 {
+        (0..source.len()).try_for_each(|index| source.get(index).map(drop))?;
+    }
+    let mut batches = batches(setting, &source);
+    rate(time, || {
+        let batch = batches.next().expect("epochs never end")?;
+        let x = job.normalization.apply(&input::unit(&batch.images, batch.len(), batch.size, setting.device));
+        let mask = input::mask(&batch.masks, batch.len(), batch.size, setting.device);
+        std::hint::black_box((x.data_ptr(), mask.data_ptr()));
+        Ok(batch.len())
+    })
+}
+
+/// Test images one by one: file, network, map at the image's own size, score.
+fn inference(setting: &Setting, category: &Category, time: Duration) -> Result<Latency> {
+    // Untrained, but ready to score: how fast it is does not depend on what it learned.
+    let mut cfg = setting.cfg().clone();
+    cfg.train.epochs = 0;
+    let mut detector = detector::build(&Parts { cfg: &cfg, ..parts(setting) })?;
+    detector.fit(source(setting, category, 0), None, &mut Silence)?;
+    let test = Source::new(category.test.clone(), cfg.data.size, cfg.data.resize, 0);
+    let headline = detector.headline();
+    let mut index = (0..test.len()).cycle();
+    let once = || {
+        let index = index.next().expect("a category has test images");
+        let image = test.get(index)?;
+        let maps = detector.score(&input::unit(&image.data, 1, test.size(), setting.device));
+        let (_, map) = maps.iter().find(|(kind, _)| *kind == headline).expect("a detector gives its headline map");
+        let (width, height) = eval::size(&test, index, &cfg.eval)?;
+        Ok(eval::full(&to_map(&map.get(0)), width, height, &cfg.eval).1)
+    };
+    let mut milliseconds = vec![];
+    repeat(time, once, |_score, seconds| milliseconds.push(1e3 * seconds))?;
+    let at = |q| at(&milliseconds, q);
+    Ok(Latency { p50_ms: at(0.5), p95_ms: at(0.95), p99_ms: at(0.99), images: milliseconds.len() })
+}
+
+/// Nobody listens.
+struct Silence;
+
+impl Sink for Silence {
+    fn step(&mut self, _: &Step) -> Result<()> {
+        Ok(())
+    }
+
+    fn epoch(&mut self, _: &Epoch) -> Result<()> {
+        Ok(())
+    }
+
+    fn due(&mut self) -> Due {
+        Due::Nothing
+    }
+
+    fn checkpoint(&mut self, _: &Snapshot) -> Result<()> {
+        Ok(())
+    }
+
+    fn quality(&mut self, _: u64, _: u64, _: &Network, _: &Normalization) -> Result<Option<f64>> {
+        Ok(None)
+    }
+}
