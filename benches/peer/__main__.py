@@ -41,7 +41,7 @@ def step(args: argparse.Namespace) -> dict[str, Any]:
         network, x = network.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(network, cfg["optim"])
     if device.type == "cuda":
-        torch.backends.cudnn.benchmark = args.tuned
+        torch.backends.cudnn.benchmark = args.tuned or args.compile
     model = torch.compile(network) if args.compile else network
     terms: dict[str, torch.Tensor] = {}
 
@@ -57,8 +57,7 @@ def step(args: argparse.Namespace) -> dict[str, Any]:
 def load_data(args: argparse.Namespace) -> dict[str, Any]:
     """Training batches from files: decode, resize, pseudo anomaly, normalise, collate."""
     cfg = config.load(args.config)
-    weights = Weights({}, "conv2", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    dataset = data.TrainingSet(args.root / args.category, cfg, weights, SEED)
+    dataset = data.TrainingSet(args.root / args.category, cfg, Weights(), SEED)
     batches = iter(data.training_batches(dataset, data.Epochs(len(dataset), cfg["train"]["batch"], SEED), args.workers))
     samples = measure.rates(lambda: len(next(batches)[0]), args.seconds, torch.device("cpu"))
     # Workers deliver in bursts, so the rate is that of the whole time.
@@ -174,7 +173,8 @@ def arguments() -> argparse.Namespace:
     sub.add_argument("--count", type=int, default=100)
     sub = verb("whole", whole, "root", "category", "config", "weights")
     sub.add_argument("--workers", type=int, help="processes; as data.workers says where not given")
-    verb("check", check.against_run, "run-folder", "root", "weights")
+    sub = verb("check", check.against_run, "run-folder", "root", "weights")
+    sub.add_argument("--harness", default="harness", help="the program that made the run")
     return parser.parse_args()
 
 

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,37 +27,61 @@ RENAMED = {
     "head.mid.conv.": "mid.",
     "head.feature.": "feature.",
 }
+# Test images whose maps are compared.
+IMAGES = 8
 GOLDEN_LOSSES = Path(__file__).parents[2] / "tests" / "golden" / "loss.json"
 
 
 def against_run(args: argparse.Namespace) -> dict[str, Any]:
-    """The weights of a finished run in the peer's network: differences to the run's maps, metrics and counts."""
+    """The weights of a finished run in the peer's network: differences to `harness` in maps, metrics and counts."""
     cfg = config.load(args.run_folder / "config.toml")
     weights = Weights.load(args.weights)
     network = Network(cfg, weights).eval()
     take(network, args.run_folder / "checkpoints" / "weights.safetensors")
     summary = json.loads((args.run_folder / "summary.json").read_text())
-    category = summary["category"]
-    images = data.TestSet(args.root / category, cfg["data"]["size"], weights)
-    stored = args.run_folder / "maps" / "S" / category / "test"
-    difference, scale, maps, masks = 0.0, 0.0, [], []
-    for index, path in enumerate(images.paths):
-        x, own = images[index]
-        theirs = np.load(stored / path.parent.name / f"{path.stem}.npy")
-        with torch.no_grad():
-            ours = network(x.unsqueeze(0))[1][0, 0].numpy()
-        difference, scale = max(difference, float(np.abs(ours - theirs).max())), max(scale, float(np.abs(theirs).max()))
-        maps.append(upsample(torch.from_numpy(theirs)[None, None], own)[0, 0].numpy())
-        masks.append(images.mask(index, own))
-    values = metrics.evaluate(maps, masks, cfg["eval"]["pro"]["limit"])
+    images = data.TestSet(args.root / summary["category"], cfg["data"]["size"], weights)
     return {
         "parameters": sum(t.numel() for t in learned(network).values()),
         "parameters_of_run": summary["counts"]["parameters"],
-        "greatest_score": scale,
-        "greatest_map_difference": difference,
-        "metric_differences": {name: value - summary["metrics"][f"test/{name}"] for name, value in values.items()},
+        **map_differences(network, images, args.run_folder, args.harness),
+        "metric_differences": metric_differences(images, args.run_folder, summary, cfg["eval"]["pro"]["limit"]),
         "loss_differences": loss_differences(),
     }
+
+
+def map_differences(network: Network, images: data.TestSet, run: Path, harness: str) -> dict[str, float]:
+    """Score maps of a few test images against those of `harness predict`.
+
+    It gets them resized already: two ways of resizing differ by a grey level, which score maps show.
+    """
+    differences, greatest = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = range(0, len(images), max(len(images) // IMAGES, 1))
+        paths = {index: Path(folder) / f"{index:03}.png" for index in chosen}
+        for index, path in paths.items():
+            data.read_resized(images.paths[index], images.size)[0].save(path)
+        command = [harness, "predict", "--run", f"{run.parent.name}/{run.name}", *paths.values(), "--out", folder]
+        root = run.resolve().parents[3]  # results/runs/<experiment>/<id>
+        subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
+        for index, path in paths.items():
+            theirs = np.load(path.with_suffix(".npy"))
+            with torch.no_grad():
+                ours = upsample(network(images[index][0].unsqueeze(0))[1], (images.size, images.size))[0, 0].numpy()
+            differences.append(float(np.abs(ours - theirs).max()))
+            greatest.append(float(np.abs(theirs).max()))
+    return {"greatest_score": max(greatest), "greatest_map_difference": max(differences)}
+
+
+def metric_differences(images: data.TestSet, run: Path, summary: dict[str, Any], limit: float) -> dict[str, float]:
+    """The peer's metrics of the maps that the run stored, less the run's own."""
+    maps, masks = [], []
+    for index, path in enumerate(images.paths):
+        stored = np.load(run / "maps" / "S" / summary["category"] / "test" / path.parent.name / f"{path.stem}.npy")
+        own = images[index][1]
+        maps.append(upsample(torch.from_numpy(stored)[None, None], own)[0, 0].numpy())
+        masks.append(images.mask(index, own))
+    values = metrics.evaluate(maps, masks, limit)
+    return {name: value - summary["metrics"][f"test/{name}"] for name, value in values.items()}
 
 
 def take(network: Network, path: Path) -> None:

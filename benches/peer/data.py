@@ -85,8 +85,8 @@ def confetti(image: np.ndarray, cfg: Config, rng: Generator) -> np.ndarray:
 
 def jitter(patch: Image.Image, strength: float, rng: Generator) -> Image.Image:
     """Brightness, contrast, saturation and hue, in random order."""
-    steps = [(adjust, rng.uniform(1 - strength, 1 + strength))
-             for adjust in (TF.adjust_brightness, TF.adjust_contrast, TF.adjust_saturation)]
+    factors = rng.uniform(1 - strength, 1 + strength, 3)
+    steps = list(zip((TF.adjust_brightness, TF.adjust_contrast, TF.adjust_saturation), factors))
     steps.append((TF.adjust_hue, rng.uniform(-strength, strength)))
     for i in rng.permutation(len(steps)):
         adjust, amount = steps[i]
@@ -105,7 +105,7 @@ def cutpaste(image: np.ndarray, cfg: Config, rng: Generator) -> np.ndarray:
     to = int(rng.integers(0, width - w + 1)), int(rng.integers(0, height - h + 1))
     pasted = Image.fromarray(image)
     pasted.paste(jitter(pasted.crop((x, y, x + w, y + h)), cfg["jitter"], rng), to)
-    return np.asarray(pasted)
+    return np.array(pasted)
 
 
 def pseudo_anomaly(image: np.ndarray, cfg: Config, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -146,7 +146,7 @@ class TrainingSet(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
         """Network input [3, S, S] and mask [1, S, S]"""
         epoch, visit = divmod(item, self.items)
-        image = np.asarray(read_resized(self.paths[visit % len(self.paths)], self.size)[0])
+        image = np.array(read_resized(self.paths[visit % len(self.paths)], self.size)[0])
         mask = np.zeros(image.shape[:2], bool)
         if self.anomalous(epoch)[visit]:
             image, mask = pseudo_anomaly(image, self.pseudo, np.random.default_rng([self.seed, 1, item]))

@@ -7,7 +7,7 @@ import functools
 import json
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -30,19 +30,20 @@ PARTS = ["stem", "layer1", "layer2", "all"]
 class Weights:
     """ImageNet weights with what their file says about them; torchvision's conventions where it says nothing."""
 
-    tensors: dict[str, Tensor]
-    stride_in: str
-    mean: list[float]
-    std: list[float]
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    stride_in: str = "conv2"
+    mean: list[float] = field(default_factory=lambda: [0.485, 0.456, 0.406])
+    std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])
 
     @classmethod
     def load(cls, path: Path) -> "Weights":
         with safe_open(path, framework="pt") as file:
             meta = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-        mean = json.loads(meta.get("input_mean", "[0.485, 0.456, 0.406]"))
-        std = json.loads(meta.get("input_std", "[0.229, 0.224, 0.225]"))
-        return cls(tensors, meta.get("stride_in", "conv2"), mean, std)
+            weights = cls({name: file.get_tensor(name) for name in file.keys()})
+        weights.stride_in = meta.get("stride_in", weights.stride_in)
+        if "input_mean" in meta:
+            weights.mean, weights.std = json.loads(meta["input_mean"]), json.loads(meta["input_std"])
+        return weights
 
 
 def conv_bn(cin: int, cout: int, kernel: int = 1) -> nn.Sequential:
