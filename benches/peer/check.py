@@ -1,0 +1,119 @@
+"""Whether the peer computes what `harness` computes: its network, its losses and its metrics."""
+
+import argparse
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+import config
+import data
+import metrics
+from losses import losses
+from network import Network, Weights, learned, upsample
+
+# Where a finished run's parameter names differ from the peer's.
+RENAMED = {
+    "low.reduce.": "reduce.",
+    "ptfem.in.": "ptfem.enter.",
+    "ptfem.branch": "ptfem.branches.",
+    ".mlp.1.": ".mlp.2.",
+    ".join.1.": ".join.2.",
+    "head.mid.conv.": "mid.",
+    "head.feature.": "feature.",
+}
+# Test images whose maps are compared.
+IMAGES = 8
+GOLDEN_LOSSES = Path(__file__).parents[2] / "tests" / "golden" / "loss.json"
+
+
+def against_run(args: argparse.Namespace) -> dict[str, Any]:
+    """The weights of a finished run in the peer's network: differences to `harness` in maps, metrics and counts."""
+    cfg = config.load(args.run_folder / "config.toml")
+    weights = Weights.load(args.weights)
+    network = Network(cfg, weights).eval()
+    take(network, args.run_folder / "checkpoints" / "weights.safetensors")
+    summary = json.loads((args.run_folder / "summary.json").read_text())
+    images = data.TestSet(args.root / summary["category"], cfg["data"]["size"], weights)
+    return {
+        "parameters": sum(t.numel() for t in learned(network).values()),
+        "parameters_of_run": summary["counts"]["parameters"],
+        **map_differences(network, images, args.run_folder, args.harness),
+        "metric_differences": metric_differences(images, args.run_folder, summary, cfg["eval"]["pro"]["limit"]),
+        "loss_differences": loss_differences(),
+    }
+
+
+def map_differences(network: Network, images: data.TestSet, run: Path, harness: str) -> dict[str, float]:
+    """Score maps of a few test images against those of `harness predict`.
+
+    It gets them resized already: two ways of resizing differ by a grey level, which score maps show.
+    """
+    differences, greatest = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = range(0, len(images), max(len(images) // IMAGES, 1))
+        paths = {index: Path(folder) / f"{index:03}.png" for index in chosen}
+        for index, path in paths.items():
+            data.read_resized(images.paths[index], images.size)[0].save(path)
+        command = [harness, "predict", "--run", f"{run.parent.name}/{run.name}", *paths.values(), "--out", folder]
+        root = run.resolve().parents[3]  # results/runs/<experiment>/<id>
+        subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
+        for index, path in paths.items():
+            theirs = np.load(path.with_suffix(".npy"))
+            with torch.no_grad():
+                ours = upsample(network(images[index][0].unsqueeze(0))[1], (images.size, images.size))[0, 0].numpy()
+            differences.append(float(np.abs(ours - theirs).max()))
+            greatest.append(float(np.abs(theirs).max()))
+    return {"greatest_score": max(greatest), "greatest_map_difference": max(differences)}
+
+
+def metric_differences(images: data.TestSet, run: Path, summary: dict[str, Any], limit: float) -> dict[str, float]:
+    """The peer's metrics of the maps that the run stored, less the run's own."""
+    maps, masks = [], []
+    for index, path in enumerate(images.paths):
+        stored = np.load(run / "maps" / "S" / summary["category"] / "test" / path.parent.name / f"{path.stem}.npy")
+        own = images[index][1]
+        maps.append(upsample(torch.from_numpy(stored)[None, None], own)[0, 0].numpy())
+        masks.append(images.mask(index, own))
+    values = metrics.evaluate(maps, masks, limit)
+    return {name: value - summary["metrics"][f"test/{name}"] for name, value in values.items()}
+
+
+def take(network: Network, path: Path) -> None:
+    """Puts a finished run's weights into the network, every one of them."""
+    own = learned(network)
+    for name, tensor in load_file(path).items():
+        for theirs, ours in RENAMED.items():
+            name = name.replace(theirs, ours)
+        own.pop(name).data.copy_(tensor.reshape(network.state_dict()[name].shape))
+    if own:
+        raise SystemExit(f"the run has no value for {sorted(own)}")
+
+
+def wave(shape: tuple[int, ...], speed: float, amplitude: float) -> torch.Tensor:
+    """The inputs of tests/oracle/loss.py: sines of the flat index."""
+    values = amplitude * np.sin(speed * np.arange(1, np.prod(shape) + 1)).reshape(shape)
+    return torch.from_numpy(values).float()
+
+
+def loss_differences() -> dict[str, float]:
+    """Each term of the loss less its reference value."""
+    golden = json.loads(GOLDEN_LOSSES.read_text())["cases"]["default"]
+    mask = torch.zeros(3, 1, 8, 16)
+    mask[0, 0, 1:4, 2:7] = 1.0
+    mask[2, 0, 7, 15] = 1.0
+    cfg = {
+        "alpha": 1.0,
+        "beta": 1.0,
+        "xi": 1.0,
+        "feature": {"eps": 1e-6, "single_class_weight": 0.5},
+        "score": {"gamma": 0.25, "lambda": 1.5},
+        "consistency": {"patch": [2, 4], "tau": 1.0},
+    }
+    terms = losses(wave((3, 3, 4, 8), 0.7, 0.8), wave((3, 1, 4, 8), 1.3, 2.0), mask, cfg)
+    return {name: float(term) - golden[name] for name, term in terms.items()}
