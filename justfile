@@ -39,6 +39,14 @@ ablation *ARGS: build weights
 compare *ARGS: build weights
     @target/release/harness sweep experiments/tables-1-2.toml --results {{results}} {{ARGS}}
 
+# harness beside plain and tuned Python on this machine: results/bench/ (installs PyTorch's 3 GB once; about half an hour)
+bench *ARGS: build weights
+    @scripts/bench.sh {{ARGS}}
+
+# the README's pictures and tables, from built-in data
+readme: build weights
+    @scripts/readme.sh
+
 # all tests
 test *ARGS: setup
     @scripts/test.sh {{ARGS}}

@@ -73,7 +73,7 @@ impl Bench {
     /// The tables' bytes by file name.
     fn tables(&self, results: &str) -> Vec<(String, Vec<u8>)> {
         let folder = self.path(results).join("small");
-        ["table.md", "table.tex", "table.csv", "table.json"]
+        ["table.md", "table.tex", "table.csv", "table.json", "findings.md"]
             .map(|name| (name.to_owned(), std::fs::read(folder.join(name)).unwrap()))
             .to_vec()
     }

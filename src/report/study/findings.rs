@@ -49,15 +49,19 @@ pub fn findings(study: &Study, comparison: &Comparison) -> Vec<Finding> {
     all.extend(reach(study, comparison));
     for metric in &comparison.metrics {
         all.extend(sizes(study, comparison, metric));
+        all.extend(against_paper(study, comparison, metric));
     }
-    all.extend(comparison.metrics.iter().flat_map(|metric| against_paper(comparison, metric)));
     all.extend((0..comparison.lines.len()).filter_map(|row| underfit(study, comparison, row)));
     all
 }
 
-/// The findings as one paragraph.
-pub fn paragraph(findings: &[Finding]) -> String {
-    findings.iter().map(|finding| finding.text.as_str()).collect::<Vec<_>>().join(" ")
+/// The findings as Markdown: what holds for all in a paragraph, then an item each.
+pub fn text(findings: &[Finding]) -> String {
+    let (general, items): (Vec<_>, Vec<_>) = findings.iter().partition(|f| matches!(f.kind, Kind::Missing | Kind::Reach));
+    let general: Vec<&str> = general.iter().map(|f| f.text.as_str()).collect();
+    let items: Vec<String> = items.iter().map(|f| format!("- {}", f.text)).collect();
+    let parts = [general.join(" "), items.join("\n")];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
 fn finding(kind: Kind, text: String) -> Finding {
@@ -97,12 +101,9 @@ fn sizes(study: &Study, comparison: &Comparison, metric: &str) -> Vec<Finding> {
         let one = |(line, d): &&(&Line, &Difference)| format!("{} ({}, p {})", line.name, points(d.mean), spelled(d.p_holm));
         some.iter().map(one).collect::<Vec<_>>().join(", ")
     };
-    let what = match study.against {
-        Against::Previous => ["step", "steps"],
-        Against::Row(_) => ["difference", "differences"],
-    };
     let name = heading(metric);
-    let counted = |n: usize| counted(n, what[0], what[1]);
+    let [step, steps] = what(study);
+    let counted = |n: usize| counted(n, step, steps);
     let mut findings = Vec::new();
     if !larger.is_empty() {
         let text = format!("{name}: {} larger than the noise, in points: {}.", counted(larger.len()), list(&larger));
@@ -121,19 +122,28 @@ fn spelled(p: f64) -> String {
     text.strip_prefix('<').map_or_else(|| format!("= {text}"), |limit| format!("< {limit}"))
 }
 
+/// What a study compares: one, and several.
+fn what(study: &Study) -> [&'static str; 2] {
+    match study.against {
+        Against::Previous => ["step", "steps"],
+        Against::Row(_) => ["difference", "differences"],
+    }
+}
+
 /// Differences whose sign, as printed, is not that of the paper's.
-fn against_paper(comparison: &Comparison, metric: &str) -> Vec<Finding> {
-    let name = heading(metric);
+fn against_paper(study: &Study, comparison: &Comparison, metric: &str) -> Option<Finding> {
     let one = |(line, d): (&Line, &Difference)| {
         let paper = line.figures[metric].published? - comparison.lines[d.against].figures.get(metric)?.published?;
         let (ours, theirs) = (points(d.mean), points(paper));
         // Differences that print as nothing have no sign.
         let contradicts = ours != "0.0" && theirs != "0.0" && (d.mean > 0.0) != (paper > 0.0);
-        let sure = if d.p_holm < LEVEL { "" } else { ", which is not larger than the noise" };
-        let text = format!("{name}: {} is {ours} here against {theirs} in the paper{sure}.", line.name);
-        contradicts.then(|| finding(Kind::AgainstPaper, text))
+        let sure = if d.p_holm < LEVEL { "larger than the noise" } else { "within the noise" };
+        contradicts.then(|| format!("{} ({ours} here, {theirs} in the paper; {sure})", line.name))
     };
-    compared(comparison, metric).into_iter().filter_map(one).collect()
+    let all: Vec<String> = compared(comparison, metric).into_iter().filter_map(one).collect();
+    let [step, steps] = what(study);
+    let text = format!("{}: {} of another sign than in the paper: {}.", heading(metric), counted(all.len(), step, steps), all.join(", "));
+    (!all.is_empty()).then(|| finding(Kind::AgainstPaper, text))
 }
 
 /// A warning where a row gains on a counterpart that did not train as well.
@@ -198,7 +208,7 @@ mod tests {
         assert_eq!(larger, ["image AUROC: 1 step larger than the noise, in points: b (+1.2, p = 0.004)."]);
         assert!(texts(&all, Kind::Within)[0].starts_with("image AUROC: 1 step not larger than the noise: c (+0.2, p = "));
         assert_eq!(all.iter().map(|f| f.kind).collect::<Vec<_>>(), [Kind::Reach, Kind::Larger, Kind::Within, Kind::Underfit]);
-        assert_eq!(paragraph(&all[..2]), format!("{} {}", all[0].text, larger[0]));
+        assert_eq!(text(&all[..2]), format!("{}\n\n- {}", all[0].text, larger[0]));
         study.against = Against::Row(0);
         let all = findings(&study, &Comparison::of(&study));
         assert!(texts(&all, Kind::Larger)[0].contains("2 differences larger"), "{all:?}");
@@ -211,7 +221,7 @@ mod tests {
         // The paper gains 0.87 AUPRO by self-calibration; here it is lost.
         assert_eq!(
             texts(&all, Kind::AgainstPaper),
-            ["AUPRO@0.3: + self-calibration is −2.5 here against +0.9 in the paper, which is not larger than the noise."]
+            ["AUPRO@0.3: 1 step of another sign than in the paper: + self-calibration (−2.5 here, +0.9 in the paper; within the noise)."]
         );
     }
 

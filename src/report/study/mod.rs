@@ -22,7 +22,7 @@ mod terminal;
 mod write;
 
 pub use comparison::{Comparison, Difference, Figure, Line};
-pub use findings::{Finding, Kind, LEVEL, findings, paragraph};
+pub use findings::{Finding, Kind, LEVEL, findings, text};
 pub use layout::{p_value, percent, points};
 pub use pivot::Pivot;
 pub use table::{Cell, Change, Column, Incomplete, Rank, Table, TableLine, heading};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::page::{self, Listing, Machines, Page};
-use super::{Comparison, Format, Incomplete, Pivot, Table, figure, findings, paragraph, render};
+use super::{Comparison, Format, Incomplete, Pivot, Table, figure, findings, render, text};
 use crate::Result;
 use crate::run::{Store, file};
 use crate::sweep::{Plan, Study};
@@ -60,7 +60,7 @@ impl Report<'_> {
             let note = format!("So far: {} of the plan's {} seeds.", self.seeds.len(), self.plan.seeds.len());
             tables.iter_mut().for_each(|table| table.notes.insert(0, note.clone()));
         }
-        let findings = paragraph(&findings(&study, &comparison));
+        let findings = text(&findings(&study, &comparison));
         let mut written = Written { study, comparison, tables, findings, files: vec![] };
         for (table, stem) in written.tables.iter().zip(&stems) {
             for (format, ending) in Format::FILES {
@@ -69,6 +69,9 @@ impl Report<'_> {
                 written.files.push(path);
             }
         }
+        let path = self.folder.join("findings.md");
+        file::replace(&path, format!("{}\n", written.findings).as_bytes())?;
+        written.files.push(path);
         if extent == Extent::All {
             self.draw(&mut written)?;
         }
