@@ -1,17 +1,25 @@
 #!/usr/bin/env bash
-# The README's pictures and its table and findings of the ablation, from built-in data and finished runs (`just ablation` makes them).
+# The README's pictures and tables, from built-in data, finished runs (`just ablation`) and measurements (`just bench`).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 harness=target/release/harness
 "$harness" sweep experiments/ablation.toml
 cp plots/ablation/means.png docs/img/ablation.png
-"$harness" data show data/builtin-v2 --out docs/img/builtin.png
-# Between its marks stand the sweep's table without its title, and its findings.
-awk '
-    function insert(file) { while ((getline line < file) > 0) if (line !~ /^\*\*/) print line }
-    /^<!-- end -->/ { skip = 0 }
-    !skip { print }
-    /^<!-- results\/.*\.md -->/ { skip = 1; insert($2) }
-' README.md > target/README.md
-mv target/README.md README.md
-git --no-pager diff --stat README.md docs/img
+# Between marks stand a sweep's table without its title, its findings, and the table of `just bench`; a file that is not there
+# leaves what stands.
+for page in README.md docs/performance.md; do
+    awk '
+        function insert(file, line) {
+            while ((getline line < file) > 0) { found = 1; if (line !~ /^\*\*/) lines[++count] = line }
+            return found
+        }
+        /^<!-- end -->/ { skip = 0 }
+        !skip { print }
+        /^<!-- results\/.*\.md -->/ {
+            found = count = 0
+            if (insert($2)) { skip = 1; for (i = 1; i <= count; i++) print lines[i] }
+        }
+    ' "$page" > target/page.md
+    mv target/page.md "$page"
+done
+git --no-pager diff --stat README.md docs
