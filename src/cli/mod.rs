@@ -33,9 +33,9 @@ pub struct Cli {
     /// Only errors and results
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// More about what happens; twice for each step
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
-    pub verbose: u8,
+    /// A line for each step, instead of a bar or a line now and then
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -70,8 +70,8 @@ impl Cli {
     pub fn verbosity(&self) -> Verbosity {
         match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
-            (false, 0) => Verbosity::Normal,
-            (false, _) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+            (false, true) => Verbosity::Verbose,
         }
     }
 }

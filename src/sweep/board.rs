@@ -58,7 +58,7 @@ impl Board {
                 let overall = all.add(ProgressBar::new(total as u64).with_style(style));
                 Rendering::Terminal { all, overall }
             }
-            Mode::Plain => Rendering::Plain,
+            Mode::Plain | Mode::EachStep => Rendering::Plain,
             Mode::Json => Rendering::Json,
             Mode::Quiet => Rendering::Quiet,
         };

@@ -13,6 +13,8 @@ pub enum Mode {
     Terminal(Colour),
     /// A line on stderr every few seconds and at each end of an epoch.
     Plain,
+    /// A line on stderr for each step.
+    EachStep,
     /// JSON lines on stderr, two a second at most.
     Json,
     /// Nothing, messages included.
@@ -56,6 +58,7 @@ impl Mode {
         match (output, verbosity, terminal) {
             (Output::Json, ..) => Self::Json,
             (_, Verbosity::Quiet, _) => Self::Quiet,
+            (_, Verbosity::Verbose, _) => Self::EachStep,
             (.., Some(colour)) => Self::Terminal(colour),
             (.., None) => Self::Plain,
         }
@@ -101,7 +104,7 @@ struct Shown {
 
 enum Rendering {
     Bar(ProgressBar),
-    Lines(Box<dyn Write + Send>),
+    Lines { out: Box<dyn Write + Send>, every_s: f64 },
     Json(Box<dyn Write + Send>),
     Nothing,
 }
@@ -116,7 +119,8 @@ impl Progress {
     pub fn to(mode: Mode, label: &str, total_steps: u64, out: Box<dyn Write + Send>) -> Self {
         let rendering = match mode {
             Mode::Terminal(colour) => Rendering::Bar(bar(colour, label, total_steps)),
-            Mode::Plain => Rendering::Lines(out),
+            Mode::Plain => Rendering::Lines { out, every_s: PLAIN_S },
+            Mode::EachStep => Rendering::Lines { out, every_s: 0.0 },
             Mode::Json => Rendering::Json(out),
             Mode::Quiet => Rendering::Nothing,
         };
@@ -137,7 +141,9 @@ impl Progress {
                 bar.set_position(info.step);
                 bar.set_message(self.describe(info, Place::Bar));
             }
-            Rendering::Lines(_) => self.line(now_s, PLAIN_S, info, format!("{}  {}", self.label, self.describe(info, Place::Line))),
+            &Rendering::Lines { every_s, .. } => {
+                self.line(now_s, every_s, info, format!("{}  {}", self.label, self.describe(info, Place::Line)));
+            }
             Rendering::Json(_) => self.line(now_s, JSON_S, info, self.json(info)),
         }
     }
@@ -167,7 +173,7 @@ impl Progress {
         match &self.rendering {
             Rendering::Nothing => {}
             Rendering::Bar(bar) => bar.println(text),
-            Rendering::Lines(_) => self.write(text),
+            Rendering::Lines { .. } => self.write(text),
             Rendering::Json(_) => self.write(&json!({ "type": "message", "text": text }).to_string()),
         }
     }
@@ -183,7 +189,7 @@ impl Progress {
     }
 
     fn write(&mut self, line: &str) {
-        if let Rendering::Lines(out) | Rendering::Json(out) = &mut self.rendering {
+        if let Rendering::Lines { out, .. } | Rendering::Json(out) = &mut self.rendering {
             // A closed pipe is no reason to lose a run.
             let _ = writeln!(out, "{line}").and_then(|()| out.flush());
         }
@@ -278,6 +284,13 @@ mod tests {
     }
 
     #[test]
+    fn each_step_has_its_line_where_that_was_asked_for() {
+        let lines = shown(Mode::EachStep, 12);
+        assert_eq!(lines.len(), 13);
+        assert!(lines[..12].iter().zip(1..).all(|(line, step)| line.contains(&format!("step {step}/12 "))));
+    }
+
+    #[test]
     fn work_that_ends_early_shows_its_last_step() {
         let lines = shown(Mode::Plain, 3);
         assert_eq!(lines.len(), 3);
@@ -313,5 +326,6 @@ mod tests {
         assert_eq!(Mode::choose(Normal, People, None), Mode::Plain);
         assert_eq!(Mode::choose(Quiet, People, Some(Colour::Plain)), Mode::Quiet);
         assert_eq!(Mode::choose(Quiet, Json, None), Mode::Json);
+        assert_eq!(Mode::choose(Verbose, People, Some(Coloured)), Mode::EachStep);
     }
 }
