@@ -4,7 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 harness=target/release/harness
 "$harness" sweep experiments/ablation.toml
+"$harness" sweep experiments/ratio.toml
 cp plots/ablation/means.png docs/img/ablation.png
+cp plots/ratio/course.png docs/img/ratio.png
 # Between marks stand a sweep's table without its title, its findings, and the table of `just bench`; a file that is not there
 # leaves what stands.
 for page in README.md docs/performance.md; do
