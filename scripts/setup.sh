@@ -35,8 +35,8 @@ python3 -m pip --version >/dev/null 2>&1 || die "python3 has no pip: install it,
 command -v c++ >/dev/null 2>&1 || die "a C++ compiler is missing: install one, e.g. apt-get install g++"
 
 # pip matches a platform tag exactly, so every tag that glibc 2.28 may run is named.
-platforms=(--platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux_2_25_x86_64
-           --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 --platform manylinux1_x86_64)
+platforms=(--platform manylinux1_x86_64 --platform manylinux2010_x86_64 --platform manylinux2014_x86_64)
+for minor in $(seq 5 28); do platforms+=(--platform "manylinux_2_${minor}_x86_64"); done
 
 # download REQUIREMENT FILE-GLOB SHA256
 download() {
