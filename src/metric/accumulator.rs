@@ -12,6 +12,7 @@ use super::scores::{RECALL_FPR, Scores};
 use super::variant::{self, Variant};
 use crate::image::{Map, Mask};
 use crate::{Error, Result};
+use rayon::prelude::*;
 
 /// One test image.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +34,49 @@ pub struct Sample<'a> {
 pub fn evaluate(samples: &[Sample], protocol: &Protocol) -> Result<(Scores, Curves)> {
     let mut accumulator = Accumulator::new(protocol)?;
     accumulator.pixels.normal.reserve_exact(samples.iter().map(|s| s.map.data.len()).sum());
-    samples.iter().try_for_each(|sample| accumulator.push(*sample))?;
+    accumulator.extend(samples, |sample| Keyed::of(*sample, protocol))?;
     Ok(accumulator.finish())
+}
+
+/// A sample as it is ranked: what of the work of taking it depends on no other sample.
+#[derive(Debug, Clone)]
+pub struct Keyed {
+    name: String,
+    anomalous: bool,
+    image: u32,
+    /// Tags count from this sample's first region.
+    pixels: Population,
+    regions: Vec<Region>,
+    dilated: Vec<u64>,
+    aupro: Option<f64>,
+}
+
+impl Keyed {
+    /// An error if map and mask differ in size, a score is not finite, or a good image has an anomalous pixel.
+    pub fn of(sample: Sample, protocol: &Protocol) -> Result<Self> {
+        let regions = checked_regions(&sample, protocol.connectivity())?;
+        let Sample { name, map, image_score, anomalous, .. } = sample;
+        let size = map.data.len();
+        let mut keyed = Self {
+            name: name.to_owned(),
+            anomalous,
+            image: key(image_score),
+            pixels: ranked(map, &regions),
+            regions: regions.regions.iter().map(|r| Region { area: r.area as u64, large: r.area * 100 >= size }).collect(),
+            dilated: vec![],
+            aupro: None,
+        };
+        match protocol.variant {
+            Variant::Dilated5 => keyed.dilated = variant::dilated_hits(map, &regions),
+            Variant::RdPerImage if regions.count() > 0 => {
+                let (weights, Population { normal, positive }) = (weights(&keyed.regions), &keyed.pixels);
+                let range = keyed.pixels.range();
+                keyed.aupro = range.and_then(|range| variant::binned(range, normal, positive, |tag| weights[tag], 200, protocol.pro_limit));
+            }
+            _ => {}
+        }
+        Ok(keyed)
+    }
 }
 
 /// Takes samples one at a time, so that a map can be dropped once it was pushed. Holds 4 bytes a normal and 8 an
@@ -72,41 +114,44 @@ impl Accumulator {
         })
     }
 
-    /// Takes one image. An error, after which nothing of the image was taken, if map and mask differ in size, a score is
-    /// not finite, a good image has an anomalous pixel, or the pixels of all images reach 2^32.
+    /// Takes one image. An error, after which nothing of the image was taken, if [`Keyed::of`] refuses it, or the pixels of all
+    /// images reach 2^32.
     pub fn push(&mut self, sample: Sample) -> Result<()> {
-        let Sample { name, map, image_score, anomalous, .. } = sample;
-        let regions = checked_regions(&sample, self.protocol.connectivity())?;
-        if self.pixel_count() + map.data.len() as u64 > u64::from(u32::MAX) {
+        let keyed = Keyed::of(sample, &self.protocol)?;
+        self.take(keyed)
+    }
+
+    /// Takes what `keyed` makes of each item, in their order. It is called on all of rayon's current threads at once, for as
+    /// many items at a time as there are threads.
+    pub fn extend<T: Sync>(&mut self, items: &[T], keyed: impl Fn(&T) -> Result<Keyed> + Sync) -> Result<()> {
+        for few in items.chunks(rayon::current_num_threads()) {
+            let few: Vec<Result<Keyed>> = few.par_iter().map(&keyed).collect();
+            few.into_iter().try_for_each(|keyed| self.take(keyed?))?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, keyed: Keyed) -> Result<()> {
+        let Keyed { name, anomalous, image, pixels, regions, dilated, aupro } = keyed;
+        if self.pixel_count() + (pixels.normal.len() + pixels.positive.len()) as u64 > u64::from(u32::MAX) {
             let remedy = "evaluate fewer images at once, or set eval.resolution = \"input\"";
             return Err(Error::environment(format!("{name}: more than 2^32 pixels to rank"), remedy));
         }
         match anomalous {
-            true => self.images.positive.push(packed(key(image_score), 0)),
-            false => self.images.normal.push(key(image_score)),
+            true => self.images.positive.push(packed(image, 0)),
+            false => self.images.normal.push(image),
         }
-        let before = (self.pixels.normal.len(), self.pixels.positive.len(), self.regions.len());
-        let first_tag = self.regions.len() as u32;
-        let size = map.data.len();
-        self.regions.extend(regions.regions.iter().map(|r| Region { area: r.area as u64, large: r.area * 100 >= size }));
-        push_pixels(&mut self.pixels, map, &regions, first_tag);
-        match self.protocol.variant {
-            Variant::Dilated5 => self.dilated.extend(variant::dilated_hits(map, &regions, first_tag)),
-            Variant::RdPerImage if regions.count() > 0 => self.per_image.extend(self.aupro_since(before)),
-            _ => {}
-        }
+        let first = self.regions.len() as u64; // tags are the low half
+        self.pixels.normal.extend(pixels.normal);
+        self.pixels.positive.extend(pixels.positive.into_iter().map(|p| p + first));
+        self.dilated.extend(dilated.into_iter().map(|p| p + first));
+        self.regions.extend(regions);
+        self.per_image.extend(aupro);
         Ok(())
     }
 
     fn pixel_count(&self) -> u64 {
         (self.pixels.normal.len() + self.pixels.positive.len()) as u64
-    }
-
-    /// The binned AUPRO of the normal pixels, anomalous pixels and regions from these counts on: of one image.
-    fn aupro_since(&self, (normal, positive, region): (usize, usize, usize)) -> Option<f64> {
-        let image = Population { normal: self.pixels.normal[normal..].to_vec(), positive: self.pixels.positive[positive..].to_vec() };
-        let weights = weights(&self.regions[region..]);
-        variant::binned(image.range()?, &image.normal, &image.positive, |tag| weights[tag - region], 200, self.protocol.pro_limit)
     }
 
     /// The scores and curves of what was pushed. Cost: one sort, then work per anomalous pixel.
@@ -214,15 +259,17 @@ fn weights(regions: &[Region]) -> Vec<f64> {
     regions.iter().map(|r| 1.0 / (r.area as f64 * regions.len() as f64)).collect()
 }
 
-/// Adds the pixels of a map; `first` is the tag of its first region.
-fn push_pixels(pixels: &mut Population, map: &Map, regions: &Regions, first: u32) {
+/// The pixels of a map, those of regions with their index as tag.
+fn ranked(map: &Map, regions: &Regions) -> Population {
+    let mut pixels = Population::default();
+    pixels.normal.reserve_exact(map.data.len() - regions.regions.iter().map(|r| r.area).sum::<usize>());
     let mut done = 0;
     for run in &regions.runs {
         let (start, end) = (run.y * map.width + run.start, run.y * map.width + run.end);
-        let tag = first + run.region as u32;
         pixels.normal.extend(map.data[done..start].iter().map(|&s| key(s)));
-        pixels.positive.extend(map.data[start..end].iter().map(|&s| packed(key(s), tag)));
+        pixels.positive.extend(map.data[start..end].iter().map(|&s| packed(key(s), run.region as u32)));
         done = end;
     }
     pixels.normal.extend(map.data[done..].iter().map(|&s| key(s)));
+    pixels
 }

@@ -45,7 +45,7 @@ mod scores;
 mod tests;
 mod variant;
 
-pub use accumulator::{Accumulator, Sample, evaluate};
+pub use accumulator::{Accumulator, Keyed, Sample, evaluate};
 pub use bootstrap::{Bootstrap, Ordered, Reweighted, draws};
 pub use components::{Connectivity, Region, Regions, Run, label};
 pub use curve::Curves;

@@ -1,20 +1,21 @@
 //! A radix sort of scores: bare keys (`u32`), or keys with a tag in the low half (`u64`). Stable, ascending.
 //!
-//! Keys are taken relative to the least one and their bits cut into equal digits of at most [`DIGIT_BITS`]; one stable
-//! counting pass a digit, lowest first. Scores of one detector seldom span more than 27 bits: three passes of 512 buckets.
-//! Several threads first divide the keys into ranges of about equal number, then each sorts its own. A stable sort has
-//! one result, so nothing depends on the number of threads. Memory: one scratch copy.
+//! Many items are first dealt into ranges of keys that each fit a core's own cache, all threads at once; each range is then
+//! sorted from the lowest digit of its keys up, one counting pass a digit. Ranges are cut so that they hold about equally many
+//! items, since scores crowd: their floats' highest bits have few values. A stable sort has one result, so nothing depends
+//! on the number of threads. Memory: one scratch copy.
 
 use rayon::prelude::*;
 
-/// 1024 write streams at most: more no longer fit the first-level cache, and each write would miss it.
+/// Bits of a digit: 1024 write streams at most, for more no longer fit the first-level cache, and each write would miss it.
 const DIGIT_BITS: u32 = 10;
+const BUCKETS: usize = 1 << DIGIT_BITS;
 
-/// Below this many items a further thread costs more than it saves.
-const ITEMS_PER_THREAD: usize = 1 << 16;
+/// Ranges are cut at multiples of the span of all keys over this.
+const CUTS: usize = 1 << 16;
 
-/// Buckets of the division into ranges.
-const RANGE_BITS: u32 = 12;
+/// Items that one thread sorts best as they are.
+const LOCAL: usize = 1 << 16;
 
 /// Something that is sorted by a `u32` key.
 pub trait Item: Copy + Default + Send + Sync {
@@ -38,68 +39,103 @@ impl Item for u64 {
 
 /// Sorts by key, ascending and stable, on rayon's current threads. At most `u32::MAX` items.
 pub fn sort<T: Item>(items: &mut [T]) {
-    let (least, greatest) = items.iter().fold((u32::MAX, 0), |(lo, hi), i| (lo.min(i.key()), hi.max(i.key())));
-    if least >= greatest {
-        return; // nothing to order; `least` is above `greatest` where there is no item
-    }
-    let keys = Keys { least, bits: 32 - (greatest - least).leading_zeros() };
     let mut scratch = vec![T::default(); items.len()];
-    let threads = rayon::current_num_threads().min(items.len() / ITEMS_PER_THREAD);
-    if threads <= 1 {
-        return sort_digits(items, &mut scratch, keys);
+    if items.len() <= LOCAL {
+        scratch.copy_from_slice(items);
+        return sort_into(&mut scratch, items);
     }
-    let ranges = ranges(items, keys, threads);
-    let sizes = ranges.iter().map(|range| range.size);
-    let parts = split(&mut scratch, sizes.clone());
-    parts.into_par_iter().zip(&ranges).for_each(|(part, range)| {
-        // Each thread reads all items and keeps its own: reading is cheap, and the order of arrival is kept.
-        let own = items.iter().filter(|item| (range.first..range.end).contains(&keys.bucket(item.key())));
-        part.iter_mut().zip(own).for_each(|(slot, item)| *slot = *item);
-    });
-    let (from, to) = (split(&mut scratch, sizes.clone()), split(items, sizes));
-    from.into_par_iter().zip(to).for_each(|(from, to)| {
-        to.copy_from_slice(from);
-        sort_digits(to, from, keys);
-    });
+    let sizes = deal(items, &mut scratch);
+    let ranges = split(&mut scratch, sizes.iter().copied()).into_par_iter().zip(split(items, sizes.iter().copied()));
+    ranges.for_each(|(from, to)| sort_into(from, to));
 }
 
-/// What all keys have in common: `key - least` has at most `bits` bits, 1..=32.
-#[derive(Clone, Copy)]
-struct Keys {
-    least: u32,
-    bits: u32,
-}
+/// Moves `from` into `to`, of the same length, so that ranges of keys follow one another, each in the order of arrival. Gives
+/// the number of items of each range. Each thread deals a part of the items to places of its own.
+fn deal<T: Item>(from: &[T], to: &mut [T]) -> Vec<usize> {
+    let parts: Vec<&[T]> = from.chunks(from.len().div_ceil(rayon::current_num_threads()).max(LOCAL)).collect();
+    let spans: Vec<_> = parts.par_iter().map(|part| span(part)).collect();
+    let (least, greatest) = spans.into_iter().fold((u32::MAX, 0), |(a, b), (c, d)| (a.min(c), b.max(d)));
+    let shift = bits(least, greatest).saturating_sub(CUTS.ilog2());
+    let bucket = |item: T| ((item.key() - least) >> shift) as usize % CUTS;
+    let counts: Vec<Vec<u32>> = parts.par_iter().map(|part| count(part, CUTS, bucket)).collect();
 
-impl Keys {
-    /// The bucket of a key in the division into ranges: its highest bits.
-    fn bucket(self, key: u32) -> usize {
-        ((key - self.least) >> self.bits.saturating_sub(RANGE_BITS)) as usize
-    }
-}
-
-/// Buckets `first..end` of the division and the number of items in them.
-struct Range {
-    first: usize,
-    end: usize,
-    size: usize,
-}
-
-/// Cuts the buckets into at most `parts` ranges of about equally many items.
-fn ranges<T: Item>(items: &[T], keys: Keys, parts: usize) -> Vec<Range> {
-    let mut counts = vec![0; 1 << RANGE_BITS];
-    items.iter().for_each(|item| counts[keys.bucket(item.key())] += 1);
-    let share = items.len().div_ceil(parts);
-    let mut ranges = Vec::with_capacity(parts);
-    let mut open = Range { first: 0, end: 0, size: 0 };
-    for (bucket, count) in counts.into_iter().enumerate() {
-        open.end = bucket + 1;
-        open.size += count;
-        if open.size >= share || open.end == 1 << RANGE_BITS {
-            let next = Range { first: open.end, end: open.end, size: 0 };
-            ranges.push(std::mem::replace(&mut open, next));
+    let share = LOCAL.max(from.len() / BUCKETS);
+    let mut range_of = Vec::with_capacity(CUTS); // of a bucket; at most BUCKETS + 1 ranges
+    let mut sizes = vec![vec![0; parts.len()]]; // of a range in each part
+    for bucket in 0..CUTS {
+        let range = sizes.len() - 1;
+        range_of.push(range as u16);
+        counts.iter().zip(&mut sizes[range]).for_each(|(part, size)| *size += part[bucket] as usize);
+        if sizes[range].iter().sum::<usize>() >= share {
+            sizes.push(vec![0; parts.len()]);
         }
     }
-    ranges
+
+    // One range behind the other, and in each the parts in their order.
+    let mut places: Vec<Vec<_>> = parts.iter().map(|_| Vec::with_capacity(sizes.len())).collect();
+    for (place, part) in split(to, sizes.iter().flatten().copied()).into_iter().zip((0..parts.len()).cycle()) {
+        places[part].push(place.iter_mut());
+    }
+    parts.into_par_iter().zip(places).for_each(|(part, mut places)| {
+        for &item in part {
+            // Always there; saying so in this way, without a panic, makes the pass faster than indexing.
+            if let Some(place) = places.get_mut(usize::from(range_of[bucket(item)])).and_then(Iterator::next) {
+                *place = item;
+            }
+        }
+    });
+    sizes.into_iter().map(|parts| parts.into_iter().sum()).collect()
+}
+
+/// Sorts `from` into `to`, of the same length, on one thread.
+fn sort_into<T: Item>(from: &mut [T], to: &mut [T]) {
+    let (least, greatest) = span(from);
+    let bits = if least < greatest { bits(least, greatest) } else { 0 };
+    let passes = bits.div_ceil(DIGIT_BITS);
+    if passes % 2 == 0 {
+        to.copy_from_slice(from);
+    }
+    let (mut from, mut to) = if passes % 2 == 0 { (to, from) } else { (from, to) };
+    for pass in 0..passes {
+        let width = bits.div_ceil(passes);
+        let digit = |item: T| ((item.key() - least) >> (pass * width)) as usize & ((1 << width) - 1);
+        move_by_digit(from, to, digit);
+        std::mem::swap(&mut from, &mut to);
+    }
+}
+
+/// One counting pass: moves `from` into `to`, of the same length, stable and ascending by `digit`, below [`BUCKETS`].
+fn move_by_digit<T: Item>(from: &[T], to: &mut [T], digit: impl Fn(T) -> usize) {
+    let mut next = [0_u32; BUCKETS];
+    from.iter().for_each(|&item| next[digit(item) % BUCKETS] += 1);
+    let mut start = 0;
+    for slot in &mut next {
+        start += std::mem::replace(slot, start);
+    }
+    for &item in from {
+        let at = &mut next[digit(item) % BUCKETS];
+        if let Some(slot) = to.get_mut(*at as usize) {
+            *slot = item; // always there, as above
+        }
+        *at += 1;
+    }
+}
+
+/// The items of each bucket, of which there are `buckets`.
+fn count<T: Item>(items: &[T], buckets: usize, bucket: impl Fn(T) -> usize) -> Vec<u32> {
+    let mut counts = vec![0; buckets];
+    items.iter().for_each(|&item| counts[bucket(item)] += 1);
+    counts
+}
+
+/// Least and greatest key.
+fn span<T: Item>(items: &[T]) -> (u32, u32) {
+    items.iter().fold((u32::MAX, 0), |(lo, hi), i| (lo.min(i.key()), hi.max(i.key())))
+}
+
+/// Bits of the greatest key relative to the least one.
+fn bits(least: u32, greatest: u32) -> u32 {
+    32 - (greatest - least).leading_zeros()
 }
 
 /// Cuts a slice into neighbouring parts of the given sizes.
@@ -111,39 +147,6 @@ fn split<T>(mut items: &mut [T], sizes: impl Iterator<Item = usize>) -> Vec<&mut
             part
         })
         .collect()
-}
-
-/// The sort of one thread; the result is left in `items`.
-fn sort_digits<T: Item>(items: &mut [T], scratch: &mut [T], keys: Keys) {
-    let passes = keys.bits.div_ceil(DIGIT_BITS);
-    let width = keys.bits.div_ceil(passes);
-    let (mut from, mut to) = (&mut *items, &mut *scratch);
-    for pass in 0..passes {
-        move_by_digit(from, to, |item| ((item.key() - keys.least) >> (pass * width)) as usize & ((1 << width) - 1));
-        std::mem::swap(&mut from, &mut to);
-    }
-    if passes % 2 == 1 {
-        to.copy_from_slice(from);
-    }
-}
-
-/// One counting pass: moves `from` into `to`, of the same length, stable and ascending by `digit`, below `BUCKETS`.
-fn move_by_digit<T: Item>(from: &[T], to: &mut [T], digit: impl Fn(T) -> usize) {
-    const BUCKETS: usize = 1 << DIGIT_BITS;
-    let mut next = [0_u32; BUCKETS];
-    from.iter().for_each(|&item| next[digit(item) % BUCKETS] += 1);
-    let mut start = 0;
-    for slot in &mut next {
-        start += std::mem::replace(slot, start);
-    }
-    for &item in from {
-        let at = &mut next[digit(item) % BUCKETS];
-        // Always there; saying so in this way, without a panic, makes the pass 1.6 times as fast as indexing.
-        if let Some(slot) = to.get_mut(*at as usize) {
-            *slot = item;
-        }
-        *at += 1;
-    }
 }
 
 #[cfg(test)]

@@ -107,9 +107,8 @@ pub fn binned(range: (f32, f32), normal: &[u32], hits: &[u64], weight: impl Fn(u
     (points.len() > 1 && reached > 0.0).then(|| area / reached)
 }
 
-/// The regions' pixels with the greatest score within 5x5 pixels: what a dilated prediction hits. `first` is the tag of
-/// the map's first region.
-pub fn dilated_hits(map: &Map, regions: &Regions, first: u32) -> Vec<u64> {
+/// The regions' pixels with the greatest score within 5x5 pixels: what a dilated prediction hits.
+pub fn dilated_hits(map: &Map, regions: &Regions) -> Vec<u64> {
     let pixels = regions.runs.iter().flat_map(|run| (run.start..run.end).map(move |x| (x, run.y, run.region)));
     let around = |at: usize, size: usize| at.saturating_sub(2)..(at + 3).min(size);
     pixels
@@ -117,7 +116,7 @@ pub fn dilated_hits(map: &Map, regions: &Regions, first: u32) -> Vec<u64> {
             let columns = around(x, map.width);
             let rows = around(y, map.height).map(|y| &map.data[y * map.width..][columns.clone()]);
             let greatest = rows.flatten().copied().fold(f32::NEG_INFINITY, f32::max);
-            packed(key(greatest), first + region as u32)
+            packed(key(greatest), region as u32)
         })
         .collect()
 }
