@@ -11,6 +11,7 @@ pub use store::MapStore;
 
 use std::fmt;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
@@ -18,7 +19,7 @@ use crate::config::{self, Config, ImageScore, Resolution};
 use crate::data::Source;
 use crate::image::upsample::{self, Align};
 use crate::image::{Map, Mask, blur, resize};
-use crate::metric::{self, Curves, Protocol, Sample, Scores, Variant};
+use crate::metric::{self, Curves, Keyed, Protocol, Sample, Scores, Variant};
 
 /// Which of a detector's maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -68,10 +69,11 @@ pub fn full(map: &Map, width: usize, height: usize, cfg: &config::Eval) -> (Map,
     if cfg.gaussian_sigma > 0.0 {
         up = blur::gaussian(&up, cfg.gaussian_sigma);
     }
-    let score = match cfg.image_score {
-        ImageScore::Upsampled => maximum(&up),
-        ImageScore::Map => maximum(map),
+    let scored = match cfg.image_score {
+        ImageScore::Upsampled => &up,
+        ImageScore::Map => map,
     };
+    let score = metric::image_score(scored).expect("a map has pixels");
     (up, score)
 }
 
@@ -97,21 +99,29 @@ pub fn mask(source: &Source, index: usize, cfg: &config::Eval) -> Result<Mask> {
 
 /// Computes every metric of one category from its maps; `map_of` gives the map of a test image at any resolution.
 ///
-/// Maps are upsampled one at a time, so that only sort keys stay in memory: 16 bytes a pixel.
+/// Maps are upsampled and keyed a few at a time, one a thread, so that only sort keys stay in memory: 4 bytes a normal and 8 an
+/// anomalous pixel, and as much again while they are sorted.
 pub fn evaluate(test: &Source, cfg: &config::Eval, protocol: &Protocol, map_of: &dyn Fn(usize) -> Result<Map>) -> Result<Evaluation> {
     let mut accumulator = metric::Accumulator::new(protocol)?;
     let mut images = Vec::with_capacity(test.len());
-    for (index, item) in test.items().iter().enumerate() {
+    let keyed = |(index, map): (usize, Map)| -> Result<(Keyed, ImageResult)> {
+        let item = &test.items()[index];
         let (width, height) = size(test, index, cfg)?;
-        let (map, score) = full(&map_of(index)?, width, height, cfg);
+        let (map, score) = full(&map, width, height, cfg);
         let mask = if item.is_good() { None } else { Some(mask(test, index, cfg)?) };
-        accumulator.push(Sample { name: &item.key, map: &map, mask: mask.as_ref(), image_score: score, anomalous: !item.is_good() })?;
-        images.push(ImageResult { key: item.key.clone(), anomalous: !item.is_good(), score });
+        let sample = Sample { name: &item.key, map: &map, mask: mask.as_ref(), image_score: score, anomalous: !item.is_good() };
+        Ok((Keyed::of(sample, protocol)?, ImageResult { key: item.key.clone(), anomalous: !item.is_good(), score }))
+    };
+    let all: Vec<usize> = (0..test.len()).collect();
+    for few in all.chunks(rayon::current_num_threads()) {
+        let maps = few.iter().map(|&index| Ok((index, map_of(index)?))).collect::<Result<Vec<_>>>()?;
+        let few: Vec<Result<_>> = maps.into_par_iter().map(keyed).collect();
+        for one in few {
+            let (keyed, image) = one?;
+            accumulator.take(keyed)?;
+            images.push(image);
+        }
     }
     let (scores, curves) = accumulator.finish();
     Ok(Evaluation { scores, curves, images, protocol: protocol.clone() })
-}
-
-fn maximum(map: &Map) -> f32 {
-    map.data.iter().copied().fold(f32::NEG_INFINITY, |a, b| if b.is_nan() { b } else { a.max(b) })
 }

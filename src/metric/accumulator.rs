@@ -30,15 +30,19 @@ pub struct Sample<'a> {
     pub anomalous: bool,
 }
 
-/// Evaluates samples of one category. Errors: see [`Accumulator::push`].
+/// Evaluates samples of one category, as many at once as rayon has threads. Errors: see [`Accumulator::take`].
 pub fn evaluate(samples: &[Sample], protocol: &Protocol) -> Result<(Scores, Curves)> {
     let mut accumulator = Accumulator::new(protocol)?;
     accumulator.pixels.normal.reserve_exact(samples.iter().map(|s| s.map.data.len()).sum());
-    accumulator.extend(samples, |sample| Keyed::of(*sample, protocol))?;
+    for few in samples.chunks(rayon::current_num_threads()) {
+        let keyed: Vec<Result<Keyed>> = few.par_iter().map(|sample| Keyed::of(*sample, protocol)).collect();
+        keyed.into_iter().try_for_each(|keyed| accumulator.take(keyed?))?;
+    }
     Ok(accumulator.finish())
 }
 
-/// A sample as it is ranked: what of the work of taking it depends on no other sample.
+/// A sample as it is ranked: all of the work of taking it that depends on no other sample. 4 bytes a normal and 8 an anomalous
+/// pixel.
 #[derive(Debug, Clone)]
 pub struct Keyed {
     name: String,
@@ -114,24 +118,13 @@ impl Accumulator {
         })
     }
 
-    /// Takes one image. An error, after which nothing of the image was taken, if [`Keyed::of`] refuses it, or the pixels of all
-    /// images reach 2^32.
+    /// Takes one image. Errors: those of [`Keyed::of`] and [`Accumulator::take`]; nothing of the image was taken then.
     pub fn push(&mut self, sample: Sample) -> Result<()> {
-        let keyed = Keyed::of(sample, &self.protocol)?;
-        self.take(keyed)
+        self.take(Keyed::of(sample, &self.protocol)?)
     }
 
-    /// Takes what `keyed` makes of each item, in their order. It is called on all of rayon's current threads at once, for as
-    /// many items at a time as there are threads.
-    pub fn extend<T: Sync>(&mut self, items: &[T], keyed: impl Fn(&T) -> Result<Keyed> + Sync) -> Result<()> {
-        for few in items.chunks(rayon::current_num_threads()) {
-            let few: Vec<Result<Keyed>> = few.par_iter().map(&keyed).collect();
-            few.into_iter().try_for_each(|keyed| self.take(keyed?))?;
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, keyed: Keyed) -> Result<()> {
+    /// Takes one image that was keyed under the same protocol. An error if the pixels of all images would reach 2^32.
+    pub fn take(&mut self, keyed: Keyed) -> Result<()> {
         let Keyed { name, anomalous, image, pixels, regions, dilated, aupro } = keyed;
         if self.pixel_count() + (pixels.normal.len() + pixels.positive.len()) as u64 > u64::from(u32::MAX) {
             let remedy = "evaluate fewer images at once, or set eval.resolution = \"input\"";

@@ -6,7 +6,8 @@ use super::ranking::{Population, Ranking, packed};
 use super::roc::{Separation, Tally};
 use crate::image::Map;
 
-/// The score of an image: the greatest of its pixels' scores; `None` of an empty map. NaN pixels are passed over.
+/// The score of an image: the greatest of its pixels' scores; `None` of an empty map. NaN pixels are passed over; a map that has
+/// one is refused by [`Keyed::of`](super::Keyed::of).
 pub fn image_score(map: &Map) -> Option<f32> {
     map.data.iter().copied().reduce(f32::max)
 }

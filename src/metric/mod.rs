@@ -1,5 +1,5 @@
 //! Metrics of anomaly detection, exact: AUROC, average precision and F1max of images and pixels, AUPRO, recall of large
-//! and tiny regions. Pure; the protocol is that of docs/method.md.
+//! and tiny regions. Pure; the rules are those of the data set's own evaluation, spelt out in `protocol`.
 //!
 //! One category's pixels are turned into integer keys, sorted once, and read in one descending pass over groups of equal
 //! scores. Counts are integers until each metric's last division, so results depend neither on the number of threads nor

@@ -1,4 +1,4 @@
-//! The invariants of section 10 of docs/method.md that speak of metrics, and agreement with the slow twins.
+//! The metrics' invariants, and agreement with the slow twins. Numbers are those of the method's specification.
 
 use super::super::{Connectivity, Protocol, Variant, evaluate, separation};
 use super::slow::{self, Image, Lcg, scores, threads};
