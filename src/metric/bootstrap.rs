@@ -117,7 +117,7 @@ impl Bootstrap {
         // A draw may hold one image as often as there are images.
         if self.largest * (image as u64 + 1) > u64::from(u32::MAX) {
             let remedy = "evaluate fewer images at once, or set eval.resolution = \"input\"";
-            return Err(Error::environment(format!("{name}: more than 2^32 pixels to rank"), remedy));
+            return Err(Error::environment(format!("{name}: a draw of test images may hold more than 2^32 pixels"), remedy));
         }
         self.images.normals.push(u64::from(!anomalous));
         match anomalous {
