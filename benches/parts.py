@@ -17,6 +17,8 @@ from table import Row
 
 Part = tuple[list[Row], Any]
 PLAIN = "plain PyTorch"
+# A way that takes longer to come to its first figures is left out.
+TRIAL_S = 240.0
 # What a researcher would try to make the script faster.
 TUNING = {
     "channels-last": ["--channels-last"],
@@ -75,7 +77,7 @@ def steps(bench: Bench, name: str, what: str, rounds: int, tuning: dict[str, lis
     peer = bench.peer("step", "--config", config, "--weights", bench.weights, "--threads", CORES)
     timed = [*peer, "--seconds", bench.seconds]
     short = [*peer, "--seconds", bench.seconds / 2]
-    trial = tried({way: lambda way=way: call([*short, *tuning[way]]) for way in tuning})
+    trial = tried({way: lambda way=way: call([*short, *tuning[way]], limit_s=TRIAL_S) for way in tuning})
     pace = {way: figures["images_per_s"] for way, figures in trial.items()}
 
     mine = bench.ours("step", f"run.threads={CORES}", *words)

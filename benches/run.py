@@ -16,7 +16,7 @@ from pathlib import Path
 
 import gpu
 import parts
-from machine import ROOT, described, machine, output, versions
+from machine import ROOT, described, machine, versions
 from side import WORK, Bench, Failed, say
 from table import Row, markdown
 
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--only", help=f"some of {', '.join(PARTS)}, with commas", default=",".join(PARTS))
     parser.add_argument("--rounds", type=int, default=3, help="how often each side has its turn")
     parser.add_argument("--seconds", type=float, default=8.0, help="how long a turn measures, where that is free")
-    parser.add_argument("--harness", type=Path, default=ROOT / "target/release/harness", help="the program, harness-torch beside it")
+    parser.add_argument("--harness", type=Path, default=ROOT / "target/release/harness", help="with harness-torch beside it")
     parser.add_argument("--weights", type=Path, default=ROOT / "weights/resnet50.safetensors")
     parser.add_argument("--data", type=Path, help="the built-in set; drawn where not given")
     parser.add_argument("--results", type=Path, default=ROOT / "results/bench")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from collections.abc import Callable
@@ -59,21 +61,26 @@ class Bench:
         return [sys.executable, ROOT / "benches/peer", verb, *words]
 
 
-def call(command: list[Any], one_core: bool = False) -> Figures:
+def call(command: list[Any], one_core: bool = False, limit_s: float | None = None) -> Figures:
     """Runs a command in the checkout: its last line as JSON if it is that, its wall seconds and peak memory in bytes.
 
-    Where the command keeps child processes, the memory is that of the largest process.
+    Where the command keeps child processes, the memory is that of the largest process. After `limit_s` all are ended.
     """
     pin = ["taskset", "-c", str(min(os.sched_getaffinity(0)))] if one_core else []
     words = [*pin, *map(str, command)]
     start = time.perf_counter()
     with (WORK / "stdout").open("wb") as file, (WORK / "stderr").open("wb") as errors:
-        child = subprocess.Popen(words, stdout=file, stderr=errors, cwd=ROOT)
+        group = None if limit_s is None else 0  # a group of its own, to end what torch.compile starts, too
+        child = subprocess.Popen(words, stdout=file, stderr=errors, cwd=ROOT, process_group=group)
+        clock = threading.Timer(limit_s or 0.0, os.killpg, (child.pid, signal.SIGKILL))
+        if limit_s is not None:
+            clock.start()
         _, status, usage = os.wait4(child.pid, 0)
+        clock.cancel()
     seconds = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
-        raise Failed(f"{' '.join(words)} ended with {child.returncode}:\n{(WORK / 'stderr').read_text()[-2000:]}")
+        raise Failed(f"{' '.join(words)} ended with {child.returncode} after {seconds:.0f} s:\n{(WORK / 'stderr').read_text()[-2000:]}")
     lines = (WORK / "stdout").read_text().strip().splitlines()
     try:
         given = json.loads(lines[-1]) if lines else {}

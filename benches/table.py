@@ -45,10 +45,10 @@ class Row:
         return f"{ratio:.2f}" + (f" ({min(better):.2f}–{max(better):.2f})" if len(better) > 1 else "")
 
     def cells(self) -> list[str]:
-        return [
-            self.what, figure(self.ours, self.unit, not self.theirs), figure(self.theirs, self.unit, False),
-            self.which, self.times(), str(len(self.ours) if not self.theirs else min(len(self.ours), len(self.theirs))), self.target,
-        ]
+        rounds = min(len(values) for values in (self.ours, self.theirs) if values)
+        ours = figure(self.ours, self.unit, spread=not self.theirs)
+        theirs = figure(self.theirs, self.unit, spread=not self.ours)
+        return [self.what, ours, theirs, self.which, self.times(), str(rounds), self.target]
 
 
 def figure(values: list[float], unit: str, spread: bool) -> str:
