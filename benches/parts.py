@@ -24,13 +24,12 @@ TUNING = {
     "channels-last": ["--channels-last"],
     "fused SGD": ["--fused"],
     "channels-last, fused SGD": ["--channels-last", "--fused"],
-    "torch.compile": ["--compile"],
     "torch.compile, channels-last, fused SGD": ["--compile", "--channels-last", "--fused"],
 }
 BF16 = {
     "bf16 autocast": ["--precision", "bf16"],
     "bf16 autocast, channels-last, fused SGD": ["--precision", "bf16", "--channels-last", "--fused"],
-    "bf16 autocast, torch.compile": ["--precision", "bf16", "--compile"],
+    "bf16 autocast, torch.compile, channels-last, fused SGD": ["--precision", "bf16", "--compile", "--channels-last", "--fused"],
 }
 
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,14 +94,23 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def in_turns(rounds: int, sides: dict[str, Side]) -> dict[str, list[Figures]]:
-    """Each side's figures, one a round; in every other round the sides come in reverse, so that no one is always first."""
+def in_turns(rounds: int, sides: dict[str, Side], optional: Iterable[str] = ()) -> dict[str, list[Figures]]:
+    """Each side's figures, one a round; in every other round the sides come in reverse, so that no one is always first.
+
+    An optional side that fails is left out from then on, and why is said.
+    """
     taken: dict[str, list[Figures]] = {name: [] for name in sides}
     for number in range(rounds):
-        order = list(sides.items())
-        for name, run in order if number % 2 == 0 else reversed(order):
+        for name in list(taken) if number % 2 == 0 else reversed(list(taken)):
             begin = time.perf_counter()
-            taken[name].append(run())
+            try:
+                taken[name].append(sides[name]())
+            except Failed as error:
+                if name not in optional:
+                    raise
+                say(f"  {name} is left out:\n{error}")
+                del taken[name]
+                continue
             say(f"  round {number + 1} of {rounds}: {name}, {time.perf_counter() - begin:.0f} s")
     return taken
 
