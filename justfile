@@ -39,9 +39,13 @@ ablation *ARGS: build weights
 compare *ARGS: build weights
     @target/release/harness sweep experiments/tables-1-2.toml --results {{results}} {{ARGS}}
 
-# harness beside plain and tuned Python on this machine: results/bench/ (installs PyTorch's 3 GB once; about half an hour)
+# harness beside plain and tuned Python on this machine: results/bench/ (installs PyTorch's 6 GB once; about half an hour)
 bench *ARGS: build weights
     @scripts/bench.sh {{ARGS}}
+
+# the paper's training step on an NVIDIA GPU, beside eager and compiled PyTorch: after `just setup-cuda`
+bench-gpu *ARGS: build weights
+    @scripts/bench.sh --only check,gpu {{ARGS}}
 
 # the README's pictures and tables, from built-in data
 readme: build weights

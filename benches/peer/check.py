@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 import config
@@ -29,27 +31,55 @@ RENAMED = {
 }
 # Test images whose maps are compared.
 IMAGES = 8
+# Pseudo anomalies whose size and strength are compared.
+PSEUDO = 600
+# Greatest differences that rounding explains: of maps as a share of the greatest score, of metrics, of losses; and of means
+# over pseudo anomalies, in standard errors.
+BOUNDS = {"maps": 1e-4, "metrics": 1e-6, "losses": 1e-5, "pseudo": 5.0}
 GOLDEN_LOSSES = Path(__file__).parents[2] / "tests" / "golden" / "loss.json"
 
 
-def against_run(args: argparse.Namespace) -> dict[str, Any]:
-    """The weights of a finished run in the peer's network: differences to `harness` in maps, metrics and counts."""
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """The peer against a finished run of `harness`: parameters, maps of the run's weights, metrics, losses, pseudo anomalies."""
     cfg = config.load(args.run_folder / "config.toml")
     weights = Weights.load(args.weights)
     network = Network(cfg, weights).eval()
     take(network, args.run_folder / "checkpoints" / "weights.safetensors")
     summary = json.loads((args.run_folder / "summary.json").read_text())
     images = data.TestSet(args.root / summary["category"], cfg["data"]["size"], weights)
-    return {
+    figures = {
         "parameters": sum(t.numel() for t in learned(network).values()),
         "parameters_of_run": summary["counts"]["parameters"],
         **map_differences(network, images, args.run_folder, args.harness),
         "metric_differences": metric_differences(images, args.run_folder, summary, cfg["eval"]["pro"]["limit"]),
         "loss_differences": loss_differences(),
+        "pseudo_anomalies": pseudo_anomalies(cfg, args, summary["category"]),
     }
+    if wrong := differing(figures):
+        raise SystemExit("the peer does other work than `harness`: " + "; ".join(wrong) + f"\n{json.dumps(figures)}")
+    return figures
 
 
-def map_differences(network: Network, images: data.TestSet, run: Path, harness: str) -> dict[str, float]:
+def differing(figures: dict[str, Any]) -> list[str]:
+    """What lies beyond its bound, or is no number."""
+    wrong = []
+    if figures["parameters"] != figures["parameters_of_run"]:
+        wrong.append(f"{figures['parameters']} parameters instead of {figures['parameters_of_run']}")
+    if not figures["greatest_map_difference"] <= BOUNDS["maps"] * figures["greatest_score"]:
+        wrong.append(f"maps differ by {figures['greatest_map_difference']}")
+    for what in "metric", "loss":
+        bound = BOUNDS["metrics" if what == "metric" else "losses"]
+        wrong += [f"{name} by {value}" for name, value in figures[f"{what}_differences"].items() if not abs(value) <= bound]
+    for kind, (theirs, own) in figures["pseudo_anomalies"].items():
+        for name in "area", "change":
+            # Both sides draw as many, with like spread.
+            allowed = BOUNDS["pseudo"] * np.sqrt(2 / own["count"]) * own[f"{name}_sd"]
+            if not abs(theirs[name] - own[name]) <= allowed:
+                wrong.append(f"{name} of {kind}: {own[name]:.2f} instead of {theirs[name]:.2f} ± {allowed:.2f}")
+    return wrong
+
+
+def map_differences(network: Network, images: data.TestSet, run: Path, harness: Path) -> dict[str, float]:
     """Score maps of a few test images against those of `harness predict`.
 
     It gets them resized already: two ways of resizing differ by a grey level, which score maps show.
@@ -82,6 +112,37 @@ def metric_differences(images: data.TestSet, run: Path, summary: dict[str, Any],
         masks.append(images.mask(index, own))
     values = metrics.evaluate(maps, masks, limit)
     return {name: value - summary["metrics"][f"test/{name}"] for name, value in values.items()}
+
+
+def pseudo_anomalies(cfg: config.Config, args: argparse.Namespace, category: str) -> dict[str, list[dict[str, float]]]:
+    """Mean area in % and mean change in grey levels of each kind: [`harness data pseudo`, the peer]."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [args.run_folder / "config.toml", f"data.root={args.root}", f"data.categories={category}"]
+        command = [args.harness, "data", "pseudo", *words, "--count", str(PSEUDO), "--out", f"{folder}/pseudo.png"]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    rows = re.findall(r"^(confetti|cutpaste) +(\d+) +([\d.]+) % +([\d.]+)$", printed, re.MULTILINE)
+    theirs = {kind: {"count": int(n), "area": float(area), "change": float(change)} for kind, n, area, change in rows}
+
+    images = data.TrainingSet(args.root / category, cfg, Weights(), seed=0, cached=True)
+    own: dict[str, list[tuple[float, float]]] = {}
+    for kind, share in ("confetti", 1.0), ("cutpaste", 0.0):
+        for item in range(theirs[kind]["count"]):
+            before = images.image(item)
+            after, mask = data.pseudo_anomaly(before, cfg["pseudo"] | {"confetti_prob": share}, np.random.default_rng([0, 3, item]))
+            if mask.any():
+                change = np.abs(grey(after) - grey(before))[mask].mean()
+                own.setdefault(kind, []).append((100 * mask.mean(), change))
+    return {kind: [theirs[kind], described(np.array(values))] for kind, values in own.items()}
+
+
+def described(values: np.ndarray) -> dict[str, float]:
+    """Means and standard deviations of areas and changes [M, 2]."""
+    (area, change), (area_sd, change_sd) = values.mean(0), values.std(0, ddof=1)
+    return {"count": len(values), "area": area, "change": change, "area_sd": area_sd, "change_sd": change_sd}
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(image).convert("L")).astype(float)
 
 
 def take(network: Network, path: Path) -> None:

@@ -127,9 +127,10 @@ class TrainingSet(Dataset[tuple[Tensor, Tensor]]):
     Item `epoch * len + i` is visit `i` of that epoch. It depends on the seed and its number only.
     """
 
-    def __init__(self, folder: Path, config: Config, weights: Weights, seed: int):
+    def __init__(self, folder: Path, config: Config, weights: Weights, seed: int, cached: bool = False):
         self.paths = images_in(folder / "train" / "good")
         self.size, self.pseudo = config["data"]["size"], config["pseudo"]
+        self.kept = [self._read(path) for path in self.paths] if cached else None
         self.items = len(self.paths) * config["data"]["repeat"]
         self.weights, self.seed = weights, seed
         self.anomalous = functools.lru_cache(maxsize=2)(self._anomalous)
@@ -137,6 +138,14 @@ class TrainingSet(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         """Visits in an epoch."""
         return self.items
+
+    def _read(self, path: Path) -> np.ndarray:
+        return np.array(read_resized(path, self.size)[0])
+
+    def image(self, visit: int) -> np.ndarray:
+        """The image of a visit, [S, S, 3] uint8"""
+        index = visit % len(self.paths)
+        return self.kept[index].copy() if self.kept else self._read(self.paths[index])
 
     def _anomalous(self, epoch: int) -> np.ndarray:
         """Which visits of an epoch get a pseudo anomaly, exactly the configured share: [items] bool"""
@@ -146,7 +155,7 @@ class TrainingSet(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
         """Network input [3, S, S] and mask [1, S, S]"""
         epoch, visit = divmod(item, self.items)
-        image = np.array(read_resized(self.paths[visit % len(self.paths)], self.size)[0])
+        image = self.image(visit)
         mask = np.zeros(image.shape[:2], bool)
         if self.anomalous(epoch)[visit]:
             image, mask = pseudo_anomaly(image, self.pseudo, np.random.default_rng([self.seed, 1, item]))

@@ -1,7 +1,6 @@
 """Clocks and memory of this process."""
 
 import re
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -36,11 +35,6 @@ def synchronize(device: torch.device) -> None:
 
 def median(samples: list[float]) -> float:
     return statistics.median(samples)
-
-
-def peak_rss() -> int:
-    """Greatest resident memory of this process so far (its loader's workers not counted), bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 class PeakExtra:

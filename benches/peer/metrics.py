@@ -1,8 +1,16 @@
 """AUROC, average precision and F1max of images and pixels by scikit-learn, and the exact AUPRO in numpy."""
 
+import argparse
+import time
+from typing import Any
+
 import numpy as np
+import torch
 from scipy import ndimage
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+
+import data
+import measure
 
 # Neighbours that join two pixels into one region, diagonal ones too.
 NEIGHBOURS = np.ones((3, 3))
@@ -54,3 +62,29 @@ def evaluate(maps: list[np.ndarray], masks: list[np.ndarray], limit: float = LIM
         auroc, ap, f1max = separation(labels, scores)
         values |= {f"{level}_auroc": auroc, f"{level}_ap": ap, f"{level}_f1max": f1max}
     return values | {f"aupro@{limit:g}": aupro(maps, masks, limit)}
+
+
+def anomalib_aupro(maps: list[np.ndarray], masks: list[np.ndarray], limit: float = LIMIT) -> dict[str, float]:
+    """AUPRO alone, by anomalib; all maps are of one size."""
+    from anomalib.metrics.aupro import _AUPRO  # its imports take seconds, and memory
+
+    metric = _AUPRO(fpr_limit=limit)
+    metric.update(torch.from_numpy(np.stack(maps)), torch.from_numpy(np.stack(masks)).int())
+    return {f"aupro@{limit:g}": metric.compute().item()}
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Every metric of score maps and masks that are in memory."""
+    paths = sorted((args.root / "maps").glob("*.npy"))
+    maps = [np.load(path) for path in paths]
+    masks = []
+    for path, scores in zip(paths, maps):
+        mask = args.root / "masks" / f"{path.stem}.png"
+        masks.append(data.read_mask(mask) if mask.exists() else np.zeros(scores.shape, bool))
+    work = anomalib_aupro if args.anomalib else evaluate
+    work(maps[:1], masks[:1])  # imports
+    peak = measure.PeakExtra()
+    start = time.perf_counter()
+    values = work(maps, masks)
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "peak_extra_bytes": peak.bytes(), "values": values}

@@ -11,11 +11,10 @@ from losses import losses
 from network import Network
 
 
-def make_optimizer(network: Network, cfg: Config) -> torch.optim.SGD:
+def make_optimizer(network: Network, cfg: Config, fused: bool | None = None) -> torch.optim.SGD:
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return torch.optim.SGD(
-        trained, cfg["lr"], momentum=cfg["momentum"], weight_decay=cfg["weight_decay"], nesterov=cfg["nesterov"]
-    )
+    settings = {name: cfg[name] for name in ("lr", "momentum", "weight_decay", "nesterov")}
+    return torch.optim.SGD(trained, **settings, fused=fused)
 
 
 def learning_rate(cfg: Config, epoch: int, epochs: int) -> float:

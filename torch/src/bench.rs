@@ -63,6 +63,8 @@ struct Latency {
     p95_ms: f64,
     p99_ms: f64,
     images: usize,
+    /// One an image.
+    samples: Vec<f64>,
 }
 
 /// Carries out `harness bench`.
@@ -131,7 +133,7 @@ fn print(figures: &Figures) {
     rate("training step", &figures.step, "forward, losses, backward, update");
     rate("data, from disk", &figures.data, "decode, resize, pseudo anomaly, normalise");
     rate("data, cached", &figures.data_cached, "pseudo anomaly, normalise");
-    if let Some(Latency { p50_ms, p95_ms, p99_ms, images }) = figures.inference {
+    if let Some(Latency { p50_ms, p95_ms, p99_ms, images, .. }) = &figures.inference {
         println!("inference       {p50_ms:>8.1} ms an image   p95 {p95_ms:.1}, p99 {p99_ms:.1} of {images}; file to score");
     }
 }
@@ -249,10 +251,10 @@ fn inference(setting: &Setting, category: &Category, time: Duration) -> Result<L
         let (width, height) = eval::size(&test, index, &cfg.eval)?;
         Ok(eval::full(&to_map(&map.get(0)), width, height, &cfg.eval).1)
     };
-    let mut milliseconds = vec![];
-    repeat(time, once, |_score, seconds| milliseconds.push(1e3 * seconds))?;
-    let at = |q| at(&milliseconds, q);
-    Ok(Latency { p50_ms: at(0.5), p95_ms: at(0.95), p99_ms: at(0.99), images: milliseconds.len() })
+    let mut samples = vec![];
+    repeat(time, once, |_score, seconds| samples.push(1e3 * seconds))?;
+    let at = |q| at(&samples, q);
+    Ok(Latency { p50_ms: at(0.5), p95_ms: at(0.95), p99_ms: at(0.99), images: samples.len(), samples })
 }
 
 /// Nobody listens.
