@@ -111,6 +111,7 @@ fn work(
         attempt.log("images with an alpha channel were put on black")?;
     }
     let train_s = attempt.wall_s();
+    let (device, gpu) = device::describe(setting.device);
     result::conclude(setting, planned, attempt, detector.as_ref(), &test, train_s, mode)
 }
 
@@ -118,7 +119,8 @@ fn environment(setting: &Setting, planned: &Planned) -> Result<Environment> {
     let given = env::Given {
         rustc: option_env!("HARNESS_RUSTC").map(str::to_owned),
         libtorch: Some(crate::LIBTORCH_VERSION.to_owned()),
-        device: device::name(setting.device),
+        device,
+        gpu,
         threads: setting.cfg().run.threads,
         weights_hash: setting.weights.as_ref().map(|w| w.content_hash().to_owned()),
         data_hash: planned.data_hash.clone(),
