@@ -41,7 +41,7 @@ def against_run(args: argparse.Namespace) -> dict[str, Any]:
     summary = json.loads((args.run_folder / "summary.json").read_text())
     images = data.TestSet(args.root / summary["category"], cfg["data"]["size"], weights)
     return {
-        "parameters": sum(t.numel() for t in learned(network).values()),
+        "parameters": sum(t.numel() for t in network.parameters()),
         "parameters_of_run": summary["counts"]["parameters"],
         **map_differences(network, images, args.run_folder, args.harness),
         "metric_differences": metric_differences(images, args.run_folder, summary, cfg["eval"]["pro"]["limit"]),
