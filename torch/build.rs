@@ -1,9 +1,18 @@
-//! Emits the run path of libtorch, so that whatever links it runs with nothing exported.
+//! Emits the run path of libtorch, so that whatever links it runs with nothing exported, and the compiler's version.
+
+use std::process::Command;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    if let Ok(lib) = std::env::var("DEP_TCH_LIBTORCH_LIB") {
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
-        println!("cargo:rustc-env=HARNESS_LIBTORCH_LIB={lib}");
+    match std::env::var("DEP_TCH_LIBTORCH_LIB") {
+        Ok(lib) => {
+            println!("cargo:rustc-link-arg=-Wl,-rpath,{lib}");
+            println!("cargo:rustc-env=HARNESS_LIBTORCH_LIB={lib}");
+        }
+        Err(_) => println!("cargo:warning=torch-sys does not say where libtorch lies: harness-torch needs LD_LIBRARY_PATH to run"),
+    }
+    let version = std::env::var_os("RUSTC").and_then(|rustc| Command::new(rustc).arg("--version").output().ok());
+    if let Some(version) = version.and_then(|output| String::from_utf8(output.stdout).ok()) {
+        println!("cargo:rustc-env=HARNESS_RUSTC={}", version.trim().trim_start_matches("rustc "));
     }
 }

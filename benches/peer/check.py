@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     summary = json.loads((args.run_folder / "summary.json").read_text())
     images = data.TestSet(args.root / summary["category"], cfg["data"]["size"], weights)
     figures = {
-        "parameters": sum(t.numel() for t in learned(network).values()),
+        "parameters": sum(t.numel() for t in network.parameters()),
         "parameters_of_run": summary["counts"]["parameters"],
         **map_differences(network, images, args.run_folder, args.harness),
         "metric_differences": metric_differences(images, args.run_folder, summary, cfg["eval"]["pro"]["limit"]),

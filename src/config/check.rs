@@ -1,6 +1,6 @@
 //! What no single key can tell: values that must fit one another.
 
-use super::{BackboneName, Checkpoint, Config, Detector, Offset, OptimKind, detector};
+use super::{BackboneName, BaselineHead, Checkpoint, Config, Detector, Freeze, Offset, OptimKind, detector};
 use crate::{Error, Result};
 
 /// Checks the relations between keys; single values were checked as they were read.
@@ -55,16 +55,19 @@ pub fn check(cfg: &Config) -> Result<()> {
             "choose a patch that divides data.size / model.fusion.stride",
         )?;
     }
-    if network && cfg.model.self_calibration {
-        let cells = (size / 16 + cfg.model.sc.r - 1) / cfg.model.sc.r;
-        require(
-            cfg.train.batch as i64 * cells * cells >= 2,
-            format!(
-                "train.batch: {} leaves self-calibration one value a channel at model.sc.r = {}: batch norm needs two",
-                cfg.train.batch, cfg.model.sc.r
-            ),
-            "use train.batch = 2 or more, a smaller model.sc.r or a larger data.size",
-        )?;
+    let trains = cfg.model.stlnet
+        || cfg.model.self_calibration
+        || cfg.loss.score.enabled
+        || cfg.loss.consistency.enabled
+        || cfg.model.ablation.head == BaselineHead::Same
+        || cfg.model.backbone.freeze != Freeze::All;
+    require(
+        trains || !network,
+        "model.ablation.head: \"raw\" leaves nothing to train where the backbone is frozen and every module is off".into(),
+        "use model.ablation.head = \"same\", or train some of the backbone (model.backbone.freeze = \"layer2\")",
+    )?;
+    if network {
+        check_batch(cfg, cfg.train.batch)?;
     }
     require(
         network || cfg.train.checkpoint == Checkpoint::Last,
@@ -93,6 +96,26 @@ pub fn check(cfg: &Config) -> Result<()> {
         "model.backbone.stride_in: blocks of ResNet-18 and -34 carry their stride in conv1".into(),
         "use \"auto\"",
     )
+}
+
+/// Checks that each batch norm of the network has two values a channel in a batch of `images`: with one, its running variance
+/// is no number. The smallest batch of an epoch is known with the data only.
+///
+/// # Errors
+/// `Kind::Config` naming the keys and the remedy.
+pub fn check_batch(cfg: &Config, images: usize) -> Result<()> {
+    let sc = &cfg.model.sc;
+    let cells = (cfg.data.size as i64 / 16 + sc.r - 1) / sc.r;
+    if !cfg.model.self_calibration || images as i64 * cells * cells >= 2 {
+        return Ok(());
+    }
+    Err(Error::config(
+        format!(
+            "train.batch: a batch of {images} leaves self-calibration one value a channel at model.sc.r = {}: batch norm needs two",
+            sc.r
+        ),
+        "use train.batch = 2 or more and train.drop_last = true, a smaller model.sc.r or a larger data.size",
+    ))
 }
 
 #[cfg(test)]
@@ -130,5 +153,16 @@ mod tests {
         refuse(|c| c.data.size = 100, "data.size");
         refuse(|c| (c.train.batch, c.data.size, c.model.ptfem.scales, c.loss.consistency.patch) = (1, 32, vec![1], [1, 1]), "train.batch");
         refuse(|c| (c.data.size, c.model.ptfem.scales) = (32, vec![8]), "model.ptfem.offset");
+        let bare = |c: &mut Config| {
+            (c.model.stlnet, c.model.self_calibration, c.loss.score.enabled, c.loss.consistency.enabled) = (false, false, false, false);
+            (c.model.ablation.head, c.model.backbone.freeze) = (BaselineHead::Raw, Freeze::All);
+        };
+        refuse(bare, "model.ablation.head");
+        for train_some in [|c: &mut Config| c.model.backbone.freeze = Freeze::Layer2, |c| c.loss.consistency.enabled = true] {
+            let mut cfg = Config::default();
+            bare(&mut cfg);
+            train_some(&mut cfg);
+            check(&cfg).unwrap();
+        }
     }
 }

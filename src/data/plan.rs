@@ -41,6 +41,12 @@ impl Shape {
         }
     }
 
+    /// Images of the smallest batch: of the last one, where it is not a full one.
+    pub fn smallest(&self) -> usize {
+        let before = self.batches().saturating_sub(1) * self.batch;
+        self.batch.min(self.items() - before)
+    }
+
     /// True where `train.batch` is more than an epoch has: its one batch is smaller, which a log should say once.
     pub fn is_short(&self) -> bool {
         self.items() < self.batch
@@ -108,6 +114,7 @@ mod tests {
             let fast: Vec<Vec<usize>> = plan.batches_from(0).into_iter().map(|r| plan.order[r].to_vec()).collect();
             prop_assert_eq!(&fast, &slow_batches(&plan));
             prop_assert_eq!(fast.len(), shape.batches());
+            prop_assert_eq!(fast.iter().map(Vec::len).min().unwrap_or(0), shape.smallest());
             prop_assert_eq!(plan.batches_from(2), plan.batches_from(0).into_iter().skip(2).collect::<Vec<_>>());
         }
 

@@ -16,12 +16,30 @@ pub struct Given {
     pub libtorch: Option<String>,
     /// `"cpu"`, or a GPU's name.
     pub device: String,
+    /// What else results on a GPU depend on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<Gpu>,
     /// Threads inside one operator.
     pub threads: usize,
     /// Content hash of the backbone's weights; none for random ones.
     pub weights_hash: Option<String>,
     /// Content hash of the data.
     pub data_hash: String,
+}
+
+/// The software between libtorch and a GPU, and its settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gpu {
+    /// Which one it is among those that the process sees, `cuda:N`.
+    pub place: String,
+    /// Version of the driver; none where nvidia-smi does not say.
+    pub driver: Option<String>,
+    /// cuDNN's own number for its version, such as 91002; none without cuDNN.
+    pub cudnn: Option<i64>,
+    /// Whether cuDNN measures which of its algorithms is the fastest.
+    pub cudnn_benchmark: bool,
+    /// Whether float32 convolutions may round their operands to TF32's 10 bits.
+    pub tf32: bool,
 }
 
 /// A checkout's state.

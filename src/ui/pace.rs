@@ -16,8 +16,8 @@ const WINDOW_S: f64 = 30.0;
 const SPACING_S: f64 = WINDOW_S / 100.0;
 
 impl Pace {
-    /// Notes that at `now_s` (from any fixed origin) `step` steps were done, the last of which took `images` images.
-    /// The first call only sets the origin: its step may have begun long before.
+    /// Notes that at `now_s` (from any fixed origin) `step` steps were done, and `images` images since the call before.
+    /// The first call only sets the origin: its steps may have begun long before.
     pub fn record(&mut self, now_s: f64, step: u64, images: u64) {
         let Some(&(_, _, total)) = self.marks.back() else {
             self.marks.push_back((now_s, step, 0));

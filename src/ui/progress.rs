@@ -76,7 +76,7 @@ pub struct StepInfo<'a> {
     pub step: u64,
     /// The loss and its parts, in the order to show them.
     pub losses: &'a [(&'a str, f64)],
-    /// Images of this step.
+    /// Images since the step that was told of before.
     pub images: u64,
 }
 

@@ -12,12 +12,10 @@ use harness::{Error, Result, eval, seed};
 use serde::Serialize;
 
 use crate::detector::{self, Mlff, Parts};
-use crate::eval::to_map;
+use crate::eval::{of_kind, to_map};
 use crate::experiment::Setting;
-use crate::input::Normalization;
-use crate::model::Network;
 use crate::optim::Optimizer;
-use crate::train::{self, Due, Epoch, Sink, Snapshot, Step};
+use crate::train::{self, Sink};
 use crate::{LIBTORCH_VERSION, boundary, device, input};
 
 /// Steps, batches and images before the clock runs.
@@ -201,7 +199,7 @@ fn step(setting: &Setting, category: &Category, time: Duration) -> Result<Rate> 
         let (mut images, mut last) = (0, None);
         for batch in next.by_ref().take(steps as usize) {
             images += batch.len();
-            last = Some(train::step(&job, batch, &mut optimizer, cfg.optim.lr, &mut draws)?.1);
+            last = Some(train::step(&job, job.feed(batch), &mut optimizer, cfg.optim.lr, &mut draws)?.1);
         }
         std::hint::black_box(last.expect("a step at least").double_value(&[0]));
         Ok(images)
@@ -219,9 +217,7 @@ fn feed(setting: &Setting, category: &Category, cache_mb: usize, time: Duration)
     let mut batches = batches(setting, &source);
     let once = || {
         let batch = batches.next().expect("epochs never end")?;
-        let x = job.normalization.apply(&input::unit(&batch.images, batch.len(), batch.size, setting.device));
-        let mask = input::mask(&batch.masks, batch.len(), batch.size, setting.device);
-        std::hint::black_box((x.data_ptr(), mask.data_ptr()));
+        std::hint::black_box(job.feed(&batch));
         Ok(batch.len())
     };
     let (mut images, mut whole, mut samples) = (0, 0.0, vec![]);
@@ -247,9 +243,8 @@ fn inference(setting: &Setting, category: &Category, time: Duration) -> Result<L
         let index = index.next().expect("a category has test images");
         let image = test.get(index)?;
         let maps = detector.score(&input::unit(&image.data, 1, test.size(), setting.device));
-        let (_, map) = maps.iter().find(|(kind, _)| *kind == headline).expect("a detector gives its headline map");
         let (width, height) = eval::size(&test, index, &cfg.eval)?;
-        Ok(eval::full(&to_map(&map.get(0)), width, height, &cfg.eval).1)
+        Ok(eval::full(&to_map(&of_kind(&maps, headline).get(0)), width, height, &cfg.eval).1)
     };
     let mut samples = vec![];
     repeat(time, once, |_score, seconds| samples.push(1e3 * seconds))?;
@@ -260,24 +255,4 @@ fn inference(setting: &Setting, category: &Category, time: Duration) -> Result<L
 /// Nobody listens.
 struct Silence;
 
-impl Sink for Silence {
-    fn step(&mut self, _: &Step) -> Result<()> {
-        Ok(())
-    }
-
-    fn epoch(&mut self, _: &Epoch) -> Result<()> {
-        Ok(())
-    }
-
-    fn due(&mut self) -> Due {
-        Due::Nothing
-    }
-
-    fn checkpoint(&mut self, _: &Snapshot) -> Result<()> {
-        Ok(())
-    }
-
-    fn quality(&mut self, _: u64, _: u64, _: &Network, _: &Normalization) -> Result<Option<f64>> {
-        Ok(None)
-    }
-}
+impl Sink for Silence {}

@@ -26,11 +26,21 @@ pub fn guard<T>(what: &str, remedy_memory: &str, work: impl FnOnce() -> Result<T
     })
 }
 
+/// What CUDA says of a device that went away or broke. Nothing that this process asks of it works any more.
+const LOST: [&str; 6] =
+    ["is lost", "busy or unavailable", "no cuda-capable device", "uncorrectable ecc", "unspecified launch failure", "launch timed out"];
+
 fn translate(what: &str, remedy_memory: &str, message: &str) -> Error {
     let lower = message.to_lowercase();
     let first = message.lines().next().unwrap_or("").trim_start_matches("called `Result::unwrap()` on an `Err` value: ");
     if lower.contains("out of memory") || lower.contains("can't allocate memory") || lower.contains("defaultcpuallocator") {
         return Error::run(format!("{what}: out of memory: {first}"), remedy_memory);
+    }
+    if LOST.iter().any(|words| lower.contains(words)) {
+        return Error::environment(
+            format!("{what}: the GPU went away: {first}"),
+            "see nvidia-smi and the kernel's log (dmesg); the same command goes on from the last checkpoint",
+        );
     }
     Error::run(format!("{what}: {first}"), "this is a fault of the program or of libtorch; please report it with the log")
 }
@@ -44,6 +54,8 @@ mod tests {
         let e =
             guard("training", "a smaller batch", || -> Result<()> { panic!("CUDA out of memory. Tried to allocate 2 GiB") }).unwrap_err();
         assert!(e.what.contains("out of memory") && e.remedy == "a smaller batch", "{e}");
+        let e = guard("training", "", || -> Result<()> { panic!("CUDA error: GPU is lost") }).unwrap_err();
+        assert!(e.exit_code() == 3 && e.remedy.contains("nvidia-smi"), "{e}");
         let e = guard("training", "", || -> Result<()> {
             let _ = tch::Tensor::from_slice(&[1f32, 2.0]).view([3]);
             Ok(())

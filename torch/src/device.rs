@@ -1,5 +1,8 @@
 //! From `run.device` to a device; CUDA's library is loaded only when it is asked for.
 
+use std::process::Command;
+
+use harness::run::env::Gpu;
 use harness::{Error, Result};
 use tch::Device;
 
@@ -47,6 +50,43 @@ pub fn name(device: Device) -> String {
     }
 }
 
+/// Has cuDNN measure its algorithms, which pays where sizes repeat. On a CPU nothing is to be set.
+pub fn prepare(device: Device) {
+    if device.is_cuda() {
+        tch::Cuda::cudnn_set_benchmark(true);
+    }
+}
+
+/// Whether float32 convolutions round to TF32: on a GPU they do, unless NVIDIA's own variable tells its libraries not to.
+pub fn rounds_to_tf32(device: Device) -> bool {
+    device.is_cuda() && std::env::var("NVIDIA_TF32_OVERRIDE").as_deref() != Ok("0")
+}
+
+/// What env.json says of a device: its name (`cpu`, a GPU's own, or `cuda:N` where nobody knows that) and the rest of a GPU.
+pub fn describe(device: Device) -> (String, Option<Gpu>) {
+    let Device::Cuda(n) = device else { return (name(device), None) };
+    let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();
+    let asked = Command::new("nvidia-smi")
+        .args(["--query-gpu=name,driver_version", "--format=csv,noheader", "-i", &physical(visible.as_deref(), n)])
+        .output();
+    let said = asked.ok().filter(|output| output.status.success()).map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let (called, driver) = said.as_deref().and_then(|line| line.trim().rsplit_once(", ")).unzip();
+    let gpu = Gpu {
+        place: name(device),
+        driver: driver.map(str::to_owned),
+        cudnn: tch::Cuda::cudnn_is_available().then(tch::utils::version_cudnn),
+        cudnn_benchmark: true,
+        tf32: rounds_to_tf32(device),
+    };
+    (called.map_or_else(|| name(device), str::to_owned), Some(gpu))
+}
+
+/// The index or UUID by which nvidia-smi knows the process's GPU `n`; `visible` is CUDA_VISIBLE_DEVICES.
+fn physical(visible: Option<&str>, n: usize) -> String {
+    let listed = visible.and_then(|list| list.split(',').nth(n)).map(str::trim).filter(|one| !one.is_empty());
+    listed.map_or_else(|| n.to_string(), str::to_owned)
+}
+
 /// Loads libtorch's CUDA half into the process with its symbols visible to all, which is what makes it register itself.
 /// The one built against is looked for first, then whatever the loader finds.
 fn load_cuda() -> Result<(), String> {
@@ -85,5 +125,19 @@ mod tests {
         assert_eq!(resolve("cpu").unwrap(), Device::Cpu);
         assert!(resolve("auto").is_ok());
         assert!(resolve("cuda:99").unwrap_err().what.contains("cuda:99"));
+    }
+
+    #[test]
+    fn a_gpu_is_asked_for_by_the_name_that_the_driver_knows() {
+        assert_eq!(physical(None, 2), "2");
+        assert_eq!(physical(Some(""), 0), "0");
+        assert_eq!(physical(Some("3, 1"), 1), "1");
+        assert_eq!(physical(Some("GPU-5ebe9f43,GPU-ac33420d"), 0), "GPU-5ebe9f43");
+    }
+
+    #[test]
+    fn a_cpu_is_described_without_a_word_on_gpus() {
+        assert_eq!(describe(Device::Cpu), ("cpu".into(), None));
+        assert!(!rounds_to_tf32(Device::Cpu));
     }
 }

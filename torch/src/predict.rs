@@ -1,17 +1,18 @@
 //! `harness predict`: a finished run on new images, by the same path from file to score as its evaluation.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use harness::cli::predict::Args;
 use harness::config::{Config, Profile, Resolved};
 use harness::data::{Item, Source};
-use harness::eval::{self, MapKind};
+use harness::eval;
 use harness::image::{Map, codec, draw, npy};
 use harness::run::{Status, Store, Summary};
 use harness::{Error, Result};
 
 use crate::detector::{self, Detector, Parts};
-use crate::eval::score_all;
+use crate::eval::{of_kind, score_all};
 use crate::experiment::Setting;
 use crate::{boundary, device, tensors};
 
@@ -29,6 +30,12 @@ pub fn run(args: &Args) -> Result<()> {
     let mut config = entry.folder.config()?;
     config.run.device = args.device.clone();
     let items = collect(&args.inputs)?;
+    if let Some(image) = overwritten(&items, &args.out).filter(|_| !args.no_overlay) {
+        return Err(Error::config(
+            format!("--out {}: an overlay would replace the image {}", args.out.display(), image.display()),
+            "choose a folder without images, or --no-overlay",
+        ));
+    }
     std::fs::create_dir_all(&args.out).map_err(|e| Error::io("create", &args.out, &e))?;
     boundary::guard("scoring", "a smaller eval.batch", || {
         let detector = load(&config, &entry.folder.weights(), &summary, &args.results)?;
@@ -66,7 +73,7 @@ fn write(detector: &dyn Detector, on: tch::Device, source: &Source, cfg: &Config
     row(["image", "score", "map", "width", "height"])?;
     score_all(detector, source, cfg.eval.batch, on, &mut |index, maps| {
         let item = &source.items()[index];
-        let map = &maps.iter().find(|(kind, _)| *kind == headline).expect("a detector gives its headline map").1;
+        let map = of_kind(&maps, headline);
         let (width, height) = eval::size(source, index, &cfg.eval)?;
         let (full, score) = eval::full(map, width, height, &cfg.eval);
         let file = args.out.join(format!("{}.npy", item.key));
@@ -77,15 +84,17 @@ fn write(detector: &dyn Detector, on: tch::Device, source: &Source, cfg: &Config
         if !args.no_overlay {
             overlay(item, &full, &args.out.join(format!("{}.png", item.key)))?;
         }
-        row([&item.path.display().to_string(), &score.to_string(), &map_name(headline), &full.width.to_string(), &full.height.to_string()])
+        row([
+            &item.path.display().to_string(),
+            &score.to_string(),
+            &headline.to_string(),
+            &full.width.to_string(),
+            &full.height.to_string(),
+        ])
     })?;
     table.flush().map_err(|e| Error::io("write", &csv_path, &e))?;
     println!("{} images scored with {} -> {}", source.len(), summary.id, args.out.display());
     Ok(())
-}
-
-fn map_name(kind: MapKind) -> String {
-    kind.to_string()
 }
 
 /// The heat map over the image, stretched over this map's own range.
@@ -116,14 +125,26 @@ fn collect(inputs: &[PathBuf]) -> Result<Vec<Item>> {
             return Err(Error::environment(format!("{}: there is no such file or folder", input.display()), "check the path"));
         }
     }
-    let mut seen = std::collections::HashMap::<String, usize>::new();
-    let unique = |(path, key): (PathBuf, String)| {
-        let count = seen.entry(key.clone()).or_default();
-        *count += 1;
-        let key = if *count == 1 { key } else { format!("{key}-{count}") };
+    Ok(unique(files))
+}
+
+/// The image in whose place an overlay would be written, if there is one.
+fn overwritten(items: &[Item], out: &Path) -> Option<PathBuf> {
+    let images: HashSet<PathBuf> = items.iter().filter_map(|item| item.path.canonicalize().ok()).collect();
+    items.iter().filter_map(|item| out.join(format!("{}.png", item.key)).canonicalize().ok()).find(|overlay| images.contains(overlay))
+}
+
+/// Items with a key each: the wished one, or that with the first number that nobody has yet or wishes for.
+fn unique(files: Vec<(PathBuf, String)>) -> Vec<Item> {
+    let mut taken: HashSet<String> = HashSet::new();
+    let wished: HashSet<String> = files.iter().map(|(_, key)| key.clone()).collect();
+    let mut free = |key: &str| taken.insert(key.to_owned());
+    let items = files.into_iter().map(|(path, wish)| {
+        let numbered = (2..).map(|n| format!("{wish}-{n}")).filter(|key| !wished.contains(key));
+        let key = std::iter::once(wish.clone()).chain(numbered).find(|key| free(key)).expect("numbers do not end");
         Item { path, key, defect: "good".into(), mask: None }
-    };
-    Ok(files.into_iter().map(unique).collect())
+    });
+    items.collect()
 }
 
 fn walk(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, String)>) -> Result<()> {
@@ -140,4 +161,25 @@ fn walk(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, String)>) -> Resul
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overlay_never_replaces_an_image() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.png"), "").unwrap();
+        let items = collect(&[dir.path().to_owned()]).unwrap();
+        assert!(overwritten(&items, dir.path()).is_some_and(|image| image.ends_with("a.png")));
+        assert_eq!(overwritten(&items, &dir.path().join("out")), None);
+    }
+
+    #[test]
+    fn no_two_images_share_a_key_and_a_name_of_its_own_is_kept() {
+        let files = ["a/000", "b/000", "c/000-2", "d/000", "e/000-2"].map(|p| (PathBuf::from(p), p[2..].to_owned()));
+        let keys: Vec<String> = unique(files.to_vec()).into_iter().map(|item| item.key).collect();
+        assert_eq!(keys, ["000", "000-3", "000-2", "000-4", "000-2-2"]);
+    }
 }

@@ -1,7 +1,7 @@
 //! Whole runs as processes: killed and resumed, repeated with other workers, used for prediction.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use harness::data::builtin;
@@ -33,8 +33,13 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::of(&["gear"], 3)
+    }
+
+    /// With so many normal test images.
+    fn of(categories: &[&str], test_good: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        builtin::write_small(&dir.path().join("data"), &["gear"], 9, 3, 1, 64).unwrap();
+        builtin::write_small(&dir.path().join("data"), categories, 9, test_good, 1, 64).unwrap();
         Self { dir }
     }
 
@@ -72,6 +77,37 @@ impl Bench {
         unreachable!()
     }
 
+    /// Starts a run and waits until `there` is true of its files; the run goes on.
+    fn until(&self, results: &str, extra: &[&str], there: impl Fn(&[PathBuf]) -> bool) -> Child {
+        let mut child = self.command(results, extra).spawn().unwrap();
+        loop {
+            let (mut files, root) = (vec![], self.path(results));
+            if root.exists() {
+                walk(&root, &mut files);
+            }
+            if there(&files) {
+                return child;
+            }
+            assert!(child.try_wait().unwrap().is_none(), "the run ended before it could be disturbed");
+            std::thread::sleep(Duration::from_millis(3));
+        }
+    }
+
+    /// Asks a run to stop, and sees it do so.
+    fn stop(&self, child: Child) {
+        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(75), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// The steps at which the attempts of the one run began.
+    fn attempts(&self, results: &str) -> Vec<u64> {
+        let folder = Store::new(&self.path(results)).find("latest").unwrap().folder;
+        let lines = std::fs::read_to_string(folder.timing_jsonl()).unwrap();
+        let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines.filter(|line| line["timing"] == "attempt").map(|line| line["step"].as_u64().unwrap()).collect()
+    }
+
     /// Everything that a result consists of, as bytes by name.
     fn result(&self, results: &str) -> Vec<(String, Vec<u8>)> {
         let entry = Store::new(&self.path(results)).find("latest").unwrap();
@@ -89,8 +125,9 @@ impl Bench {
     }
 }
 
+/// All files below a folder in which files come and go.
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut entries: Vec<_> = std::fs::read_dir(folder).map_or(vec![], |entries| entries.map(|e| e.unwrap().path()).collect());
     entries.sort();
     for path in entries {
         if path.is_dir() { walk(&path, found) } else { found.push(path) }
@@ -113,6 +150,28 @@ fn a_run_killed_again_and_again_ends_bit_for_bit_as_if_undisturbed() {
     assert_same(&bench.result("whole"), &bench.result("killed"));
 }
 
+#[test]
+fn a_run_killed_behind_an_epoch_goes_on_bit_for_bit_with_a_rule_of_selection_and_in_bf16() {
+    let bench = Bench::new();
+    for (name, word) in [("pseudo", "train.checkpoint=best_pseudo_val"), ("bf16", "train.precision=bf16")] {
+        let (whole, killed) = (format!("{name}-whole"), format!("{name}-killed"));
+        let words = [word, "train.epochs=6"];
+        bench.run(&whole, &words);
+        let epoch_saved = |files: &[PathBuf]| {
+            let events = files.iter().find(|p| p.ends_with("events.jsonl"));
+            let saved = files.iter().any(|p| p.ends_with("last.ckpt"));
+            saved && events.is_some_and(|p| std::fs::read_to_string(p).unwrap().contains("\"event\":\"epoch\""))
+        };
+        let mut child = bench.until(&killed, &words, epoch_saved);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        bench.run(&killed, &words);
+        let attempts = bench.attempts(&killed);
+        assert!(matches!(attempts[..], [0, step] if step > 0), "{name}: attempts began at {attempts:?}");
+        assert_same(&bench.result(&whole), &bench.result(&killed));
+    }
+}
+
 /// What turns [`SMALL`] into a detector that looks once.
 fn looking(detector: &str) -> [String; 3] {
     [format!("detector={detector}"), "padim.channels=30".into(), "nearest.fraction=0.1".into()]
@@ -127,13 +186,14 @@ fn a_detector_that_looks_once_is_killed_and_repeated_bit_for_bit_too() {
         let (whole, killed) = (format!("{detector}-whole"), format!("{detector}-killed"));
         let output = bench.run(&whole, &words);
         assert!(String::from_utf8_lossy(&output.stderr).contains("each image once"));
-        bench.kill(&killed, &words, 150);
+        assert!(bench.kill(&killed, &words, 150) > 0, "nothing was killed");
         assert_same(&bench.result(&whole), &bench.result(&killed));
 
         let entry = Store::new(&bench.path(&whole)).find("latest").unwrap();
         let summary = entry.folder.summary().unwrap().unwrap();
         assert_eq!((summary.detector.as_str(), summary.headline.as_str()), (detector, "A"));
         assert!(summary.losses.is_empty() && summary.grad_norm.is_none());
+        assert_eq!((summary.counts["parameters"], summary.counts["trained_parameters"]), (2_782_784, 0));
         assert!(summary.metrics["test/image_auroc"].is_some() && summary.metrics["test/A/pixel_auroc"].is_some());
         assert!(entry.folder.figures().join("panels.png").is_file() && !entry.folder.figures().join("loss.svg").exists());
 
@@ -157,23 +217,54 @@ fn a_detector_that_looks_once_is_killed_and_repeated_bit_for_bit_too() {
 fn a_run_that_is_asked_to_stop_exits_75_and_goes_on_bit_for_bit() {
     let bench = Bench::new();
     bench.run("whole", &["train.epochs=6"]);
-    let child = bench.command("stopped", &["train.epochs=6"]).spawn().unwrap();
-    let checkpoint = |results: &str| {
-        let mut found = vec![];
-        let root = bench.path(results);
-        if root.exists() {
-            walk(&root, &mut found);
-        }
-        found.iter().any(|p| p.ends_with("last.ckpt"))
-    };
-    while !checkpoint("stopped") {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(75), "{}", String::from_utf8_lossy(&output.stderr));
+    bench.stop(bench.until("stopped", &["train.epochs=6"], |files| files.iter().any(|p| p.ends_with("last.ckpt"))));
     bench.run("stopped", &["train.epochs=6"]);
     assert_same(&bench.result("whole"), &bench.result("stopped"));
+}
+
+#[cfg(unix)]
+#[test]
+fn scoring_can_be_stopped_too_and_begins_again() {
+    let bench = Bench::of(&["gear"], 120);
+    bench.run("whole", &["train.epochs=1"]);
+    bench.stop(bench.until("stopped", &["train.epochs=1"], |files| files.iter().any(|p| p.extension().is_some_and(|e| e == "npy"))));
+    bench.run("stopped", &["train.epochs=1"]);
+    assert_eq!(bench.attempts("stopped"), [0, 3]);
+    assert_same(&bench.result("whole"), &bench.result("stopped"));
+}
+
+#[test]
+fn a_category_that_cannot_be_read_does_not_keep_the_others_from_running() {
+    let bench = Bench::of(&["fabric", "gear"], 3);
+    let broken = bench.path("data/fabric/train/good/000.png");
+    std::fs::write(&broken, &std::fs::read(&broken).unwrap()[..200]).unwrap();
+    let words = looking("padim");
+    let words: Vec<&str> = words.iter().map(String::as_str).chain(["data.categories=[\"fabric\",\"gear\"]"]).collect();
+    let output = bench.command("r", &words).stdout(Stdio::piped()).output().unwrap();
+    let (said, found) = (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("000.png") && said.contains("1 of 2 runs failed"), "{said}");
+    assert!(found.contains("gear") && !found.contains("fabric"), "{found}");
+    assert_eq!(Store::new(&bench.path("r")).find("latest").unwrap().status, Status::Finished);
+}
+
+#[test]
+fn a_dry_run_says_how_long_it_will_take_or_that_nobody_can_tell() {
+    let bench = Bench::new();
+    for (words, steps, told) in [
+        (&["train.epochs=1", "data.repeat=1"][..], 1, false),
+        (&["train.epochs=1", "data.repeat=1", "train.batch=4"], 2, true),
+        (&[], 9, true),
+        // Four of the nine images are held out.
+        (&["train.checkpoint=best_pseudo_val"], 3, true),
+    ] {
+        let output = bench.command("dry", &[words, &["--dry-run"]].concat()).stdout(Stdio::piped()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(text.contains(&format!("would start, {steps} steps, ")), "{text}");
+        assert_eq!((text.contains("of fitting"), text.contains("too few steps to estimate")), (told, !told), "{text}");
+        assert!(!bench.path("dry").exists());
+    }
 }
 
 #[test]
@@ -191,6 +282,12 @@ fn a_finished_run_is_found_and_not_repeated_unless_forced() {
     let first = bench.result("r");
     let again = bench.run("r", &[]);
     assert!(String::from_utf8_lossy(&again.stderr).contains("finished already"));
+    let folder = Store::new(&bench.path("r")).find("latest").unwrap().folder;
+    let summary = folder.summary().unwrap().unwrap();
+    assert_eq!((summary.backbone.lineage.as_str(), summary.backbone.stride_in.as_str()), ("none", "conv1"));
+    assert!(summary.counts["trained_parameters"] > 0 && summary.counts["trained_parameters"] <= summary.counts["parameters"]);
+    let environment: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.env_json()).unwrap()).unwrap();
+    assert!(environment["rustc"].is_string() && environment["device"] == "cpu" && environment.get("gpu").is_none());
     let forced = bench.run("r", &["--force"]);
     assert!(!String::from_utf8_lossy(&forced.stderr).contains("finished already"));
     assert_same(&first, &bench.result("r"));
@@ -213,7 +310,7 @@ fn prediction_gives_the_evaluations_numbers_to_the_bit() {
     let stored = npy::read(&entry.folder.maps().join("S/gear/test/good/001.npy")).unwrap();
     let (full, score) = harness::eval::full(&stored, 64, 64, &config.eval);
     let table = std::fs::read_to_string(bench.path("all/scores.csv")).unwrap();
-    let row = table.lines().find(|l| l.contains("good/001.png") || l.contains("001.png")).unwrap();
+    let row = table.lines().find(|l| l.contains("good/001.png")).unwrap();
     assert!(row.contains(&score.to_string()), "{score} is not in {row}");
     let bits = |map: &harness::image::Map| map.data.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&npy::read(&bench.path("all/001.npy")).unwrap()), bits(&full));
@@ -246,6 +343,9 @@ fn what_cannot_work_is_refused_with_its_remedy() {
     refuse(&["data.root=nowhere"], 3, &["nowhere", "help:"]);
     refuse(&["data.categories=gaer"], 2, &["gaer", "gear"]);
     refuse(&["model.backbone.weights=none.safetensors"], 3, &["none.safetensors", "just weights"]);
+    refuse(&["train.batch=17", "train.drop_last=false", "model.sc.r=4"], 2, &["train.batch", "a batch of 1", "train.drop_last"]);
+    let bare = ["model.stlnet=false", "model.self_calibration=false", "loss.score.enabled=false", "loss.consistency.enabled=false"];
+    refuse(&[&bare[..], &["model.ablation.head=raw", "model.backbone.freeze=all"]].concat(), 2, &["model.ablation.head"]);
     refuse(&["optim.lr=100", "train.clip_norm=0", "train.epochs=30"], 1, &["optim.lr"]);
     let broken = bench.path("data/gear/train/good/000.png");
     std::fs::write(&broken, &std::fs::read(&broken).unwrap()[..200]).unwrap();

@@ -1,6 +1,6 @@
 //! A weights' file as first values of a network's backbone, and the input normalisation that goes with it.
 
-use harness::config::Data;
+use harness::config::{BackboneName, Data, Normalize};
 use harness::data::Source;
 use harness::weights::{File, IMAGENET_MEAN, IMAGENET_STD};
 use harness::{Error, Result};
@@ -8,7 +8,8 @@ use tch::{Device, Tensor};
 
 use super::Parts;
 use crate::input::Normalization;
-use crate::model::Values;
+use crate::model::resnet::Stride;
+use crate::model::{self, Values, Weights};
 
 /// Prefix of backbone parameters; behind it stands torchvision's name.
 const PREFIX: &str = "backbone.";
@@ -29,10 +30,28 @@ pub fn first_value(file: &File, name: &str) -> Result<Option<Values>> {
     Ok(Some(Values { shape: tensor.shape.iter().map(|&d| d as i64).collect(), data: tensor.data }))
 }
 
+/// Calls `build` with what the weights' file gives, if there is one.
+pub fn with_weights<T>(parts: &Parts, build: impl FnOnce(Option<&Weights>) -> Result<T>) -> Result<T> {
+    let first = |name: &str| parts.weights.map_or(Ok(None), |file| first_value(file, name));
+    build(parts.weights.map(|file| Weights { source: &first, stride_in: Some(file.meta.stride_in) }).as_ref())
+}
+
+/// Which convolution of a block carries the stride in the backbone as built, `conv1` or `conv2`.
+///
+/// # Errors
+/// A configuration that contradicts the weights.
+pub fn stride_in(parts: &Parts) -> Result<&'static str> {
+    let basic = matches!(parts.cfg.model.backbone.name, BackboneName::Resnet18 | BackboneName::Resnet34);
+    Ok(match with_weights(parts, |weights| model::stride(parts.cfg, weights))? {
+        Stride::Conv2 if !basic => "conv2",
+        _ => "conv1",
+    })
+}
+
 /// The input normalisation that needs no training image: the statistics of the weights' file, or ImageNet's.
 pub fn fixed_normalization(parts: &Parts) -> Option<Normalization> {
     let (mean, std) = parts.weights.map_or((IMAGENET_MEAN, IMAGENET_STD), |file| (file.meta.input_mean, file.meta.input_std));
-    Normalization::is_fixed(&parts.cfg.data).then(|| Normalization::channels(mean, std, parts.device))
+    (parts.cfg.data.normalize == Normalize::Imagenet).then(|| Normalization::channels(mean, std, parts.device))
 }
 
 /// The one that is learned from the training images.

@@ -8,17 +8,18 @@ use harness::config::{Config, Freeze};
 use harness::data::Source;
 use tch::{Device, Kind, Tensor};
 
-use super::{Parts, backbone};
+use super::{Count, Parts, backbone};
 use crate::input::Normalization;
 use crate::model::conv::arrange;
 use crate::model::param::Builder;
 use crate::model::resnet::{ResNet, Stages};
-use crate::model::{self, Mode, Weights};
+use crate::model::{self, Mode};
 
 pub struct Features {
     cfg: Config,
     device: Device,
     network: ResNet,
+    parameters: u64,
     normalization: Option<Normalization>,
 }
 
@@ -29,14 +30,15 @@ impl Features {
     /// Weights of another architecture, or a stride placement that contradicts them.
     pub fn new(parts: &Parts) -> Result<Self> {
         let cfg = parts.cfg;
-        let first = |name: &str| parts.weights.map_or(Ok(None), |file| backbone::first_value(file, name));
-        let weights = parts.weights.map(|file| Weights { source: &first, stride_in: Some(file.meta.stride_in) });
-        let stride = model::stride(cfg, weights.as_ref())?;
-        let source = weights.as_ref().map(|w| w.source);
-        let mut builder = Builder::new(parts.seed, parts.device, cfg.train.precision, cfg.train.memory_format, source);
-        let network = ResNet::new(&mut builder, cfg.model.backbone.name, stride, Freeze::All)?;
+        let (network, parameters) = backbone::with_weights(parts, |weights| {
+            let stride = model::stride(cfg, weights)?;
+            let source = weights.map(|w| w.source);
+            let mut builder = Builder::new(parts.seed, parts.device, cfg.train.precision, cfg.train.memory_format, source);
+            let network = ResNet::new(&mut builder, cfg.model.backbone.name, stride, Freeze::All)?;
+            Ok((network, builder.finish().weight_count() as u64))
+        })?;
         let normalization = backbone::fixed_normalization(parts);
-        Ok(Self { cfg: cfg.clone(), device: parts.device, network, normalization })
+        Ok(Self { cfg: cfg.clone(), device: parts.device, network, parameters, normalization })
     }
 
     /// Learns the input's range from the training images where the configuration asks for it.
@@ -65,6 +67,11 @@ impl Features {
         if let Some(normalization) = backbone::stored_normalization(get, self.device) {
             self.normalization = Some(normalization);
         }
+    }
+
+    /// The backbone's weights, none of which is trained.
+    pub fn count(&self) -> Count {
+        Count { parameters: self.parameters, trained: 0 }
     }
 
     pub fn device(&self) -> Device {

@@ -8,10 +8,10 @@ use harness::data::{Shape, Source};
 use harness::eval::MapKind;
 use tch::{Device, Kind, Tensor};
 
-use super::{Detector, Outlook, Parts, backbone};
+use super::{Count, Detector, Outlook, Parts, backbone};
 use crate::input::Normalization;
 use crate::loss;
-use crate::model::{Mode, Network, Weights};
+use crate::model::{Mode, Network};
 use crate::train::{self, Job, Sink, Snapshot};
 
 /// The multi-level feature fusion network.
@@ -26,9 +26,7 @@ pub struct Mlff {
 impl Mlff {
     /// A network with pretrained backbone and freshly drawn everything else.
     pub fn new(parts: &Parts) -> Result<Self> {
-        let first = |name: &str| parts.weights.map_or(Ok(None), |file| backbone::first_value(file, name));
-        let weights = parts.weights.map(|file| Weights { source: &first, stride_in: Some(file.meta.stride_in) });
-        let network = Network::new(parts.cfg, weights.as_ref(), parts.seed, parts.device)?;
+        let network = backbone::with_weights(parts, |weights| Network::new(parts.cfg, weights, parts.seed, parts.device))?;
         let normalization = backbone::fixed_normalization(parts);
         Ok(Self { cfg: parts.cfg.clone(), seed: parts.seed, device: parts.device, network, normalization })
     }
@@ -69,6 +67,12 @@ impl Detector for Mlff {
 
     fn headline(&self) -> MapKind {
         headline(&self.cfg)
+    }
+
+    fn count(&self) -> Count {
+        let params = self.network.params();
+        let trained = params.trained_weights().map(|p| p.tensor.numel() as u64).sum();
+        Count { parameters: params.weight_count() as u64, trained }
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

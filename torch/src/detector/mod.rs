@@ -10,6 +10,7 @@ pub mod nearest;
 pub mod padim;
 mod pass;
 
+pub use backbone::stride_in;
 pub use mlff::Mlff;
 pub use nearest::Nearest;
 pub use padim::Padim;
@@ -37,6 +38,14 @@ pub struct Outlook {
     pub map_cells: u64,
 }
 
+/// Numbers in the weights of a detector's network, frozen ones included; statistics, memories and factors are no weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    pub parameters: u64,
+    /// Those of them that an optimiser changes.
+    pub trained: u64,
+}
+
 /// A detector as it stands, fitted or not.
 pub trait Detector {
     /// What fitting to so many images means.
@@ -50,6 +59,9 @@ pub trait Detector {
 
     /// The map that the paper uses for this configuration.
     fn headline(&self) -> MapKind;
+
+    /// How large its network is.
+    fn count(&self) -> Count;
 
     /// The tensors a finished run keeps: all that was learned, nothing that a file named by its hash can give back.
     fn state(&self) -> Vec<(String, Tensor)>;

@@ -33,6 +33,11 @@ pub fn score_all(
     Ok(())
 }
 
+/// The map of a kind among those that a detector gave.
+pub fn of_kind<T>(maps: &[(MapKind, T)], kind: MapKind) -> &T {
+    maps.iter().find(|(k, _)| *k == kind).map(|(_, map)| map).expect("a detector gives its headline map")
+}
+
 /// A map `[h, w]` as a plane.
 pub fn to_map(map: &Tensor) -> Map {
     let [height, width]: [i64; 2] = map.size().try_into().expect("a map has two dimensions");

@@ -3,24 +3,23 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use harness::Result;
 use harness::data::Source;
+use harness::error::Kind;
 use harness::run::Status;
 use harness::ui::text;
-use harness::{Error, Result};
 
-use super::{Planned, Setting};
+use super::{Planned, Setting, holdout};
 use crate::boundary;
 use crate::detector::{self, Outlook, Parts};
-use crate::input::Normalization;
-use crate::model::Network;
-use crate::train::{Due, Epoch, Sink, Snapshot, Step};
+use crate::train::{Due, Sink, Step};
 
-/// Steps that are timed, after one that warms up.
+/// Steps that are timed at least, where there are as many: behind the first that is reported, which warms up.
 const TIMED: u64 = 2;
 
 /// Prints a line a run and the sums.
 pub fn report(setting: &Setting, plan: &[Planned]) -> Result<()> {
-    let (mut seconds, mut size) = (0.0, 0u64);
+    let (mut seconds, mut size) = (None, 0u64);
     for planned in plan {
         let status = setting.store.folder(&planned.id).status();
         if status == Status::Finished {
@@ -30,73 +29,71 @@ pub fn report(setting: &Setting, plan: &[Planned]) -> Result<()> {
         let (step_s, outlook) = boundary::guard("the trial steps", "a smaller train.batch", || probe(setting, planned))?;
         let Outlook { steps, kept_bytes, .. } = outlook;
         let maps = planned.category.test.len() as u64 * outlook.map_cells * 4;
-        let run_s = step_s * steps as f64;
+        let run_s = step_s.map(|step_s| step_s * steps as f64);
         let meanwhile = match outlook.epochs {
             0 => String::new(),
             _ => format!(" (and {} while it runs)", text::bytes(2 * kept_bytes)),
         };
         let verb = if status == Status::Interrupted || status == Status::Failed { "would resume" } else { "would start" };
         println!(
-            "{}  {}: {verb}, {steps} steps, about {} of fitting, {} kept{meanwhile}",
+            "{}  {}: {verb}, {steps} steps, {}, {} kept{meanwhile}",
             planned.id,
             planned.category.name,
-            text::duration(run_s),
+            about(run_s),
             text::bytes(kept_bytes + maps),
         );
-        seconds += run_s;
+        seconds = seconds.into_iter().chain(run_s).reduce(|a: f64, b| a + b);
         size += kept_bytes + maps;
     }
-    println!("in all about {} of fitting on this machine as it is now, {} of disk", text::duration(seconds), text::bytes(size));
+    println!("in all {} on this machine as it is now, {} of disk", about(seconds), text::bytes(size));
     Ok(())
 }
 
-/// Seconds a step, and what fitting will take. What follows the last step (factors, a coreset) is not timed.
-fn probe(setting: &Setting, planned: &Planned) -> Result<(f64, Outlook)> {
-    let cfg = setting.cfg();
-    let mut detector = detector::build(&Parts { cfg, seed: planned.id.seed, device: setting.device, weights: setting.weights.as_ref() })?;
-    let outlook = detector.outlook(planned.category.train.len());
-    if outlook.steps == 0 {
-        return Ok((0.0, outlook));
-    }
-    let source = Arc::new(Source::new(planned.category.train.clone(), cfg.data.size, cfg.data.resize, cfg.data.cache_mb));
-    let mut stopwatch = Stopwatch { begin: None, end: None };
-    match detector.fit(source, None, &mut stopwatch) {
-        Err(e) if e.kind != harness::error::Kind::Stopped => return Err(e),
-        _ => {}
-    }
-    let seconds = stopwatch.begin.zip(stopwatch.end).map(|(b, e)| (e - b).as_secs_f64() / TIMED as f64);
-    Ok((seconds.ok_or_else(|| Error::run("the trial steps did not come to an end", ""))?, outlook))
+fn about(seconds: Option<f64>) -> String {
+    seconds.map_or_else(|| "too few steps to estimate".into(), |s| format!("about {} of fitting", text::duration(s)))
 }
 
-/// Times the steps behind the first and stops.
+/// Seconds a step, `None` where there are too few, and what fitting will take. What follows the last step (factors, a coreset)
+/// is not timed.
+fn probe(setting: &Setting, planned: &Planned) -> Result<(Option<f64>, Outlook)> {
+    let (cfg, seed) = (setting.cfg(), planned.id.seed);
+    let mut detector = detector::build(&Parts { cfg, seed, device: setting.device, weights: setting.weights.as_ref() })?;
+    let (train, _) = holdout::images(cfg, &planned.category, seed)?;
+    let outlook = detector.outlook(train.len());
+    let source = Arc::new(Source::new(train, cfg.data.size, cfg.data.resize, cfg.data.cache_mb));
+    let mut stopwatch = Stopwatch::default();
+    match detector.fit(source, None, &mut stopwatch) {
+        Err(e) if e.kind != Kind::Stopped => Err(e),
+        _ => Ok((stopwatch.step_s(), outlook)),
+    }
+}
+
+/// Notes when the first step and the latest were reported, and stops once there are enough between them. A GPU's steps are
+/// reported by tens.
+#[derive(Default)]
 struct Stopwatch {
-    begin: Option<Instant>,
-    end: Option<Instant>,
+    first: Option<(u64, Instant)>,
+    latest: Option<(u64, Instant)>,
+}
+
+impl Stopwatch {
+    /// Seconds a step; `None` where fewer than two were reported.
+    fn step_s(&self) -> Option<f64> {
+        let ((first, began), (latest, ended)) = self.first.zip(self.latest)?;
+        (latest > first).then(|| (ended - began).as_secs_f64() / (latest - first) as f64)
+    }
 }
 
 impl Sink for Stopwatch {
     fn step(&mut self, step: &Step) -> Result<()> {
-        match step.step {
-            1 => self.begin = Some(Instant::now()),
-            n if n > TIMED => self.end = Some(Instant::now()),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn epoch(&mut self, _: &Epoch) -> Result<()> {
+        let now = (step.step, Instant::now());
+        self.first.get_or_insert(now);
+        self.latest = Some(now);
         Ok(())
     }
 
     fn due(&mut self) -> Due {
-        if self.end.is_some() { Due::Stop } else { Due::Nothing }
-    }
-
-    fn checkpoint(&mut self, _: &Snapshot) -> Result<()> {
-        Ok(())
-    }
-
-    fn quality(&mut self, _: u64, _: u64, _: &Network, _: &Normalization) -> Result<Option<f64>> {
-        Ok(None)
+        let timed = self.first.zip(self.latest).map_or(0, |((first, _), (latest, _))| latest - first);
+        if timed >= TIMED { Due::Stop } else { Due::Nothing }
     }
 }

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use harness::config::Config;
-use harness::data::{Item, Source};
-use harness::eval::{MapKind, protocol};
+use harness::config::{Checkpoint, Config};
+use harness::data::{Category, Item, Source};
+use harness::eval::protocol;
 use harness::image::{Mask, Rgb, upsample};
 use harness::metric::{Accumulator, Sample};
 use harness::{Error, Result, seed, synth};
 use rand::seq::SliceRandom;
-use tch::{Device, Tensor};
+use tch::Device;
 
 use crate::detector::mlff;
-use crate::eval::to_map;
+use crate::eval::{of_kind, to_map};
 use crate::input::{self, Normalization};
 use crate::model::Network;
 
@@ -24,8 +24,16 @@ pub struct Holdout {
     images: Vec<(Rgb, Mask)>,
 }
 
+/// The training images of a run by its rule of selection: those to train on, and those held out, which may be none.
+pub fn images(cfg: &Config, category: &Category, seed: u64) -> Result<(Vec<Item>, Vec<Item>)> {
+    match cfg.train.checkpoint {
+        Checkpoint::BestPseudoVal => split(&category.train, seed),
+        Checkpoint::Last | Checkpoint::BestTest => Ok((category.train.clone(), vec![])),
+    }
+}
+
 /// Splits the training items: those to train on, and a tenth (at least four), seeded, to hold out.
-pub fn split(items: &[Item], seed: u64) -> Result<(Vec<Item>, Vec<Item>)> {
+fn split(items: &[Item], seed: u64) -> Result<(Vec<Item>, Vec<Item>)> {
     let held = (items.len() as f64 / 10.0).round().max(LEAST as f64) as usize;
     if items.len() < held + 2 {
         return Err(Error::environment(
@@ -63,11 +71,10 @@ impl Holdout {
     /// Pixel AUROC of the headline map on the held-out images, at the input's size.
     pub fn quality(&self, network: &Network, normalization: &Normalization, cfg: &Config, device: Device) -> Result<Option<f64>> {
         let mut accumulator = Accumulator::new(&protocol(cfg, None)?)?;
-        let headline: MapKind = mlff::headline(cfg);
+        let headline = mlff::headline(cfg);
         for (i, (image, mask)) in self.images.iter().enumerate() {
             let maps = tch::no_grad(|| mlff::score(network, normalization, cfg, &input::unit(&image.data, 1, image.width, device)));
-            let map: &Tensor = &maps.iter().find(|(kind, _)| *kind == headline).expect("a detector gives its headline map").1;
-            let map = upsample::bilinear(&to_map(&map.get(0)), mask.width, mask.height, cfg.eval.align_corners.into());
+            let map = upsample::bilinear(&to_map(&of_kind(&maps, headline).get(0)), mask.width, mask.height, cfg.eval.align_corners.into());
             let name = format!("held out {i}");
             accumulator.push(Sample { name: &name, map: &map, mask: Some(mask), image_score: 0.0, anomalous: !mask.is_empty() })?;
         }

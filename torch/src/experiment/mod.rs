@@ -10,6 +10,7 @@ mod setting;
 pub use setting::{Planned, Setting};
 
 use harness::cli::run::Args;
+use harness::error::Kind;
 use harness::run::{Stop, Summary};
 use harness::ui::{Mode, Output, Verbosity};
 use harness::{Error, Result, report};
@@ -18,7 +19,7 @@ use harness::{Error, Result, report};
 ///
 /// # Errors
 /// Configuration, data and environment before anything starts. A run that fails does not keep the others from running:
-/// its error is shown at once and the whole ends with exit code 1.
+/// its error is shown at once, and the whole ends with the exit code of the first of them. One that is asked to stop ends it.
 pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     let setting = Setting::prepare(args)?;
     if verbosity != Verbosity::Quiet {
@@ -34,31 +35,41 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     if args.leash {
         leash(stop.clone());
     }
-    let (mut done, mut failed): (Vec<Summary>, Vec<String>) = (vec![], vec![]);
+    let (mut done, mut failed, mut stopped): (Vec<Summary>, Vec<Error>, _) = (vec![], vec![], None);
     for planned in &plan {
         match one::run(&setting, planned, args, mode, &stop) {
             Ok(summary) => done.push(summary),
-            Err(e) if e.kind == harness::error::Kind::Run => {
-                eprintln!("harness: run {} failed: {e}", planned.id);
-                failed.push(planned.id.to_string());
+            Err(e) if e.kind == Kind::Stopped => {
+                stopped = Some(e);
+                break;
             }
-            Err(e) => return Err(e),
+            Err(e) => {
+                eprintln!("harness: run {} failed: {e}", planned.id);
+                failed.push(Error { what: planned.id.to_string(), ..e });
+            }
         }
     }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&done).expect("summaries are plain data"));
-    } else {
+    } else if !done.is_empty() {
         print!("{}", report::runs::table(&done));
-        for planned in plan.iter().filter(|p| !failed.contains(&p.id.to_string())) {
+        for planned in plan.iter().filter(|p| done.iter().any(|summary| summary.id == p.id.to_string())) {
             println!("{}", setting.store.folder(&planned.id).path().display());
         }
     }
-    match failed.len() {
-        0 => Ok(()),
-        n => Err(Error::run(
-            format!("{n} of {} runs failed: {}", plan.len(), failed.join(", ")),
-            "repeat the command once the cause is mended: finished runs are kept",
-        )),
+    match (stopped, failed.first()) {
+        (Some(stopped), _) => Err(stopped),
+        (None, None) => Ok(()),
+        (None, Some(first)) => Err(Error {
+            kind: first.kind,
+            what: format!(
+                "{} of {} runs failed: {}",
+                failed.len(),
+                plan.len(),
+                failed.iter().map(|e| e.what.as_str()).collect::<Vec<_>>().join(", ")
+            ),
+            remedy: "repeat the command once the cause is mended: finished runs are kept".into(),
+        }),
     }
 }
 

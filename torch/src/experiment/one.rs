@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use harness::cli::run::Args;
-use harness::config::{Checkpoint, Config, Train};
+use harness::config::Checkpoint;
 use harness::data::{Shape, Source};
 use harness::export::tensorboard;
 use harness::run::{self, Ask, Attempt, Environment, Opened, Repeat, Stop, Summary, env};
@@ -72,15 +72,13 @@ fn work(
     let mut detector = detector::build(&parts)?;
     let test = Source::new(planned.category.test.clone(), cfg.data.size, cfg.data.resize, cfg.data.cache_mb / 2);
 
-    let (train, rule) = match cfg.train.checkpoint {
-        Checkpoint::Last => (planned.category.train.clone(), Rule::Last),
-        Checkpoint::BestPseudoVal => {
-            let (keep, out) = holdout::split(&planned.category.train, seed)?;
-            (keep, Rule::Pseudo(holdout::Holdout::new(out, cfg, seed)?))
-        }
+    let (train, out) = holdout::images(cfg, &planned.category, seed)?;
+    let rule = match cfg.train.checkpoint {
+        Checkpoint::Last => Rule::Last,
+        Checkpoint::BestPseudoVal => Rule::Pseudo(holdout::Holdout::new(out, cfg, seed)?),
         Checkpoint::BestTest => {
             let measure = |network: &_, normalization: &_| result::on_test(network, normalization, setting, &test);
-            (planned.category.train.clone(), Rule::Test(Box::new(measure)))
+            Rule::Test(Box::new(measure))
         }
     };
     let source = Arc::new(Source::new(train, cfg.data.size, cfg.data.resize, cfg.data.cache_mb));
@@ -102,23 +100,23 @@ fn work(
         ));
     }
 
-    // What is shown counts the epochs that there are.
-    let counted = Config { train: Train { epochs: outlook.epochs as usize, ..cfg.train.clone() }, ..cfg.clone() };
-    let mut recorder = Recorder::new(attempt, progress, stop, &counted, setting.device, rule);
+    let mut recorder = Recorder::new(attempt, progress, stop, cfg, outlook.epochs, setting.device, rule);
     detector.fit(source.clone(), start, &mut recorder)?;
     recorder.finish();
     if source.saw_alpha() || test.saw_alpha() {
         attempt.log("images with an alpha channel were put on black")?;
     }
     let train_s = attempt.wall_s();
-    result::conclude(setting, planned, attempt, detector.as_ref(), &test, train_s, mode)
+    result::conclude(setting, planned, attempt, detector.as_ref(), &test, train_s, mode, stop)
 }
 
 fn environment(setting: &Setting, planned: &Planned) -> Result<Environment> {
+    let (device, gpu) = device::describe(setting.device);
     let given = env::Given {
         rustc: option_env!("HARNESS_RUSTC").map(str::to_owned),
         libtorch: Some(crate::LIBTORCH_VERSION.to_owned()),
-        device: device::name(setting.device),
+        device,
+        gpu,
         threads: setting.cfg().run.threads,
         weights_hash: setting.weights.as_ref().map(|w| w.content_hash().to_owned()),
         data_hash: planned.data_hash.clone(),

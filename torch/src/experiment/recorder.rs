@@ -36,6 +36,8 @@ pub struct Recorder<'a> {
     pub progress: Progress,
     pub stop: &'a Stop,
     pub cfg: &'a Config,
+    /// Epochs as they are shown: none where the detector looks once.
+    pub epochs: u64,
     pub device: Device,
     pub rule: Rule<'a>,
     clock: Clock,
@@ -45,13 +47,20 @@ pub struct Recorder<'a> {
 struct Clock {
     saved: Instant,
     epoch: Instant,
-    images: u64,
 }
 
 impl<'a> Recorder<'a> {
-    pub fn new(attempt: &'a mut Attempt, progress: Progress, stop: &'a Stop, cfg: &'a Config, device: Device, rule: Rule<'a>) -> Self {
-        let clock = Clock { saved: Instant::now(), epoch: Instant::now(), images: 0 };
-        Self { attempt, progress, stop, cfg, device, rule, clock }
+    pub fn new(
+        attempt: &'a mut Attempt,
+        progress: Progress,
+        stop: &'a Stop,
+        cfg: &'a Config,
+        epochs: u64,
+        device: Device,
+        rule: Rule<'a>,
+    ) -> Self {
+        let clock = Clock { saved: Instant::now(), epoch: Instant::now() };
+        Self { attempt, progress, stop, cfg, epochs, device, rule, clock }
     }
 
     /// Ends the progress.
@@ -62,10 +71,9 @@ impl<'a> Recorder<'a> {
 
 impl Sink for Recorder<'_> {
     fn step(&mut self, step: &Step) -> Result<()> {
-        self.clock.images += step.images as u64;
         self.progress.step(&StepInfo {
             epoch: step.epoch as u64,
-            epochs: self.cfg.train.epochs as u64,
+            epochs: self.epochs,
             step: step.step,
             losses: step.values,
             images: step.images as u64,
@@ -77,10 +85,10 @@ impl Sink for Recorder<'_> {
     fn epoch(&mut self, epoch: &Epoch) -> Result<()> {
         let (losses, stats, grad_norm) = sorted(epoch.means);
         self.attempt.event(&Event::Epoch { epoch: epoch.epoch as u64, step: epoch.step, losses, grad_norm, stats })?;
-        let (wall_s, images) = (self.clock.epoch.elapsed().as_secs_f64(), self.clock.images);
+        let (wall_s, images) = (self.clock.epoch.elapsed().as_secs_f64(), epoch.images as u64);
         let attempt = self.attempt.number();
         self.attempt.timing(&Timing::Epoch { attempt, epoch: epoch.epoch as u64, images, wall_s, images_per_s: images as f64 / wall_s })?;
-        (self.clock.epoch, self.clock.images) = (Instant::now(), 0);
+        self.clock.epoch = Instant::now();
         Ok(())
     }
 

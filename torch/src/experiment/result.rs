@@ -2,22 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use harness::Result;
 use harness::data::Source;
 use harness::eval::{self, Evaluation, MapKind, MapStore};
 use harness::image::Map;
 use harness::report;
-use harness::run::{Attempt, Event, Lineage, Spent, Summary, event, summary};
+use harness::run::{Attempt, Event, Lineage, Spent, Stop, Summary, event, summary};
 use harness::ui::{Mode, Progress};
+use harness::{Error, Result};
 
 use super::{Planned, Setting};
-use crate::detector::{Detector, mlff};
-use crate::eval::{score_all, to_map};
+use crate::detector::{self, Count, Detector, Parts, mlff};
+use crate::eval::{of_kind, score_all, to_map};
 use crate::input::{self, Normalization};
 use crate::model::Network;
 use crate::tensors;
 
 /// Scores the test set, writes maps and figures, and gives the summary and the bytes of the weights to keep.
+///
+/// # Errors
+/// `Kind::Stopped` once `stop` is requested: what was trained is in the last checkpoint, scoring begins again.
 pub fn conclude(
     setting: &Setting,
     planned: &Planned,
@@ -26,6 +29,7 @@ pub fn conclude(
     test: &Source,
     train_s: f64,
     mode: Mode,
+    stop: &Stop,
 ) -> Result<(Summary, Vec<u8>)> {
     let cfg = setting.cfg();
     let category = &planned.category.name;
@@ -33,14 +37,20 @@ pub fn conclude(
     progress.message(&format!("scoring {} test images", test.len()));
     let root = attempt.folder().maps();
     let mut kinds = vec![];
+    let go_on = || if stop.requested() { Err(Error::stopped("stopped while scoring")) } else { Ok(()) };
     score_all(detector, test, cfg.eval.batch, setting.device, &mut |index, maps| {
+        go_on()?;
         kinds = maps.iter().map(|(kind, _)| *kind).collect();
         maps.iter().try_for_each(|(kind, map)| store(&root, *kind).write(category, &test.items()[index].key, map))
     })?;
     let protocol = eval::protocol(cfg, None)?;
+    let read = |kind: MapKind, index: usize| -> Result<Map> {
+        go_on()?;
+        store(&root, kind).read(category, &test.items()[index].key)
+    };
     let evaluations = kinds
         .iter()
-        .map(|&kind| Ok((kind, eval::evaluate(test, &cfg.eval, &protocol, &|i| store(&root, kind).read(category, &test.items()[i].key))?)))
+        .map(|&kind| Ok((kind, eval::evaluate(test, &cfg.eval, &protocol, &|i| read(kind, i))?)))
         .collect::<Result<Vec<(MapKind, Evaluation)>>>()?;
 
     let split = summary::split(cfg.train.checkpoint);
@@ -55,26 +65,25 @@ pub fn conclude(
         }
     }
     attempt.event(&Event::Eval { epoch: detector.outlook(planned.category.train.len()).epochs, step: 0, metrics: metrics.clone() })?;
-    report::run::write(attempt.folder(), test, &cfg.eval, &evaluations, headline, &|kind, i| {
-        store(&root, kind).read(category, &test.items()[i].key)
-    })?;
+    report::run::write(attempt.folder(), test, &cfg.eval, &evaluations, headline, &read)?;
 
     let (losses, grad_norm) = last_epoch(attempt)?;
-    let state = detector.state();
+    let Count { parameters, trained } = detector.count();
     let scores = &evaluations[0].1.scores;
     let counts = BTreeMap::from([
         ("train_images".to_owned(), planned.category.train.len() as u64),
         ("test_images".to_owned(), scores.images as u64),
         ("test_anomalous".to_owned(), scores.anomalous_images as u64),
         ("regions".to_owned(), scores.regions as u64),
-        ("parameters".to_owned(), state.iter().map(|(_, t)| t.numel() as u64).sum()),
+        ("parameters".to_owned(), parameters),
+        ("trained_parameters".to_owned(), trained),
     ]);
     let summary = Summary {
         format: summary::FORMAT,
         id: planned.id.to_string(),
         category: category.clone(),
         seed: planned.id.seed,
-        detector: detector_name(setting),
+        detector: word(&cfg.detector),
         headline: headline.to_string(),
         metrics,
         protocol: serde_json::json!({
@@ -82,7 +91,7 @@ pub fn conclude(
             "checkpoint": cfg.train.checkpoint,
             "settings": protocol,
         }),
-        backbone: lineage(setting)?,
+        backbone: lineage(setting, planned)?,
         data_hash: planned.data_hash.clone(),
         losses,
         grad_norm,
@@ -94,7 +103,7 @@ pub fn conclude(
         },
     };
     progress.finish();
-    Ok((summary, tensors::to_bytes(&state)?))
+    Ok((summary, tensors::to_bytes(&detector.state())?))
 }
 
 /// Means and gradient norm of the last epoch, as events.jsonl has them: the epoch may belong to an earlier attempt.
@@ -114,8 +123,7 @@ pub fn on_test(network: &Network, normalization: &Normalization, setting: &Setti
     let map_of = |index: usize| -> Result<Map> {
         let image = test.get(index)?;
         let maps = tch::no_grad(|| mlff::score(network, normalization, cfg, &input::unit(&image.data, 1, test.size(), setting.device)));
-        let (_, map) = maps.iter().find(|(kind, _)| *kind == headline).expect("a detector gives its headline map");
-        Ok(to_map(&map.get(0)))
+        Ok(to_map(&of_kind(&maps, headline).get(0)))
     };
     Ok(eval::evaluate(test, &cfg.eval, &eval::protocol(cfg, None)?, &map_of)?.scores.pixel_auroc)
 }
@@ -124,19 +132,18 @@ fn store(root: &std::path::Path, kind: MapKind) -> MapStore {
     MapStore::at(&root.join(kind.to_string()))
 }
 
-fn detector_name(setting: &Setting) -> String {
-    serde_json::to_value(setting.cfg().detector).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+/// The word for a value of an enumeration, as configurations have it.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).expect("it is written as a word")
 }
 
-fn lineage(setting: &Setting) -> Result<Lineage> {
-    let name = serde_json::to_value(setting.cfg().model.backbone.name).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-    Ok(match &setting.weights {
-        None => Lineage { name, lineage: "none".into(), stride_in: "conv2".into(), weights_hash: None },
-        Some(file) => Lineage {
-            name,
-            lineage: file.meta.lineage.clone(),
-            stride_in: serde_json::to_value(file.meta.stride_in).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default(),
-            weights_hash: Some(file.content_hash().to_owned()),
-        },
+fn lineage(setting: &Setting, planned: &Planned) -> Result<Lineage> {
+    let (cfg, weights) = (setting.cfg(), setting.weights.as_ref());
+    let parts = Parts { cfg, seed: planned.id.seed, device: setting.device, weights };
+    Ok(Lineage {
+        name: word(&cfg.model.backbone.name),
+        lineage: weights.map_or_else(|| "none".into(), |file| file.meta.lineage.clone()),
+        stride_in: detector::stride_in(&parts)?.into(),
+        weights_hash: weights.map(|file| file.content_hash().to_owned()),
     })
 }

@@ -53,6 +53,7 @@ impl Setting {
         let cfg = &resolved.config;
         let weights = open_weights(cfg)?;
         let device = device::resolve(&cfg.run.device)?;
+        device::prepare(device);
         tch::set_num_threads(cfg.run.threads as i32);
         Ok(Self { root: PathBuf::new(), categories: vec![], expected: None, weights, device, store: Store::new(results), resolved })
     }
@@ -149,6 +150,7 @@ fn parts(cfg: &Config) -> String {
 
 fn precision(cfg: &Config, device: Device) -> String {
     match cfg.train.precision {
+        Precision::Fp32 if device::rounds_to_tf32(device) => "float32 (TF32 in cuDNN)".into(),
         Precision::Fp32 => "float32".into(),
         Precision::Bf16 if device.is_cuda() || Cpu::here().has_native_bf16() => "bf16 convolutions".into(),
         Precision::Bf16 => "bf16 convolutions, which this CPU has to emulate: slower than train.precision=fp32".into(),

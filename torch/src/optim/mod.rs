@@ -56,7 +56,12 @@ impl Optimizer {
         self.steps += 1;
         let grads: Vec<Tensor> = self.params.iter().map(|(_, p)| p.grad()).collect();
         let squares: Vec<Tensor> = grads.iter().filter(|g| g.defined()).map(|g| g.square().sum(tch::Kind::Float)).collect();
-        let norm = if squares.is_empty() { Tensor::from(0f32) } else { Tensor::stack(&squares, 0).sum(tch::Kind::Float).sqrt() };
+        let norm = if squares.is_empty() {
+            let device = self.params.first().map_or(tch::Device::Cpu, |(_, p)| p.device());
+            Tensor::zeros([0i64; 0], (tch::Kind::Float, device))
+        } else {
+            Tensor::stack(&squares, 0).sum(tch::Kind::Float).sqrt()
+        };
         let scale = (clip_norm > 0.0).then(|| (clip_norm / (&norm + EPS_NORM)).clamp_max(1.0));
 
         for (i, ((_, param), grad)) in self.params.iter_mut().zip(&grads).enumerate() {

@@ -9,7 +9,7 @@ pub use snapshot::{Best, Position, Snapshot};
 
 use std::sync::Arc;
 
-use harness::config::Config;
+use harness::config::{self, Config};
 use harness::data::{self, Batch, Loader, Shape, Source};
 use harness::{Error, Result};
 use rand::Rng;
@@ -20,7 +20,7 @@ use crate::loss;
 use crate::model::{Mode, Network};
 use crate::optim::{Optimizer, learning_rate};
 
-/// Reading a value from a GPU waits for it: there, only every so many steps are reported.
+/// Reading a value from a GPU waits for it: there, only every so many steps are reported, and each epoch's last.
 pub const REPORT_EVERY_ON_GPU: u64 = 10;
 
 /// What a sink wants at the end of a step.
@@ -39,6 +39,7 @@ pub struct Step<'a> {
     pub lr: f64,
     /// Loss parts and diagnostics by name, `total` first, `grad_norm` last.
     pub values: &'a [(&'static str, f64)],
+    /// Images since the step that was reported before.
     pub images: usize,
 }
 
@@ -48,17 +49,34 @@ pub struct Epoch<'a> {
     pub step: u64,
     /// Means over the epoch's steps.
     pub means: &'a [(&'static str, f64)],
+    /// Images of the epoch, or of what was left of it where it was taken up in its middle.
+    pub images: usize,
 }
 
-/// Who listens to training: the run on disk, the progress bar, a test.
+/// Who listens to training: the run on disk, the progress bar, a test. What is not overridden is not listened to.
 pub trait Sink {
-    fn step(&mut self, step: &Step) -> Result<()>;
-    fn epoch(&mut self, epoch: &Epoch) -> Result<()>;
+    fn step(&mut self, _: &Step) -> Result<()> {
+        Ok(())
+    }
+
+    fn epoch(&mut self, _: &Epoch) -> Result<()> {
+        Ok(())
+    }
+
     /// Asked after each step.
-    fn due(&mut self) -> Due;
-    fn checkpoint(&mut self, snapshot: &Snapshot) -> Result<()>;
-    /// After each epoch: how good the network is by the rule of `train.checkpoint`, higher is better; `None` = no rule.
-    fn quality(&mut self, epoch: u64, step: u64, network: &Network, normalization: &Normalization) -> Result<Option<f64>>;
+    fn due(&mut self) -> Due {
+        Due::Nothing
+    }
+
+    fn checkpoint(&mut self, _: &Snapshot) -> Result<()> {
+        Ok(())
+    }
+
+    /// After each epoch, of which `_epoch` counts from 0 and `_step` over the run: how good the network is by the rule of
+    /// `train.checkpoint`, higher is better; `None` = no rule.
+    fn quality(&mut self, _epoch: u64, _step: u64, _: &Network, _: &Normalization) -> Result<Option<f64>> {
+        Ok(None)
+    }
 }
 
 /// What the loop works on.
@@ -72,11 +90,30 @@ pub struct Job<'a> {
     pub source: Arc<Source>,
 }
 
+/// A batch on the device, as a step takes it.
+pub struct Fed {
+    /// Network input, f32 `[B, 3, S, S]`.
+    images: Tensor,
+    /// 1 = anomalous, f32 `[B, 1, S, S]`.
+    mask: Tensor,
+}
+
+impl Job<'_> {
+    /// Uploads and normalises `batch`; on a GPU nothing waits for either.
+    pub fn feed(&self, batch: &Batch) -> Fed {
+        let (count, size) = (batch.len(), batch.size);
+        Fed {
+            images: self.normalization.apply(&input::unit(&batch.images, count, size, self.device)), // [B, 3, S, S]
+            mask: input::mask(&batch.masks, count, size, self.device),                               // [B, 1, S, S]
+        }
+    }
+}
+
 /// Trains from `start` (or from the beginning) to the last epoch. With a rule of selection the best weights are put back.
 ///
 /// # Errors
-/// `Kind::Stopped` when the sink asked to stop, `Kind::Run` when the loss is no longer finite, and what the sink or the
-/// loader report.
+/// `Kind::Stopped` when the sink asked to stop, `Kind::Run` when the loss is no longer finite, `Kind::Config` where an epoch
+/// has a batch too small for its batch norms, and what the sink or the loader report.
 pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()> {
     let Job { cfg, seed, device, network, .. } = *job;
     let shape = Shape::new(job.source.len(), &cfg.data, &cfg.train);
@@ -89,28 +126,43 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
     }
     let report_every = if device.is_cuda() { REPORT_EVERY_ON_GPU } else { 1 };
 
-    while at.epoch < cfg.train.epochs {
-        let epoch = data::Epoch { shape, seed, epoch: at.epoch as u64, first_batch: at.batch };
-        let mut loader = Loader::start(job.source.clone(), epoch, &cfg.data, &cfg.pseudo);
-        while let Some(batch) = loader.next() {
-            let batch = batch?;
+    let begin = |epoch: usize, first_batch: usize| {
+        let here = data::Epoch { shape, seed, epoch: epoch as u64, first_batch };
+        (epoch < cfg.train.epochs).then(|| Loader::start(job.source.clone(), here, &cfg.data, &cfg.pseudo))
+    };
+    let mut upcoming = begin(at.epoch, at.batch);
+    if upcoming.is_some() {
+        config::check_batch(cfg, shape.smallest())?;
+    }
+    while let Some(mut loader) = upcoming.take() {
+        let mut feed = || loader.next().map(|batch| batch.map(|batch| (batch.len(), job.feed(&batch))));
+        let (mut images, mut unreported) = (0, 0);
+        let mut next = feed();
+        while let Some(fed) = next.take() {
+            let (count, fed) = fed?;
             let lr = learning_rate(&cfg.optim, at.epoch, cfg.train.epochs, at.batch, batches);
             let mut draws = harness::seed::stream(seed, "pairs", at.epoch as u64, at.batch as u64);
-            let (names, values) = step(job, &batch, &mut optimizer, lr, &mut draws)?;
+            let (names, values) = step(job, fed, &mut optimizer, lr, &mut draws)?;
+            // While a GPU is busy with this step: reading a value, below, waits for it.
+            next = feed();
             at.add(&values);
             at.batch += 1;
             at.step += 1;
-            if at.step.is_multiple_of(report_every) {
+            (images, unreported) = (images + count, unreported + count);
+            let last = at.batch == batches;
+            if last || at.step.is_multiple_of(report_every) {
                 let numbers = Vec::<f64>::try_from(&values.to_device(Device::Cpu)).expect("a vector of f64");
                 let named: Vec<_> = names.iter().copied().zip(numbers).collect();
                 finite(&named, at.step, lr)?;
-                sink.step(&Step { epoch: at.epoch, step: at.step, lr, values: &named, images: batch.len() })?;
+                sink.step(&Step { epoch: at.epoch, step: at.step, lr, values: &named, images: unreported })?;
+                unreported = 0;
             }
             at.names = names;
-            let last = at.batch == batches;
             match sink.due() {
                 Due::Nothing => {}
                 due if !last => {
+                    // Steps that were not reported count here too: nobody could go on from what is not a number.
+                    finite(&at.means(), at.step, lr)?;
                     sink.checkpoint(&Snapshot::take(&at, best.as_ref(), network, &optimizer))?;
                     if due == Due::Stop {
                         return Err(Error::stopped(format!("stopped in epoch {} of {}", at.epoch + 1, cfg.train.epochs)));
@@ -121,9 +173,11 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
                 Due::Stop => at.stopping = true,
             }
         }
+        // Its threads begin while this epoch is judged and written.
+        upcoming = begin(at.epoch + 1, 0);
         let means = at.means();
-        finite(&means, at.step, 0.0)?;
-        sink.epoch(&Epoch { epoch: at.epoch, step: at.step, means: &means })?;
+        finite(&means, at.step, learning_rate(&cfg.optim, at.epoch, cfg.train.epochs, at.batch.saturating_sub(1), batches))?;
+        sink.epoch(&Epoch { epoch: at.epoch, step: at.step, means: &means, images })?;
         if let Some(quality) = sink.quality(at.epoch as u64, at.step, network, job.normalization)? {
             best = snapshot::better(best, quality, network);
         }
@@ -139,17 +193,14 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
     Ok(())
 }
 
-/// One step on `batch`: forward, losses, backward, update. What it measured by name, and the values, f64 on the device; reading
+/// One step on `fed`: forward, losses, backward, update. What it measured by name, and the values, f64 on the device; reading
 /// them waits for it.
 ///
 /// # Errors
 /// Where the losses cannot be computed on such a batch.
-pub fn step(job: &Job, batch: &Batch, optimizer: &mut Optimizer, lr: f64, draws: &mut impl Rng) -> Result<(Vec<&'static str>, Tensor)> {
-    let (count, size) = (batch.len(), batch.size);
-    let x = job.normalization.apply(&input::unit(&batch.images, count, size, job.device)); // [B, 3, S, S]
-    let mask = input::mask(&batch.masks, count, size, job.device); // [B, 1, S, S]
-    let out = job.network.forward(&x, Mode::Train);
-    let terms = loss::total(&out.features, out.scores.as_ref(), &mask, &job.cfg.loss, draws)?;
+pub fn step(job: &Job, fed: Fed, optimizer: &mut Optimizer, lr: f64, draws: &mut impl Rng) -> Result<(Vec<&'static str>, Tensor)> {
+    let out = job.network.forward(&fed.images, Mode::Train);
+    let terms = loss::total(&out.features, out.scores.as_ref(), &fed.mask, &job.cfg.loss, draws)?;
     optimizer.zero_grad();
     terms.total.backward();
     let norm = optimizer.step(lr, job.cfg.train.clip_norm);

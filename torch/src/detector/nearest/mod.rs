@@ -23,7 +23,7 @@ use tch::{Kind, Tensor};
 
 use super::features::Features;
 use super::pass::{Pass, go_on};
-use super::{Detector, Outlook, Parts};
+use super::{Count, Detector, Outlook, Parts};
 use crate::model::resnet::widths;
 use crate::train::{Sink, Snapshot};
 
@@ -118,6 +118,10 @@ impl Detector for Nearest {
 
     fn headline(&self) -> MapKind {
         MapKind::A
+    }
+
+    fn count(&self) -> Count {
+        self.backbone.count()
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

@@ -19,7 +19,7 @@ use tch::{Kind, Tensor};
 
 use super::features::Features;
 use super::pass::{Pass, go_on};
-use super::{Detector, Outlook, Parts};
+use super::{Count, Detector, Outlook, Parts};
 use crate::model::resnet::{Stages, widths};
 use crate::train::{Sink, Snapshot};
 
@@ -91,6 +91,10 @@ impl Detector for Padim {
 
     fn headline(&self) -> MapKind {
         MapKind::A
+    }
+
+    fn count(&self) -> Count {
+        self.features.count()
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {
