@@ -19,10 +19,10 @@ pub struct Args {
     /// Where figures go, below the sweep's name
     #[arg(long, value_name = "DIR", default_value = "plots")]
     pub plots: PathBuf,
-    /// Print averages over incomplete grids, marked
+    /// Print averages over incomplete grids, marked, and leave the files as they are
     #[arg(long)]
     pub partial: bool,
-    /// Only these seeds
+    /// Print the table of these seeds alone, and leave the files as they are
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub seeds: Vec<u64>,
     /// Print one metric as a table of two varied keys instead: the key of its rows …
@@ -34,7 +34,7 @@ pub struct Args {
     /// … and the metric
     #[arg(long, value_name = "METRIC", default_value = "image_auroc")]
     pub metric: String,
-    /// How the table is printed; files of all formats are written in any case
+    /// How the table is printed; the files of a whole report have all formats
     #[arg(long, value_enum, default_value = "terminal")]
     pub format: Format,
 }
@@ -65,7 +65,9 @@ pub fn run(args: &Args) -> Result<()> {
         print!("{}", report.pivot(&pivot, args.format)?);
         return Ok(());
     }
-    print!("{}", report.write(Extent::All)?.print(args.format));
+    // The files are the sweep's own: all its seeds, and no average over an incomplete grid.
+    let written = if args.partial || !args.seeds.is_empty() { report.look()? } else { report.write(Extent::All)? };
+    print!("{}", written.print(args.format));
     Ok(())
 }
 

@@ -29,7 +29,7 @@ enum Verb {
     Show(show::Args),
     /// In what two runs differ: configuration, environment, metrics
     Diff(diff::Args),
-    /// Experiments side by side: the mean of the finished runs of each
+    /// Experiments side by side: the mean of the finished runs of each of their configurations
     Table {
         /// Names of experiments, in the order of the rows; all without any
         experiments: Vec<String>,

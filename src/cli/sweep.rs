@@ -185,7 +185,8 @@ fn usual_name(path: &Path, sweep: &File, resolved: &Resolved) -> Result<String> 
 /// The command line, as it can be typed again.
 pub fn command() -> String {
     let quoted = |word: String| {
-        if word.chars().any(|c| c.is_whitespace() || "[]{}\"'*?$&|;<>()!#".contains(c)) { format!("'{word}'") } else { word }
+        let plain = |c: char| c.is_alphanumeric() || "-_=+./:,@%^".contains(c);
+        if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
     };
     let words = std::env::args().skip(1).map(quoted);
     std::iter::once("harness".to_owned()).chain(words).collect::<Vec<_>>().join(" ")

@@ -108,7 +108,8 @@ impl Finished {
     fn check_comparable(&self, other: &Self) -> Result<()> {
         let (a, b) = (&self.summary.id, &other.summary.id);
         let keys = |run: &Self| -> Vec<String> { run.test.items().iter().map(|item| item.key.clone()).collect() };
-        if self.summary.category != other.summary.category || keys(self) != keys(other) {
+        let same = self.summary.category == other.summary.category && self.summary.data_hash == other.summary.data_hash;
+        if !same || keys(self) != keys(other) {
             let (one, another) = (&self.summary.category, &other.summary.category);
             let what = format!("{a} ({one}) and {b} ({another}) have other test images");
             return Err(Error::config(what, "a paired comparison needs two runs on the same category of the same data"));
@@ -212,6 +213,11 @@ mod tests {
         let [one, other] = [finished(dir.path(), 0, 0.4, &[]), finished(dir.path(), 1, 0.4, &["eval.pro.limit=0.05"])];
         let message = paired(&one, &other, 5, 0).unwrap_err().to_string();
         assert!(message.contains("FPR limit 0.05") && message.contains("eval.pro.limit"), "{message}");
+        let mut elsewhere = other.summary().unwrap().unwrap();
+        elsewhere.data_hash = "other data".into();
+        let opened = Finished::open(&one).unwrap();
+        let moved = Finished { summary: elsewhere, ..Finished::open(&one).unwrap() };
+        assert!(opened.check_comparable(&moved).unwrap_err().what.contains("have other test images"));
         std::fs::remove_file(other.summary_json()).unwrap();
         assert!(paired(&one, &other, 5, 0).unwrap_err().what.contains("is fresh"));
         let images = dir.path().join("data/fabric/test/good");

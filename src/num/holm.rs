@@ -4,14 +4,16 @@
 use super::smallest_sign_flip_p;
 
 /// Adjusted p values, in the order given: the k-th smallest times the number of those not smaller, never less than the one
-/// before it, at most 1.
-pub fn holm(p: &[f64]) -> Vec<f64> {
+/// before it, at most 1. `comparisons` is how many were planned: those of which there is no p count as larger than all that
+/// there are, so that what is said of some of them holds when the rest come.
+pub fn holm(p: &[f64], comparisons: usize) -> Vec<f64> {
+    let count = comparisons.max(p.len());
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
     let mut adjusted = vec![0.0; p.len()];
     let mut least = 0.0_f64;
     for (rank, &i) in order.iter().enumerate() {
-        least = least.max(p[i] * (p.len() - rank) as f64).min(1.0);
+        least = least.max(p[i] * (count - rank) as f64).min(1.0);
         adjusted[i] = least;
     }
     adjusted
@@ -42,9 +44,9 @@ mod tests {
     #[test]
     fn adjusted_values_are_those_computed_by_hand() {
         // 4 x 0.005, 3 x 0.01, then 2 x 0.03, and 1 x 0.04 raised to the one before it.
-        let adjusted = holm(&[0.01, 0.04, 0.03, 0.005]);
+        let adjusted = holm(&[0.01, 0.04, 0.03, 0.005], 4);
         assert!(adjusted.iter().zip([0.03, 0.06, 0.06, 0.02]).all(|(a, e)| (a - e).abs() < 1e-15), "{adjusted:?}");
-        assert_eq!((holm(&[]), holm(&[0.2]), holm(&[0.6, 0.7])), (vec![], vec![0.2], vec![1.0, 1.0]));
+        assert_eq!((holm(&[], 3), holm(&[0.2], 1), holm(&[0.6, 0.7], 0)), (vec![], vec![0.2], vec![1.0, 1.0]));
     }
 
     #[test]
@@ -55,17 +57,19 @@ mod tests {
     proptest! {
         #[test]
         fn adjustment_only_raises_keeps_the_order_and_follows_its_definition(p in prop::collection::vec(0.0..=1.0f64, 0..12), turn in 0usize..12) {
-            let adjusted = holm(&p);
+            let adjusted = holm(&p, p.len());
             prop_assert_eq!(&adjusted, &slow(&p));
             for i in 0..p.len() {
                 prop_assert!(p[i] <= adjusted[i] && adjusted[i] <= 1.0);
                 prop_assert!((0..p.len()).all(|j| p[i] > p[j] || adjusted[i] <= adjusted[j]));
             }
+            let more: Vec<f64> = p.iter().copied().chain([1.0; 3]).collect();
+            prop_assert_eq!(&holm(&p, p.len() + 3)[..], &holm(&more, 0)[..p.len()], "those without a p count as 1");
             let turn = turn % p.len().max(1);
             let (mut turned, mut expected) = (p.clone(), adjusted);
             turned.rotate_left(turn);
             expected.rotate_left(turn);
-            prop_assert_eq!(holm(&turned), expected);
+            prop_assert_eq!(holm(&turned, p.len()), expected);
         }
     }
 }

@@ -2,63 +2,77 @@
 
 use std::collections::BTreeMap;
 
+use super::study::{self, heading};
 use crate::num;
 use crate::run::Summary;
 use crate::ui::text::{self, Align, Rule};
 
-/// The columns of every table of runs: heading and metric, without its split.
-const METRICS: [(&str, &str); 3] = [("image AUROC", "image_auroc"), ("pixel AUROC", "pixel_auroc"), ("AUPRO@0.3", "aupro@0.3")];
+/// The columns of a table of runs, without their split: both AUROC, and AUPRO up to each limit and in each form that a run has.
+fn metrics<'a>(runs: impl Iterator<Item = &'a Summary>) -> Vec<String> {
+    let mut metrics = ["image_auroc", "pixel_auroc"].map(String::from).to_vec();
+    for key in runs.flat_map(|run| run.metrics.keys()) {
+        let aupro = key.split_once('/').map(|(_, name)| name).filter(|name| name.starts_with("aupro"));
+        if let Some(name) = aupro.filter(|name| metrics.iter().all(|known| known != name)) {
+            metrics.push(name.to_owned());
+        }
+    }
+    metrics
+}
 
 /// One line a run and, for several, their mean; in percent. Below it the protocol and the backbone.
 pub fn table(runs: &[Summary]) -> String {
     if runs.is_empty() {
         return String::new();
     }
+    let metrics = metrics(runs.iter());
+    let headings: Vec<String> = metrics.iter().map(|m| heading(m)).collect();
+    let of_map_a: Vec<String> = headings.iter().map(|heading| format!("A: {heading}")).collect();
     let columns: Vec<(&str, Align)> = [("category", Align::Left), ("seed", Align::Right), ("map", Align::Left)]
         .into_iter()
-        .chain(METRICS.iter().map(|(heading, _)| (*heading, Align::Right)))
-        .chain([("A: image", Align::Right), ("pixel", Align::Right), ("AUPRO", Align::Right)])
+        .chain(headings.iter().chain(&of_map_a).map(|heading| (heading.as_str(), Align::Right)))
         .collect();
     let mut rows: Vec<Vec<String>> = runs
         .iter()
         .map(|run| {
             let mut row = vec![run.category.clone(), run.seed.to_string(), run.headline.clone()];
-            row.extend(METRICS.iter().map(|(_, m)| percent(metric(run, "", m))));
-            row.extend(METRICS.iter().map(|(_, m)| percent(metric(run, "A/", m))));
+            row.extend(metrics.iter().map(|m| percent(metric(run, "", m))));
+            row.extend(metrics.iter().map(|m| percent(metric(run, "A/", m))));
             row
         })
         .collect();
     if runs.len() > 1 {
         let mut mean = vec![format!("mean of {}", runs.len()), String::new(), String::new()];
         for map in ["", "A/"] {
-            mean.extend(METRICS.iter().map(|(_, m)| percent(mean_over_categories(runs, map, m))));
+            mean.extend(metrics.iter().map(|m| percent(mean_over_categories(runs, map, m))));
         }
         rows.push(mean);
     }
     text::table(&columns, &rows, Rule::Unicode) + "\n" + &footnotes(runs)
 }
 
-/// One line an experiment: mean over categories, n, and the last epoch's loss and gradient norm, so that an underfitted
-/// row shows. `experiments` are (name, runs) in the order to print.
-pub fn comparison(experiments: &[(String, Vec<Summary>)]) -> String {
-    let columns: Vec<(&str, Align)> = [("experiment", Align::Left), ("n", Align::Right), ("map", Align::Left)]
+/// One line a configuration: mean over categories, n, and the last epoch's loss and gradient norm, so that an underfitted
+/// row shows. `configurations` are (name, runs) in the order to print.
+pub fn comparison(configurations: &[(String, Vec<Summary>)]) -> String {
+    let metrics = metrics(configurations.iter().flat_map(|(_, runs)| runs));
+    let headings: Vec<String> = metrics.iter().map(|m| heading(m)).collect();
+    let columns: Vec<(&str, Align)> = [("configuration", Align::Left), ("n", Align::Right), ("map", Align::Left)]
         .into_iter()
-        .chain(METRICS.iter().map(|(heading, _)| (*heading, Align::Right)))
+        .chain(headings.iter().map(|heading| (heading.as_str(), Align::Right)))
         .chain([("last loss", Align::Right), ("gradient norm", Align::Right)])
         .collect();
-    let rows: Vec<Vec<String>> = experiments
+    let rows: Vec<Vec<String>> = configurations
         .iter()
         .map(|(name, runs)| {
             let map = runs.first().map_or_else(|| "—".into(), |r| r.headline.clone());
             let mut row = vec![name.clone(), runs.len().to_string(), map];
-            row.extend(METRICS.iter().map(|(_, m)| percent(mean_over_categories(runs, "", m))));
+            row.extend(metrics.iter().map(|m| percent(mean_over_categories(runs, "", m))));
             let mean = |values: Vec<f64>| num::mean(&values).map_or_else(|| "—".into(), text::number);
             row.push(mean(runs.iter().filter_map(|r| r.losses.get("total").copied()).collect()));
             row.push(mean(runs.iter().filter_map(|r| r.grad_norm).collect()));
             row
         })
         .collect();
-    let all: Vec<Summary> = experiments.iter().flat_map(|(_, runs)| runs.iter().cloned()).collect();
+    let all: Vec<Summary> = configurations.iter().flat_map(|(_, runs)| runs.iter().cloned()).collect();
     text::table(&columns, &rows, Rule::Unicode) + "\n" + &footnotes(&all)
 }
 
@@ -80,7 +94,7 @@ pub fn mean_over_categories(runs: &[Summary], map: &str, name: &str) -> Option<f
 
 /// A ratio in percent with one decimal, or a dash.
 pub fn percent(value: Option<f64>) -> String {
-    value.map_or_else(|| "—".into(), |v| format!("{:.1}", 100.0 * v))
+    value.map_or_else(|| "—".into(), study::percent)
 }
 
 fn footnotes(runs: &[Summary]) -> String {
@@ -102,4 +116,26 @@ fn footnotes(runs: &[Summary]) -> String {
         }
     }
     lines.into_iter().map(|line| line + "\n").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Id;
+
+    #[test]
+    fn aupro_stands_under_the_limit_that_the_runs_have() {
+        let run = |limit: &str, aupro: f64| {
+            let metrics = [("image_auroc".to_owned(), 0.9), ("pixel_auroc".to_owned(), 0.8), (format!("aupro@{limit}"), aupro)];
+            let mut summary = crate::testing::summary(&Id::new("full", "0123456789", 0).unwrap(), "gear");
+            summary.metrics = metrics.map(|(name, value)| (format!("test/{name}"), Some(value))).into();
+            summary
+        };
+        let shown = table(&[run("0.05", 0.512)]);
+        assert!(shown.contains("AUPRO@0.05") && shown.contains("51.2") && !shown.contains("AUPRO@0.3"), "{shown}");
+        let both = comparison(&[("a".into(), vec![run("0.05", 0.512)]), ("b".into(), vec![run("0.3", 0.7)])]);
+        let heads = both.lines().next().unwrap();
+        assert!(heads.contains("AUPRO@0.05") && heads.contains("AUPRO@0.3"), "{both}");
+        assert!(both.lines().any(|line| line.starts_with("b") && line.contains("—") && line.contains("70.0")), "{both}");
+    }
 }

@@ -26,8 +26,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Table;
 
-use super::Published;
 use super::axes::{Axes, Random};
+use super::{Published, published};
 use crate::config::{Categories, Profile};
 use crate::{Error, Result};
 
@@ -46,9 +46,8 @@ pub struct File {
     /// Keys set in every run.
     #[serde(default)]
     pub set: Table,
-    /// Metrics of the table, without their split.
-    #[serde(default = "metrics")]
-    pub metrics: Vec<String>,
+    /// Metrics of the table, without their split; else those of the paper, with AUPRO at the runs' own limit.
+    pub metrics: Option<Vec<String>>,
     /// `"previous"`, or the name of the row that the others are compared with; the first one without it.
     pub against: Option<String>,
     /// Number of the paper's table whose lines are the values of the one axis.
@@ -112,11 +111,6 @@ pub struct Variant {
     pub set: Table,
 }
 
-/// The metrics of the paper's tables.
-fn metrics() -> Vec<String> {
-    ["image_auroc", "pixel_auroc", "aupro@0.3"].map(str::to_owned).to_vec()
-}
-
 impl File {
     /// Reads and understands a sweep file.
     ///
@@ -157,8 +151,17 @@ impl File {
         if self.ablate.first().is_some_and(|row| row.from == From::Previous) {
             return refuse("the first row has none before it".into(), "use from = \"base\" there");
         }
-        if self.metrics.is_empty() {
-            return refuse("metrics is an empty list".into(), "name at least one, such as \"image_auroc\"");
+        let lines = std::iter::once(&self.title).map(String::as_str).chain(names.iter().copied());
+        if let Some(name) = lines.into_iter().find(|name| name.trim().is_empty() || name.chars().any(char::is_control)) {
+            return refuse(format!("{name:?} is no title or name"), "use one line of text");
+        }
+        check_metrics(self.metrics.as_deref()).or_else(|(what, remedy)| refuse(what, &remedy))?;
+        let quoted = self.quote.iter().map(|row| (&row.name, &row.paper));
+        for (name, paper) in self.ablate.iter().filter_map(|row| Some((&row.name, row.paper.as_ref()?))).chain(quoted) {
+            check_published(paper).or_else(|(what, remedy)| refuse(format!("row {name:?}: {what}"), &remedy))?;
+        }
+        if let Some(table) = self.published.filter(|&table| published::lines(table).is_empty()) {
+            return refuse(format!("published = {table}: the paper has no such table"), "it has tables 1 to 4");
         }
         for (seeds, place) in [(&self.seeds, ""), (&self.builtin.seeds, "builtin."), (&self.paper.seeds, "paper.")] {
             let Some(seeds) = seeds else { continue };
@@ -168,6 +171,56 @@ impl File {
         }
         Ok(())
     }
+}
+
+/// What is wrong, and the remedy.
+type Fault = (String, String);
+
+/// Metrics of a table are ratios 0..=1 by the names that runs give them, each once. At which limit AUPRO is taken is known only
+/// with the configuration: see [`super::plan::resolve`].
+fn check_metrics(metrics: Option<&[String]>) -> std::result::Result<(), Fault> {
+    let Some(metrics) = metrics else { return Ok(()) };
+    if metrics.is_empty() {
+        return Err(("metrics is an empty list".into(), "name at least one, such as \"image_auroc\"".into()));
+    }
+    for (i, name) in metrics.iter().enumerate() {
+        if metrics[..i].contains(name) {
+            return Err((format!("metrics names {name:?} twice"), "name each metric once".into()));
+        }
+        let is_aupro = name.split_once('@').is_some_and(|(form, limit)| {
+            (form == "aupro" || form.starts_with("aupro_")) && limit.parse::<f64>().is_ok_and(|limit| limit > 0.0 && limit <= 1.0)
+        });
+        if !is_aupro && !METRICS.contains(&name.as_str()) {
+            let near = METRICS.iter().min_by_key(|known| strsim::osa_distance(known, name)).expect("there are metrics");
+            return Err((format!("{name:?} is no metric of a table"), format!("did you mean {near:?}? there are {}", METRICS.join(", "))));
+        }
+    }
+    Ok(())
+}
+
+/// The metrics that are ratios, in a table's order; AUPRO as at the usual limit. Thresholds of F1max are scores and no ratios.
+const METRICS: [&str; 9] = [
+    "image_auroc",
+    "image_ap",
+    "image_f1max",
+    "pixel_auroc",
+    "pixel_ap",
+    "pixel_f1max",
+    "aupro@0.3",
+    "large_recall@fpr0.05",
+    "tiny_recall@fpr0.05",
+];
+
+fn check_published(paper: &Published) -> std::result::Result<(), Fault> {
+    let lines = published::lines(paper.table);
+    if lines.is_empty() {
+        return Err((format!("paper: there is no table {}", paper.table), "the paper has tables 1 to 4".into()));
+    }
+    if !published::has(paper) {
+        let what = format!("paper: table {} has no line {:?}", paper.table, paper.line);
+        return Err((what, format!("it has {}", lines.join(", "))));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -182,7 +235,7 @@ mod tests {
     fn rows_and_axes_are_read() {
         let text = "title = \"t\"\n[[ablate]]\nname = \"a\"\nset = { model.stlnet = false }\n[grid]\npseudo.ratio = [0, 1]\n[random]\nn = 2\noptim.lr = { log = [1e-4, 1e-2] }";
         let file = File::parse(text, "try.toml").unwrap();
-        assert_eq!((file.ablate.len(), file.metrics.len(), file.ablate[0].from), (1, 3, From::Base));
+        assert_eq!((file.ablate.len(), file.metrics.as_ref(), file.ablate[0].from), (1, None, From::Base));
         assert!(!file.axes().is_empty());
     }
 
@@ -195,5 +248,36 @@ mod tests {
         assert!(fault("title = \"t\"\n[[ablate]]\nname = \"a\"\nfrom = \"previous\"").contains("none before it"));
         assert!(fault("title = \"t\"\nseeds = [1, 1]\n[grid]\npseudo.ratio = [0]").contains("names one twice"));
         assert!(fault("title = \"t\n").contains("try.toml:1"));
+        assert!(fault("title = \"t\"\n[[ablate]]\nname = \"a\\nb\"").contains("use one line"));
+    }
+
+    #[test]
+    fn metrics_that_no_table_can_show_are_refused_with_a_suggestion() {
+        let with = |metrics: &str| format!("title = \"t\"\nmetrics = [{metrics}]\n[grid]\npseudo.ratio = [0, 1]");
+        assert!(File::parse(&with("\"image_auroc\", \"aupro@0.05\", \"tiny_recall@fpr0.05\""), "try.toml").is_ok());
+        assert!(fault(&with("\"image_aurok\"")).contains("did you mean \"image_auroc\""));
+        assert!(fault(&with("\"image_f1max_threshold\"")).contains("no metric of a table"));
+        assert!(fault(&with("\"aupro@3\"")).contains("did you mean \"aupro@0.3\""));
+        assert!(fault(&with("\"pixel_ap\", \"pixel_ap\"")).contains("twice"));
+    }
+
+    #[test]
+    fn the_metrics_are_the_ratios_that_runs_have() {
+        let map = crate::image::Map::from_vec(2, 1, vec![0.0, 1.0]);
+        let sample = crate::metric::Sample { name: "a", map: &map, mask: None, image_score: 0.0, anomalous: false };
+        let (scores, _) = crate::metric::evaluate(&[sample], &crate::metric::Protocol::default()).unwrap();
+        let ratios: Vec<String> = scores.metrics().into_iter().map(|(name, _)| name).filter(|name| !name.ends_with("_threshold")).collect();
+        assert_eq!(METRICS.to_vec(), ratios);
+    }
+
+    #[test]
+    fn lines_that_the_paper_does_not_have_are_refused_with_those_it_has() {
+        let row = |paper: &str| format!("title = \"t\"\n[[ablate]]\nname = \"a\"\npaper = {paper}");
+        assert!(fault(&row("{ table = 7, line = \"1\" }")).contains("there is no table 7"));
+        assert!(fault(&row("{ table = 4, line = \"6\" }")).contains("it has 1, 2, 3, 4, 5"));
+        assert!(File::parse(&row("{ table = 3, line = \"0.50\" }"), "try.toml").is_ok());
+        let quote = "title = \"t\"\n[[ablate]]\nname = \"a\"\n[[quote]]\nname = \"b\"\npaper = { table = 1, line = \"PatchCore\" }";
+        assert!(fault(quote).contains("row \"b\"") && fault(quote).contains("PaDiM"));
+        assert!(fault("title = \"t\"\npublished = 7\n[grid]\npseudo.ratio = [0, 1]").contains("published = 7"));
     }
 }

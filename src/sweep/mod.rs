@@ -9,6 +9,7 @@
 //! | `ledger` | what was started and how it ended, a line each |
 //! | `execute`, `child` | the loop that carries the plan out, one child process a run |
 //! | `board` | progress for people and machines |
+//! | `published` | the paper's own figures |
 //! | `study` | plan + run store -> what was found, for tables and figures |
 
 pub mod axes;
@@ -19,6 +20,7 @@ pub mod execute;
 pub mod file;
 pub mod ledger;
 pub mod plan;
+pub mod published;
 mod study;
 
 pub use plan::Plan;

@@ -12,6 +12,7 @@ use super::axes::Point;
 use super::file::{File, From};
 use super::{Against, Axis, Published};
 use crate::config::{Categories, Config, Layer, Profile, Request, flatten};
+use crate::metric::Protocol;
 use crate::run::{Id, METHOD_VERSION, identity};
 use crate::{Error, Result};
 
@@ -27,6 +28,8 @@ pub struct Resolved {
     pub profile: Profile,
     /// Folder name of the runs: the base file's stem.
     pub experiment: String,
+    /// Columns of the table, without their split.
+    pub metrics: Vec<String>,
     pub rows: Vec<ResolvedRow>,
     pub axes: Vec<Axis>,
     pub against: Against,
@@ -157,6 +160,8 @@ pub fn resolve(file: &File, path: &Path, profile: Option<Profile>, overrides: &[
     }
     rows.extend(file.quote.iter().map(|q| ResolvedRow { name: q.name.clone(), paper: Some(q.paper.clone()), config: None }));
 
+    let metrics = metrics(file, &rows).map_err(|e| Error::config(format!("{origin}: {}", e.what), e.remedy))?;
+
     let against = match file.against.as_deref() {
         None => Against::Row(0),
         Some("previous") => Against::Previous,
@@ -166,7 +171,26 @@ pub fn resolve(file: &File, path: &Path, profile: Option<Profile>, overrides: &[
         },
     };
     let experiment = if base.is_some() { common.experiment } else { stem(path)? };
-    Ok(Resolved { profile: common.profile, experiment, rows, axes: axes(&points), against, categories, seeds })
+    let axes = axes(&points, &rows);
+    Ok(Resolved { profile: common.profile, experiment, metrics, rows, axes, against, categories, seeds })
+}
+
+/// The columns: those of the file, else the paper's, with AUPRO as the first row is evaluated.
+///
+/// # Errors
+/// AUPRO at a limit, or in a form, in which no row is evaluated: its column would be empty.
+fn metrics(file: &File, rows: &[ResolvedRow]) -> Result<Vec<String>> {
+    let key = |config: &Config| Protocol::new(&config.eval, config.train.checkpoint).map(|protocol| protocol.aupro_key());
+    let keys = rows.iter().filter_map(|row| row.config.as_ref()).map(key).collect::<Result<Vec<String>>>()?;
+    let usual = keys.first().map_or("aupro@0.3", String::as_str);
+    let Some(metrics) = &file.metrics else { return Ok(["image_auroc", "pixel_auroc", usual].map(str::to_owned).to_vec()) };
+    match metrics.iter().find(|name| name.starts_with("aupro") && !keys.contains(name)) {
+        Some(name) => Err(Error::config(
+            format!("no row has {name}: by eval.pro it is {usual}"),
+            format!("name {usual:?} in metrics, or set eval.pro.limit and eval.pro.variant"),
+        )),
+        None => Ok(metrics.clone()),
+    }
 }
 
 /// The sweep's name: the file's stem.
@@ -216,17 +240,22 @@ fn published(file: &File, point: &Point) -> Option<Published> {
     Some(Published { table: file.published?, line: plain(value) })
 }
 
-/// The varied keys with their distinct values in order, where every point names the same keys.
-fn axes(points: &[Point]) -> Vec<Axis> {
+/// The keys that the points name with the values that the rows' configurations have, in order: as resolved and not as typed (1
+/// is 1.0), and of a point that leaves a key out its value below. A key of one value is no axis.
+fn axes(points: &[Point], rows: &[ResolvedRow]) -> Vec<Axis> {
     let mut axes: Vec<Axis> = vec![];
-    for (key, value) in points.iter().flatten() {
-        let value = serde_json::to_value(value).expect("TOML without dates is JSON");
-        match axes.iter_mut().find(|axis| axis.key == *key) {
-            Some(axis) if axis.values.contains(&value) => {}
-            Some(axis) => axis.values.push(value),
-            None => axes.push(Axis { key: key.clone(), values: vec![value] }),
+    for (key, _) in points.iter().flatten() {
+        if axes.iter().all(|axis| axis.key != *key) {
+            axes.push(Axis { key: key.clone(), values: vec![] });
         }
     }
+    for config in rows.iter().filter_map(|row| row.config.as_ref()).map(keys) {
+        for axis in &mut axes {
+            let value = config.get(&axis.key).filter(|value| !axis.values.contains(value));
+            axis.values.extend(value.cloned());
+        }
+    }
+    axes.retain(|axis| axis.values.len() > 1);
     axes
 }
 
@@ -260,7 +289,7 @@ pub fn plan(file: &File, resolved: &Resolved, facts: Facts, name: &str, command:
         command: command.to_owned(),
         profile: resolved.profile,
         root,
-        metrics: file.metrics.clone(),
+        metrics: resolved.metrics.clone(),
         axes: resolved.axes.clone(),
         against: resolved.against,
         rows,
@@ -405,8 +434,20 @@ mod tests {
         let plan = planned("title = \"t\"\npublished = 3\n[grid]\npseudo.ratio = [0, 0.5]", &[]);
         assert_eq!(plan.rows.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["pseudo.ratio=0", "pseudo.ratio=0.5"]);
         assert_eq!(plan.rows[1].paper, Some(Published { table: 3, line: "0.5".into() }));
-        assert_eq!((plan.axes.len(), plan.axes[0].values.len()), (1, 2));
+        assert_eq!((plan.axes.len(), plan.axes[0].values.clone()), (1, vec![0.0.into(), 0.5.into()]), "as resolved, not as typed");
         assert_eq!(plan.runs[0].id.experiment, "try");
+    }
+
+    #[test]
+    fn a_key_of_one_value_is_no_axis_and_points_may_name_different_keys() {
+        let text = "title = \"t\"\n[grid]\noptim.lr = [0.1]\n[[list]]\npseudo.ratio = 0.25\n[[list]]\ntrain.epochs = 3";
+        let plan = planned(text, &[]);
+        let keys: Vec<_> = plan.axes.iter().map(|axis| (axis.key.as_str(), axis.values.len())).collect();
+        assert_eq!(keys, [("pseudo.ratio", 2), ("train.epochs", 2)]);
+        for axis in &plan.axes {
+            let of_rows: Vec<_> = plan.rows.iter().map(|row| row.config[&axis.key].clone()).collect();
+            assert_eq!(axis.values, of_rows, "{}", axis.key);
+        }
     }
 
     #[test]
@@ -418,6 +459,9 @@ mod tests {
         assert!(fault("title = \"t\"\n[grid]\nrun.seeds = [[1], [2]]", &[]).contains("run.seeds is set in a row or an axis"));
         assert!(fault("title = \"t\"\nagainst = \"b\"\n[[ablate]]\nname = \"a\"", &[]).contains("against = \"b\" is no row"));
         assert!(fault("title = \"t\"\n[grid]\npseudo.ratio = [2]", &[]).contains("axes: pseudo.ratio"));
+        let limit = fault("title = \"t\"\nmetrics = [\"aupro@0.1\"]\n[grid]\npseudo.ratio = [0, 1]", &[]);
+        assert!(limit.contains("no row has aupro@0.1: by eval.pro it is aupro@0.3"), "{limit}");
+        assert_eq!(planned(ROWS, &["eval.pro.limit=0.05"]).metrics[2], "aupro@0.05", "unless the file names it");
     }
 
     #[test]

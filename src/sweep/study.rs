@@ -19,8 +19,11 @@ pub struct Study {
     pub title: String,
     /// `cpu` or `paper`.
     pub profile: String,
-    /// What data it ran on, for people: `built-in data`, or the root as it was typed.
+    /// What data it ran on, for people and the same on every host: `built-in data`, or the folder's last name with the content's
+    /// hash: `mvtec (content 0123456789)`.
     pub data: String,
+    /// `data.root` as it was typed; no table may show it.
+    pub root: String,
     /// Metrics of the table without their split: `image_auroc`, `pixel_auroc`, `aupro@0.3`.
     pub metrics: Vec<String>,
     /// Varied keys with their values in order, for sweeps over axes; empty for named rows.
@@ -120,12 +123,12 @@ impl Study {
             };
             cells.push(Cell { row: run.row, category: run.category.clone(), seed: run.seed, id, outcome });
         }
-        let builtin = plan.root == crate::data::root::BUILTIN;
         Ok(Self {
             name: plan.name.clone(),
             title: plan.title.clone(),
             profile: plan.profile.to_string(),
-            data: if builtin { "built-in data".into() } else { plan.root.clone() },
+            data: data(plan),
+            root: plan.root.clone(),
             metrics: plan.metrics.clone(),
             axes: plan.axes.clone(),
             rows: rows.collect(),
@@ -138,7 +141,7 @@ impl Study {
 
     /// Whether the row is only quoted from the paper: nothing was planned for it.
     pub fn is_quoted(&self, row: usize) -> bool {
-        self.cells.iter().all(|cell| cell.row != row)
+        self.planned(row) == 0
     }
 
     /// The counterpart of row `row` in paired differences; none for the one that all are compared with, and for one that is
@@ -153,10 +156,35 @@ impl Study {
         }
     }
 
+    /// The planned runs in the order of the table: by row, category and seed.
+    pub fn ordered(&self) -> Vec<&Cell> {
+        let mut cells: Vec<&Cell> = self.cells.iter().collect();
+        cells.sort_by_key(|cell| (cell.row, self.categories.iter().position(|name| *name == cell.category), cell.seed));
+        cells
+    }
+
+    /// The planned runs of one row.
+    pub fn planned(&self, row: usize) -> usize {
+        self.cells.iter().filter(|cell| cell.row == row).count()
+    }
+
     /// The summary of one run, if it is finished.
     pub fn summary(&self, row: usize, category: &str, seed: u64) -> Option<&Summary> {
         self.cells.iter().find(|c| c.row == row && c.category == category && c.seed == seed).and_then(Cell::summary)
     }
+}
+
+/// What data a plan is about, without the place where they lie.
+fn data(plan: &Plan) -> String {
+    if plan.root == crate::data::root::BUILTIN {
+        return "built-in data".into();
+    }
+    let mut all = blake3::Hasher::new();
+    for (category, hash) in &plan.facts.data {
+        all.update(format!("{category} {hash}\n").as_bytes());
+    }
+    let folder = std::path::Path::new(&plan.root).file_name().map_or_else(|| "data".into(), |name| name.to_string_lossy());
+    format!("{folder} (content {})", &all.finalize().to_hex()[..10])
 }
 
 impl Cell {

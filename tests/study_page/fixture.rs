@@ -7,7 +7,7 @@ use std::path::Path;
 use harness::config::Config;
 use harness::eval::{MapKind, MapStore};
 use harness::image::Map;
-use harness::report::study::{Comparison, Difference, Figure, Line};
+use harness::report::study::Comparison;
 use harness::run::{Cpu, Environment, Event, Git, Id, Lineage, Spent, Store, Summary, env, file};
 use harness::sweep::{Against, Axis, Cell, Outcome, Published, Row, Study};
 use serde_json::{Value, json};
@@ -17,8 +17,6 @@ use crate::picture::{self, noise, record, training};
 pub const ROWS: [&str; 5] = ["baseline", "+ self-calibration", "+ STLNet", "+ score constraint", "+ consistency <loss & all>"];
 pub const CATEGORIES: [&str; 2] = ["felt", "linen"];
 pub const METRICS: [&str; 3] = ["image_auroc", "pixel_auroc", "aupro@0.3"];
-const PUBLISHED: [[f64; 3]; 5] =
-    [[0.978, 0.974, 0.923], [0.983, 0.977, 0.932], [0.985, 0.978, 0.933], [0.986, 0.977, 0.94], [0.987, 0.979, 0.942]];
 
 fn id(row: usize, category: usize, seed: u64) -> Id {
     Id::new(&format!("row{row}"), &format!("{row:05}{category:05}"), seed).unwrap()
@@ -102,6 +100,7 @@ pub fn ablation(root: &Path) -> (Study, Comparison, Store) {
         title: "Ablation of the modules".into(),
         profile: "cpu".into(),
         data: "made-up data".into(),
+        root: "/somewhere/made-up data".into(),
         metrics: METRICS.map(String::from).to_vec(),
         axes: vec![],
         rows: rows.collect(),
@@ -110,7 +109,8 @@ pub fn ablation(root: &Path) -> (Study, Comparison, Store) {
         against: Against::Previous,
         cells,
     };
-    let comparison = compare(&study, &|row, m| Some(PUBLISHED[row][m]));
+    let mut comparison = Comparison::of(&study);
+    comparison.read_first_losses(&study, &store).unwrap();
     (study, comparison, store)
 }
 
@@ -128,7 +128,8 @@ pub fn grid(axes: &[(&str, &[f64])], categories: &[&str]) -> (Study, Comparison)
             .collect();
     }
     let name = |s: &BTreeMap<String, Value>| s.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
-    let rows: Vec<Row> = settings.into_iter().map(|settings| Row { name: name(&settings), settings, paper: None }).collect();
+    let ratio = |s: &BTreeMap<String, Value>| Some(Published { table: 3, line: s.get("pseudo.ratio")?.to_string() });
+    let rows: Vec<Row> = settings.into_iter().map(|s| Row { name: name(&s), paper: ratio(&s), settings: s }).collect();
     let mut cells = vec![];
     for seed in [0, 1, 2] {
         for row in 0..rows.len() {
@@ -144,6 +145,7 @@ pub fn grid(axes: &[(&str, &[f64])], categories: &[&str]) -> (Study, Comparison)
         title: "Share of pseudo anomalies".into(),
         profile: "cpu".into(),
         data: "made-up data".into(),
+        root: "/somewhere/made-up data".into(),
         metrics: METRICS.map(String::from).to_vec(),
         axes: axes.iter().map(|(key, values)| Axis { key: key.to_string(), values: values.iter().map(|v| json!(v)).collect() }).collect(),
         rows,
@@ -152,37 +154,25 @@ pub fn grid(axes: &[(&str, &[f64])], categories: &[&str]) -> (Study, Comparison)
         against: Against::Row(0),
         cells,
     };
-    let comparison = compare(&study, &|row, m| (axes.len() == 1).then_some(0.93 + 0.01 * row as f64 - 0.02 * m as f64));
+    let comparison = Comparison::of(&study);
     (study, comparison)
 }
 
-/// The comparison of a made-up study: means as defined, differences of means with made-up intervals.
-fn compare(study: &Study, published: &dyn Fn(usize, usize) -> Option<f64>) -> Comparison {
-    let mean = |values: &[f64]| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
-    let value = |row: usize, category: &str, seed: u64, m: &str| study.summary(row, category, seed)?.metrics[&format!("test/{m}")];
-    let mut lines: Vec<Line> = vec![];
-    for (row, name) in study.rows.iter().map(|r| r.name.clone()).enumerate() {
-        let of_row = |f: fn(&Cell) -> bool| study.cells.iter().filter(|c| c.row == row && f(c)).count();
-        let (n, planned) = (of_row(|c| c.summary().is_some()), of_row(|_| true));
-        let mut figures = BTreeMap::new();
-        for (m, metric) in study.metrics.iter().enumerate() {
-            let category =
-                |c: &String| Some((c.clone(), mean(&study.seeds.iter().filter_map(|&s| value(row, c, s, metric)).collect::<Vec<_>>())?));
-            let categories: BTreeMap<String, f64> = study.categories.iter().filter_map(category).collect();
-            let at = mean(&categories.values().copied().collect::<Vec<_>>());
-            let before = study.counterpart(row).and_then(|other| Some((other, lines[other].figures[metric].mean?)));
-            let difference = before.zip(at).map(|((against, before), at)| {
-                let mean = at - before;
-                Difference { against, mean, interval: Some([mean - 0.006, mean + 0.008]), p: 0.25, p_holm: 1.0, n }
-            });
-            let complete = n == planned;
-            let deviation = complete.then_some(0.004 + 0.001 * m as f64);
-            figures.insert(metric.clone(), Figure { mean: at, deviation, categories, complete, published: published(row, m), difference });
+/// [`grid`] over `axes` for each of several named rows, and a row that is quoted from the paper.
+pub fn rows_and_axes(names: &[&str], axes: &[(&str, &[f64])]) -> (Study, Comparison) {
+    let (one, _) = grid(axes, &CATEGORIES);
+    let (mut study, count) = (Study { rows: vec![], cells: vec![], ..one.clone() }, one.rows.len());
+    for (place, name) in names.iter().enumerate() {
+        for row in &one.rows {
+            let mut settings = row.settings.clone();
+            settings.insert("model.stlnet".into(), json!(place > 0));
+            study.rows.push(Row { name: format!("{name} · {}", row.name), settings, paper: None });
         }
-        lines.push(Line { name, n, planned, figures, last_loss: Some(0.4), first_loss: Some(2.0), grad_norm: Some(1.5) });
+        study.cells.extend(one.cells.iter().map(|cell| Cell { row: cell.row + place * count, ..cell.clone() }));
     }
-    let missing = study.cells.iter().filter(|c| c.summary().is_none()).map(|c| c.id.to_string()).collect();
-    Comparison { metrics: study.metrics.clone(), lines, pairs: study.categories.len() * study.seeds.len(), smallest_p: 0.125, missing }
+    study.rows.push(Row { name: "RD".into(), settings: BTreeMap::new(), paper: Some(Published { table: 1, line: "RD".into() }) });
+    let comparison = Comparison::of(&study);
+    (study, comparison)
 }
 
 /// Maps that get better from row to row, in units of their own.

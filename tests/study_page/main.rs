@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use harness::image::codec;
-use harness::report::study::figure::{Drawn, write_all};
+use harness::report::study::figure::{Course, Drawn, Matrix, write_all};
 use harness::report::study::page::{self, Listing, Machines, Page};
+use harness::report::study::{Comparison, Incomplete, Table};
+use harness::sweep::Study;
 
 const FIFTEEN: [&str; 15] = [
     "bottle",
@@ -101,6 +103,50 @@ fn one_varied_number_has_a_course_and_two_have_maps() {
 }
 
 #[test]
+fn rows_beside_axes_have_a_line_or_a_map_each_and_quoted_ones_none() {
+    let (_dir, root) = place("rows");
+    let store = harness::run::Store::new(&root);
+    let (study, comparison) = fixture::rows_and_axes(&["baseline", "+ STLNet"], &[("pseudo.ratio", &[0.0, 0.25, 1.0])]);
+    let course = Course::of(&study, &comparison).unwrap();
+    for panel in &course.panels {
+        let lines: Vec<_> = panel.lines.iter().map(|l| (l.name.as_str(), l.points.iter().map(|p| p.x).collect::<Vec<_>>())).collect();
+        assert_eq!(lines, [("baseline", vec![0.0, 0.25, 1.0]), ("+ STLNet", vec![0.0, 0.25, 1.0])], "each rises by itself");
+    }
+    let drawn = write_all(&study, &comparison, &store, &root.join("one")).unwrap();
+    assert_eq!(names(&drawn), ["means", "differences", "course", "categories"]);
+    let svg = std::fs::read_to_string(root.join("one/course.svg")).unwrap();
+    assert!(svg.contains("baseline") && svg.contains("+ STLNet"));
+
+    let axes: [(&str, &[f64]); 2] = [("loss.beta", &[0.5, 1.0]), ("loss.score.gamma", &[1.0, 2.5])];
+    let (study, comparison) = fixture::rows_and_axes(&["baseline", "+ STLNet"], &axes);
+    let matrix = Matrix::of(&study, &comparison).unwrap();
+    let titles: Vec<&str> = matrix.panels.iter().map(|p| p.title.as_str()).collect();
+    assert_eq!(titles[..2], ["image AUROC, %: baseline", "image AUROC, %: + STLNet"]);
+    for (panel, first) in matrix.panels.iter().take(2).zip([0, 4]) {
+        let shown: Vec<f64> = panel.cells.iter().flatten().flatten().map(|c| c.value).collect();
+        let of_rows = comparison.lines[first..first + 4].iter().filter_map(|line| Some(100.0 * line.figures["image_auroc"].mean?));
+        assert_eq!(shown, of_rows.collect::<Vec<_>>());
+    }
+    assert_eq!(
+        names(&write_all(&study, &comparison, &store, &root.join("two")).unwrap()),
+        ["means", "differences", "matrix", "categories"]
+    );
+}
+
+#[test]
+fn panels_of_categories_that_are_gone_are_removed() {
+    let (_dir, root) = place("stale");
+    let (study, comparison) = fixture::grid(&[("pseudo.ratio", &[0.0, 0.5])], &fixture::CATEGORIES);
+    std::fs::create_dir_all(root.join("plots")).unwrap();
+    for name in ["panels-velvet.png", "notes.png"] {
+        std::fs::write(root.join("plots").join(name), "").unwrap();
+    }
+    write_all(&study, &comparison, &harness::run::Store::new(&root), &root.join("plots")).unwrap();
+    let left = files(&root.join("plots"));
+    assert!(!left.contains_key("panels-velvet.png") && left.contains_key("notes.png"));
+}
+
+#[test]
 fn without_data_or_maps_all_else_is_drawn_and_the_gap_is_told() {
     let (_dir, root) = place("gone");
     let (study, comparison, store) = fixture::ablation(&root);
@@ -115,17 +161,20 @@ fn without_data_or_maps_all_else_is_drawn_and_the_gap_is_told() {
     assert!(!plots.join("panels-linen.png").exists());
 }
 
-fn tables() -> Vec<Listing> {
+/// A listing with all that sorting has to cope with, then the study's own table.
+fn tables(study: &Study, comparison: &Comparison) -> Vec<Listing> {
     let rows =
         [["baseline", "89.0 ± 0.4", "4 of 4"], ["+ STLNet", "9.5", "3 of 4"], ["+ more", "—", "0 of 4"], ["a <b>", "100.0", "12 of 12"]];
     let rows = rows.iter().map(|row| row.map(String::from).to_vec()).collect();
-    vec![Listing {
+    let first = Listing {
         title: "Means".into(),
         header: ["row", "AUROC", "n"].map(String::from).to_vec(),
         rows,
         notes: vec!["n < 12".into()],
         ..Listing::default()
-    }]
+    };
+    let own = Listing::of(&Table::of(study, comparison, Incomplete::Refuse));
+    std::iter::once(first).chain(own).collect()
 }
 
 /// The page of the ablation, in its folder.
@@ -137,7 +186,7 @@ fn page(root: &Path) -> (PathBuf, Vec<Drawn>) {
         study: &study,
         comparison: &comparison,
         findings: "Found <nothing> & more.\n\n- one thing\n- another",
-        tables: &tables(),
+        tables: &tables(&study, &comparison),
         figures: &figures,
         machines: &machines,
         command: "harness sweep ablation --profile cpu \"x<y>\"",
@@ -171,6 +220,9 @@ fn the_page_holds_everything_in_one_file_and_escapes_it() {
         "Runs come from several states of the program",
         "exact, FPR limit 0.3, 8-connected",
         "61.2",
+        "/somewhere/made-up data",
+        "<th scope=\"col\" class=\"n\">gradient norm</th>",
+        "Missing: 2 of 20 runs: + STLNet: felt seed 1; + score constraint: linen seed 1.",
     ] {
         assert!(html.contains(words), "{words}");
     }

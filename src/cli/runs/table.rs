@@ -1,34 +1,108 @@
-//! `harness runs table`: experiments side by side.
+//! `harness runs table`: experiments side by side, each configuration by itself.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::flatten;
 use crate::report;
-use crate::run::{Entry, Status, Store, Summary};
+use crate::report::study::spelled;
+use crate::run::{Id, Status, Store, Summary};
 use crate::{Error, Result};
 
-/// Prints the mean of the finished runs of each experiment, in the order given; of all without any.
+/// Keys that runs of one configuration do not share, or that cannot change a result.
+const FREE: [&str; 5] = ["run.seeds", "data.categories", "data.workers", "data.cache_mb", "train.checkpoint_every_s"];
+
+/// A configuration's keys, as they would be typed.
+type Settings = BTreeMap<String, String>;
+
+/// Prints the mean of the finished runs of each configuration of the experiments, in the order given; of all without any.
 pub fn run(store: &Store, experiments: &[String]) -> Result<()> {
-    let finished = |e: &&Entry| e.status == Status::Finished;
-    let entries = store.list()?;
-    let mut names = experiments.to_vec();
-    if names.is_empty() {
-        names = entries.iter().filter(finished).map(|e| e.id.experiment.clone()).collect();
-        names.sort();
-        names.dedup();
+    let mut found = BTreeMap::<String, BTreeMap<Settings, Vec<Summary>>>::new();
+    for entry in store.list()?.iter().filter(|e| e.status == Status::Finished) {
+        let wanted = experiments.is_empty() || experiments.contains(&entry.id.experiment);
+        if let Some(summary) = entry.folder.summary()?.filter(|_| wanted) {
+            let runs = found.entry(entry.id.experiment.clone()).or_default().entry(settings(&entry.folder.config_toml())?).or_default();
+            runs.push(summary);
+        }
     }
+    let names = if experiments.is_empty() { found.keys().cloned().collect() } else { experiments.to_vec() };
     let mut rows = vec![];
     for name in names {
-        let mut runs: Vec<Summary> = vec![];
-        for entry in entries.iter().filter(finished).filter(|e| e.id.experiment == name) {
-            runs.extend(entry.folder.summary()?);
-        }
-        if runs.is_empty() {
+        let Some(configurations) = found.remove(&name) else {
             return Err(Error::environment(
                 format!("no finished run of `{name}` in {}", store.runs().display()),
                 "`harness runs list` shows what is there",
             ));
-        }
-        runs.sort_by(|a, b| (a.seed, &a.category).cmp(&(b.seed, &b.category)));
-        rows.push((name, runs));
+        };
+        rows.extend(named(&name, configurations));
     }
     print!("{}", report::runs::comparison(&rows));
     Ok(())
+}
+
+/// config.toml as it stands: a run of another version has other keys.
+fn settings(path: &std::path::Path) -> Result<Settings> {
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
+    let table: toml::Table = toml::from_str(&text).map_err(|e| {
+        Error::environment(format!("{}: {}", path.display(), e.message()), "the file was changed or damaged: repeat the run")
+    })?;
+    let json = |value: toml::Value| serde_json::to_value(value).expect("TOML without dates is JSON");
+    let all = flatten(&table).into_iter().filter(|(key, _)| !FREE.contains(&key.as_str()));
+    Ok(all.map(|(key, value)| (key, spelled(&json(value)))).collect())
+}
+
+/// The rows of one experiment, named by the settings in which they differ. Runs of one configuration that have other hashes
+/// in the same category come from other data or versions of the method, and are never averaged.
+fn named(experiment: &str, configurations: BTreeMap<Settings, Vec<Summary>>) -> Vec<(String, Vec<Summary>)> {
+    let keys: BTreeSet<&String> = configurations.keys().flat_map(Settings::keys).collect();
+    let varied = |key: &&String| configurations.keys().map(|s| s.get(*key)).collect::<BTreeSet<_>>().len() > 1;
+    let varied: Vec<String> = keys.into_iter().filter(varied).cloned().collect();
+    let mut rows = vec![];
+    for (settings, runs) in configurations {
+        let differing: Vec<String> = varied.iter().filter_map(|key| Some(format!("{key}={}", settings.get(key)?))).collect();
+        let name =
+            [experiment.to_owned(), differing.join(", ")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ");
+        let mut by_hash = BTreeMap::<String, Vec<Summary>>::new();
+        let hash = |run: &Summary| Id::parse(&run.id).map_or_else(|| run.id.clone(), |id| id.hash10);
+        let hashes = |category: &str| runs.iter().filter(|run| run.category == category).map(hash).collect::<BTreeSet<_>>().len();
+        let mixed = runs.iter().any(|run| hashes(&run.category) > 1);
+        for run in &runs {
+            let hash = if mixed { format!(" · {}", hash(run)) } else { String::new() };
+            by_hash.entry(hash).or_default().push(run.clone());
+        }
+        rows.extend(by_hash.into_iter().map(|(hash, mut runs)| {
+            runs.sort_by(|a, b| (a.seed, &a.category).cmp(&(b.seed, &b.category)));
+            (format!("{name}{hash}"), runs)
+        }));
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(hash: &str, category: &str) -> Summary {
+        crate::testing::summary(&Id::new("full", hash, 0).unwrap(), category)
+    }
+
+    fn shown(configurations: &[(&[(&str, &str)], Vec<Summary>)]) -> Vec<(String, usize)> {
+        let settings = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let all = configurations.iter().map(|(pairs, runs)| (settings(pairs), runs.clone())).collect();
+        named("full", all).into_iter().map(|(name, runs)| (name, runs.len())).collect()
+    }
+
+    #[test]
+    fn configurations_are_rows_of_their_own_named_by_what_differs() {
+        let two = || vec![run("0000000001", "gear"), run("0000000002", "fabric")];
+        assert_eq!(shown(&[(&[("optim.lr", "0.1")], two())]), [("full".to_owned(), 2)]);
+        let [one, other] = ["0.1", "0.2"].map(|lr| [("optim.lr", lr), ("train.epochs", "3")]);
+        let expected = [("full · optim.lr=0.1".to_owned(), 2), ("full · optim.lr=0.2".to_owned(), 2)];
+        assert_eq!(shown(&[(&one, two()), (&other, two())]), expected);
+    }
+
+    #[test]
+    fn runs_of_one_configuration_under_two_hashes_are_not_averaged() {
+        let runs = vec![run("0000000001", "gear"), run("0000000002", "gear")];
+        assert_eq!(shown(&[(&[], runs)]), [("full · 0000000001".to_owned(), 1), ("full · 0000000002".to_owned(), 1)]);
+    }
 }

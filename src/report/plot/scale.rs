@@ -61,8 +61,9 @@ impl Scale {
         if least > greatest {
             return Self::Linear { low: within[0], high: within[1] };
         }
-        // Equal values stand in the middle; others keep a little off the ends.
-        let margin = if greatest > least { 0.04 * (greatest - least) } else { 0.02 * (within[1] - within[0]) };
+        // Values that are equal but for rounding stand in the middle; others keep a little off the ends.
+        let differ = greatest - least > 1e-9 * greatest.abs().max(least.abs());
+        let margin = if differ { 0.04 * (greatest - least) } else { 0.02 * (within[1] - within[0]) };
         let step = round_step((greatest - least + 2.0 * margin) / 5.0);
         let low = (((least - margin) / step).floor() * step).max(within[0].min(least));
         let high = (((greatest + margin) / step).ceil() * step).min(within[1].max(greatest));
@@ -200,6 +201,7 @@ mod tests {
         assert_eq!(of(&[]), Scale::Linear { low: 0.0, high: 100.0 });
         let Scale::Linear { low, high } = of(&[50.0]) else { panic!() };
         assert!(low < 50.0 && 50.0 < high);
+        assert_eq!(of(&[0.3 * 3.0, 0.9]), of(&[0.9, 0.9]), "rounding is no spread");
     }
 
     proptest! {

@@ -1,12 +1,15 @@
 //! The numbers of a sweep's tables and figures, computed once: means, spreads, paired differences, published figures.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::path::Path;
 
-use super::published;
-use crate::Result;
 use crate::num;
-use crate::run::{Event, Store, Summary, event};
-use crate::sweep::{Row, Study};
+use crate::report::runs::metric as value;
+use crate::run::{Event, Store, Summary};
+use crate::sweep::{Cell, Row, Study, published};
+use crate::{Error, Result};
 
 /// Seed of the bootstrap and of sampled sign flips: the same study always gives the same numbers.
 const SEED: u64 = 0;
@@ -22,7 +25,7 @@ pub struct Comparison {
     pub pairs: usize,
     /// The smallest Holm-adjusted p that this many pairs and comparisons can reach.
     pub smallest_p: f64,
-    /// Runs that are not finished, by id, so that no average hides them.
+    /// Runs that are not finished, `row · category · seed 0` each, so that no average hides them.
     pub missing: Vec<String>,
 }
 
@@ -35,10 +38,17 @@ pub struct Line {
     pub planned: usize,
     /// By metric.
     pub figures: BTreeMap<String, Figure>,
-    /// Mean over the runs of the last epoch's total loss, of the first epoch's, and of the last epoch's gradient norm: an
-    /// underfitted row shows by them.
-    pub last_loss: Option<f64>,
+    pub training: Training,
+}
+
+/// How a row's runs trained: an underfitted row shows by it. Means over the finished runs; none where one lacks the number,
+/// as all do of a detector that is not trained.
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize)]
+pub struct Training {
+    /// Total loss, the mean over the first epoch and over the last.
     pub first_loss: Option<f64>,
+    pub last_loss: Option<f64>,
+    /// Mean over the last epoch.
     pub grad_norm: Option<f64>,
 }
 
@@ -70,7 +80,7 @@ pub struct Difference {
     pub interval: Option<[f64; 2]>,
     /// Two-sided sign-flip test.
     pub p: f64,
-    /// The same, adjusted by Holm over the rows.
+    /// The same, adjusted by Holm over the planned comparisons in this metric.
     pub p_holm: f64,
     /// Pairs.
     pub n: usize,
@@ -80,7 +90,7 @@ pub struct Difference {
 type Values<'a> = BTreeMap<(usize, &'a str, u64), f64>;
 
 impl Comparison {
-    /// Computes everything that the summaries tell. `first_loss` stays empty: see [`Comparison::read_first_losses`].
+    /// Computes everything that the summaries tell. First losses stay empty: see [`Comparison::read_first_losses`].
     pub fn of(study: &Study) -> Self {
         let mut lines: Vec<Line> = (0..study.rows.len()).map(|row| line(study, row)).collect();
         for metric in &study.metrics {
@@ -94,11 +104,11 @@ impl Comparison {
             }
         }
         let pairs = study.categories.len() * study.seeds.len();
-        let missing = study.cells.iter().filter(|c| c.summary().is_none()).map(|c| c.id.to_string()).collect();
+        let missing = study.ordered().into_iter().filter(|c| c.summary().is_none()).map(|c| named(study, c)).collect();
         Self { metrics: study.metrics.clone(), lines, pairs, smallest_p: num::smallest_p(pairs, comparisons(study)), missing }
     }
 
-    /// Fills `first_loss` from the events of the finished runs; it stays empty for a row of which a run has none.
+    /// Fills the first losses from the events of the finished runs; it stays empty for a row of which a run has none.
     ///
     /// # Errors
     /// Where events are there and cannot be read.
@@ -106,9 +116,9 @@ impl Comparison {
         for (row, line) in self.lines.iter_mut().enumerate() {
             let mut losses = Vec::new();
             for cell in study.cells.iter().filter(|c| c.row == row && c.summary().is_some()) {
-                losses.push(first_loss(&event::read(&store.folder(&cell.id).events_jsonl())?));
+                losses.push(first_loss(&store.folder(&cell.id).events_jsonl())?);
             }
-            line.first_loss = finite_mean(losses.into_iter());
+            line.training.first_loss = finite_mean(losses.into_iter());
         }
         Ok(())
     }
@@ -119,28 +129,29 @@ pub(super) fn comparisons(study: &Study) -> usize {
     (0..study.rows.len()).filter(|&row| study.counterpart(row).is_some()).count()
 }
 
-/// A run's value of a metric on its headline map.
-pub(super) fn value(summary: &Summary, metric: &str) -> Option<f64> {
-    summary.metrics.get(&format!("test/{metric}")).copied().flatten()
+/// A run by its place in the plan: the same in whatever folder it lies.
+fn named(study: &Study, cell: &Cell) -> String {
+    format!("{} · {} · seed {}", study.rows[cell.row].name, cell.category, cell.seed)
 }
 
 fn values<'a>(study: &'a Study, metric: &str) -> Values<'a> {
-    let one = |c: &'a crate::sweep::Cell| Some(((c.row, c.category.as_str(), c.seed), value(c.summary()?, metric)?));
+    let one = |c: &'a Cell| Some(((c.row, c.category.as_str(), c.seed), value(c.summary()?, "", metric)?));
     study.cells.iter().filter_map(one).collect()
 }
 
 /// A row without its figures.
 fn line(study: &Study, row: usize) -> Line {
-    let planned = study.cells.iter().filter(|c| c.row == row).count();
     let finished: Vec<&Summary> = study.cells.iter().filter(|c| c.row == row).filter_map(|c| c.summary()).collect();
     Line {
         name: study.rows[row].name.clone(),
         n: finished.len(),
-        planned,
+        planned: study.planned(row),
         figures: BTreeMap::new(),
-        last_loss: finite_mean(finished.iter().map(|s| s.losses.get("total").copied())),
-        first_loss: None,
-        grad_norm: finite_mean(finished.iter().map(|s| s.grad_norm)),
+        training: Training {
+            first_loss: None,
+            last_loss: finite_mean(finished.iter().map(|s| s.losses.get("total").copied())),
+            grad_norm: finite_mean(finished.iter().map(|s| s.grad_norm)),
+        },
     }
 }
 
@@ -176,7 +187,7 @@ fn figure(study: &Study, values: &Values, row: &Row, index: usize, metric: &str)
     }
 }
 
-/// The paired differences of all rows that have a counterpart and a pair, adjusted together.
+/// The paired differences of all rows that have a counterpart and a pair, adjusted over all that have a counterpart.
 fn differences(study: &Study, values: &Values) -> Vec<(usize, Difference)> {
     let mut all: Vec<(usize, Difference)> = (0..study.rows.len())
         .filter_map(|row| {
@@ -190,23 +201,35 @@ fn differences(study: &Study, values: &Values) -> Vec<(usize, Difference)> {
             Some((row, Difference { against, mean, interval, p, p_holm: p, n: differences.len() }))
         })
         .collect();
-    let adjusted = num::holm(&all.iter().map(|(_, d)| d.p).collect::<Vec<_>>());
+    let adjusted = num::holm(&all.iter().map(|(_, d)| d.p).collect::<Vec<_>>(), comparisons(study));
     all.iter_mut().zip(adjusted).for_each(|((_, d), p)| d.p_holm = p);
     all
 }
 
-/// The mean total loss of the first epoch.
-fn first_loss(events: &[Event]) -> Option<f64> {
-    events.iter().find_map(|event| match event {
-        Event::Epoch { losses, .. } => losses.get("total").copied(),
-        _ => None,
-    })
+/// The mean total loss of the first epoch; reads no further than to it, since events are many and rounds are several. What is
+/// behind it, and a line that is torn, count as not there.
+fn first_loss(path: &Path) -> Result<Option<f64>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", path, &error)),
+    };
+    for line in BufReader::new(file).lines() {
+        let line = line.map_err(|e| Error::io("read", path, &e))?;
+        match serde_json::from_str(&line) {
+            Ok(Event::Epoch { losses, .. }) => return Ok(losses.get("total").copied()),
+            Ok(_) => {}
+            Err(_) => break,
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::example;
     use super::*;
+    use crate::run::event;
     use crate::sweep::{Against, Outcome};
 
     fn near(a: Option<f64>, b: f64) -> bool {
@@ -251,8 +274,17 @@ mod tests {
         assert_eq!((line.n, line.planned, figure.complete, figure.deviation), (5, 6, false, None));
         assert!(figure.mean.is_some());
         assert_eq!(figure.difference.as_ref().unwrap().n, 5);
-        assert_eq!(comparison.missing, [example::id(1, "gear", 2).to_string()]);
+        assert_eq!(comparison.missing, ["+ self-calibration · gear · seed 2"]);
         assert_eq!(comparison.lines[0].figures["image_auroc"], Comparison::of(&example::ladder()).lines[0].figures["image_auroc"]);
+    }
+
+    #[test]
+    fn a_row_without_runs_still_counts_among_the_comparisons() {
+        let mut study = example::ladder();
+        study.cells.iter_mut().filter(|c| c.row == 2).for_each(|c| c.outcome = Outcome::Missing);
+        let comparison = Comparison::of(&study);
+        let one = comparison.lines[1].figures["image_auroc"].difference.clone().unwrap();
+        assert_eq!((one.p, one.p_holm, comparison.smallest_p), (0.03125, 0.0625, 0.0625));
     }
 
     #[test]
@@ -260,7 +292,7 @@ mod tests {
         let mut study = example::ladder();
         study.cells.iter_mut().for_each(|c| c.outcome = Outcome::Failed { error: "diverged".into() });
         let comparison = Comparison::of(&study);
-        assert_eq!((comparison.missing.len(), comparison.lines[0].n, comparison.lines[0].last_loss), (18, 0, None));
+        assert_eq!((comparison.missing.len(), comparison.lines[0].n, comparison.lines[0].training), (18, 0, Training::default()));
         let figure = &comparison.lines[1].figures["image_auroc"];
         assert_eq!((figure.mean, figure.deviation, figure.difference.clone(), figure.complete), (None, None, None, false));
     }
@@ -281,7 +313,7 @@ mod tests {
         let store = Store::new(dir.path());
         let study = example::ladder();
         let mut comparison = Comparison::of(&study);
-        assert_eq!((comparison.lines[0].last_loss, comparison.lines[0].grad_norm), (Some(0.9), Some(30.0)));
+        assert_eq!(comparison.lines[0].training, Training { first_loss: None, last_loss: Some(0.9), grad_norm: Some(30.0) });
         for cell in study.cells.iter().filter(|c| c.row < 2) {
             let folder = store.folder(&cell.id);
             std::fs::create_dir_all(folder.path()).unwrap();
@@ -295,6 +327,6 @@ mod tests {
             writer.flush().unwrap();
         }
         comparison.read_first_losses(&study, &store).unwrap();
-        assert_eq!(comparison.lines.iter().map(|l| l.first_loss).collect::<Vec<_>>(), [Some(2.0), Some(2.0), None]);
+        assert_eq!(comparison.lines.iter().map(|l| l.training.first_loss).collect::<Vec<_>>(), [Some(2.0), Some(2.0), None]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::table::{Cell, Rank, Table};
 
-const HEADER: [&str; 18] = [
+const HEADER: [&str; 23] = [
     "row",
     "column",
     "metric",
@@ -13,6 +13,7 @@ const HEADER: [&str; 18] = [
     "complete",
     "rank",
     "published",
+    "published_computed",
     "published_difference",
     "against",
     "difference",
@@ -21,6 +22,10 @@ const HEADER: [&str; 18] = [
     "p",
     "p_holm",
     "pairs",
+    "pairs_planned",
+    "first_loss",
+    "last_loss",
+    "grad_norm",
 ];
 
 /// A header and one line for each row and column, newlines `\n`.
@@ -32,14 +37,19 @@ pub fn csv(table: &Table) -> String {
         for (column, cell) in table.columns.iter().zip(&line.cells) {
             let mut record = vec![line.name.clone(), column.heading.clone(), column.metric.clone()];
             record.extend(fields(cell));
+            let training = line.training.unwrap_or_default();
+            record.extend([training.first_loss, training.last_loss, training.grad_norm].map(number));
             writer.write_record(record).expect(invariant);
         }
     }
     String::from_utf8(writer.into_inner().expect(invariant)).expect("names are text")
 }
 
-fn fields(cell: &Cell) -> [String; 15] {
-    let number = |value: Option<f64>| value.map_or_else(String::new, |v| v.to_string());
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |v| v.to_string())
+}
+
+fn fields(cell: &Cell) -> [String; 17] {
     let rank = match cell.rank {
         Some(Rank::Best) => "best",
         Some(Rank::Second) => "second",
@@ -54,6 +64,7 @@ fn fields(cell: &Cell) -> [String; 15] {
         cell.is_complete().to_string(),
         rank.to_owned(),
         number(cell.published),
+        number(cell.published_computed),
         number(cell.mean.zip(cell.published).map(|(ours, paper)| ours - paper)),
         change.map_or_else(String::new, |c| c.against.clone()),
         number(change.map(|c| c.mean)),
@@ -62,35 +73,39 @@ fn fields(cell: &Cell) -> [String; 15] {
         number(change.map(|c| c.p)),
         number(change.map(|c| c.p_holm)),
         change.map_or_else(String::new, |c| c.n.to_string()),
+        change.map_or_else(String::new, |c| c.planned.to_string()),
     ]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Change, Column, TableLine};
+    use super::super::{Change, Column, TableLine, Training};
     use super::*;
 
     #[test]
     fn a_line_holds_every_number_of_its_cell() {
-        let change = Change { against: "a".into(), mean: 0.125, interval: Some([0.0625, 0.25]), p: 0.03125, p_holm: 0.0625, n: 6 };
+        let change =
+            Change { against: "a".into(), mean: 0.125, interval: Some([0.0625, 0.25]), p: 0.03125, p_holm: 0.0625, n: 6, planned: 6 };
         let full = Cell {
             mean: Some(0.75),
             deviation: Some(0.015625),
             n: 6,
             planned: 6,
             published: Some(0.5),
+            published_computed: Some(0.25),
             difference: Some(change),
             rank: Some(Rank::Best),
         };
         let empty = Cell { n: 5, planned: 6, ..Cell::default() };
         let column = Column { heading: "image AUROC".into(), metric: "image_auroc".into() };
-        let line = |name: &str, cell| TableLine { name: name.into(), n: 6, planned: 6, cells: vec![cell] };
-        let lines = vec![line("a, \"b\"", full), line("c", empty)];
+        let line = |name: &str, cell, training| TableLine { name: name.into(), n: 6, planned: 6, cells: vec![cell], training };
+        let training = Training { first_loss: Some(2.5), last_loss: Some(0.5), grad_norm: None };
+        let lines = vec![line("a, \"b\"", full, Some(training)), line("c", empty, None)];
         let table = Table { title: String::new(), corner: String::new(), columns: vec![column], lines, notes: vec![] };
         let expected = "\
-row,column,metric,mean,deviation,n,planned,complete,rank,published,published_difference,against,difference,low,high,p,p_holm,pairs
-\"a, \"\"b\"\"\",image AUROC,image_auroc,0.75,0.015625,6,6,true,best,0.5,0.25,a,0.125,0.0625,0.25,0.03125,0.0625,6
-c,image AUROC,image_auroc,,,5,6,false,,,,,,,,,,
+row,column,metric,mean,deviation,n,planned,complete,rank,published,published_computed,published_difference,against,difference,low,high,p,p_holm,pairs,pairs_planned,first_loss,last_loss,grad_norm
+\"a, \"\"b\"\"\",image AUROC,image_auroc,0.75,0.015625,6,6,true,best,0.5,0.25,0.25,a,0.125,0.0625,0.25,0.03125,0.0625,6,6,2.5,0.5,
+c,image AUROC,image_auroc,,,5,6,false,,,,,,,,,,,,,,,
 ";
         assert_eq!(csv(&table), expected);
     }

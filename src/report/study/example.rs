@@ -45,6 +45,7 @@ pub fn study(rows: &[&str], seeds: u64, value: impl Fn(usize, usize, u64, usize)
         title: "What each part adds".into(),
         profile: "cpu".into(),
         data: "built-in data".into(),
+        root: "builtin".into(),
         metrics: METRICS.map(String::from).to_vec(),
         axes: Vec::new(),
         rows: rows.iter().map(|name| Row { name: name.to_string(), settings: BTreeMap::new(), paper: None }).collect(),

@@ -4,8 +4,7 @@
 use serde::Serialize;
 
 use super::comparison::{Comparison, Difference, Line, comparisons};
-use super::layout::{p_value, percent, points};
-use super::notes::counted;
+use super::layout::{counted, p_value, percent, points};
 use super::table::heading;
 use crate::sweep::{Against, Study};
 use crate::ui::text::number;
@@ -150,15 +149,19 @@ fn against_paper(study: &Study, comparison: &Comparison, metric: &str) -> Option
 fn underfit(study: &Study, comparison: &Comparison, row: usize) -> Option<Finding> {
     let line = &comparison.lines[row];
     let other = &comparison.lines[study.counterpart(row)?];
-    let gains = line.figures.values().filter_map(|figure| figure.difference.as_ref()).any(|d| d.mean > 0.0);
-    let fall = other.first_loss.zip(other.last_loss).map(|(first, last)| (first, last, (first - last) / first));
+    let gains = line
+        .figures
+        .values()
+        .filter_map(|f| f.difference.as_ref())
+        .any(|d| d.n == comparison.pairs && d.mean > 0.0 && points(d.mean) != "0.0");
+    let fall = other.training.first_loss.zip(other.training.last_loss).map(|(first, last)| (first, last, (first - last) / first));
     let stuck = fall.filter(|(first, _, fall)| *first > 0.0 && *fall < LEAST_FALL).map(|(first, last, fall)| match fall {
         fall if fall > 0.0 => {
             format!("its last loss {} is only {} % below its first epoch's {}", number(last), percent(fall), number(first))
         }
         _ => format!("its last loss {} is not below its first epoch's {}", number(last), number(first)),
     });
-    let norms = other.grad_norm.zip(line.grad_norm).filter(|(theirs, ours)| *ours > 0.0 && *theirs >= STEEP * ours);
+    let norms = other.training.grad_norm.zip(line.training.grad_norm).filter(|(theirs, ours)| *ours > 0.0 && *theirs >= STEEP * ours);
     let steep = norms.map(|(theirs, ours)| {
         format!("its last gradient norm {} is {:.1} times this row's {}", number(theirs), theirs / ours, number(ours))
     });
@@ -235,14 +238,19 @@ mod tests {
         let norm = "its last gradient norm 30.00 is 3.8 times this row's 8.000.";
         let head = "Warning: + self-calibration may owe its gain to an underfitted counterpart, baseline: ";
         assert_eq!(warned(&comparison), [format!("{head}{norm}")]);
-        comparison.lines[0].first_loss = Some(1.0);
+        let mut noise = comparison.clone();
+        for figure in noise.lines[1].figures.values_mut() {
+            figure.difference.as_mut().unwrap().mean = 0.0004;
+        }
+        assert!(warned(&noise).is_empty(), "what prints as 0.0 is no gain");
+        comparison.lines[0].training.first_loss = Some(1.0);
         assert_eq!(warned(&comparison), [format!("{head}its last loss 0.9000 is only 10.0 % below its first epoch's 1.000, and {norm}")]);
-        comparison.lines[0].first_loss = Some(0.8);
+        comparison.lines[0].training.first_loss = Some(0.8);
         assert!(warned(&comparison)[0].contains("is not below its first epoch's 0.8000"));
-        comparison.lines[0].first_loss = Some(2.0);
-        comparison.lines[0].grad_norm = Some(16.0);
+        comparison.lines[0].training.first_loss = Some(2.0);
+        comparison.lines[0].training.grad_norm = Some(16.0);
         assert!(warned(&comparison).is_empty(), "a counterpart that trained well");
-        comparison.lines[0].grad_norm = None;
+        comparison.lines[0].training.grad_norm = None;
         assert!(warned(&comparison).is_empty(), "what was not recorded is no sign");
     }
 

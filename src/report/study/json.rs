@@ -5,7 +5,7 @@ use serde_json::json;
 use super::table::Table;
 
 /// Raised with every change of a field's meaning.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Pretty-printed, with a newline at the end.
 pub fn json(table: &Table) -> String {
@@ -23,7 +23,7 @@ mod tests {
         let study = example::ladder();
         let table = Table::of(&study, &Comparison::of(&study), Incomplete::Refuse);
         let value: serde_json::Value = serde_json::from_str(&json(&table)).unwrap();
-        assert_eq!(value["format"], 1);
+        assert_eq!(value["format"], FORMAT);
         let cell = &value["table"]["lines"][1]["cells"][0];
         assert_eq!(cell["mean"].as_f64(), table.lines[1].cells[0].mean);
         assert_eq!((&cell["rank"], &cell["n"], &cell["difference"]["against"]), (&json!("best"), &json!(6), &json!("baseline")));

@@ -1,28 +1,37 @@
 //! A table in LaTeX for `booktabs`: best bold, second underlined.
 
-use super::layout::{Text, layout};
+use super::layout::{Layout, Text, layout, training};
 use super::table::{Rank, Table};
 
 /// A `table` environment with caption and notes, with a newline at the end. Needs `\usepackage{booktabs}` and nothing else.
 pub fn latex(table: &Table) -> String {
-    let layout = layout(table);
-    let headings: Vec<String> = layout.headings.iter().map(|heading| escape(heading)).collect();
     let mut lines = vec![
         r"% \usepackage{booktabs}".to_owned(),
         r"\begin{table}".to_owned(),
         r"  \centering".to_owned(),
         format!(r"  \caption{{{}}}", escape(&table.title)),
+    ];
+    for layout in [Some(layout(table)), training(table)].into_iter().flatten() {
+        lines.extend(tabular(&layout));
+        lines.extend([String::new(), r"  \smallskip".to_owned()]);
+    }
+    lines.push(r"  \begin{minipage}{\linewidth}\footnotesize\raggedright".to_owned());
+    lines.extend(table.notes.iter().map(|note| format!(r"    {}\par", escape(note))));
+    lines.extend([r"  \end{minipage}".to_owned(), r"\end{table}".to_owned()]);
+    lines.join("\n") + "\n"
+}
+
+fn tabular(layout: &Layout) -> Vec<String> {
+    let headings: Vec<String> = layout.headings.iter().map(|heading| escape(heading)).collect();
+    let mut lines = vec![
         format!(r"  \begin{{tabular}}{{l{}}}", "r".repeat(headings.len() - 1)),
         r"    \toprule".to_owned(),
         row(&headings),
         r"    \midrule".to_owned(),
     ];
     lines.extend(layout.lines.iter().map(|line| row(&line.iter().map(cell).collect::<Vec<_>>())));
-    lines.extend([r"    \bottomrule".to_owned(), r"  \end{tabular}".to_owned(), String::new(), r"  \smallskip".to_owned()]);
-    lines.push(r"  \begin{minipage}{\linewidth}\footnotesize\raggedright".to_owned());
-    lines.extend(table.notes.iter().map(|note| format!(r"    {}\par", escape(note))));
-    lines.extend([r"  \end{minipage}".to_owned(), r"\end{table}".to_owned()]);
-    lines.join("\n") + "\n"
+    lines.extend([r"    \bottomrule".to_owned(), r"  \end{tabular}".to_owned()]);
+    lines
 }
 
 fn row(cells: &[String]) -> String {
@@ -39,7 +48,9 @@ fn cell(Text { value, rank, tail }: &Text) -> String {
     value + &escape(tail)
 }
 
-/// Spells what LaTeX would take for markup, and the signs that its default fonts lack.
+/// Spells what LaTeX would take for markup, and the signs that its default fonts lack: common ones as mathematics. ASCII and
+/// Latin letters with accents pass; any other sign becomes its code point, such as `[U+4E2D]`, so that the file compiles and
+/// nothing is lost in silence.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -56,21 +67,76 @@ fn escape(text: &str) -> String {
             '*' => "{*}",
             '−' => "$-$",
             '±' => r"$\pm$",
-            'Δ' => r"$\Delta$",
             '—' => "---",
+            '–' => "--",
+            '’' => "'",
+            '“' => "``",
+            '”' => "''",
+            '…' => r"\dots{}",
+            '†' => r"$\dagger$",
             '&' | '%' | '$' | '#' | '_' | '{' | '}' => {
                 escaped.push('\\');
                 escaped.push(c);
                 continue;
             }
+            '\n' | '\r' | '\t' => " ",
             _ => {
-                escaped.push(c);
+                match math(c) {
+                    Some(name) => escaped.push_str(&format!(r"$\{name}$")),
+                    None if c.is_ascii() || ('\u{c0}'..='\u{17f}').contains(&c) => escaped.push(c),
+                    None => escaped.push_str(&format!("{{[}}U+{:04X}]", u32::from(c))),
+                }
                 continue;
             }
         };
         escaped.push_str(spelled);
     }
     escaped
+}
+
+/// The command of a sign that stands in formulas.
+fn math(sign: char) -> Option<&'static str> {
+    const SIGNS: [(char, &str); 38] = [
+        ('α', "alpha"),
+        ('β', "beta"),
+        ('γ', "gamma"),
+        ('δ', "delta"),
+        ('ε', "varepsilon"),
+        ('ζ', "zeta"),
+        ('η', "eta"),
+        ('θ', "theta"),
+        ('κ', "kappa"),
+        ('λ', "lambda"),
+        ('μ', "mu"),
+        ('µ', "mu"),
+        ('ν', "nu"),
+        ('ξ', "xi"),
+        ('π', "pi"),
+        ('ρ', "rho"),
+        ('σ', "sigma"),
+        ('τ', "tau"),
+        ('φ', "varphi"),
+        ('χ', "chi"),
+        ('ψ', "psi"),
+        ('ω', "omega"),
+        ('Γ', "Gamma"),
+        ('Δ', "Delta"),
+        ('Θ', "Theta"),
+        ('Λ', "Lambda"),
+        ('Σ', "Sigma"),
+        ('Φ', "Phi"),
+        ('Ω', "Omega"),
+        ('→', "to"),
+        ('←', "gets"),
+        ('×', "times"),
+        ('·', "cdot"),
+        ('≤', "le"),
+        ('≥', "ge"),
+        ('≠', "ne"),
+        ('≈', "approx"),
+        ('∞', "infty"),
+    ];
+    SIGNS.iter().find(|(known, _)| *known == sign).map(|(_, name)| *name)
 }
 
 #[cfg(test)]
@@ -101,6 +167,17 @@ mod tests {
   \end{tabular}
 
   \smallskip
+  \begin{tabular}{lrrr}
+    \toprule
+    training & first loss & last loss & gradient norm \\
+    \midrule
+    {[}2, 4] \& 50\% & --- & 0.9000 & 30.00 \\
+    + self-calibration & --- & 0.5000 & 8.000 \\
+    + STLNet & --- & 0.2500 & 5.000 \\
+    \bottomrule
+  \end{tabular}
+
+  \smallskip
   \begin{minipage}{\linewidth}\footnotesize\raggedright
     In percent, over 2 categories x 3 seeds: the mean over categories of the means over seeds; $\pm$ is the sample standard deviation over seeds.\par
   \end{minipage}
@@ -113,5 +190,6 @@ mod tests {
     fn whatever_latex_would_take_for_markup_is_escaped() {
         assert_eq!(escape(r"a_b{c}\d$e#f^g~h"), r"a\_b\{c\}\textbackslash{}d\$e\#f\textasciicircum{}g\textasciitilde{}h");
         assert_eq!(escape("−0.3 <0.001 91.2*"), r"$-$0.3 \textless{}0.001 91.2{*}");
+        assert_eq!(escape("γ → 2.5 · Müller\n中…"), r"$\gamma$ $\to$ 2.5 $\cdot$ Müller {[}U+4E2D]\dots{}");
     }
 }

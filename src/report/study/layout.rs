@@ -1,6 +1,10 @@
 //! How a table's numbers are spelled: the same text in every format for people.
 
+use serde_json::Value;
+
+use super::comparison::Training;
 use super::table::{Cell, Rank, Table};
+use crate::ui::text::number;
 
 /// One printed cell: a number that may be emphasised, and what follows it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -40,6 +44,20 @@ pub fn layout(table: &Table) -> Layout {
     Layout { headings, lines }
 }
 
+/// How the rows trained, as a small table of its own below that of the metrics; none where no row is trained.
+pub fn training(table: &Table) -> Option<Layout> {
+    let trained: Vec<(&str, Training)> =
+        table.lines.iter().filter(|l| l.planned > 0).filter_map(|l| Some((l.name.as_str(), l.training?))).collect();
+    let spelled = |value: Option<f64>| value.map_or_else(|| NOTHING.to_owned(), number);
+    let line = |(name, training): &(&str, Training)| {
+        let Training { first_loss, last_loss, grad_norm } = *training;
+        [*name, &spelled(first_loss), &spelled(last_loss), &spelled(grad_norm)].map(plain).to_vec()
+    };
+    let headings = ["training", "first loss", "last loss", "gradient norm"].map(String::from).to_vec();
+    let any = trained.iter().any(|(_, training)| *training != Training::default());
+    any.then(|| Layout { headings, lines: trained.iter().map(line).collect() })
+}
+
 /// `97.8 ± 0.3`, `91.2* (5 of 6)`.
 fn mean(cell: &Cell) -> Text {
     let Some(mean) = cell.mean else { return plain(NOTHING) };
@@ -48,18 +66,24 @@ fn mean(cell: &Cell) -> Text {
     Text { value: percent(mean), rank: cell.rank, tail: spread + &mark }
 }
 
-/// `+0.9 (0.031)`: points and adjusted p.
+/// `+0.9 (0.031)`: points and adjusted p; `+0.9* (0.031; 5 of 6)` where pairs are missing.
 fn difference(cell: &Cell) -> Text {
     let Some(change) = &cell.difference else { return plain(NOTHING) };
-    let mark = if cell.is_complete() { "" } else { "*" };
-    plain(&format!("{}{mark} ({})", points(change.mean), p_value(change.p_holm)))
+    let (points, p) = (points(change.mean), p_value(change.p_holm));
+    match change.is_complete() {
+        true => plain(&format!("{points} ({p})")),
+        false => plain(&format!("{points}* ({p}; {})", count(change.n, change.planned))),
+    }
 }
 
-/// `97.8 (−1.2)`: the paper's figure, and ours less it.
+/// `97.8 (−1.2)`: the paper's figure, and ours less it, which has a star where runs of ours are missing; `95.5† (−1.2)`: an
+/// average that the paper's categories do not give.
 fn paper(cell: &Cell) -> Text {
     let Some(published) = cell.published else { return plain(NOTHING) };
-    let ours = cell.mean.map_or(String::new(), |mean| format!(" ({})", points(mean - published)));
-    plain(&format!("{}{ours}", percent(published)))
+    let star = if cell.is_complete() { "" } else { "*" };
+    let ours = cell.mean.map_or(String::new(), |mean| format!(" ({}{star})", points(mean - published)));
+    let dagger = if cell.published_computed.is_some() { "†" } else { "" };
+    plain(&format!("{}{dagger}{ours}", percent(published)))
 }
 
 fn plain(text: &str) -> Text {
@@ -93,6 +117,16 @@ pub fn points(difference: f64) -> String {
 /// A p value with three decimals.
 pub fn p_value(p: f64) -> String {
     if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
+}
+
+/// A setting as it would be typed.
+pub fn spelled(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// `1 seed`, `3 seeds`.
+pub fn counted(n: usize, one: &str, several: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { several })
 }
 
 #[cfg(test)]

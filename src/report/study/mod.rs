@@ -16,14 +16,13 @@ mod markdown;
 mod notes;
 pub mod page;
 mod pivot;
-pub mod published;
 mod table;
 mod terminal;
 mod write;
 
-pub use comparison::{Comparison, Difference, Figure, Line};
+pub use comparison::{Comparison, Difference, Figure, Line, Training};
 pub use findings::{Finding, Kind, LEVEL, findings, text};
-pub use layout::{p_value, percent, points};
+pub use layout::{counted, p_value, percent, points, spelled};
 pub use pivot::Pivot;
 pub use table::{Cell, Change, Column, Incomplete, Rank, Table, TableLine, heading};
 pub use write::{Extent, Report, Written};

@@ -1,14 +1,11 @@
 //! What stands below a table: how its numbers came about and what they cannot say.
 
-use super::comparison::{Comparison, comparisons};
-use super::layout::p_value;
-use super::published;
+use super::comparison::{Comparison, Training, comparisons};
+use super::layout::{counted, p_value, training};
 use super::table::{Table, heading};
+use crate::report::runs::metric as value;
 use crate::run::Summary;
-use crate::sweep::{Against, Study};
-
-/// Missing runs that are named; of more, the number.
-const NAMED: usize = 20;
+use crate::sweep::{Against, Cell, Study, published};
 
 /// Below the table of rows and metrics.
 pub fn of(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
@@ -16,23 +13,25 @@ pub fn of(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> 
     let mut notes = vec![format!("In percent, over {}: {means}{}.", grid(study), spread(study))];
     notes.extend(test(study, comparison, table));
     notes.extend(paper(study, table));
-    notes.extend(common(study, comparison, table));
+    notes.extend(trained(table));
+    notes.extend(common(study, table));
     notes
 }
 
 /// Below a table with a column a category.
-pub fn by_category(study: &Study, comparison: &Comparison, table: &Table, metric: &str) -> Vec<String> {
+pub fn by_category(study: &Study, table: &Table, metric: &str) -> Vec<String> {
     let seeds = counted(study.seeds.len(), "seed", "seeds");
     let mut notes = vec![format!("{} in percent, the mean over {seeds}{}.", heading(metric), spread(study))];
     notes.extend(paper(study, table));
-    notes.extend(common(study, comparison, table));
+    notes.extend(common(study, table));
     notes
 }
 
 /// Below a table over two keys.
-pub fn pivot(study: &Study, comparison: &Comparison, table: &Table, metric: &str) -> Vec<String> {
+pub fn pivot(study: &Study, table: &Table, metric: &str) -> Vec<String> {
     let mut notes = vec![format!("{} in percent; each cell is a mean over {}{}.", heading(metric), grid(study), spread(study))];
-    notes.extend(common(study, comparison, table));
+    notes.extend(paper(study, table));
+    notes.extend(common(study, table));
     notes
 }
 
@@ -58,7 +57,7 @@ fn test(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
     vec![
         format!(
             "Δ: mean paired difference to {against} in points over {} of category and seed; p: two-sided sign-flip test, adjusted by Holm \
-             over {rows}. The smallest p that can be reached is {}.",
+             over {rows}, each metric by itself. The smallest p that can be reached is {}.",
             counted(comparison.pairs, "pair", "pairs"),
             p_value(comparison.smallest_p)
         ),
@@ -86,7 +85,7 @@ fn paper(study: &Study, table: &Table) -> Vec<String> {
             let Some(d) = published::discrepancy(published, metric) else { continue };
             let (name, printed, computed) = (heading(metric), 100.0 * d.printed, 100.0 * d.computed);
             let line = &published.line;
-            let note = format!("The paper prints {printed:.1} as {line}'s average {name}; its categories give {computed:.2}.");
+            let note = format!("† The paper prints {printed:.1} as {line}'s average {name}; its categories give {computed:.2}.");
             if !notes.contains(&note) {
                 notes.push(note);
             }
@@ -95,31 +94,81 @@ fn paper(study: &Study, table: &Table) -> Vec<String> {
     notes
 }
 
-/// Protocol, backbone and missing runs.
-fn common(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
-    let mut notes = Vec::new();
-    // In the order of the table, not of execution.
-    let mut cells: Vec<_> = study.cells.iter().collect();
-    cells.sort_by_key(|c| (c.row, study.categories.iter().position(|n| *n == c.category), c.seed));
-    for summary in cells.iter().filter_map(|c| c.summary()) {
-        for note in lineage(summary) {
-            if !notes.contains(&note) {
-                notes.push(note);
+/// What stands in the small table of trainings.
+fn trained(table: &Table) -> Option<String> {
+    training(table)?;
+    let losses = |line: &super::TableLine| line.training.is_some_and(|t| t != Training::default());
+    let scales =
+        if table.lines.iter().filter(|line| losses(line)).count() > 1 { "; rows with other loss terms have other scales" } else { "" };
+    Some(format!(
+        "training: means over the finished runs of the total loss in the first and the last epoch, and of the gradient's norm in the \
+         last{scales}."
+    ))
+}
+
+/// Protocol, backbone, and what is missing.
+fn common(study: &Study, table: &Table) -> Vec<String> {
+    let cells = study.ordered();
+    let mut notes = lineages(study, &cells);
+    let starred = |cell: &super::table::Cell| {
+        cell.mean.is_some() && !cell.is_complete() || cell.difference.as_ref().is_some_and(|change| !change.is_complete())
+    };
+    if self::cells(table).any(starred) {
+        notes.push("* of an incomplete grid: not comparable with the other rows.".to_owned());
+    }
+    let (finished, missing): (Vec<&Cell>, Vec<&Cell>) = cells.into_iter().partition(|cell| cell.summary().is_some());
+    if !missing.is_empty() {
+        notes.push(format!("Missing: {} of {} runs: {}.", missing.len(), study.cells.len(), places(study, &missing)));
+    }
+    let mut metrics: Vec<&str> = table.columns.iter().map(|column| column.metric.as_str()).collect();
+    metrics.dedup();
+    for metric in metrics {
+        let lacks = |cell: &&Cell| cell.summary().is_some_and(|summary| value(summary, "", metric).is_none());
+        let without: Vec<&Cell> = finished.iter().copied().filter(lacks).collect();
+        if !without.is_empty() {
+            notes.push(format!("Finished without {}: {}.", heading(metric), places(study, &without)));
+        }
+    }
+    notes
+}
+
+/// Runs by their place in the plan, which is the same on every host: `a: gear 0, 2, terrazzo 1; b: all`.
+fn places(study: &Study, cells: &[&Cell]) -> String {
+    let row = |of_row: &[&Cell]| {
+        let (row, name) = (of_row[0].row, &study.rows[of_row[0].row].name);
+        if of_row.len() == study.planned(row) {
+            return format!("{name}: all");
+        }
+        let category = |of_category: &[&Cell]| {
+            let seeds: Vec<String> = of_category.iter().map(|cell| cell.seed.to_string()).collect();
+            format!("{} seed {}", of_category[0].category, seeds.join(", "))
+        };
+        let categories: Vec<String> = of_row.chunk_by(|a, b| a.category == b.category).map(category).collect();
+        format!("{name}: {}", categories.join(", "))
+    };
+    cells.chunk_by(|a, b| a.row == b.row).map(row).collect::<Vec<_>>().join("; ")
+}
+
+/// What the runs say of their lineage, each once; with the rows' names where it is not that of all.
+fn lineages(study: &Study, cells: &[&Cell]) -> Vec<String> {
+    let mut all: Vec<(usize, String, Vec<usize>)> = vec![];
+    for cell in cells {
+        for (kind, note) in cell.summary().map(lineage).into_iter().flatten().enumerate() {
+            match all.iter_mut().find(|(_, known, _)| *known == note) {
+                Some((.., rows)) if rows.contains(&cell.row) => {}
+                Some((.., rows)) => rows.push(cell.row),
+                None => all.push((kind, note, vec![cell.row])),
             }
         }
     }
-    if self::cells(table).any(|cell| cell.mean.is_some() && !cell.is_complete()) {
-        notes.push("* of an incomplete grid: not comparable with the other rows.".to_owned());
-    }
-    let missing: Vec<String> = cells.iter().filter(|c| c.summary().is_none()).map(|c| c.id.to_string()).collect();
-    if !missing.is_empty() {
-        let more = missing.len().saturating_sub(NAMED);
-        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let planned: usize = comparison.lines.iter().map(|l| l.planned).sum();
-        let named = missing[..missing.len().min(NAMED)].join(", ");
-        notes.push(format!("Missing: {} of {planned} runs ({named}{rest}).", missing.len()));
-    }
-    notes
+    all.sort_by_key(|(kind, ..)| *kind);
+    let finished = cells.chunk_by(|a, b| a.row == b.row).filter(|of_row| of_row.iter().any(|cell| cell.summary().is_some())).count();
+    let named = |(kind, note, rows): &(usize, String, Vec<usize>)| {
+        let names: Vec<&str> = rows.iter().map(|&row| study.rows[row].name.as_str()).collect();
+        let is_all = rows.len() == finished && all.iter().filter(|(other, ..)| other == kind).count() == 1;
+        if is_all { format!("{note}.") } else { format!("{note}: {}.", names.join(", ")) }
+    };
+    all.iter().map(named).collect()
 }
 
 /// How a run was evaluated and what it started from.
@@ -127,20 +176,15 @@ fn lineage(summary: &Summary) -> Vec<String> {
     let protocol = summary.protocol["text"].as_str().unwrap_or("unknown");
     let backbone = &summary.backbone;
     let stride = if backbone.weights_hash.is_some() { format!(", stride in {}", backbone.stride_in) } else { String::new() };
-    let mut notes = vec![format!("Protocol: {protocol}."), format!("Backbone: {} ({}{stride}).", backbone.name, backbone.lineage)];
+    let mut notes = vec![format!("Protocol: {protocol}"), format!("Backbone: {} ({}{stride})", backbone.name, backbone.lineage)];
     if summary.metrics.keys().any(|key| key.starts_with("best_on_test/")) {
-        notes.push("Runs whose epoch was chosen on the test set have no figure here: see best_on_test/* in their summary.json.".to_owned());
+        notes.push("Runs whose epoch was chosen on the test set have no figure here: see best_on_test/* in their summary.json".to_owned());
     }
     notes
 }
 
 fn cells(table: &Table) -> impl Iterator<Item = &super::table::Cell> {
     table.lines.iter().flat_map(|line| &line.cells)
-}
-
-/// `1 seed`, `3 seeds`.
-pub fn counted(n: usize, one: &str, several: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { several })
 }
 
 #[cfg(test)]
@@ -176,6 +220,7 @@ mod tests {
         let all = notes(&study);
         assert_eq!(all.iter().filter(|n| n.starts_with("Protocol:")).count(), 2);
         assert_eq!(all.iter().filter(|n| n.starts_with("Backbone:")).count(), 2);
+        assert!(all.contains(&"Protocol: grid: baseline.".to_owned()), "{all:?}");
         assert!(all.iter().any(|n| n.contains("chosen on the test set")));
     }
 
@@ -193,12 +238,24 @@ mod tests {
     }
 
     #[test]
-    fn of_many_missing_runs_the_first_are_named() {
-        let mut study = example::study(&["a", "b"], 8, |_, _, _, _| 0.5);
-        study.cells.iter_mut().for_each(|c| c.outcome = Outcome::Missing);
+    fn every_missing_run_and_metric_is_named_by_its_place_in_the_plan() {
+        let mut study = example::study(&["a", "b", "c"], 3, |_, _, _, _| 0.5);
+        for cell in &mut study.cells {
+            let gone = cell.row == 1 || (cell.row == 0 && (cell.category == "gear" && cell.seed != 1 || cell.seed == 2));
+            if gone {
+                cell.outcome = Outcome::Missing;
+            } else if cell.row == 2 && cell.seed == 0 {
+                let mut summary = cell.summary().unwrap().clone();
+                summary.metrics.insert("test/pixel_auroc".into(), None);
+                cell.outcome = Outcome::Finished(Box::new(summary));
+            }
+        }
         let all = notes(&study);
-        let missing = all.last().unwrap();
-        assert!(missing.starts_with("Missing: 32 of 32 runs (row-1/0000000000-s0, row-1/0000000000-s1"), "{missing}");
-        assert!(missing.ends_with("and 12 more)."), "{missing}");
+        let expected = [
+            "Missing: 9 of 18 runs: a: gear seed 0, 2, terrazzo seed 2; b: all.",
+            "Finished without pixel AUROC: c: gear seed 0, terrazzo seed 0.",
+        ];
+        assert_eq!(all[all.len() - 2..], expected);
+        assert!(all.iter().all(|note| !note.contains("row-")), "no id, which depends on the store");
     }
 }

@@ -19,7 +19,7 @@ use crate::sweep::{Against, Cell, Outcome, Study};
 use crate::ui::text;
 
 use super::figure::Drawn;
-use super::layout::{Layout, layout};
+use super::layout::{Layout, counted, layout, spelled, training};
 use super::{Comparison, Rank, Table};
 use html::{escape, prose, table, terms};
 
@@ -42,18 +42,25 @@ pub struct Listing {
     pub notes: Vec<String>,
 }
 
-impl From<&Table> for Listing {
-    /// The table as all other formats spell it.
-    fn from(table: &Table) -> Self {
-        let Layout { headings, lines } = layout(table);
+impl Listing {
+    /// A table as all other formats spell it, and the one of trainings where there is one; notes stand below the last.
+    pub fn of(table: &Table) -> Vec<Self> {
+        let main = Self { title: table.title.clone(), ..layout(table).into() };
+        let mut all: Vec<Self> = std::iter::once(main).chain(training(table).map(Self::from)).collect();
+        all.last_mut().expect("the main table is there").notes.clone_from(&table.notes);
+        all
+    }
+}
+
+impl From<Layout> for Listing {
+    fn from(Layout { headings, lines }: Layout) -> Self {
         let places =
             lines.iter().enumerate().flat_map(|(row, line)| line.iter().enumerate().map(move |(column, text)| (row, column, text)));
         Self {
-            title: table.title.clone(),
             ranks: places.filter_map(|(row, column, text)| Some(((row, column), text.rank?))).collect(),
             rows: lines.iter().map(|line| line.iter().map(|text| format!("{}{}", text.value, text.tail)).collect()).collect(),
             header: headings,
-            notes: table.notes.clone(),
+            ..Self::default()
         }
     }
 }
@@ -120,7 +127,7 @@ impl Page<'_> {
 
     /// What was run.
     fn head(&self) -> String {
-        let Study { name, profile, data, rows, categories, seeds, cells, axes, .. } = self.study;
+        let Study { name, profile, data, root, rows, categories, seeds, cells, axes, .. } = self.study;
         let finished = cells.iter().filter(|c| c.summary().is_some()).count();
         let failed = cells.iter().filter(|c| matches!(c.outcome, Outcome::Failed { .. })).count();
         let (all, missing) = (cells.len(), cells.len() - finished - failed);
@@ -131,6 +138,9 @@ impl Page<'_> {
         };
         let listed = |values: &mut dyn Iterator<Item = String>| values.collect::<Vec<_>>().join(", ");
         let mut pairs = vec![("sweep", name.clone()), ("profile", profile.clone()), ("data", data.clone())];
+        if root != crate::data::root::BUILTIN {
+            pairs.push(("folder", root.clone()));
+        }
         if !axes.is_empty() {
             pairs.push(("varied", listed(&mut axes.iter().map(|axis| axis.key.clone()))));
         }
@@ -184,9 +194,7 @@ impl Page<'_> {
             return String::new();
         }
         let row = |row: &crate::sweep::Row| {
-            let value = |key: &&String| {
-                row.settings.get(*key).map_or_else(|| "—".into(), |v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
-            };
+            let value = |key: &&String| row.settings.get(*key).map_or_else(|| "—".into(), spelled);
             std::iter::once(row.name.clone()).chain(keys.iter().map(value)).collect()
         };
         let header = std::iter::once("row".to_owned()).chain(keys.iter().map(|key| key.to_string())).collect();
@@ -221,8 +229,8 @@ impl Page<'_> {
         for (environment, runs) in environments {
             out += &terms(&described(environment, *runs));
         }
-        if self.machines.mixed() {
-            out += "<p class=\"bad\">Runs come from several states of the program:</p>\n";
+        if let Some(warning) = self.machines.warning() {
+            let _ = writeln!(out, "<p class=\"bad\">{warning}</p>");
         }
         let revision = |(git, runs): &(Option<Git>, usize)| match git {
             Some(git) => vec![git.revision.clone(), if git.dirty { "yes" } else { "no" }.into(), runs.to_string()],
@@ -238,7 +246,7 @@ impl Page<'_> {
             out += &format!("<details><summary>Data</summary>\n{}</details>\n", table(&Listing { header, rows, ..Listing::default() }));
         }
         if *unknown > 0 {
-            let _ = writeln!(out, "<p class=\"note\">{unknown} runs left no description of their environment.</p>");
+            let _ = writeln!(out, "<p class=\"note\">{} left no description of their environment.</p>", counted(*unknown, "run", "runs"));
         }
         out
     }

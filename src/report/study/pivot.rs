@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::comparison::Comparison;
+use super::layout::spelled;
 use super::notes;
 use super::table::{Cell, Column, Incomplete, Table, TableLine, check_metric, heading, rank, title};
 use crate::sweep::Study;
@@ -38,7 +39,7 @@ impl Table {
             let found: Vec<usize> = (0..study.rows.len()).filter(here).collect();
             match found[..] {
                 [] => Ok(None),
-                [one] => Ok(Some((one, Cell { difference: None, published: None, ..whole.lines[one].cells[0].clone() }))),
+                [one] => Ok(Some((one, Cell { difference: None, ..whole.lines[one].cells[0].clone() }))),
                 [one, other, ..] => Err(ambiguous(study, pivot, one, other)),
             }
         };
@@ -48,7 +49,7 @@ impl Table {
             let of = |count: fn(&TableLine) -> usize| cells.iter().flatten().map(|(r, _)| count(&whole.lines[*r])).sum();
             let (n, planned) = (of(|l| l.n), of(|l| l.planned));
             let cells = cells.into_iter().map(|found| found.map(|(_, cell)| cell).unwrap_or_default()).collect();
-            lines.push(TableLine { name: spelled(row), n, planned, cells });
+            lines.push(TableLine { name: spelled(row), n, planned, cells, training: None });
         }
         let head = |value: &Value| Column { heading: format!("{}={}", pivot.columns, spelled(value)), metric: pivot.metric.clone() };
         let mut table = Self {
@@ -58,8 +59,8 @@ impl Table {
             lines,
             notes: vec![],
         };
-        rank(table.lines.iter_mut().flat_map(|line| &mut line.cells).collect(), &pivot.metric);
-        table.notes = notes::pivot(study, comparison, &table, &pivot.metric);
+        rank(table.lines.iter_mut().flat_map(|line| &mut line.cells).collect());
+        table.notes = notes::pivot(study, &table, &pivot.metric);
         Ok(table)
     }
 }
@@ -79,13 +80,11 @@ fn check(study: &Study, pivot: &Pivot) -> Result<()> {
     Ok(())
 }
 
-/// The values of a key: in the order of its axis, else of the rows.
+/// The values of a key, in the order of the rows.
 fn values(study: &Study, key: &str) -> Vec<Value> {
-    let axis = study.axes.iter().filter(|axis| axis.key == key).flat_map(|axis| &axis.values);
     let mut values: Vec<Value> = Vec::new();
-    for value in axis.chain(study.rows.iter().filter_map(|row| row.settings.get(key))) {
-        let used = study.rows.iter().any(|row| row.settings.get(key) == Some(value));
-        if used && !values.contains(value) {
+    for value in study.rows.iter().filter_map(|row| row.settings.get(key)) {
+        if !values.contains(value) {
             values.push(value.clone());
         }
     }
@@ -99,11 +98,6 @@ fn ambiguous(study: &Study, pivot: &Pivot, one: usize, other: usize) -> Error {
         format!("rows {:?} and {:?} fall into one cell of {} and {}", a.name, b.name, pivot.rows, pivot.columns),
         format!("they differ in {}: choose keys that tell all rows apart", differing.join(", ")),
     )
-}
-
-/// A setting as it would be typed.
-fn spelled(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]

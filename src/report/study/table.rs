@@ -4,11 +4,12 @@
 
 use serde::Serialize;
 
-use super::comparison::{Comparison, Difference, value};
+use super::comparison::{Comparison, Difference, Training};
 use super::layout::percent;
-use super::{notes, published};
+use super::notes;
 use crate::num;
-use crate::sweep::{Published, Study};
+use crate::report::runs::metric as value;
+use crate::sweep::{Study, published};
 use crate::{Error, Result};
 
 /// One table; numbers are ratios 0..=1, differences of ratios, and p values.
@@ -38,6 +39,8 @@ pub struct TableLine {
     pub planned: usize,
     /// One for each column.
     pub cells: Vec<Cell>,
+    /// In the table of rows and metrics alone.
+    pub training: Option<Training>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -46,11 +49,13 @@ pub struct Cell {
     pub mean: Option<f64>,
     /// Sample standard deviation over seeds.
     pub deviation: Option<f64>,
-    /// Runs that have the metric, and planned ones.
+    /// Runs that have the metric, and planned ones; nothing is planned of a row that is quoted.
     pub n: usize,
     pub planned: usize,
     /// The paper's figure.
     pub published: Option<f64>,
+    /// Where that is an average that its own categories do not give: what they give.
+    pub published_computed: Option<f64>,
     pub difference: Option<Change>,
     pub rank: Option<Rank>,
 }
@@ -64,8 +69,9 @@ pub struct Change {
     pub interval: Option<[f64; 2]>,
     pub p: f64,
     pub p_holm: f64,
-    /// Pairs.
+    /// Pairs, and planned ones.
     pub n: usize,
+    pub planned: usize,
 }
 
 /// Place among the cells that are compared; cells that print alike share it.
@@ -92,6 +98,12 @@ impl Cell {
     }
 }
 
+impl Change {
+    pub fn is_complete(&self) -> bool {
+        self.n == self.planned
+    }
+}
+
 impl Table {
     /// The study's rows with one column a metric.
     pub fn of(study: &Study, comparison: &Comparison, incomplete: Incomplete) -> Self {
@@ -103,18 +115,20 @@ impl Table {
                 mean: figure.mean,
                 deviation: figure.deviation,
                 n: values.iter().map(Vec::len).sum(),
-                planned: comparison.pairs,
+                planned: comparison.lines[row].planned,
                 published: figure.published,
+                published_computed: study.rows[row].paper.as_ref().and_then(|p| published::discrepancy(p, metric)).map(|d| d.computed),
                 difference: figure.difference.as_ref().map(|d| change(comparison, d)),
                 rank: None,
             };
-            shown(cell, comparison.pairs, incomplete)
+            shown(cell, incomplete)
         };
         let lines = comparison.lines.iter().enumerate().map(|(row, line)| TableLine {
             name: line.name.clone(),
             n: line.n,
             planned: line.planned,
             cells: study.metrics.iter().map(|metric| cell(row, metric)).collect(),
+            training: Some(line.training),
         });
         let mut table = Self { title: title(study), corner: String::new(), columns, lines: lines.collect(), notes: vec![] };
         table.rank_columns();
@@ -132,82 +146,76 @@ impl Table {
         let columns = study.categories.iter().map(|c| metric_of(c)).chain([metric_of("mean")]).collect();
         let whole = Self::of(&Study { metrics: vec![metric.to_owned()], ..study.clone() }, comparison, incomplete);
         let lines = whole.lines.into_iter().enumerate().map(|(row, line)| {
-            let paper = study.rows[row].paper.as_ref();
-            let cell = |category: &String| category_cell(study, row, category, metric, paper, incomplete);
+            let cell = |category: &String| category_cell(study, row, category, metric, incomplete);
             let mean = line.cells.into_iter().map(|cell| Cell { difference: None, ..cell });
-            TableLine { cells: study.categories.iter().map(cell).chain(mean).collect(), ..line }
+            TableLine { cells: study.categories.iter().map(cell).chain(mean).collect(), training: None, ..line }
         });
         let title = format!("{}: {} by category", title(study), heading(metric));
         let mut table = Self { title, corner: String::new(), columns, lines: lines.collect(), notes: vec![] };
         table.rank_columns();
-        table.notes = notes::by_category(study, comparison, &table, metric);
+        table.notes = notes::by_category(study, &table, metric);
         Ok(table)
     }
 
     /// Marks the best and second of each column.
     fn rank_columns(&mut self) {
         for column in 0..self.columns.len() {
-            let metric = self.columns[column].metric.clone();
-            rank(self.lines.iter_mut().map(|line| &mut line.cells[column]).collect(), &metric);
+            rank(self.lines.iter_mut().map(|line| &mut line.cells[column]).collect());
         }
     }
 }
 
 /// Marks the greatest and the second greatest of the complete cells as they print; of two cells only the greatest, of one
-/// none. Thresholds are no achievement.
-pub(super) fn rank(cells: Vec<&mut Cell>, metric: &str) {
-    let tenths = |cell: &Cell| {
-        let printed: f64 = percent(cell.mean.filter(|_| cell.is_complete())?).parse().ok()?;
-        Some((10.0 * printed).round() as i64)
-    };
-    let mut values: Vec<i64> = cells.iter().filter_map(|cell| tenths(cell)).collect();
+/// none.
+pub(super) fn rank(cells: Vec<&mut Cell>) {
+    let complete = |cell: &Cell| cell.mean.filter(|_| cell.is_complete());
+    let mut values: Vec<f64> = cells.iter().filter_map(|cell| complete(cell)).collect();
     let count = values.len();
-    values.sort_unstable_by(|a, b| b.cmp(a));
-    values.dedup();
-    if count < 2 || values.len() < 2 || metric.ends_with("_threshold") {
-        return;
-    }
+    values.sort_by(|a, b| b.total_cmp(a));
+    let mut printed: Vec<String> = values.into_iter().map(percent).collect();
+    printed.dedup();
+    let [best, second, ..] = &printed[..] else { return };
     for cell in cells {
-        cell.rank = match tenths(cell) {
-            Some(v) if v == values[0] => Some(Rank::Best),
-            Some(v) if v == values[1] && count > 2 => Some(Rank::Second),
+        cell.rank = match complete(cell).map(percent) {
+            Some(text) if text == *best => Some(Rank::Best),
+            Some(text) if text == *second && count > 2 => Some(Rank::Second),
             _ => None,
         };
     }
 }
 
 /// What may be shown of a cell.
-fn shown(mut cell: Cell, pairs: usize, incomplete: Incomplete) -> Cell {
+fn shown(mut cell: Cell, incomplete: Incomplete) -> Cell {
     if incomplete == Incomplete::Refuse {
         cell.mean = cell.mean.filter(|_| cell.is_complete());
         cell.deviation = cell.deviation.filter(|_| cell.is_complete());
-        cell.difference = cell.difference.filter(|d| d.n == pairs);
+        cell.difference = cell.difference.filter(Change::is_complete);
     }
     cell
 }
 
-fn category_cell(study: &Study, row: usize, category: &str, metric: &str, paper: Option<&Published>, incomplete: Incomplete) -> Cell {
+fn category_cell(study: &Study, row: usize, category: &str, metric: &str, incomplete: Incomplete) -> Cell {
     let values = seeds(study, row, category, metric);
-    let planned = study.seeds.len();
+    let planned = if study.is_quoted(row) { 0 } else { study.seeds.len() };
     let cell = Cell {
         mean: num::mean(&values),
         deviation: num::standard_deviation(&values).filter(|_| values.len() == planned),
         n: values.len(),
         planned,
-        published: paper.and_then(|p| published::figure(p, metric, Some(category))),
+        published: study.rows[row].paper.as_ref().and_then(|p| published::figure(p, metric, Some(category))),
         ..Cell::default()
     };
-    shown(cell, 0, incomplete)
+    shown(cell, incomplete)
 }
 
 /// The values of one row and category over the seeds.
 fn seeds(study: &Study, row: usize, category: &str, metric: &str) -> Vec<f64> {
-    study.seeds.iter().filter_map(|&seed| value(study.summary(row, category, seed)?, metric)).collect()
+    study.seeds.iter().filter_map(|&seed| value(study.summary(row, category, seed)?, "", metric)).collect()
 }
 
 fn change(comparison: &Comparison, difference: &Difference) -> Change {
     let Difference { against, mean, interval, p, p_holm, n } = *difference;
-    Change { against: comparison.lines[against].name.clone(), mean, interval, p, p_holm, n }
+    Change { against: comparison.lines[against].name.clone(), mean, interval, p, p_holm, n, planned: comparison.pairs }
 }
 
 /// Refuses a metric that is none of the study's.
@@ -233,7 +241,6 @@ pub fn heading(metric: &str) -> String {
         "auroc" => "AUROC".to_owned(),
         "ap" => "AP".to_owned(),
         "f1max" => "F1max".to_owned(),
-        "f1max_threshold" => "F1max threshold".to_owned(),
         other => other.replacen("aupro", "AUPRO", 1).replace('_', " "),
     };
     level + &name
@@ -243,7 +250,7 @@ pub fn heading(metric: &str) -> String {
 mod tests {
     use super::super::example;
     use super::*;
-    use crate::sweep::Outcome;
+    use crate::sweep::{Outcome, Published};
 
     fn cell(percent: f64) -> Cell {
         Cell { mean: Some(percent / 100.0), n: 1, planned: 1, ..Cell::default() }
@@ -251,7 +258,7 @@ mod tests {
 
     fn ranks(percents: &[f64]) -> Vec<Option<Rank>> {
         let mut cells: Vec<Cell> = percents.iter().map(|p| cell(*p)).collect();
-        rank(cells.iter_mut().collect(), "image_auroc");
+        rank(cells.iter_mut().collect());
         cells.iter().map(|c| c.rank).collect()
     }
 
@@ -293,6 +300,23 @@ mod tests {
         assert_eq!((cells[0].n, cells[2].n), (3, 6));
         assert!(Table::by_category(&study, &comparison, "auroc", Incomplete::Refuse).unwrap_err().remedy.contains("image_auroc"));
         assert!(table.lines[0].cells[0].deviation.is_some_and(|d| (d - 0.01).abs() < 1e-12));
+    }
+
+    #[test]
+    fn nothing_is_planned_of_a_quoted_row_and_averages_that_do_not_add_up_are_marked() {
+        let mut study = example::ladder();
+        study.rows[2].paper = Some(Published { table: 1, line: "PaDiM".into() });
+        study.cells.retain(|c| c.row != 2);
+        let comparison = Comparison::of(&study);
+        let table = Table::of(&study, &comparison, Incomplete::Refuse);
+        let cell = &table.lines[2].cells[0];
+        assert_eq!((cell.n, cell.planned, cell.published), (0, 0, Some(0.955)));
+        assert!(cell.published_computed.is_some_and(|mean| (mean - 0.95420).abs() < 1e-5));
+        assert_eq!(table.lines[0].cells[0].published_computed, None);
+        let by = Table::by_category(&study, &comparison, "image_auroc", Incomplete::Refuse).unwrap();
+        assert!(by.lines[2].cells.iter().all(|cell| cell.planned == 0));
+        let shown = super::super::render(&table, super::super::Format::Markdown);
+        assert!(shown.contains("| + STLNet | published | — | — | 95.5† |") && !shown.contains("| + STLNet | — | — | — |"), "{shown}");
     }
 
     #[test]

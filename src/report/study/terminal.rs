@@ -1,18 +1,22 @@
 //! A table for the terminal.
 
-use super::layout::{Text, layout};
+use super::layout::{Layout, Text, layout, training};
 use super::table::Table;
 use crate::ui::text::{self, Align, Rule};
 
-/// Title, aligned columns, notes.
+/// Title, aligned columns, the table of trainings where there is one, notes.
 pub fn terminal(table: &Table) -> String {
-    let layout = layout(table);
+    let grids: String = [Some(layout(table)), training(table)].iter().flatten().map(|layout| grid(layout) + "\n\n").collect();
+    let notes: String = table.notes.iter().map(|note| format!("{note}\n")).collect();
+    format!("{}\n\n{grids}{notes}", table.title)
+}
+
+fn grid(layout: &Layout) -> String {
     let align = |at: usize| if at == 0 { Align::Left } else { Align::Right };
     let columns: Vec<(&str, Align)> = layout.headings.iter().enumerate().map(|(at, name)| (name.as_str(), align(at))).collect();
     let plain = |text: &Text| format!("{}{}", text.value, text.tail);
     let rows: Vec<Vec<String>> = layout.lines.iter().map(|line| line.iter().map(plain).collect()).collect();
-    let notes: String = table.notes.iter().map(|note| format!("{note}\n")).collect();
-    format!("{}\n\n{}\n\n{notes}", table.title, text::table(&columns, &rows, Rule::Unicode))
+    text::table(&columns, &rows, Rule::Unicode)
 }
 
 #[cfg(test)]
@@ -47,8 +51,9 @@ baseline            6   86.0 ± 0.9             —  97.8 (−11.8)   84.0 ± 0.
         let comparison = Comparison::of(&study);
         let refused = terminal(&Table::of(&study, &comparison, Incomplete::Refuse));
         assert!(refused.contains("+ STLNet            5 of 6            —"), "{refused}");
-        assert!(refused.contains("Missing: 1 of 18 runs (row-3/0000000021-s1)."), "{refused}");
+        assert!(refused.contains("Missing: 1 of 18 runs: + STLNet: terrazzo seed 1."), "{refused}");
         let marked = terminal(&Table::of(&study, &comparison, Incomplete::Mark));
         assert!(marked.contains("* (5 of 6)") && marked.contains("* of an incomplete grid"), "{marked}");
+        assert!(marked.contains("; 5 of 6)") && marked.contains("*)"), "differences over fewer pairs and runs have a star: {marked}");
     }
 }

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::markdown::escape;
 use super::page::{self, Listing, Machines, Page};
 use super::{Comparison, Format, Incomplete, Pivot, Table, figure, findings, render, text};
-use crate::Result;
 use crate::run::{Store, file};
 use crate::sweep::{Plan, Study};
+use crate::{Error, Result};
 
 /// How much is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub struct Report<'a> {
     pub incomplete: Incomplete,
 }
 
-/// What was written.
+/// What was computed, and written where it was asked for.
 #[derive(Debug, Clone)]
 pub struct Written {
     pub study: Study,
@@ -42,35 +43,47 @@ pub struct Written {
 }
 
 impl Report<'_> {
-    /// Computes everything and writes it; each file is replaced whole.
+    /// Computes everything and writes nothing.
+    ///
+    /// # Errors
+    /// A run that cannot be read.
+    pub fn look(&self) -> Result<Written> {
+        let (study, comparison) = self.compute()?;
+        let mut tables = vec![Table::of(&study, &comparison, self.incomplete)];
+        if study.categories.len() > 1 {
+            for metric in &study.metrics {
+                tables.push(Table::by_category(&study, &comparison, metric, self.incomplete)?);
+            }
+        }
+        if self.seeds.len() < self.plan.seeds.len() {
+            let listed = |seeds: &[u64]| seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+            let note = format!("Of the plan's seeds {}, these are {} alone.", listed(&self.plan.seeds), listed(self.seeds));
+            tables.iter_mut().for_each(|table| table.notes.insert(0, note.clone()));
+        }
+        let findings = text(&findings(&study, &comparison));
+        Ok(Written { study, comparison, tables, findings, files: vec![] })
+    }
+
+    /// Computes everything and writes it; each file is replaced whole, and tables by category that an earlier plan had are
+    /// removed.
     ///
     /// # Errors
     /// A run that cannot be read, a file that cannot be written.
     pub fn write(&self, extent: Extent) -> Result<Written> {
-        let (study, comparison) = self.compute()?;
-        let mut tables = vec![Table::of(&study, &comparison, self.incomplete)];
-        let mut stems = vec!["table".to_owned()];
-        if study.categories.len() > 1 {
-            for metric in &study.metrics {
-                tables.push(Table::by_category(&study, &comparison, metric, self.incomplete)?);
-                stems.push(format!("by-category-{}", metric.replace('@', "-")));
-            }
-        }
-        if self.seeds.len() < self.plan.seeds.len() {
-            let note = format!("So far: {} of the plan's {} seeds.", self.seeds.len(), self.plan.seeds.len());
-            tables.iter_mut().for_each(|table| table.notes.insert(0, note.clone()));
-        }
-        let findings = text(&findings(&study, &comparison));
-        let mut written = Written { study, comparison, tables, findings, files: vec![] };
-        for (table, stem) in written.tables.iter().zip(&stems) {
+        let mut written = self.look()?;
+        let by_category = written.study.metrics.iter().map(|metric| format!("by-category-{}", metric.replace('@', "-")));
+        for (table, stem) in written.tables.iter().zip(std::iter::once("table".to_owned()).chain(by_category)) {
             for (format, ending) in Format::FILES {
                 let path = self.folder.join(format!("{stem}.{ending}"));
                 file::replace(&path, render(table, format).as_bytes())?;
                 written.files.push(path);
             }
         }
+        let fresh = |path: &Path| written.files.iter().any(|file| file == path);
+        let ours = |name: &str| Format::FILES.iter().any(|(_, ending)| name.ends_with(&format!(".{ending}")));
+        remove_stale(self.folder, &|path, name| name.starts_with("by-category-") && ours(name) && !fresh(path))?;
         let path = self.folder.join("findings.md");
-        file::replace(&path, format!("{}\n", written.findings).as_bytes())?;
+        file::replace(&path, format!("{}\n", escape_lines(&written.findings)).as_bytes())?;
         written.files.push(path);
         if extent == Extent::All {
             self.draw(&mut written)?;
@@ -103,7 +116,7 @@ impl Report<'_> {
             study: &written.study,
             comparison: &written.comparison,
             findings: &written.findings,
-            tables: &written.tables.iter().map(Listing::from).collect::<Vec<_>>(),
+            tables: &written.tables.iter().flat_map(Listing::of).collect::<Vec<_>>(),
             figures: &figures,
             machines: &Machines::read(&written.study, self.store)?,
             command: &self.plan.command,
@@ -127,6 +140,26 @@ impl Written {
             .filter(|f| f.extension().is_some_and(|e| e == "md" || e == "html"))
             .map(|f| f.display().to_string())
             .collect();
-        format!("{table}\n{}\n\n{}\n", self.findings, pages.join("\n"))
+        let parts = [table, self.findings.clone() + "\n", pages.join("\n") + "\n"];
+        parts.into_iter().filter(|part| part != "\n").collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Markdown's signs in names stand for themselves; paragraphs and items stay.
+fn escape_lines(findings: &str) -> String {
+    findings.lines().map(escape).collect::<Vec<_>>().join("\n")
+}
+
+/// Removes files of a folder that an earlier report left, by path and name.
+///
+/// # Errors
+/// A folder that cannot be read and a file that cannot be removed.
+pub(super) fn remove_stale(folder: &Path, is_stale: &dyn Fn(&Path, &str) -> bool) -> Result<()> {
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::io("read the folder", folder, &e))?;
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.file_name().and_then(|name| name.to_str()).is_some_and(|name| is_stale(&path, name)) {
+            file::remove(&path)?;
+        }
+    }
+    Ok(())
 }

@@ -2,14 +2,15 @@
 
 use plotters::backend::DrawingBackend;
 
-use super::look::{Entry, Fill, OURS, Sign, cut_up, key, key_height, metric_name, wrapped};
+use super::group::groups;
+use super::look::{Entry, Fill, Sign, cut_up, key, key_height, wrapped};
 use super::means::{CUT, sample};
 use crate::Result;
 use crate::report::plot::frame::{Axis, Frame, REMARK, remarks, title};
 use crate::report::plot::paper::{Paper, Stroke, text_width};
 use crate::report::plot::scale::Scale;
 use crate::report::plot::{Figure, palette};
-use crate::report::study::Comparison;
+use crate::report::study::{Comparison, heading};
 use crate::sweep::Study;
 
 /// The figure; metrics in percent.
@@ -28,6 +29,16 @@ pub struct Course {
 pub struct Panel {
     pub title: String,
     pub y: Scale,
+    /// One for each setting of all other keys.
+    pub lines: Vec<Line>,
+}
+
+/// One line of a panel.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// Empty where it is the only one.
+    pub name: String,
+    pub sign: Sign,
     /// By value of the key, rising.
     pub points: Vec<Point>,
 }
@@ -56,16 +67,24 @@ impl Course {
     /// The plot; `None` unless exactly one key is varied, over numbers, and two of its values or more have figures.
     pub fn of(study: &Study, comparison: &Comparison) -> Option<Self> {
         let [axis] = &study.axes[..] else { return None };
-        let mut rows: Vec<(f64, usize)> = vec![];
-        for (i, row) in study.rows.iter().enumerate() {
-            rows.push((row.settings.get(&axis.key)?.as_f64()?, i));
-        }
-        rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let groups = groups(study, &study.axes);
+        let value = |row: usize| Some((study.rows[row].settings.get(&axis.key)?.as_f64()?, row));
+        let sorted = |rows: &[usize]| -> Option<Vec<(f64, usize)>> {
+            let mut rows = rows.iter().map(|&row| value(row)).collect::<Option<Vec<_>>>()?;
+            rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+            Some(rows)
+        };
+        let of_groups = groups.iter().map(|group| sorted(&group.rows)).collect::<Option<Vec<_>>>()?;
+        let rows = || of_groups.iter().flatten();
         let figure = |row: usize, name: &str| comparison.lines.get(row)?.figures.get(name);
         let measured = |&&(_, row): &&(f64, usize)| comparison.metrics.iter().any(|m| figure(row, m).is_some_and(|f| f.mean.is_some()));
-        if rows.iter().filter(measured).count() < 2 {
+        let mut places: Vec<f64> = rows().filter(measured).map(|(x, _)| *x).collect();
+        places.sort_by(f64::total_cmp);
+        places.dedup();
+        if places.len() < 2 {
             return None;
         }
+        let ends = rows().fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], (x, _)| [low.min(*x), high.max(*x)]);
         let percent = |v: Option<f64>| v.map(|v| 100.0 * v);
         let panel = |name: &String| {
             let point = |&(x, row): &(f64, usize)| {
@@ -73,28 +92,33 @@ impl Course {
                 let (mean, deviation) = (percent(figure.mean), percent(figure.deviation));
                 Point { x, mean, deviation, complete: figure.complete, published: percent(figure.published) }
             };
-            let points: Vec<Point> = rows.iter().map(point).collect();
-            let values: Vec<f64> = points.iter().flat_map(Point::values).collect();
-            Panel { title: format!("{}, %", metric_name(name)), y: Scale::around(values.into_iter(), [0.0, 100.0]), points }
+            let line = |(i, rows): (usize, &Vec<(f64, usize)>)| match groups.len() {
+                1 => Line { name: String::new(), sign: Sign::MEAN, points: rows.iter().map(point).collect() },
+                _ => Line { name: groups[i].name.clone(), sign: Sign::of_row(i), points: rows.iter().map(point).collect() },
+            };
+            let lines: Vec<Line> = of_groups.iter().enumerate().map(line).collect();
+            let values: Vec<f64> = lines.iter().flat_map(|line| &line.points).flat_map(Point::values).collect();
+            Panel { title: format!("{}, %", heading(name)), y: Scale::around(values.into_iter(), [0.0, 100.0]), lines }
         };
         let panels: Vec<Panel> = comparison.metrics.iter().map(panel).collect();
-        let gaps = rows.iter().filter(|row| !measured(row)).count();
-        let gaps = if gaps > 0 { format!(" {gaps} of {} values have no finished run and leave gaps.", rows.len()) } else { String::new() };
+        let (gaps, all) = (rows().filter(|row| !measured(row)).count(), rows().count());
+        let gaps = if gaps > 0 { format!(" {gaps} of {all} values have no finished run and leave gaps.") } else { String::new() };
         Some(Self {
             title: format!("{}: along {}", study.title, axis.key),
             key: axis.key.clone(),
-            x: along(rows[0].0, rows[rows.len() - 1].0),
+            x: along(ends[0], ends[1]),
             panels,
             remark: format!("{}{gaps} Lines between values guide the eye. {CUT}", sample(study)),
         })
     }
 
     fn entries(&self) -> Vec<(Entry, String)> {
-        let any = |f: fn(&Point) -> bool| self.panels.iter().flat_map(|p| &p.points).any(f);
-        let ours = Stroke::solid(OURS, 2.0);
-        let mut entries = vec![(Entry::Interval(Sign::MEAN), "mean".to_owned())];
-        if any(|p| p.deviation.is_some()) {
-            entries.push((Entry::Band(ours), "± deviation over seeds".to_owned()));
+        let any = |f: fn(&Point) -> bool| self.panels.iter().flat_map(|p| &p.lines).flat_map(|l| &l.points).any(f);
+        let lines = self.panels.first().map_or(&[][..], |panel| &panel.lines);
+        let named = |line: &Line| if line.name.is_empty() { "mean".to_owned() } else { line.name.clone() };
+        let mut entries: Vec<_> = lines.iter().map(|line| (Entry::Interval(line.sign), named(line))).collect();
+        if let Some(line) = lines.first().filter(|_| any(|p| p.deviation.is_some())) {
+            entries.push((Entry::Band(Stroke::solid(line.sign.colour, 2.0)), "± deviation over seeds".to_owned()));
         }
         if any(|p| p.mean.is_some() && !p.complete) {
             entries.push((Entry::Sign(Sign::INCOMPLETE), "mean of an incomplete row".to_owned()));
@@ -168,30 +192,32 @@ impl Figure for Course {
 }
 
 fn draw_panel<B: DrawingBackend>(paper: &mut Paper<B>, frame: &Frame, panel: &Panel) -> Result<()> {
-    let (ours, theirs) = (Stroke::solid(OURS, 2.0), Stroke::dashed(palette::BLACK, 1.25));
     // Bands lie behind the grid, so first.
-    for pair in panel.points.windows(2) {
+    let pairs = panel.lines.iter().flat_map(|line| line.points.windows(2).map(move |pair| (line.sign.colour, pair)));
+    for (colour, pair) in pairs {
         if let [Some((a_low, a_high)), Some((b_low, b_high))] =
             [pair[0], pair[1]].map(|p| Some((p.mean? - p.deviation?, p.mean? + p.deviation?)))
         {
             let corners = [[pair[0].x, a_low], [pair[0].x, a_high], [pair[1].x, b_high], [pair[1].x, b_low]].map(|p| frame.at(p));
-            paper.area(&corners, palette::tint(OURS, 0.75), 1.0)?;
+            paper.area(&corners, palette::tint(colour, 0.75), 1.0)?;
         }
     }
     frame.draw(paper)?;
     if matches!(panel.y, Scale::Linear { low, .. } if low > 0.0) {
         cut_up(paper, [frame.left, frame.bottom])?;
     }
-    let line = |f: fn(&Point) -> Option<f64>| panel.points.iter().map(|p| [p.x, f(p).unwrap_or(f64::NAN)]).collect::<Vec<_>>();
-    frame.curve(paper, &line(|p| p.published), theirs)?;
-    frame.curve(paper, &line(|p| p.mean), ours)?;
-    for point in &panel.points {
-        if let Some(published) = point.published {
-            Sign::PUBLISHED.draw(paper, frame.at([point.x, published]))?;
-        }
-        if let Some(mean) = point.mean {
-            let fill = if point.complete { Fill::Full } else { Fill::Open };
-            Sign::MEAN.filled(fill).draw(paper, frame.at([point.x, mean]))?;
+    for Line { sign, points, .. } in &panel.lines {
+        let curve = |f: fn(&Point) -> Option<f64>| points.iter().map(|p| [p.x, f(p).unwrap_or(f64::NAN)]).collect::<Vec<_>>();
+        frame.curve(paper, &curve(|p| p.published), Stroke::dashed(palette::BLACK, 1.25))?;
+        frame.curve(paper, &curve(|p| p.mean), Stroke::solid(sign.colour, 2.0))?;
+        for point in points {
+            if let Some(published) = point.published {
+                Sign::PUBLISHED.draw(paper, frame.at([point.x, published]))?;
+            }
+            if let Some(mean) = point.mean {
+                let fill = if point.complete { Fill::Full } else { Fill::Open };
+                sign.filled(fill).draw(paper, frame.at([point.x, mean]))?;
+            }
         }
     }
     Ok(())
@@ -209,7 +235,7 @@ mod tests {
         let point = |x: f64, mean: Option<f64>| Point { x, mean, deviation: mean.map(|_| 0.5), complete: true, published: None };
         let points = vec![point(0.0, Some(95.0)), point(0.25, Some(96.0)), point(0.5, None), point(1.0, Some(98.0))];
         let y = Scale::Linear { low: 90.0, high: 100.0 };
-        let panel = Panel { title: "image AUROC, %".into(), y, points };
+        let panel = Panel { title: "image AUROC, %".into(), y, lines: vec![Line { name: String::new(), sign: Sign::MEAN, points }] };
         let course =
             Course { title: "t".into(), key: "pseudo.ratio".into(), x: along(0.0, 1.0), panels: vec![panel], remark: "n = 3".into() };
         let image = codec::decode_bytes(&png(&course).unwrap(), Path::new("course.png")).unwrap().rgb;

@@ -1,9 +1,9 @@
 //! What each row changes against its counterpart, paired run by run, with 95 % intervals.
 
 use super::dots::{Base, Dots, Lane, Mark, Panel};
-use super::look::{Entry, Sign, metric_name};
+use super::look::{Entry, Fill, Sign};
 use crate::report::plot::scale::Scale;
-use crate::report::study::Comparison;
+use crate::report::study::{Comparison, heading};
 use crate::sweep::Study;
 
 /// The plot of paired differences; `None` where there is none.
@@ -17,7 +17,8 @@ pub fn differences(study: &Study, comparison: &Comparison) -> Option<Dots> {
     let mark = |row: usize, name: &str| {
         let difference = difference(row, name)?;
         let interval = difference.interval.map(|ends| ends.map(|v| 100.0 * v));
-        Some(Mark { value: 100.0 * difference.mean, interval, sign: Sign::MEAN, offset: 0.0 })
+        let fill = if difference.n == comparison.pairs { Fill::Full } else { Fill::Open };
+        Some(Mark { value: 100.0 * difference.mean, interval, sign: Sign::MEAN.filled(fill), offset: 0.0 })
     };
     let panel = |name: &String| {
         let marks: Vec<Vec<Mark>> = rows.iter().map(|&row| mark(row, name).into_iter().collect()).collect();
@@ -25,7 +26,7 @@ pub fn differences(study: &Study, comparison: &Comparison) -> Option<Dots> {
         // Zero belongs to the axis whatever the values are.
         let values: Vec<f64> = values.chain([0.0]).collect();
         let scale = Scale::around(values.into_iter(), [-100.0, 100.0]);
-        Panel { title: format!("Δ {}, points", metric_name(name)), scale, base: Base::Zero, marks }
+        Panel { title: format!("Δ {}, points", heading(name)), scale, base: Base::Zero, marks }
     };
     let lane = |&row: &usize| {
         let counterpart = study.counterpart(row).and_then(|other| study.rows.get(other));
@@ -34,21 +35,18 @@ pub fn differences(study: &Study, comparison: &Comparison) -> Option<Dots> {
         Lane { label: study.rows[row].name.clone(), note }
     };
     let panels: Vec<Panel> = comparison.metrics.iter().map(panel).collect();
-    let intervals = panels.iter().flat_map(|p| p.marks.iter().flatten()).any(|m| m.interval.is_some());
-    let key = match intervals {
+    let marks = || panels.iter().flat_map(|p| p.marks.iter().flatten());
+    let mut key = vec![match marks().any(|m| m.interval.is_some()) {
         true => (Entry::Interval(Sign::MEAN), "mean difference with its 95 % interval (BCa bootstrap over the pairs)".to_owned()),
         false => (Entry::Sign(Sign::MEAN), "mean difference".to_owned()),
-    };
+    }];
+    if marks().any(|m| m.sign == Sign::INCOMPLETE) {
+        key.push((Entry::Sign(Sign::INCOMPLETE), "pairs are missing".to_owned()));
+    }
     let remark = "Each row minus its counterpart, in percentage points, paired by category and seed; right of zero is better. An \
-                  interval describes these pairs: seeds of one category are not independent samples of other data. Where there is \
-                  no interval, there are too few pairs for one.";
+                  interval describes these pairs: seeds of one category are not independent samples of other data. With \
+                  few pairs it is too short: of 9 it holds the mean in some 85 to 90 of 100 cases. Where there is none, there are \
+                  too few pairs for one.";
     let lanes = rows.iter().map(lane).collect();
-    Some(Dots {
-        title: format!("{}: what each row changes", study.title),
-        lanes,
-        panels,
-        key: vec![key],
-        remark: remark.into(),
-        lane_px: 34.0,
-    })
+    Some(Dots { title: format!("{}: what each row changes", study.title), lanes, panels, key, remark: remark.into(), lane_px: 34.0 })
 }

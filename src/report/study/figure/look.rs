@@ -1,4 +1,4 @@
-//! What the figures of a study share: names of metrics, signs of rows, captions in lines.
+//! What the figures of a study share: signs of rows, captions in lines.
 
 use plotters::backend::DrawingBackend;
 use plotters::style::RGBColor;
@@ -94,15 +94,6 @@ impl Sign {
     }
 }
 
-/// A metric as people write it; units come after it.
-pub fn metric_name(metric: &str) -> String {
-    match metric.split_once('@') {
-        Some(("aupro", limit)) => format!("AUPRO@{limit}"),
-        Some((name, at)) => format!("{}@{at}", name.replace('_', " ")),
-        None => metric.replace("auroc", "AUROC").replace("_ap", " AP").replace("f1max", "F1max").replace('_', " "),
-    }
-}
-
 /// Words in lines of at most `width` nominal pixels; a word that is longer stands alone.
 pub fn wrapped(words: &str, em: f64, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = vec![];
@@ -193,12 +184,6 @@ pub fn cut_up<B: DrawingBackend>(paper: &mut Paper<B>, [x, y]: [f64; 2]) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn metrics_are_named_as_people_write_them() {
-        let named = ["image_auroc", "aupro@0.3", "tiny_recall@fpr0.05", "image_ap", "pixel_f1max"].map(metric_name);
-        assert_eq!(named, ["image AUROC", "AUPRO@0.3", "tiny recall@fpr0.05", "image AP", "pixel F1max"]);
-    }
 
     #[test]
     fn no_two_of_forty_rows_look_alike_and_neighbours_differ_in_colour_and_shape() {

@@ -4,13 +4,14 @@ use plotters::backend::DrawingBackend;
 use plotters::style::RGBColor;
 use serde_json::Value;
 
-use super::look::{WHITE, metric_name, wrapped};
+use super::group::{Group, groups};
+use super::look::{WHITE, wrapped};
 use super::means::sample;
 use crate::Result;
 use crate::report::plot::frame::{LABEL, REMARK, TICK, remarks, title};
 use crate::report::plot::paper::{Anchor, Paper, Run, Stroke, Type, text_width};
 use crate::report::plot::{Figure, palette};
-use crate::report::study::Comparison;
+use crate::report::study::{Comparison, heading, spelled};
 use crate::sweep::Study;
 
 /// The figure; values in percent.
@@ -24,13 +25,13 @@ pub struct Matrix {
     pub remark: String,
 }
 
-/// One metric.
+/// One metric of the rows that differ in both keys alone.
 #[derive(Debug, Clone)]
 pub struct Panel {
     pub title: String,
     /// `cells[down][across]`.
     pub cells: Vec<Vec<Option<Cell>>>,
-    /// Values at the pale and at the dark end.
+    /// Complete values at the pale and at the dark end; not finite where there is none.
     pub range: [f64; 2],
 }
 
@@ -55,34 +56,35 @@ impl Matrix {
     /// The maps; `None` unless exactly two keys are varied and a cell has figures.
     pub fn of(study: &Study, comparison: &Comparison) -> Option<Self> {
         let [down, across] = &study.axes[..] else { return None };
-        let row_of = |a: &Value, b: &Value| {
-            let has = |row: &crate::sweep::Row| row.settings.get(&down.key) == Some(a) && row.settings.get(&across.key) == Some(b);
-            study.rows.iter().position(has)
-        };
-        let panel = |name: &String| {
+        let groups = groups(study, &study.axes);
+        let panel = |name: &String, group: &Group| {
             let cell = |a: &Value, b: &Value| {
-                let figure = comparison.lines.get(row_of(a, b)?)?.figures.get(name)?;
+                let is = |row: usize, key: &str, value: &Value| study.rows[row].settings.get(key) == Some(value);
+                let row = group.rows.iter().find(|&&row| is(row, &down.key, a) && is(row, &across.key, b))?;
+                let figure = comparison.lines.get(*row)?.figures.get(name)?;
                 Some(Cell { value: 100.0 * figure.mean?, complete: figure.complete })
             };
             let cells: Vec<Vec<Option<Cell>>> = down.values.iter().map(|a| across.values.iter().map(|b| cell(a, b)).collect()).collect();
-            let values = || cells.iter().flatten().flatten().map(|c| c.value);
+            let values = || cells.iter().flatten().flatten().filter(|c| c.complete).map(|c| c.value);
             let range = [values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max)];
-            Panel { title: format!("{}, %", metric_name(name)), cells, range }
+            let of = if groups.len() > 1 { format!(": {}", group.name) } else { String::new() };
+            Panel { title: format!("{}, %{of}", heading(name)), cells, range }
         };
-        let panels: Vec<Panel> = comparison.metrics.iter().map(panel).filter(|p| p.range[0].is_finite()).collect();
+        let panels = comparison.metrics.iter().flat_map(|name| groups.iter().map(move |group| panel(name, group)));
+        let panels: Vec<Panel> = panels.filter(|p| p.cells.iter().flatten().any(Option::is_some)).collect();
         let cells = || panels.iter().flat_map(|p| p.cells.iter().flatten());
         if panels.is_empty() {
             return None;
         }
         let mut remark = sample(study);
         if cells().flatten().any(|c| !c.complete) {
-            remark += " * some runs of this cell are missing: its mean is not comparable with the others.";
+            remark += " * and no colour: some runs of this cell are missing, so that its mean is not comparable with the others.";
         }
         if cells().any(Option::is_none) {
             remark += " Hatched: no finished run.";
         }
-        remark += " Each map has its own range of colours, from its least to its greatest value.";
-        let names = |values: &[Value]| values.iter().map(written).collect();
+        remark += " Each map has its own range of colours, from its least to its greatest complete value.";
+        let names = |values: &[Value]| values.iter().map(spelled).collect();
         Some(Self {
             title: format!("{}: {} and {}", study.title, down.key, across.key),
             keys: [down.key.clone(), across.key.clone()],
@@ -127,11 +129,6 @@ impl Layout {
         let (across, down) = (index % self.abreast, index / self.abreast);
         [MARGIN + across as f64 * self.panel + self.before, TOP + down as f64 * self.band + 26.0]
     }
-}
-
-/// Text without its quotes, all else as JSON has it.
-fn written(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The colour of a place 0..=1 in a range.
@@ -215,16 +212,19 @@ fn draw_cell<B: DrawingBackend>(
         }
         return paper.text(middle, "—", look.coloured(palette::GREY));
     };
+    if !complete {
+        paper.rect([x, y], end, palette::PALE, 1.0)?;
+        return paper.text(middle, &format!("{value:.1}*"), look.coloured(palette::GREY));
+    }
     let colour = shade(if high > low { (value - low) / (high - low) } else { 0.5 });
     paper.rect([x, y], end, colour, 1.0)?;
-    let star = if complete { "" } else { "*" };
-    paper.text(middle, &format!("{value:.1}{star}"), look.coloured(ink(colour)))
+    paper.text(middle, &format!("{value:.1}"), look.coloured(ink(colour)))
 }
 
-/// The range of colours with its ends; a single colour where all values are equal.
+/// The range of colours with its ends; none where all values are equal or there is none.
 fn draw_bar<B: DrawingBackend>(paper: &mut Paper<B>, [left, top]: [f64; 2], width: f64, [low, high]: [f64; 2]) -> Result<()> {
     const STEPS: usize = 48;
-    if high <= low {
+    if high <= low || !low.is_finite() {
         return Ok(());
     }
     for i in 0..STEPS {
@@ -257,8 +257,11 @@ mod tests {
     #[test]
     fn every_cell_has_its_value_and_colour_and_a_missing_one_neither() {
         let cell = |value| Some(Cell { value, complete: value > 91.0 });
-        let panel =
-            Panel { title: "AUPRO@0.3, %".into(), cells: vec![vec![cell(90.0), None], vec![cell(95.25), cell(99.0)]], range: [90.0, 99.0] };
+        let panel = Panel {
+            title: "AUPRO@0.3, %".into(),
+            cells: vec![vec![cell(90.0), None], vec![cell(95.25), cell(99.0)]],
+            range: [95.25, 99.0],
+        };
         let values = [["1", "2"], ["none", "bn_relu"]].map(|v| v.map(String::from).to_vec());
         let keys = ["loss.beta", "model.fusion"].map(String::from);
         let figure = Matrix { title: "t".into(), keys, values, panels: vec![panel], remark: "n = 1".into() };
@@ -270,7 +273,8 @@ mod tests {
         let layout = figure.layout();
         let [left, top] = layout.corner(0);
         let at = |d: f64, a: f64| image.at((2.0 * (left + a * layout.cell + 3.0)) as usize, (2.0 * (top + d * CELL[1] + 3.0)) as usize);
-        assert_eq!([at(0.0, 0.0), at(1.0, 1.0)], [[240, 246, 252], [8, 48, 107]]);
+        assert_eq!([at(1.0, 0.0), at(1.0, 1.0)], [[240, 246, 252], [8, 48, 107]]);
+        assert!(at(0.0, 0.0).windows(2).all(|c| c[0] == c[1]), "an incomplete one is grey");
         assert!(at(0.0, 1.0).iter().all(|&c| c >= 224), "no colour of a value");
     }
 }

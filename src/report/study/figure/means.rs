@@ -1,11 +1,11 @@
 //! Every row's means, one panel a metric, with the spread over seeds, each seed and the paper's figures.
 
 use super::dots::{Base, Dots, Lane, Mark, Panel};
-use super::look::{Entry, Fill, Sign, metric_name};
+use super::look::{Entry, Fill, Sign};
 use crate::num;
 use crate::report::plot::scale::Scale;
 use crate::report::runs::metric;
-use crate::report::study::{Comparison, Figure};
+use crate::report::study::{Comparison, Figure, counted, heading};
 use crate::sweep::Study;
 
 /// The plot of means; `None` where no row has any figure.
@@ -38,13 +38,12 @@ pub const CUT: &str = "Axes with two strokes at their lower end do not start at 
 
 /// What is averaged, in a sentence.
 pub fn sample(study: &Study) -> String {
-    let plural = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
     let (categories, seeds) = (study.categories.len(), study.seeds.len());
     format!(
         "n = {} a row: {}, {}; seeds are averaged within each category, then categories, each counting the same.{}",
-        plural(categories * seeds, "run", "runs"),
-        plural(categories, "category", "categories"),
-        plural(seeds, "seed", "seeds"),
+        counted(categories * seeds, "run", "runs"),
+        counted(categories, "category", "categories"),
+        counted(seeds, "seed", "seeds"),
         if seeds == 1 { " One seed shows no spread." } else { "" }
     )
 }
@@ -68,7 +67,7 @@ fn panel(study: &Study, comparison: &Comparison, name: &str) -> Panel {
         .collect();
     let values = marks.iter().flatten().flat_map(|m| std::iter::once(m.value).chain(m.interval.into_iter().flatten()));
     let scale = Scale::around(values.collect::<Vec<_>>().into_iter(), [0.0, 100.0]);
-    Panel { title: format!("{}, %", metric_name(name)), scale, base: Base::Cut, marks }
+    Panel { title: format!("{}, %", heading(name)), scale, base: Base::Cut, marks }
 }
 
 fn marks(figure: &Figure, seeds: &[f64]) -> Vec<Mark> {

@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | `means` | every row in every metric, with deviation, seeds and published figures | a finished run |
 //! | `differences` | each row minus its counterpart with 95 % intervals | pairs |
-//! | `course` | metrics along one varied number | one varied key |
-//! | `matrix` | metrics over two varied keys | two varied keys |
+//! | `course` | metrics along one varied number, a line for each setting of all else | one varied key |
+//! | `matrix` | metrics over two varied keys, a map for each setting of all else | two varied keys |
 //! | `categories` | every row in every category | two categories |
 //! | `learning` | the loss of every run | events |
 //! | `panels-CATEGORY` | images, ground truth and maps of every row | maps and data |
@@ -18,6 +18,7 @@ mod compare;
 mod course;
 mod differences;
 mod dots;
+mod group;
 mod learning;
 mod look;
 mod matrix;
@@ -40,6 +41,7 @@ use crate::sweep::Study;
 use crate::{Error, Result};
 
 use super::Comparison;
+use super::write::remove_stale;
 
 /// A figure that was written, with its words for a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +114,8 @@ pub fn write_all(study: &Study, comparison: &Comparison, store: &Store, folder: 
     for category in &study.categories {
         drawn.extend(panels(study, store, category, folder)?);
     }
+    let fresh = |path: &Path| drawn.iter().any(|d| d.file.as_deref() == Some(path));
+    remove_stale(folder, &|path, name| name.starts_with("panels-") && name.ends_with(".png") && !fresh(path))?;
     Ok(drawn)
 }
 

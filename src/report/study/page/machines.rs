@@ -43,9 +43,14 @@ impl Machines {
         Ok(machines)
     }
 
-    /// Whether runs come from more than one revision, or from a checkout with changes.
-    pub fn mixed(&self) -> bool {
-        self.revisions.len() > 1 || self.revisions.iter().any(|(git, _)| git.as_ref().is_some_and(|g| g.dirty))
+    /// What makes it doubtful that one program, and which, made all the runs.
+    pub fn warning(&self) -> Option<&'static str> {
+        let changed = self.revisions.iter().any(|(git, _)| git.as_ref().is_some_and(|g| g.dirty));
+        match (self.revisions.len(), changed) {
+            (0 | 1, false) => None,
+            (0 | 1, true) => Some("Runs come from a checkout with changes that no revision holds:"),
+            _ => Some("Runs come from several states of the program:"),
+        }
     }
 }
 
@@ -53,5 +58,21 @@ fn count<T: PartialEq>(all: &mut Vec<(T, usize)>, one: T) {
     match all.iter_mut().find(|(other, _)| *other == one) {
         Some((_, n)) => *n += 1,
         None => all.push((one, 1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_state_with_changes_is_no_several_states() {
+        let of = |revisions: &[(&str, bool)]| {
+            let git = |(revision, dirty): &(&str, bool)| (Some(Git { revision: revision.to_string(), dirty: *dirty }), 3);
+            Machines { revisions: revisions.iter().map(git).collect(), ..Machines::default() }.warning()
+        };
+        assert_eq!([of(&[]), of(&[("a", false)])], [None, None]);
+        assert!(of(&[("a", true)]).unwrap().contains("a checkout with changes"));
+        assert!(of(&[("a", false), ("b", false)]).unwrap().contains("several states"));
     }
 }

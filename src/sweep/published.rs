@@ -1,11 +1,11 @@
 //! The paper's own figures: its four tables, as printed, from `assets/paper`. All are on MVTec AD.
 
-use crate::sweep::Published;
+use super::Published;
 
-const IMAGE: &str = include_str!("../../../assets/paper/table1_image_auroc.csv");
-const PIXEL: &str = include_str!("../../../assets/paper/table2_pixel_auroc_pro.csv");
-const RATIO: &str = include_str!("../../../assets/paper/table3_pseudo_anomaly_ratio.csv");
-const STEPS: &str = include_str!("../../../assets/paper/table4_ablation.csv");
+const IMAGE: &str = include_str!("../../assets/paper/table1_image_auroc.csv");
+const PIXEL: &str = include_str!("../../assets/paper/table2_pixel_auroc_pro.csv");
+const RATIO: &str = include_str!("../../assets/paper/table3_pseudo_anomaly_ratio.csv");
+const STEPS: &str = include_str!("../../assets/paper/table4_ablation.csv");
 
 /// The line of tables 1 and 2 that holds the averages.
 const AVERAGE: &str = "Average";
@@ -29,6 +29,28 @@ pub fn figure(published: &Published, metric: &str, category: Option<&str>) -> Op
         4 if category.is_none() => by_line(STEPS, &published.line, column(metric)?),
         _ => None,
     }
+}
+
+/// The lines of one of its tables, as they are named; none of a table that it does not have.
+pub fn lines(table: u8) -> Vec<String> {
+    let first = |table: &str| records(table)[1..].iter().map(|record| record[0].to_owned()).collect();
+    match table {
+        1 | 2 => {
+            let image = records(IMAGE)[0].iter().skip(1).map(str::to_owned).collect::<Vec<_>>();
+            let pixel = records(PIXEL)[0].iter().filter_map(|name| Some(name.strip_suffix("_pro")?.to_owned())).collect::<Vec<_>>();
+            let more = pixel.into_iter().filter(|name| !image.contains(name)).collect::<Vec<_>>();
+            [image, more].concat()
+        }
+        3 => first(RATIO),
+        4 => first(STEPS),
+        _ => vec![],
+    }
+}
+
+/// Whether the paper has this line.
+pub fn has(published: &Published) -> bool {
+    let number: Option<f64> = published.line.parse().ok().filter(|_| published.table > 2);
+    lines(published.table).iter().any(|line| *line == published.line || number.is_some_and(|number| line.parse() == Ok(number)))
 }
 
 /// Where the paper's average of this line is not that of its categories to the digit printed.
@@ -145,6 +167,19 @@ mod tests {
                 "2 PaDiM aupro@0.3: 92.1 instead of 92.16"
             ]
         );
+    }
+
+    #[test]
+    fn every_line_has_a_figure_and_is_found() {
+        for table in 1..=4 {
+            for line in lines(table) {
+                let published = Published { table, line };
+                let any = ["image_auroc", "pixel_auroc", "aupro@0.3"].iter().any(|metric| figure(&published, metric, None).is_some());
+                assert!(any && has(&published), "{published:?}");
+            }
+        }
+        assert_eq!((lines(0), lines(5)), (vec![], vec![]));
+        assert!(!has(&Published { table: 4, line: "6".into() }));
     }
 
     #[test]
