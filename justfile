@@ -1,5 +1,8 @@
 # Everything here sets up what it needs; `just` alone lists the recipes.
 
+# Words reach a recipe as they were typed: "$@" keeps quotes, spaces and > together.
+set positional-arguments
+
 results := "results"
 
 [private]
@@ -24,7 +27,7 @@ build: setup
 
 # run harness before it is installed: just harness data check ROOT
 harness *ARGS: build
-    @target/release/harness {{ARGS}}
+    @target/release/harness "$@"
 
 # put harness and harness-torch on the PATH
 install: setup
@@ -33,15 +36,15 @@ install: setup
 
 # the paper's Table 4 with statistics: at the CPU profile on the built-in data, within the hour on two cores
 ablation *ARGS: build weights
-    @target/release/harness sweep experiments/ablation.toml --results {{results}} {{ARGS}}
+    @target/release/harness sweep experiments/ablation.toml --results "{{results}}" "$@"
 
 # the method beside other systems, run or quoted (the paper's tables 1 and 2): just compare data.root=/path/to/mvtec
 compare *ARGS: build weights
-    @target/release/harness sweep experiments/tables-1-2.toml --results {{results}} {{ARGS}}
+    @target/release/harness sweep experiments/tables-1-2.toml --results "{{results}}" "$@"
 
 # harness beside plain and tuned Python on this machine: results/bench/ (installs PyTorch's 6 GB once; about half an hour)
 bench *ARGS: build weights
-    @scripts/bench.sh {{ARGS}}
+    @scripts/bench.sh "$@"
 
 # the paper's training step on an NVIDIA GPU, beside eager and compiled PyTorch: after `just setup-cuda`
 bench-gpu *ARGS: build weights
@@ -53,7 +56,7 @@ readme: build weights
 
 # all tests
 test *ARGS: setup
-    @scripts/test.sh {{ARGS}}
+    @scripts/test.sh "$@"
 
 # tests that take minutes: sweeps killed again and again
 test-slow: setup

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The binary as a user would run it: a tiny untrained-backbone experiment on the built-in data, killed and resumed,
-# scored again from its stored maps, and used on an image. Needs neither ImageNet weights nor a network.
+# The binary as a user would run it: a tiny untrained-backbone experiment on the built-in data, found again, scored again
+# from its stored maps, and used on an image; a sweep of it with its report. Needs neither ImageNet weights nor a network.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 harness=$PWD/target/release/harness

@@ -39,16 +39,23 @@ pub fn exec() -> Result<()> {
 /// # Errors
 /// Where it cannot be asked.
 pub fn device_kind(wish: &str) -> Result<String> {
-    if wish != "auto" {
-        return Ok(wish.split(':').next().unwrap_or(wish).to_owned());
-    }
-    let output = command().arg("--device-kind").stdin(Stdio::null()).output().map_err(|e| not_started(&e))?;
+    if wish == "auto" { probe(wish) } else { Ok(wish.split(':').next().unwrap_or(wish).to_owned()) }
+}
+
+/// Asks libtorch for a device; its kind, `cpu` or `cuda`.
+///
+/// # Errors
+/// Where it is not there or libtorch cannot be asked.
+pub fn probe(wish: &str) -> Result<String> {
+    let output = command().args(["--device-kind", wish]).stdin(Stdio::null()).output().map_err(|e| not_started(&e))?;
     let kind = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     match kind.as_str() {
         "cpu" | "cuda" if output.status.success() => Ok(kind),
         _ => {
-            let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            Err(Error::environment(format!("harness-torch cannot tell which device there is: {why}"), "see `harness doctor`"))
+            let said = String::from_utf8_lossy(&output.stderr);
+            let why = said.trim().trim_start_matches("harness: ");
+            let (what, remedy) = why.split_once("\n  help: ").unwrap_or((why, "see `harness doctor`"));
+            Err(Error::environment(what, remedy))
         }
     }
 }

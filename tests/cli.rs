@@ -109,7 +109,7 @@ fn the_store_is_listed_and_unknown_runs_are_refused() {
     assert!(code == 0 && out.contains("no runs"), "{out}");
     for args in [&["runs", "show", "abc"][..], &["score", "--run", "abc"]] {
         let (code, _, error) = harness(dir.path(), args);
-        assert!(code != 0 && error.contains("help:"), "{error}");
+        assert!(code == 2 && error.contains("help:"), "{error}");
     }
 }
 

@@ -17,7 +17,7 @@ fn id() -> Id {
 
 fn environment() -> Environment {
     let given = run::env::Given { device: "cpu".into(), threads: 1, data_hash: "d".into(), ..Default::default() };
-    Environment::capture(Path::new("/"), given)
+    Environment::capture(Path::new("/"), None, given)
 }
 
 fn open(results: &Path, repeat: Repeat) -> harness::Result<Opened> {
@@ -29,6 +29,7 @@ fn open(results: &Path, repeat: Repeat) -> harness::Result<Opened> {
         argv: &["harness".into()],
         tags: &[],
         note: None,
+        sweep: None,
         repeat,
         now: jiff::Timestamp::now(),
     };

@@ -24,7 +24,7 @@ fn begin(dir: &Path, made: &Made) -> Box<Attempt> {
     cfg.loss.score.gamma = made.gamma;
     let id = Id::new(made.experiment, &identity(&cfg, "gear", "d", None, "cpu"), made.seed).unwrap();
     let given = run::env::Given { device: "cpu".into(), threads: 2, data_hash: "d".into(), ..Default::default() };
-    let environment = Environment::capture(Path::new("/"), given);
+    let environment = Environment::capture(Path::new("/"), None, given);
     let ask = Ask {
         category: "gear",
         config: &cfg.to_toml(),
@@ -32,6 +32,7 @@ fn begin(dir: &Path, made: &Made) -> Box<Attempt> {
         argv: &["harness".into(), "run".into()],
         tags: made.tags,
         note: None,
+        sweep: None,
         repeat: Repeat::Reuse,
         now: made.started.parse().unwrap(),
     };
@@ -96,7 +97,7 @@ fn runs_are_listed_by_condition_and_order_and_as_json() {
     let (_, out, _) = harness(dir.path(), &["runs", "list", "--json", "--where", "tag=night"]);
     let run = &serde_json::from_str::<serde_json::Value>(&out).unwrap()[0];
     let expected = serde_json::json!({
-        "id": c, "state": "finished", "category": "gear", "seed": 0, "started": "2025-03-01T12:00:00.000Z", "tags": ["night"],
+        "id": c, "state": "finished", "category": "gear", "seed": 0, "started": "2025-03-01T12:00:00.000Z", "sweep": null, "tags": ["night"],
         "note": null, "metrics": { "test/aupro@0.3": null, "test/image_auroc": 0.95 },
     });
     assert_eq!(*run, expected);

@@ -23,7 +23,7 @@ fn config() -> Config {
 
 fn open(results: &Path, seed: u64, repeat: Repeat) -> (Box<Attempt>, Option<Position>) {
     let given = run::env::Given { device: "cpu".into(), threads: 1, data_hash: "d".into(), ..Default::default() };
-    let environment = Environment::capture(Path::new("/"), given);
+    let environment = Environment::capture(Path::new("/"), None, given);
     let config = config().to_toml();
     let ask = Ask {
         category: CATEGORY,
@@ -32,6 +32,7 @@ fn open(results: &Path, seed: u64, repeat: Repeat) -> (Box<Attempt>, Option<Posi
         argv: &["harness".into()],
         tags: &[],
         note: None,
+        sweep: None,
         repeat,
         now: run::now(),
     };
@@ -317,7 +318,7 @@ fn a_run_that_starts_anew_or_cannot_write_here_goes_on_all_the_same() {
     let path = folder.path().to_path_buf();
     assert!(Writer::start(&folder, &id(0), CATEGORY, &config(), run::now).unwrap_err().what.contains("tb"));
     let given = run::env::Given { device: "cpu".into(), threads: 1, data_hash: "d".into(), ..Default::default() };
-    let environment = Environment::capture(Path::new("/"), given);
+    let environment = Environment::capture(Path::new("/"), None, given);
     let ask = Ask {
         category: CATEGORY,
         config: "",
@@ -325,6 +326,7 @@ fn a_run_that_starts_anew_or_cannot_write_here_goes_on_all_the_same() {
         argv: &[],
         tags: &[],
         note: None,
+        sweep: None,
         repeat: Repeat::Reuse,
         now: run::now(),
     };

@@ -1,7 +1,7 @@
 //! `harness bench`: what may be typed. `harness-torch` measures.
 
 use crate::Result;
-use crate::cli::run::split;
+use crate::cli::run::resolve;
 use crate::config::{Profile, Resolved};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -47,9 +47,7 @@ impl Args {
     /// # Errors
     /// As [`crate::config::Request::resolve`].
     pub fn resolve(&self) -> Result<Resolved> {
-        let mut request = split(&self.words, self.profile);
-        request.overrides.extend(self.device.iter().map(|d| format!("run.device={d}")));
-        request.resolve()
+        resolve(&self.words, self.profile, self.device.as_deref())
     }
 
     /// The parts to measure.

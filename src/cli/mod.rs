@@ -16,13 +16,14 @@ pub mod score;
 pub mod sweep;
 pub mod weights;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::Result;
 use crate::torch;
-use crate::ui::Verbosity;
+use crate::ui::{Output, Verbosity};
 
 /// Reproducible research on image anomaly detection: seeded experiments, exact metrics, tables and figures.
 #[derive(Debug, Parser)]
@@ -74,13 +75,23 @@ impl Cli {
             (false, true) => Verbosity::Verbose,
         }
     }
+
+    /// For whom standard error is meant.
+    pub fn output(&self) -> Output {
+        let json = match &self.verb {
+            Verb::Run(args) => args.json,
+            Verb::Sweep(args) => args.json,
+            _ => false,
+        };
+        if json { Output::Json } else { Output::People }
+    }
 }
 
 /// What `harness` does: carries a verb out, or hands it to `harness-torch`.
 pub fn main() -> ExitCode {
     end_with_the_reader();
     let cli = Cli::parse();
-    exit_code(match &cli.verb {
+    let result = match &cli.verb {
         Verb::Run(args) => run::check(args).and_then(|()| torch::exec()),
         Verb::Sweep(args) => sweep::run(args, cli.verbosity()),
         Verb::Report(args) => report::run(args),
@@ -93,23 +104,34 @@ pub fn main() -> ExitCode {
         Verb::Runs(args) => runs::run(args),
         Verb::Doctor => doctor::run(),
         Verb::Completions(args) => completions::run(args),
-    })
+    };
+    exit_code(result, cli.output())
 }
 
 /// Lets `harness … | head` end quietly, as other tools do: Rust ignores the signal of a closed pipe and panics on the next
 /// print instead. Where the handler cannot be set, that is all that happens.
-fn end_with_the_reader() {
+pub fn end_with_the_reader() {
     use std::sync::{Arc, atomic::AtomicBool};
     let _ = signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGPIPE, 141, Arc::new(AtomicBool::new(true)));
 }
 
-/// Prints an error as people read it and turns the result into the process's exit code.
-pub fn exit_code(result: Result<()>) -> ExitCode {
+/// Prints an error and turns the result into the process's exit code.
+pub fn exit_code(result: Result<()>, output: Output) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("harness: {e}");
+            complain(&e.to_string(), output);
             ExitCode::from(e.exit_code())
         }
     }
+}
+
+/// Prints an error on standard error, as people or as programs read it.
+pub fn complain(error: &str, output: Output) {
+    let line = match output {
+        Output::People => format!("harness: {error}"),
+        Output::Json => serde_json::json!({ "type": "error", "text": error }).to_string(),
+    };
+    // Nobody may be there to read it.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::report::study::{Extent, Format, Incomplete, Pivot, Report};
 use crate::run::{Store, file};
-use crate::sweep::execute::Place;
+use crate::sweep::place::Place;
 use crate::sweep::{Plan, plan};
 use crate::{Error, Result};
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::Result;
 use crate::config::{Profile, Request, Resolved};
+use crate::run::Repeat;
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -40,18 +41,34 @@ pub struct Args {
     /// Stop, with a checkpoint, as soon as standard input ends: a sweep's runs do not outlive it
     #[arg(long, hide = true)]
     pub leash: bool,
+    /// The sweep that starts it
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub sweep: Option<String>,
 }
 
 impl Args {
+    /// What is to be done with a run that is there already.
+    pub fn repeat(&self) -> Repeat {
+        if self.force { Repeat::Force } else { Repeat::Reuse }
+    }
+
     /// The configuration that was asked for.
     ///
     /// # Errors
     /// As [`Request::resolve`].
     pub fn resolve(&self) -> Result<Resolved> {
-        let mut request = split(&self.words, self.profile);
-        request.overrides.extend(self.device.iter().map(|d| format!("run.device={d}")));
-        request.resolve()
+        resolve(&self.words, self.profile, self.device.as_deref())
     }
+}
+
+/// The configuration that words, `--profile` and `--device` ask for.
+///
+/// # Errors
+/// As [`Request::resolve`].
+pub fn resolve(words: &[String], profile: Option<Profile>, device: Option<&str>) -> Result<Resolved> {
+    let mut request = split(words, profile);
+    request.overrides.extend(device.map(|d| format!("run.device={d}")));
+    request.resolve()
 }
 
 /// Tells the experiment file from the overrides: it is the first word, unless that one is an override.

@@ -1,16 +1,19 @@
 //! `harness sweep`: many runs from one file, carried out, compared and drawn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::config::Profile;
+use serde_json::json;
+
+use crate::config::{Profile, check_device};
 use crate::report::study::{Extent, Format, Incomplete, Report};
-use crate::run::{Status, Stop, Store, file};
+use crate::run::{Id, Status, Stop, Store, check_name, file};
 use crate::sweep::board::Board;
 use crate::sweep::decide::{Action, Failed};
-use crate::sweep::execute::{self, Options, Place, Tally};
+use crate::sweep::execute::{self, Options, Tally};
 use crate::sweep::ledger::Ledger;
-use crate::sweep::plan::{self, Facts, Resolved};
+use crate::sweep::place::Place;
+use crate::sweep::plan::{self, Facts, PlannedRun, Resolved};
 use crate::sweep::{Plan, file::File};
 use crate::ui::text::{self, Align, Rule};
 use crate::ui::{Mode, Output, Verbosity};
@@ -72,39 +75,47 @@ pub struct Args {
 pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     let sweep = File::read(&args.file)?;
     let resolved = plan::resolve(&sweep, &args.file, args.profile, &args.words)?;
-    let facts = facts(&resolved, &args.devices)?;
+    let facts = facts(&resolved, device_kind(&args.devices, &resolved)?)?;
     let name = match &args.name {
         Some(name) => name.clone(),
         None => usual_name(&args.file, &sweep, &resolved)?,
     };
+    check_sweep_name(&name)?;
     let place = Place::new(&args.results, &name);
-    let plan = plan::plan(&sweep, &resolved, facts, &name, &command())?;
+    let plan = plan::plan(&sweep, &resolved, facts, &name, &repeating(args))?;
     let rows = rows(&plan, &args.only)?;
     let store = Store::new(&args.results);
     let slots = slots(args, &resolved, &plan.facts.device)?;
-    let before = file::read_json::<Plan>(&place.plan(), plan::FORMAT).unwrap_or_default();
-    if verbosity != Verbosity::Quiet {
-        announce(&plan, &rows, &slots, before.as_ref());
-    }
+    let before = place.read()?;
+    let mode = Mode::detect(verbosity, if args.json { Output::Json } else { Output::People });
+    let mut board = Board::new(mode, left(&plan, &rows), slots.len());
+    announce(&mut board, &plan, &rows, &slots, threads(&resolved), before.as_ref());
     if args.dry_run {
+        board.close();
         return dry_run(&plan, &rows, &store, &place, args, slots.len());
     }
 
     store.ensure_writable()?;
+    let plots = args.plots.join(&name);
+    file::probe(&plots).map_err(|error| {
+        let what = format!("cannot write figures to {}: {error}", plots.display());
+        Error::environment(what, "choose another folder with `--plots`")
+    })?;
+    for device in slots.iter().filter(|device| *device != "cpu").collect::<BTreeSet<_>>() {
+        torch::probe(device)?;
+    }
     let configs: Vec<(usize, String)> =
         resolved.rows.iter().enumerate().filter_map(|(i, row)| Some((i, row.config.as_ref()?.to_toml()))).collect();
-    execute::prepare(&plan, &configs, &place)?;
+    let _held = place.hold(&plan, &configs)?;
     let options = Options {
+        command: typed(),
         slots,
         failed: if args.retry { Failed::Retry } else { Failed::Leave },
         retries: args.retries,
         max_failures: if args.fail_fast { 1 } else { args.max_failures.unwrap_or(usize::MAX) },
     };
-    let mode = Mode::detect(verbosity, if args.json { Output::Json } else { Output::People });
-    let mut board = Board::new(mode, left(&plan, &rows), options.slots.len());
     let stop = Stop::install()?;
     let whole = rows.len() == plan.rows.iter().filter(|row| !row.is_quoted()).count();
-    let plots = args.plots.join(&name);
     let report = |seeds: usize| Report {
         plan: &plan,
         store: &store,
@@ -144,14 +155,28 @@ fn conclude(tally: &Tally) -> Result<()> {
     Ok(())
 }
 
-/// What data, weights and device are.
-fn facts(resolved: &Resolved, devices: &[String]) -> Result<Facts> {
+/// `cpu` or `cuda`: the one kind of device that all runs are computed on.
+fn device_kind(devices: &[String], resolved: &Resolved) -> Result<String> {
+    devices.iter().try_for_each(|device| check_device("--devices", device))?;
+    let kind = |device: &str| device.split(':').next().unwrap_or(device).to_owned();
+    if let Some((first, other)) = devices.first().and_then(|first| Some((first, devices.iter().find(|d| kind(d) != kind(first))?))) {
+        return Err(Error::config(
+            format!("--devices: {first} and {other} are of two kinds"),
+            "name CPU or GPUs: results of both do not belong into one table",
+        ));
+    }
+    let configured = || resolved.rows.iter().find_map(|row| Some(row.config.as_ref()?.run.device.as_str()));
+    torch::device_kind(devices.first().map(String::as_str).or_else(configured).unwrap_or("auto"))
+}
+
+/// What data and weights are; `device` is [`device_kind`].
+fn facts(resolved: &Resolved, device: String) -> Result<Facts> {
     let configs: Vec<_> = resolved.rows.iter().filter_map(|row| row.config.as_ref()).collect();
     let Some(first) = configs.first() else {
         return Err(Error::config("every row is quoted: nothing is to be run", "add an [[ablate]] row or an axis"));
     };
     let root = data::root::resolve(&first.data)?;
-    let mut facts = Facts { device: torch::device_kind(devices.first().map_or(&first.run.device, |d| d))?, ..Facts::default() };
+    let mut facts = Facts { device, ..Facts::default() };
     for name in data::select(&data::open(&root)?, &resolved.categories)? {
         let hash = data::category_hash(&data::category(&root, &name)?)?;
         facts.data.push((name, hash));
@@ -182,14 +207,47 @@ fn usual_name(path: &Path, sweep: &File, resolved: &Resolved) -> Result<String> 
     Ok(name)
 }
 
-/// The command line, as it can be typed again.
-pub fn command() -> String {
-    let quoted = |word: String| {
-        let plain = |c: char| c.is_alphanumeric() || "-_=+./:,@%^".contains(c);
-        if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+/// Names of folders below the results that are no sweep's.
+const TAKEN: [&str; 2] = ["runs", "bench"];
+
+fn check_sweep_name(name: &str) -> Result<()> {
+    if TAKEN.contains(&name) {
+        return Err(Error::config(format!("a sweep cannot be named {name:?}: other results lie there"), "choose another name with --name"));
+    }
+    check_name("a sweep", name).map_err(|e| Error::config(e.what, format!("{} (--name)", e.remedy)))
+}
+
+/// The command that repeats the whole sweep, whichever rows and failures this one was about.
+fn repeating(args: &Args) -> String {
+    let mut words = vec!["harness".to_owned(), "sweep".to_owned(), args.file.display().to_string()];
+    let mut option = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            words.extend([name.to_owned(), value]);
+        }
     };
-    let words = std::env::args().skip(1).map(quoted);
-    std::iter::once("harness".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+    option("--profile", args.profile.map(|profile| profile.to_string()));
+    option("--name", args.name.clone());
+    option("--devices", (!args.devices.is_empty()).then(|| args.devices.join(",")));
+    for (name, folder) in [("results", &args.results), ("plots", &args.plots)] {
+        option(&format!("--{name}"), (folder != Path::new(name)).then(|| folder.display().to_string()));
+    }
+    words.extend(args.words.iter().cloned());
+    shell(words)
+}
+
+/// The command line, as it can be typed again.
+fn typed() -> String {
+    shell(std::iter::once("harness".to_owned()).chain(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned())))
+}
+
+/// Words as a POSIX shell reads them back.
+fn shell(words: impl IntoIterator<Item = String>) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_=+./:,@%".contains(c);
+    let quoted = |word: String| match !word.is_empty() && word.chars().all(plain) {
+        true => word,
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    };
+    words.into_iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 /// The places of the rows to run: all, or those of `--only`.
@@ -203,13 +261,21 @@ fn rows(plan: &Plan, only: &[String]) -> Result<Vec<usize>> {
         let names = || all().map(|i| format!("{} {}", i + 1, plan.rows[i].name)).collect::<Vec<_>>().join(", ");
         found.ok_or_else(|| Error::config(format!("--only: there is no row {wish:?}"), format!("rows are {}", names())))
     };
-    only.iter().map(find).collect()
+    let found: BTreeSet<usize> = only.iter().map(find).collect::<Result<_>>()?;
+    Ok(found.into_iter().collect())
+}
+
+/// The most threads that a run takes.
+fn threads(resolved: &Resolved) -> usize {
+    resolved.rows.iter().filter_map(|row| Some(row.config.as_ref()?.run.threads)).max().unwrap_or(1).max(1)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The device of each slot.
 fn slots(args: &Args, resolved: &Resolved, kind: &str) -> Result<Vec<String>> {
-    let threads = resolved.rows.iter().filter_map(|row| Some(row.config.as_ref()?.run.threads)).max().unwrap_or(1).max(1);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let devices = match (args.devices.is_empty(), kind) {
         (false, _) => args.devices.clone(),
         (true, "cpu") => vec!["cpu".to_owned()],
@@ -220,74 +286,71 @@ fn slots(args: &Args, resolved: &Resolved, kind: &str) -> Result<Vec<String>> {
             vec![named.unwrap_or("cuda:0").to_owned()]
         }
     };
-    let jobs = args.jobs.unwrap_or(if kind == "cpu" { (cores / threads).max(1) } else { devices.len() });
+    let jobs = args.jobs.unwrap_or(if kind == "cpu" { (cores() / threads(resolved)).max(1) } else { devices.len() });
     if jobs == 0 {
         return Err(Error::config("--jobs 0 runs nothing", "use at least 1"));
-    }
-    if kind == "cpu" && jobs * threads > cores {
-        eprintln!("note: {jobs} jobs of {threads} threads share {cores} cores: each will be slower than alone");
     }
     Ok((0..jobs).map(|i| devices[i % devices.len()].clone()).collect())
 }
 
 /// Runs by row, each once.
 fn left(plan: &Plan, rows: &[usize]) -> BTreeMap<usize, usize> {
-    let mut seen = vec![];
     let mut left = BTreeMap::new();
-    for run in plan.runs.iter().filter(|run| rows.contains(&run.row)) {
-        if !seen.contains(&&run.id) {
-            seen.push(&run.id);
-            *left.entry(run.row).or_insert(0) += 1;
-        }
-    }
+    plan.distinct(rows).iter().for_each(|run| *left.entry(run.row).or_insert(0) += 1);
     left
 }
 
-fn announce(plan: &Plan, rows: &[usize], slots: &[String], before: Option<&Plan>) {
+/// Says what this is about, profile and data first; each run takes `threads` threads at most.
+fn announce(board: &mut Board, plan: &Plan, rows: &[usize], slots: &[String], threads: usize, before: Option<&Plan>) {
     let categories: Vec<&str> = plan.facts.data.iter().map(|(name, _)| name.as_str()).collect();
-    let data = if plan.root == data::root::BUILTIN { "built-in data".to_owned() } else { plan.root.clone() };
-    let runs: usize = left(plan, rows).values().sum();
-    eprintln!("profile {} · {data}: {} · {}", plan.profile, categories.join(", "), plan.title);
+    let builtin = plan.root == data::root::BUILTIN;
+    let data = if builtin { "built-in data" } else { plan.root.as_str() };
+    board.message(&format!("profile {} · {data}: {} · {}", plan.profile, categories.join(", "), plan.title));
     let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
-    eprintln!(
-        "{} rows × {} categories × seeds {} = {runs} runs, {} at once on {}",
+    board.message(&format!(
+        "{} rows × {} categories × seeds {} = {} runs, {} at once on {}",
         rows.len(),
         categories.len(),
         seeds.join(", "),
+        plan.distinct(rows).len(),
         slots.len(),
         slots.join(", ")
-    );
+    ));
     let pairs = categories.len() * plan.seeds.len();
     let comparisons = rows.len().saturating_sub(1);
     if comparisons > 0 {
         let p = num::smallest_p(pairs, comparisons);
         let enough = if p <= 0.05 { "" } else { ": too few for 0.05, whatever is found" };
-        eprintln!("the smallest Holm-adjusted p that {pairs} pairs and {comparisons} comparisons can reach is {}{enough}", text::number(p));
+        let what = format!("the smallest Holm-adjusted p that {pairs} pairs and {comparisons} comparisons can reach is ");
+        board.message(&(what + &text::number(p) + enough));
     }
-    if let Some(before) = before {
-        let changes = plan.changes(before);
-        if !changes.is_empty() {
-            eprintln!("changed since this sweep was last started (runs that it touches are made anew):");
-            changes.iter().take(20).for_each(|line| eprintln!("  {line}"));
-            if changes.len() > 20 {
-                eprintln!("  and {} more", changes.len() - 20);
-            }
+    if builtin && plan.profile == Profile::Paper {
+        board.message(
+            "note: this is the paper's profile on the built-in data: full-size runs of 200 epochs, and nothing to compare with the \
+             paper; data.root=/path/to/mvtec names its data, --profile cpu is the small one",
+        );
+    }
+    let (jobs, cores) = (slots.len(), cores());
+    if plan.facts.device == "cpu" && jobs * threads > cores {
+        board.message(&format!("note: {jobs} jobs of {threads} threads share {cores} cores: each will be slower than alone"));
+    }
+    let changes = before.map_or_else(Vec::new, |before| plan.changes(before));
+    if !changes.is_empty() {
+        board.message("changed since this sweep was last started (runs whose settings or data it touches are made anew):");
+        changes.iter().take(20).for_each(|line| board.message(&format!("  {line}")));
+        if changes.len() > 20 {
+            board.message(&format!("  and {} more", changes.len() - 20));
         }
     }
 }
 
 /// Exactly what the command would do, with the time that finished runs of the same row took.
 fn dry_run(plan: &Plan, rows: &[usize], store: &Store, place: &Place, args: &Args, slots: usize) -> Result<()> {
-    let failed = Ledger::of(&place.folder).failed()?;
+    let failed = Ledger::of(&place.folder).failed(store)?;
     let wish = if args.retry { Failed::Retry } else { Failed::Leave };
     let mut spent: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-    let mut lines: Vec<(usize, Vec<String>, Action)> = vec![];
-    let mut seen = vec![];
-    for run in plan.runs.iter().filter(|run| rows.contains(&run.row)) {
-        if seen.contains(&&run.id) {
-            continue;
-        }
-        seen.push(&run.id);
+    let mut would: Vec<(&PlannedRun, Id, Action)> = vec![];
+    for run in plan.distinct(rows) {
         let id = store.locate(&run.id);
         let folder = store.folder(&id);
         let status = folder.status();
@@ -297,21 +360,53 @@ fn dry_run(plan: &Plan, rows: &[usize], store: &Store, place: &Place, args: &Arg
         {
             spent.entry(run.row).or_default().push(summary.timing.wall_s);
         }
-        lines.push((
-            run.row,
-            vec![plan.rows[run.row].name.clone(), run.category.clone(), run.seed.to_string(), id.to_string(), action.name().into()],
-            action,
-        ));
+        would.push((run, id, action));
     }
     let all: Vec<f64> = spent.values().flatten().copied().collect();
     let expected = |row: usize| spent.get(&row).and_then(|s| num::mean(s)).or_else(|| num::mean(&all));
-    let columns = [("row", Align::Left), ("category", Align::Left), ("seed", Align::Right), ("run", Align::Left), ("would", Align::Left)];
-    let table: Vec<Vec<String>> = lines.iter().map(|(_, cells, _)| cells.clone()).collect();
-    println!("{}", text::table(&columns, &table, Rule::Unicode));
     let todo: Vec<usize> =
-        lines.iter().filter(|(_, _, action)| matches!(action, Action::Start | Action::Resume)).map(|(row, ..)| *row).collect();
-    let time = todo.iter().map(|&row| expected(row)).sum::<Option<f64>>().filter(|_| !todo.is_empty());
-    let time = time.map_or(String::new(), |s| format!(", about {} by the time that finished ones took", text::duration(s / slots as f64)));
-    println!("{} of {} runs to do{time}", todo.len(), lines.len());
+        would.iter().filter(|(_, _, action)| matches!(action, Action::Start | Action::Resume)).map(|(run, ..)| run.row).collect();
+    let seconds = todo.iter().map(|&row| expected(row)).sum::<Option<f64>>().filter(|_| !todo.is_empty()).map(|s| s / slots as f64);
+    let row = |run: &PlannedRun| plan.rows[run.row].name.clone();
+    if args.json {
+        let runs: Vec<_> = would
+            .iter()
+            .map(|(run, id, action)| json!({ "row": row(run), "category": run.category, "seed": run.seed, "id": id, "would": action.name() }))
+            .collect();
+        let shown = json!({ "runs": runs, "todo": todo.len(), "expected_s": seconds });
+        println!("{}", serde_json::to_string_pretty(&shown).expect("a plan is plain data"));
+        return Ok(());
+    }
+    let columns = [("row", Align::Left), ("category", Align::Left), ("seed", Align::Right), ("run", Align::Left), ("would", Align::Left)];
+    let line = |(run, id, action): &(&PlannedRun, Id, Action)| {
+        vec![row(run), run.category.clone(), run.seed.to_string(), id.to_string(), action.name().into()]
+    };
+    println!("{}", text::table(&columns, &would.iter().map(line).collect::<Vec<_>>(), Rule::Unicode));
+    let time = seconds.map_or(String::new(), |s| format!(", about {} by the time that finished ones took", text::duration(s)));
+    println!("{} of {} runs to do{time}", todo.len(), would.len());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn a_sweep_is_repeated_whole_by_words_that_a_shell_reads_back() {
+        let words = ["sweep", "my file.toml", "--only", "1", "--retry", "--name", "x", "data.root=it's/~", "run.seeds=[0]"];
+        let cli = crate::cli::Cli::try_parse_from(std::iter::once("harness").chain(words)).unwrap();
+        let crate::cli::Verb::Sweep(args) = cli.verb else { panic!() };
+        assert_eq!(repeating(&args), r"harness sweep 'my file.toml' --name x 'data.root=it'\''s/~' 'run.seeds=[0]'");
+        assert_eq!(shell(["".to_owned()]), "''");
+    }
+
+    #[test]
+    fn a_name_that_is_no_folder_of_its_own_is_refused() {
+        for name in ["", ".", "..", "../../zz", "a/b", ".hidden", "runs", "bench", "a b"] {
+            let error = check_sweep_name(name).unwrap_err();
+            assert!(error.exit_code() == 2 && error.remedy.contains("--name"), "{error}");
+        }
+        check_sweep_name("ablation-paper_2.x").unwrap();
+    }
 }

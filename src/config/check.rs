@@ -11,9 +11,8 @@ pub fn check(cfg: &Config) -> Result<()> {
     let require = |holds: bool, what: String, remedy: &str| if holds { Ok(()) } else { Err(Error::config(what, remedy)) };
     let size = cfg.data.size as i64;
     require(size > 0 && size % 32 == 0, format!("data.size: {size} is not a multiple of 32"), "use one, such as 128 or 256")?;
-    let device = cfg.run.device.as_str();
-    let named = matches!(device, "auto" | "cpu" | "cuda") || device.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok());
-    require(named, format!("run.device: `{device}` is no device"), "use auto, cpu, cuda or cuda:N")?;
+    check_device("run.device", &cfg.run.device)?;
+    check_seeds("run.seeds", &cfg.run.seeds)?;
 
     let [low, high] = cfg.pseudo.confetti.size;
     require(low <= high, format!("pseudo.confetti.size: [{low}, {high}] is no range"), "put the smaller side first")?;
@@ -118,6 +117,38 @@ pub fn check_batch(cfg: &Config, images: usize) -> Result<()> {
     ))
 }
 
+/// Refuses what is no device; `place` names it in the error.
+///
+/// # Errors
+/// `Kind::Config`.
+pub fn check_device(place: &str, device: &str) -> Result<()> {
+    if matches!(device, "auto" | "cpu" | "cuda") || device.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok()) {
+        return Ok(());
+    }
+    Err(Error::config(format!("{place}: `{device}` is no device"), "use auto, cpu, cuda or cuda:N"))
+}
+
+/// The greatest seed: JSON and TOML carry it exactly in every program.
+const GREATEST_SEED: u64 = (1 << 53) - 1;
+
+/// Refuses no seeds, one that stands twice (it would count as two samples where there is one) and one that is too great;
+/// `place` names them in the error.
+///
+/// # Errors
+/// `Kind::Config`.
+pub fn check_seeds(place: &str, seeds: &[u64]) -> Result<()> {
+    if let Some((_, seed)) = seeds.iter().enumerate().find(|(i, seed)| seeds[..*i].contains(seed)) {
+        return Err(Error::config(format!("{place}: {seed} stands twice"), "name each seed once"));
+    }
+    match seeds.iter().max() {
+        None => Err(Error::config(format!("{place} is an empty list"), "name at least one seed, as in [0]")),
+        Some(seed) if *seed > GREATEST_SEED => {
+            Err(Error::config(format!("{place}: {seed} is too great"), format!("use seeds up to {GREATEST_SEED}")))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +176,9 @@ mod tests {
         refuse(|c| c.pseudo.cutpaste.area = [0.2, 0.1], "pseudo.cutpaste.area");
         refuse(|c| c.optim.momentum = 0.0, "optim.nesterov");
         refuse(|c| c.run.device = "gpu".into(), "run.device");
+        refuse(|c| c.run.seeds = vec![0, 1, 0], "run.seeds: 0 stands twice");
+        refuse(|c| c.run.seeds = vec![], "run.seeds");
+        refuse(|c| c.run.seeds = vec![1 << 53], "run.seeds");
         refuse(|c| (c.detector, c.train.checkpoint) = (Detector::Padim, Checkpoint::BestTest), "train.checkpoint");
         refuse(|c| (c.detector, c.model.backbone.name) = (Detector::Padim, BackboneName::Resnet18), "padim.channels");
         refuse(|c| c.nearest.stages = vec![3, 2], "nearest.stages");

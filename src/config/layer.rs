@@ -155,7 +155,7 @@ fn read_layer(text: &str, origin: &str) -> Result<(Option<Profile>, Table)> {
         let at = e.span().map_or(origin.to_owned(), |s| located(s.start));
         Error::config(format!("{at}: {}", e.message()), "mend the TOML syntax there")
     })?;
-    let mut table: Table = toml::from_str(text).map_err(|e| Error::config(format!("{origin}: {}", e.message()), ""))?;
+    let mut table = unquoted(toml::from_str(text).map_err(|e| Error::config(format!("{origin}: {}", e.message()), ""))?);
     let profile = match table.remove("profile") {
         None => None,
         Some(value) => Some(Profile::deserialize(value.clone()).map_err(|_| {
@@ -167,7 +167,7 @@ fn read_layer(text: &str, origin: &str) -> Result<(Option<Profile>, Table)> {
             continue;
         }
         let at = located(offset);
-        check_key(&path, reference::lookup(&table, &path).expect("the same text was parsed twice"), &at)?;
+        check_key(&path, reference::lookup(&table, &path).ok_or_else(|| unknown(&path, &at))?, &at)?;
     }
     Ok((profile, table))
 }
@@ -197,6 +197,19 @@ fn nest(path: &str, value: Value) -> Table {
     let (outer, inner) = path.split_once('.').map_or((path, None), |(outer, inner)| (outer, Some(inner)));
     let value = inner.map_or_else(|| value.clone(), |inner| Value::Table(nest(inner, value.clone())));
     Table::from_iter([(outer.to_owned(), value)])
+}
+
+/// The same with quoted keys such as `"a.b"` as the tables that they mean.
+fn unquoted(table: Table) -> Table {
+    let mut found = Table::new();
+    for (key, value) in table {
+        let value = match value {
+            Value::Table(inner) => Value::Table(unquoted(inner)),
+            value => value,
+        };
+        lay(&mut found, nest(&key, value));
+    }
+    found
 }
 
 /// Dotted path and byte offset of each value that is no section of the reference.
@@ -314,6 +327,16 @@ mod tests {
         assert!(resolve("", &["train.batch=many"]).unwrap_err().what.contains("whole number"));
         assert!(resolve("", &["train.batch"]).unwrap_err().remedy.contains("key=value"));
         assert!(resolve("", &["trian.batch=3"]).unwrap_err().remedy.contains("train.batch"));
+    }
+
+    #[test]
+    fn a_quoted_key_is_the_key_and_odd_ones_are_refused() {
+        let r = resolve("\"optim.lr\" = 0.5\n[loss]\n\"score.gamma\" = 1\n", &[]).unwrap();
+        assert_eq!((r.config.optim.lr, r.config.loss.score.gamma), (0.5, 1.0));
+        assert!(resolve("\"optim.lr\" = -1", &[]).unwrap_err().what.contains("try.toml:1: optim.lr"));
+        for text in ["\"\" = 1", "\"\" = { x = 1 }", "\"optim.\" = 1", "\".lr\" = 1", "optim.lr = {}", "\"optim..lr\" = 1"] {
+            assert!(resolve(text, &[]).unwrap_err().what.contains("try.toml:1"), "{text}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub mod reference;
 mod spec;
 mod train;
 
-pub use check::{check, check_batch};
+pub use check::{check, check_batch, check_device, check_seeds};
 pub use data::*;
 pub use detector::{Detector, Nearest, Padim};
 pub use layer::{Layer, Profile, Request, Resolved, flatten};

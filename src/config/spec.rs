@@ -16,8 +16,6 @@ use toml::Value;
 pub struct Spec {
     text: String,
     alternatives: Vec<Alt>,
-    /// Unit, where the line names one.
-    pub unit: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -55,11 +53,11 @@ impl Spec {
             rest = after;
             alternatives.push(Alt::parse(&mut rest)?);
         }
-        let unit = rest.strip_prefix(", ").map(str::to_owned);
-        if unit.is_none() && !rest.is_empty() {
+        // What follows a comma is the unit, for people.
+        if !rest.is_empty() && !rest.starts_with(", ") {
             return Err(format!("unexpected `{rest}`"));
         }
-        Ok(Self { text: text.to_owned(), alternatives, unit })
+        Ok(Self { text: text.to_owned(), alternatives })
     }
 
     /// Whether a value is allowed; the error completes "KEY: …".
@@ -77,19 +75,6 @@ impl Spec {
     /// Whether a bare word of the command line should be taken as text even if it reads as a number.
     pub fn takes_text(&self) -> bool {
         self.alternatives.iter().any(|alt| matches!(alt, Alt::Text))
-    }
-
-    /// The allowed literals, for shell completion.
-    pub fn options(&self) -> Vec<String> {
-        self.alternatives
-            .iter()
-            .flat_map(|alt| match alt {
-                Alt::OneOf(values) => values.iter().map(show).collect(),
-                Alt::Literal(value) => vec![show(value)],
-                Alt::Bool => vec!["true".into(), "false".into()],
-                _ => vec![],
-            })
-            .collect()
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Ask<'a> {
     /// Labels and remark of the user; an attempt without them keeps the earlier ones.
     pub tags: &'a [String],
     pub note: Option<&'a str>,
+    /// The sweep that starts it.
+    pub sweep: Option<&'a str>,
     pub repeat: Repeat,
     pub now: jiff::Timestamp,
 }
@@ -101,6 +103,7 @@ pub fn open(folder: &Folder, id: &Id, ask: &Ask<'_>) -> Result<Opened> {
         git: ask.environment.git.clone(),
         argv: ask.argv.to_vec(),
         tags: if ask.tags.is_empty() { earlier.as_ref().map_or_else(Vec::new, |r| r.tags.clone()) } else { ask.tags.to_vec() },
+        sweep: ask.sweep.map(str::to_owned),
         note: ask.note.map(str::to_owned).or_else(|| earlier.as_ref().and_then(|r| r.note.clone())),
         notes: earlier.map_or_else(Vec::new, |r| r.notes),
         error: None,

@@ -70,8 +70,11 @@ pub struct Environment {
     pub format: u32,
     /// Version of this crate.
     pub harness: String,
-    /// The checkout from which the command was given, if it was one and `git` is there.
+    /// The checkout that the program was built from, if it was one.
     pub git: Option<Git>,
+    /// The checkout from which the command was given, if it was one and `git` is there.
+    #[serde(default)]
+    pub checkout: Option<Git>,
     /// Operating system and architecture, `linux x86_64 (name of the distribution)`.
     pub os: String,
     pub cpu: Cpu,
@@ -82,14 +85,16 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Looks at the machine and at the checkout around `folder`. Cost: two short runs of `git`.
-    pub fn capture(folder: &Path, given: Given) -> Self {
+    /// Looks at the machine and at the checkout around `folder`; `program` is the one that the build recorded. Cost: two short
+    /// runs of `git`.
+    pub fn capture(folder: &Path, program: Option<Git>, given: Given) -> Self {
         let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let name = field(&text("/etc/os-release"), "PRETTY_NAME", '=').map(|name| format!(" ({})", name.trim_matches('"')));
         Self {
             format: FORMAT,
             harness: env!("CARGO_PKG_VERSION").into(),
-            git: Git::of(folder),
+            git: program,
+            checkout: Git::of(folder),
             os: format!("{} {}{}", std::env::consts::OS, std::env::consts::ARCH, name.unwrap_or_default()),
             cpu: Cpu::parse(&text("/proc/cpuinfo")),
             ram_bytes: memory(&text("/proc/meminfo")),
@@ -108,6 +113,12 @@ impl Environment {
 }
 
 impl Git {
+    /// From what `git describe --always --dirty --abbrev=40` prints, as a build records it.
+    pub fn described(text: &str) -> Self {
+        let (revision, dirty) = text.strip_suffix("-dirty").map_or((text, false), |revision| (revision, true));
+        Self { revision: revision.into(), dirty }
+    }
+
     /// The state of the checkout around `folder`; `None` without one, or without `git`.
     pub fn of(folder: &Path) -> Option<Self> {
         let ask = |arguments: &[&str]| {
@@ -173,8 +184,10 @@ mod tests {
     fn a_capture_reads_back_and_names_what_changed() {
         let dir = tempfile::tempdir().unwrap();
         let given = Given { device: "cpu".into(), threads: 2, data_hash: "d".into(), ..Given::default() };
-        let here = Environment::capture(dir.path(), given);
-        assert_eq!(here.git, None);
+        let program = Git::described("0123abcd-dirty");
+        assert_eq!(program, Git { revision: "0123abcd".into(), dirty: true });
+        let here = Environment::capture(dir.path(), Some(program.clone()), given);
+        assert_eq!((&here.git, &here.checkout), (&Some(program), &None));
         let text = serde_json::to_string(&here).unwrap();
         assert_eq!(serde_json::from_str::<Environment>(&text).unwrap(), here);
         let mut there = here.clone();

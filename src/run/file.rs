@@ -61,6 +61,15 @@ pub fn check_format(path: &Path, format: Option<u64>, newest: u32) -> Result<()>
     }
 }
 
+/// Creates a folder and tries to write into it, so that a long computation does not fail at its first save.
+///
+/// # Errors
+/// As the system gives it.
+pub fn probe(folder: &Path) -> std::io::Result<()> {
+    let probe = folder.join(format!(".writable-{}", std::process::id()));
+    fs::create_dir_all(folder).and_then(|()| fs::write(&probe, b"")).and_then(|()| fs::remove_file(&probe))
+}
+
 /// Removes a file if it is there, and makes that last.
 pub fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {

@@ -195,7 +195,9 @@ fn outdated(folder: &Folder, id: &Id, category: &str) -> Option<Outdated> {
     let text = std::fs::read_to_string(folder.config_toml()).ok()?;
     let Ok(cfg) = toml::from_str(&text) else { return Some(Outdated::Configuration) };
     let env = super::file::read_json::<super::Environment>(&folder.env_json(), super::env::FORMAT).ok().flatten()?.given;
-    let hash = identity(&cfg, category, &env.data_hash, env.weights_hash.as_deref(), &env.device);
+    // Whatever is no CPU stands there by its place or its name.
+    let kind = if env.device == "cpu" { "cpu" } else { "cuda" };
+    let hash = identity(&cfg, category, &env.data_hash, env.weights_hash.as_deref(), kind);
     (hash != id.hash10).then_some(Outdated::Method)
 }
 

@@ -23,13 +23,7 @@ pub struct Id {
 impl Id {
     /// Checks the parts: an experiment's name has to be a plain folder name.
     pub fn new(experiment: &str, hash10: &str, seed: u64) -> Result<Self> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if experiment.is_empty() || experiment.starts_with('.') || !experiment.chars().all(plain) {
-            return Err(Error::config(
-                format!("an experiment cannot be named {experiment:?}"),
-                "use letters, digits, '.', '_' and '-', and no dot in front",
-            ));
-        }
+        check_name("an experiment", experiment)?;
         if hash10.len() != 10 || !hash10.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')) {
             return Err(Error::config(format!("{hash10:?} is not the hash of a run"), "expected ten lower-case hexadecimal digits"));
         }
@@ -48,6 +42,18 @@ impl Id {
         let id = Self::new(experiment, hash10, seed.parse().ok()?).ok()?;
         (id.to_string() == text).then_some(id)
     }
+}
+
+/// Refuses what is no plain folder name; `whose` says whose name it is.
+///
+/// # Errors
+/// `Kind::Config`.
+pub fn check_name(whose: &str, name: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if !name.is_empty() && !name.starts_with('.') && name.chars().all(plain) {
+        return Ok(());
+    }
+    Err(Error::config(format!("{whose} cannot be named {name:?}"), "use letters, digits, '.', '_' and '-', and no dot in front"))
 }
 
 impl serde::Serialize for Id {

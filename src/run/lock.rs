@@ -34,8 +34,22 @@ const PAUSE: Duration = Duration::from_millis(15);
 impl Lock {
     /// Takes the lock of the file `path`, which is created if missing, or says who holds it. Waits some 0.1 s at most.
     pub fn acquire(path: &Path, now: jiff::Timestamp) -> Result<Self> {
+        let mut lock = Self::take(path)?;
+        // Who held it may have removed the run, and the file with it: a lock on what is not there keeps nobody out.
+        while !is_at(&lock.file, path) {
+            lock = Self::take(path)?;
+        }
+        let holder = Holder { pid: std::process::id(), since: format!("{now:.0}") };
+        let text = serde_json::to_string(&holder).expect("a holder is plain data") + "\n";
+        let file = &mut lock.file;
+        let written = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(text.as_bytes()));
+        written.map_err(|e| Error::io("lock", path, &e))?;
+        Ok(lock)
+    }
+
+    fn take(path: &Path) -> Result<Self> {
         let io = |e: &std::io::Error| Error::io("lock", path, e);
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(|e| io(&e))?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(|e| io(&e))?;
         for remaining in (0..TRIES).rev() {
             match file.try_lock() {
                 Ok(()) => break,
@@ -49,10 +63,6 @@ impl Lock {
                 }
             }
         }
-        let holder = Holder { pid: std::process::id(), since: format!("{now:.0}") };
-        let text = serde_json::to_string(&holder).expect("a holder is plain data") + "\n";
-        let written = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(text.as_bytes()));
-        written.map_err(|e| io(&e))?;
         Ok(Self { file })
     }
 
@@ -61,6 +71,19 @@ impl Lock {
         // Shared, so that two who look do not see each other.
         File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
+}
+
+/// Whether `path` still names this very file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |data: std::fs::Metadata| (data.dev(), data.ino());
+    file.metadata().is_ok_and(|own| std::fs::metadata(path).is_ok_and(|found| place(own) == place(found)))
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
 }
 
 fn taken(path: &Path) -> Error {
@@ -88,6 +111,23 @@ mod tests {
         drop(lock);
         assert!(!Lock::is_held(&path));
         Lock::acquire(&path, now).unwrap();
+    }
+
+    #[test]
+    fn the_lock_of_a_removed_run_is_not_taken_for_the_new_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".lock");
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let old = Lock::acquire(&path, now).unwrap();
+        // Removed and made anew while another waits for the old file.
+        let waiting = std::thread::spawn({
+            let path = path.clone();
+            move || Lock::acquire(&path, now).map(|lock| is_at(&lock.file, &path))
+        });
+        std::thread::sleep(PAUSE);
+        std::fs::rename(&path, dir.path().join("grave")).unwrap();
+        drop(old);
+        assert!(waiting.join().unwrap().unwrap());
     }
 
     #[test]

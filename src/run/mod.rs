@@ -33,7 +33,7 @@ pub use env::{Cpu, Environment, Git};
 pub use event::{Event, Timing};
 pub use folder::{Folder, Seen, Status};
 pub use follower::Follower;
-pub use id::{Id, METHOD_VERSION, SCHEMA_VERSION, canonical, identity};
+pub use id::{Id, METHOD_VERSION, SCHEMA_VERSION, canonical, check_name, identity};
 pub use lock::Lock;
 pub use record::{Outcome, Record};
 pub use signal::Stop;

@@ -31,7 +31,7 @@ pub struct Record {
     pub attempts: u32,
     /// Start of the last attempt: UTC, RFC 3339 with milliseconds, so that text sorts as time.
     pub started: String,
-    /// The checkout in which the last attempt ran, if it was one.
+    /// The checkout that the program of the last attempt was built from, if it was one.
     pub git: Option<Git>,
     /// The command of the last attempt.
     pub argv: Vec<String>,
@@ -41,6 +41,9 @@ pub struct Record {
     /// Labels that the user gave (`--tag`), for lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// The sweep that started the last attempt, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<String>,
     /// The user's remark (`--note`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

@@ -2,7 +2,7 @@
 //!
 //! There is no index: the folders are the truth, so that any number of processes may start, end and list runs at once.
 
-use super::{Folder, Id, Record, Status};
+use super::{Folder, Id, Record, Status, file};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -72,10 +72,7 @@ impl Store {
 
     /// Creates the results folder and tries to write into it, so that a long computation does not fail at its first save.
     pub fn ensure_writable(&self) -> Result<()> {
-        let runs = self.runs();
-        let probe = runs.join(format!(".writable-{}", std::process::id()));
-        let tried = std::fs::create_dir_all(&runs).and_then(|()| std::fs::write(&probe, b"")).and_then(|()| std::fs::remove_file(&probe));
-        tried.map_err(|error| {
+        file::probe(&self.runs()).map_err(|error| {
             let what = format!("cannot write results to {}: {error}", self.results.display());
             Error::environment(what, "choose another folder with `--results`")
         })
@@ -160,7 +157,7 @@ fn names(folder: &Path) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{Outcome, file, record, summary};
+    use crate::run::{Outcome, record, summary};
 
     fn put(store: &Store, id: &str, started: &str, status: Outcome) -> Folder {
         let id = Id::parse(id).unwrap();
@@ -177,6 +174,7 @@ mod tests {
             argv: vec![],
             notes: vec![],
             tags: vec![],
+            sweep: None,
             note: None,
             error: None,
         };

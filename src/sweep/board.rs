@@ -7,17 +7,19 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
-use super::child::{Job, Step};
+use super::child::{Line, Step};
 use super::ledger::How;
 use crate::num;
 use crate::ui::{Colour, Mode, text};
 
-/// Seconds between two plain lines of one job.
-const PLAIN_S: u64 = 15;
+/// Time between two plain lines of one job.
+const PLAIN: Duration = Duration::from_secs(15);
 
 /// What is shown of a sweep.
 pub struct Board {
     rendering: Rendering,
+    /// Time between two lines of one job.
+    every: Duration,
     total: usize,
     slots: usize,
     done: usize,
@@ -62,7 +64,9 @@ impl Board {
             Mode::Json => Rendering::Json,
             Mode::Quiet => Rendering::Quiet,
         };
-        Self { rendering, total, slots, done: 0, spent: BTreeMap::new(), left, running: BTreeMap::new() }
+        // Programs, and who asked for each step, get all that the runs tell: two steps a second.
+        let every = if matches!(mode, Mode::Json | Mode::EachStep) { Duration::ZERO } else { PLAIN };
+        Self { rendering, every, total, slots, done: 0, spent: BTreeMap::new(), left, running: BTreeMap::new() }
     }
 
     /// A run that was finished before, in `wall_s` seconds.
@@ -96,23 +100,33 @@ impl Board {
     }
 
     /// Something a run said: its progress, or a message.
-    pub fn heard(&mut self, number: usize, job: &Job, message: Option<&str>) {
+    pub fn heard(&mut self, number: usize, line: Line) {
         let Some(running) = self.running.get_mut(&number) else { return };
-        let Some(step) = &job.latest else { return };
+        let step = match line {
+            Line::Step(step) => step,
+            Line::Message { text } => {
+                if text.starts_with("note:") {
+                    let text = format!("{}: {text}", running.name);
+                    self.message(&text);
+                }
+                return;
+            }
+            Line::Error { .. } => return,
+        };
         running.left_s = step.left_s;
-        let text = format!("{}  {}", running.name, describe(step));
+        let text = format!("{}  {}", running.name, describe(&step));
         if let Some(line) = &running.line {
             line.set_message(text.clone());
         }
-        let due = running.shown.elapsed() >= Duration::from_secs(PLAIN_S);
+        let due = running.shown.elapsed() >= self.every;
         let name = running.name.clone();
         if due {
             running.shown = Instant::now();
-        }
-        if due || matches!(self.rendering, Rendering::Json) {
             let fields = [
                 ("epoch", json!(step.epoch)),
                 ("epochs", json!(step.epochs)),
+                ("step", json!(step.step)),
+                ("steps", json!(step.steps)),
                 ("losses", json!(step.losses)),
                 ("images_per_s", json!(step.images_per_s)),
             ];
@@ -121,14 +135,10 @@ impl Board {
                 .map_or(String::new(), |s| format!("  · sweep {}/{}, about {} left", self.done, self.total, text::duration(s)));
             self.say("step", &name, &format!("{text}{left}"), &fields);
         }
-        if let Some(message) = message
-            && message.starts_with("note:")
-        {
-            self.message(&format!("{name}: {message}"));
-        }
         self.overall();
     }
 
+    /// A run's process ended. Whether something is still to be done on the run, [`Board::gone`] tells.
     pub fn ended(&mut self, number: usize, name: &str, how: How, wall_s: f64) {
         if let Some(running) = self.running.remove(&number) {
             if let Some(line) = running.line {
@@ -136,7 +146,6 @@ impl Board {
             }
             if how == How::Finished {
                 self.spent.entry(running.row).or_default().push(wall_s);
-                self.gone(running.row);
             }
         }
         let word = match how {

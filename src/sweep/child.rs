@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
@@ -28,9 +28,16 @@ pub struct Job {
     pub began: Instant,
     child: Child,
     leash: Option<ChildStdin>,
+    /// Whether it fell silent for good: nothing of what it said is on its way any more.
+    silent: bool,
+    ended: Option<(How, Instant)>,
+    /// The first error that it told of.
+    error: Option<String>,
     tail: VecDeque<String>,
-    pub latest: Option<Step>,
 }
+
+/// How long a child that ended is still listened to: a process that it left behind may hold its standard error open.
+const LISTEN: Duration = Duration::from_secs(1);
 
 /// A step as a child's progress line tells it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -46,11 +53,13 @@ pub struct Step {
     pub left_s: Option<f64>,
 }
 
-#[derive(Deserialize)]
+/// What a child says, a line of JSON each; everything else is words of libraries.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Line {
+pub enum Line {
     Step(Step),
     Message { text: String },
+    Error { text: String },
 }
 
 /// What a child is started with.
@@ -62,8 +71,8 @@ pub struct Order<'a> {
     pub results: &'a Path,
     /// `cpu` or `cuda:N`.
     pub device: &'a str,
-    /// The sweep's name, as a tag of the run.
-    pub tag: &'a str,
+    /// The sweep's name.
+    pub sweep: &'a str,
 }
 
 impl Job {
@@ -78,7 +87,7 @@ impl Job {
             .arg(order.config)
             .arg(format!("data.categories={}", order.category))
             .arg(format!("run.seeds=[{}]", order.id.seed));
-        command.args(["--id", &order.id.to_string(), "--leash", "--json", "--device", order.device, "--tag", order.tag]);
+        command.args(["--id", &order.id.to_string(), "--leash", "--json", "--device", order.device, "--sweep", order.sweep]);
         command.arg("--results").arg(order.results);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|e| torch::not_started(&e))?;
@@ -93,21 +102,26 @@ impl Job {
             let _ = said.send((number, None));
         });
         let leash = child.stdin.take();
-        Ok(Self { id: order.id.clone(), began: Instant::now(), child, leash, tail: VecDeque::new(), latest: None })
+        let (id, began) = (order.id.clone(), Instant::now());
+        Ok(Self { id, began, child, leash, silent: false, ended: None, error: None, tail: VecDeque::new() })
     }
 
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Takes in one line of the child; gives back a message that people should see.
-    pub fn hear(&mut self, line: &str) -> Option<String> {
+    /// Takes in one line of the child, or its silence; gives back what people should see.
+    pub fn hear(&mut self, line: Option<&str>) -> Option<Line> {
+        let Some(line) = line else {
+            self.silent = true;
+            return None;
+        };
         match serde_json::from_str(line) {
-            Ok(Line::Step(step)) => {
-                self.latest = Some(step);
+            Ok(Line::Error { text }) => {
+                self.error.get_or_insert(text);
                 None
             }
-            Ok(Line::Message { text }) => Some(text),
+            Ok(line) => Some(line),
             Err(_) => {
                 if self.tail.len() == TAIL {
                     self.tail.pop_front();
@@ -123,22 +137,26 @@ impl Job {
         self.leash = None;
     }
 
-    /// How it ended, if it did.
+    /// How it ended, once it did and all that it said was heard.
     pub fn ended(&mut self) -> Option<How> {
-        // A child that cannot be asked is as good as gone; its folder tells the rest.
-        match self.child.try_wait() {
-            Ok(None) => None,
-            Ok(Some(status)) => Some(how(status)),
-            Err(_) => Some(How::Killed),
+        if self.ended.is_none() {
+            // A child that cannot be asked is as good as gone; its folder tells the rest.
+            let how = match self.child.try_wait() {
+                Ok(None) => return None,
+                Ok(Some(status)) => how(status),
+                Err(_) => How::Killed,
+            };
+            self.ended = Some((how, Instant::now()));
         }
+        self.ended.filter(|(_, at)| self.silent || at.elapsed() > LISTEN).map(|(how, _)| how)
     }
 
-    /// Waits until it ended.
-    pub fn wait(&mut self) -> How {
-        self.child.wait().map_or(How::Killed, how)
+    /// Why it failed, as far as it said.
+    pub fn error(&self) -> String {
+        self.error.clone().unwrap_or_else(|| self.last_words())
     }
 
-    /// The end of what it said that was no progress: its error.
+    /// The end of what it said that was neither progress nor its error.
     pub fn last_words(&self) -> String {
         self.tail.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
     }

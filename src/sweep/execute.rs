@@ -13,12 +13,16 @@ use super::board::Board;
 use super::child::{Job, Order, Said};
 use super::decide::{Action, Failed};
 use super::ledger::{How, Ledger, What};
-use crate::run::{Id, Status, Stop, Store, file};
+use super::place::Place;
+use super::plan::PlannedRun;
+use crate::run::{Id, Status, Stop, Store};
 use crate::{Error, Result};
 
 /// How a plan is carried out.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// The command as it was typed, for the ledger.
+    pub command: String,
     /// One entry a slot: the device of the run in it.
     pub slots: Vec<String>,
     pub failed: Failed,
@@ -26,29 +30,6 @@ pub struct Options {
     pub retries: u32,
     /// Stop everything after this many failures.
     pub max_failures: usize,
-}
-
-/// Where a sweep's files lie.
-#[derive(Debug, Clone)]
-pub struct Place {
-    pub results: PathBuf,
-    /// `<results>/<sweep>`.
-    pub folder: PathBuf,
-}
-
-impl Place {
-    pub fn new(results: &Path, name: &str) -> Self {
-        Self { results: results.into(), folder: results.join(name) }
-    }
-
-    pub fn plan(&self) -> PathBuf {
-        self.folder.join("plan.json")
-    }
-
-    /// A row's whole configuration, from which its runs are made.
-    pub fn config(&self, row: usize) -> PathBuf {
-        self.folder.join("rows").join(format!("{}.toml", row + 1))
-    }
 }
 
 /// What became of it.
@@ -119,6 +100,9 @@ pub fn execute(
         }
         if let Ok(said) = work.words.recv_timeout(Duration::from_millis(200)) {
             work.hear(said);
+            while let Ok(said) = work.words.try_recv() {
+                work.hear(said);
+            }
         }
         work.settle()?;
     }
@@ -157,15 +141,16 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn begin(plan: &'a Plan, rows: &[usize], place: &'a Place, options: &'a Options, board: &'a mut Board) -> Result<Self> {
         let ledger = Ledger::of(&place.folder);
-        ledger.append(What::Begin { pid: std::process::id(), command: plan.command.clone() })?;
+        ledger.append(What::Begin { pid: std::process::id(), command: options.command.clone() })?;
         let tasks = tasks(plan, rows);
+        let store = Store::new(&place.results);
         let (said, words) = mpsc::channel();
         Ok(Self {
-            failed_before: ledger.failed()?,
+            failed_before: ledger.failed(&store)?,
             queue: (0..tasks.len()).collect(),
             elsewhere: (vec![], Instant::now()),
             slots: options.slots.iter().map(|_| None).collect(),
-            store: Store::new(&place.results),
+            store,
             tally: Tally::default(),
             failures: 0,
             halted: false,
@@ -244,7 +229,7 @@ impl<'a> Work<'a> {
                     category: &task.category,
                     results: &self.place.results,
                     device,
-                    tag: &self.plan.name,
+                    sweep: &self.plan.name,
                 };
                 let job = Job::start(&order, number, &self.said)?;
                 self.ledger.append(What::Start { id: id.clone(), pid: job.pid(), device: device.clone() })?;
@@ -256,27 +241,21 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Takes in one line of a child.
+    /// Takes in one line of a child, or its silence.
     fn hear(&mut self, (number, line): Said) {
-        let Some(line) = line else { return };
-        if let Some((_, job)) = self.slots.iter_mut().flatten().find(|(n, _)| *n == number) {
-            let message = job.hear(&line);
-            self.board.heard(number, job, message.as_deref());
+        if let Some((_, job)) = self.slots.iter_mut().flatten().find(|(n, _)| *n == number)
+            && let Some(line) = job.hear(line.as_deref())
+        {
+            self.board.heard(number, line);
         }
     }
 
     /// Takes the children that ended out of their slots.
     fn settle(&mut self) -> Result<()> {
         for slot in 0..self.slots.len() {
-            let Some((number, Some(how))) = self.slots[slot].as_mut().map(|(number, job)| (*number, job.ended())) else { continue };
-            // What it said last may still be on its way; its silence comes behind it, or has come already.
-            while let Ok(said) = self.words.recv_timeout(Duration::from_millis(50)) {
-                if said == (number, None) {
-                    break;
-                }
-                self.hear(said);
-            }
-            if let Some((_, job)) = self.slots[slot].take() {
+            if let Some(how) = self.slots[slot].as_mut().and_then(|(_, job)| job.ended())
+                && let Some((number, job)) = self.slots[slot].take()
+            {
                 self.close(number, &job, how)?;
             }
         }
@@ -290,29 +269,34 @@ impl<'a> Work<'a> {
         let wall_s = job.began.elapsed().as_secs_f64();
         let error = (how == How::Failed).then(|| {
             let stored = folder.record().ok().flatten().and_then(|r| r.error);
-            stored.unwrap_or_else(|| job.last_words())
+            stored.unwrap_or_else(|| job.error())
         });
         // Another process may have been quicker to take the run: that is no failure.
         let lost_race = how == How::Failed && matches!(folder.status(), Status::Running | Status::Finished);
         let how = if lost_race { How::Stopped } else { how };
         self.ledger.append(What::End { id: job.id.clone(), how, wall_s, error: error.clone() })?;
         self.board.ended(number, &name, how, wall_s);
+        let error = error.unwrap_or_default();
+        if how == How::Failed {
+            self.board.failed(&name, &error, &tail(&folder.log_txt()), &job.last_words());
+        }
+        if lost_race {
+            task.state = State::Elsewhere;
+            self.elsewhere.0.push(number);
+            return Ok(());
+        }
+        if matches!(how, How::Failed | How::Killed) && task.retries < self.options.retries && !self.halted {
+            task.retries += 1;
+            task.state = State::Waiting;
+            self.board.message(&format!("{name} is tried again ({} of {})", task.retries, self.options.retries));
+            self.queue.push_front(number);
+            return Ok(());
+        }
         task.state = State::Done;
+        self.board.gone(task.row);
         match how {
             How::Finished => self.tally.finished += 1,
-            _ if lost_race => {
-                task.state = State::Elsewhere;
-                self.elsewhere.0.push(number);
-            }
-            How::Failed | How::Killed if task.retries < self.options.retries && !self.halted => {
-                task.retries += 1;
-                task.state = State::Waiting;
-                self.board.message(&format!("{name} is tried again ({} of {})", task.retries, self.options.retries));
-                self.queue.push_front(number);
-            }
             How::Failed => {
-                let error = error.unwrap_or_default();
-                self.board.failed(&name, &error, &tail(&folder.log_txt()), &job.last_words());
                 self.tally.failed.push((job.id.clone(), error));
                 self.failures += 1;
                 if self.failures >= self.options.max_failures {
@@ -327,16 +311,12 @@ impl<'a> Work<'a> {
 
 /// The runs of a plan, each once, in its order.
 fn tasks(plan: &Plan, rows: &[usize]) -> Vec<Task> {
-    let mut tasks: Vec<Task> = vec![];
-    for run in plan.runs.iter().filter(|run| rows.contains(&run.row)) {
-        if tasks.iter().any(|task| task.id == run.id) {
-            continue;
-        }
+    let task = |run: &PlannedRun| {
         let round = plan.seeds.iter().position(|&seed| seed == run.seed).expect("a run's seed is one of the plan's");
         let (id, category) = (run.id.clone(), run.category.clone());
-        tasks.push(Task { id, row: run.row, category, round, state: State::Waiting, retries: 0 });
-    }
-    tasks
+        Task { id, row: run.row, category, round, state: State::Waiting, retries: 0 }
+    };
+    plan.distinct(rows).into_iter().map(task).collect()
 }
 
 /// How many seeds, from the first on, have no run left to do.
@@ -354,15 +334,4 @@ fn tail(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(5)..].join("\n")
-}
-
-/// Writes what the children read and what a later command compares with: plan.json and one configuration a row.
-///
-/// # Errors
-/// A folder that cannot be written.
-pub fn prepare(plan: &Plan, configs: &[(usize, String)], place: &Place) -> Result<()> {
-    let rows = place.folder.join("rows");
-    std::fs::create_dir_all(&rows).map_err(|e| Error::io("create", &rows, &e))?;
-    configs.iter().try_for_each(|(row, text)| file::replace(&place.config(*row), text.as_bytes()))?;
-    file::write_json(&place.plan(), plan)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Id, line};
+use crate::run::{Id, Store, line};
 use crate::{Error, Result};
 
 /// One line.
@@ -73,8 +73,8 @@ impl Ledger {
         line::read(&self.path)
     }
 
-    /// Runs whose last known attempt failed.
-    pub fn failed(&self) -> Result<Vec<Id>> {
+    /// Runs whose last known attempt failed and whose folders are still there: who removed one wants it made again.
+    pub fn failed(&self, store: &Store) -> Result<Vec<Id>> {
         let mut failed: Vec<Id> = vec![];
         for entry in self.read()? {
             if let What::End { id, how, .. } = entry.what {
@@ -84,6 +84,7 @@ impl Ledger {
                 }
             }
         }
+        failed.retain(|id| store.folder(id).path().is_dir());
         Ok(failed)
     }
 }
@@ -96,17 +97,21 @@ mod tests {
     fn the_last_attempt_decides_whether_a_run_failed_and_a_torn_line_counts_as_not_written() {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Ledger::of(dir.path());
-        assert!(ledger.failed().unwrap().is_empty());
+        let store = Store::new(&dir.path().join("results"));
+        let failed = || ledger.failed(&store).unwrap();
+        assert!(failed().is_empty());
         let id = |seed: u64| Id::new("full", "0123456789", seed).unwrap();
         let end = |seed, how| What::End { id: id(seed), how, wall_s: 1.0, error: None };
         for what in [end(0, How::Failed), end(1, How::Failed), end(0, How::Finished)] {
             ledger.append(what).unwrap();
         }
-        assert_eq!(ledger.failed().unwrap(), [id(1)]);
+        assert!(failed().is_empty(), "nothing is there of any");
+        store.claim(&id(1)).unwrap();
+        assert_eq!(failed(), [id(1)]);
         let mut torn = std::fs::read(&ledger.path).unwrap();
         torn.extend_from_slice(b"{\"at\":\"20");
         std::fs::write(&ledger.path, torn).unwrap();
         ledger.append(end(1, How::Stopped)).unwrap();
-        assert_eq!((ledger.failed().unwrap().len(), ledger.read().unwrap().len()), (0, 4));
+        assert_eq!((failed().len(), ledger.read().unwrap().len()), (0, 4));
     }
 }

@@ -1,7 +1,7 @@
 //! From a sweep file to a plan: which runs there are, under which ids. The plan is a pure value, kept as plan.json, so that a
 //! report needs neither the sweep file nor data nor weights, and a file that changed in the meantime is noticed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use toml::Table;
 use super::axes::Point;
 use super::file::{File, From};
 use super::{Against, Axis, Published};
-use crate::config::{Categories, Config, Layer, Profile, Request, flatten};
+use crate::config::{Categories, Config, Layer, Profile, Request, check_seeds, flatten};
 use crate::metric::Protocol;
 use crate::run::{Id, METHOD_VERSION, identity};
 use crate::{Error, Result};
@@ -127,6 +127,7 @@ pub fn resolve(file: &File, path: &Path, profile: Option<Profile>, overrides: &[
         categories = variant.categories.as_ref().or(categories);
     }
     let seeds = seeds.filter(|_| !said("run.seeds")).unwrap_or(&common.config.run.seeds).clone();
+    check_seeds(&format!("{origin}: seeds"), &seeds)?;
     let categories = categories.filter(|_| !said("data.categories")).unwrap_or(&common.config.data.categories).clone();
 
     let points = file.axes().points().map_err(|e| Error::config(format!("{origin}: {}", e.what), e.remedy))?;
@@ -325,7 +326,27 @@ impl Plan {
             .collect()
     }
 
-    /// What changed since `before`, a line each, for people; empty where every run that both name is the same.
+    /// The runs of `rows` in the plan's order, each once: rows may share a run.
+    pub fn distinct(&self, rows: &[usize]) -> Vec<&PlannedRun> {
+        let mut seen = HashSet::new();
+        self.runs.iter().filter(|run| rows.contains(&run.row) && seen.insert(&run.id)).collect()
+    }
+
+    /// Whether both plan the same, whatever command they came from.
+    pub fn is_same(&self, other: &Plan) -> bool {
+        let bare = |plan: &Plan| Plan { command: String::new(), ..plan.clone() };
+        bare(self) == bare(other)
+    }
+
+    /// With what rows are compared, for people.
+    fn compared(&self) -> String {
+        match self.against {
+            Against::Previous => "the previous row".into(),
+            Against::Row(place) => self.rows.get(place).map_or_else(|| place.to_string(), |row| row.name.clone()),
+        }
+    }
+
+    /// What changed since `before`, a line each, for people; empty where both plan the same.
     pub fn changes(&self, before: &Plan) -> Vec<String> {
         let mut lines = vec![];
         let mut note = |what: String, old: &str, new: &str| {
@@ -334,6 +355,22 @@ impl Plan {
             }
         };
         note("METHOD_VERSION".into(), &before.method_version.to_string(), &self.method_version.to_string());
+        let list = |plan: &Plan| -> [String; 4] {
+            let axis = |axis: &Axis| format!("{} = {}", axis.key, Value::from(axis.values.clone()));
+            [
+                plan.seeds.iter().map(u64::to_string).collect::<Vec<_>>(),
+                plan.facts.data.iter().map(|(category, _)| category.clone()).collect(),
+                plan.metrics.clone(),
+                plan.axes.iter().map(axis).collect(),
+            ]
+            .map(|entries| if entries.is_empty() { "none".to_owned() } else { entries.join(", ") })
+        };
+        note("title".into(), &before.title, &self.title);
+        note("profile".into(), &before.profile.to_string(), &self.profile.to_string());
+        for ((what, old), new) in ["seeds", "categories", "metrics", "axes"].into_iter().zip(list(before)).zip(list(self)) {
+            note(what.into(), &old, &new);
+        }
+        note("compared with".into(), &before.compared(), &self.compared());
         note("data.root".into(), &before.root, &self.root);
         note("device".into(), &before.facts.device, &self.facts.device);
         let hashes = |facts: &Facts| -> BTreeMap<String, String> { facts.data.iter().cloned().chain(facts.weights.clone()).collect() };
@@ -348,6 +385,11 @@ impl Plan {
             match before.rows.iter().find(|old| old.name == row.name) {
                 None => lines.push(format!("new row: {}", row.name)),
                 Some(old) => {
+                    let line =
+                        |row: &PlannedRow| row.paper.as_ref().map_or("none".to_owned(), |p| format!("table {} line {}", p.table, p.line));
+                    if old.paper != row.paper {
+                        lines.push(format!("{}: paper: {} -> {}", row.name, line(old), line(row)));
+                    }
                     for (key, value) in row.config.iter().filter(|(key, _)| key.as_str() != "data.root") {
                         let known = old.config.get(key);
                         if known != Some(value) {
@@ -470,10 +512,39 @@ mod tests {
         assert_eq!(before.changes(&before), Vec::<String>::new());
         let mut after = planned(&ROWS.replace("\"+ sc\"", "\"+ self-calibration\""), &["optim.momentum=0.5"]);
         after.facts.data[0].1 = "d9".into();
+        assert!(!after.is_same(&before) && Plan { command: "other".into(), ..before.clone() }.is_same(&before));
         let lines = after.changes(&before);
         assert!(lines.contains(&"content of gear: d1 -> d9".to_owned()), "{lines:?}");
         assert!(lines.contains(&"baseline: optim.momentum: 0.9 -> 0.5".to_owned()), "{lines:?}");
         assert!(lines.contains(&"new row: + self-calibration".to_owned()) && lines.contains(&"no longer a row: + sc".to_owned()));
+        // Each thing that a table is made of.
+        let edit = |from: &str, to: &str| planned(&ROWS.replace(from, to), &[]).changes(&before);
+        assert_eq!(edit("[3, 4]", "[3, 4, 5]"), ["seeds: 3, 4 -> 3, 4, 5"]);
+        assert_eq!(edit("title = \"t\"", "title = \"u\"\nmetrics = [\"pixel_ap\"]").len(), 2);
+        assert_eq!(edit("against = \"previous\"", "against = \"baseline\""), ["compared with: the previous row -> baseline"]);
+        let paper = "name = \"baseline\"\npaper = { table = 4, line = \"1\" }";
+        assert_eq!(edit("name = \"baseline\"", paper), ["baseline: paper: none -> table 4 line 1"]);
+        let axes = planned("title = \"t\"\n[grid]\npseudo.ratio = [0, 0.5]", &[]);
+        let longer = planned("title = \"t\"\n[grid]\npseudo.ratio = [0, 0.5, 1]", &[]);
+        assert_eq!(longer.changes(&axes), ["axes: pseudo.ratio = [0,0.5] -> pseudo.ratio = [0,0.5,1]", "new row: pseudo.ratio=1"]);
+        let mut other = before.clone();
+        other.facts.data.pop();
+        assert_eq!(other.changes(&before), ["categories: gear, chip -> gear"]);
+    }
+
+    #[test]
+    fn seeds_that_stand_twice_or_are_too_great_are_refused_wherever_they_come_from() {
+        let fault = |words: &[&str]| resolved(ROWS, words).unwrap_err().what;
+        assert!(fault(&["run.seeds=[0, 0, 0]"]).contains("0 stands twice"));
+        let great = resolved(&ROWS.replace("[3, 4]", "[9007199254740992]"), &[]).unwrap_err();
+        assert!(great.what.contains("try.toml: seeds: 9007199254740992 is too great"), "{great}");
+    }
+
+    #[test]
+    fn a_run_that_rows_share_is_distinct_once() {
+        let plan = planned("title = \"t\"\nseeds = [0, 1]\n[[ablate]]\nname = \"a\"\n[[ablate]]\nname = \"same\"", &[]);
+        assert_eq!((plan.runs.len(), plan.distinct(&[0, 1]).len(), plan.distinct(&[]).len()), (8, 4, 0));
+        assert!(plan.distinct(&[1]).iter().all(|run| run.row == 1));
     }
 
     #[test]

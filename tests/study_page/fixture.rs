@@ -43,6 +43,7 @@ fn environment(revision: &str) -> Environment {
         format: env::FORMAT,
         harness: "0.1.0".into(),
         git: Some(Git { revision: revision.repeat(40), dirty: revision == "b" }),
+        checkout: None,
         os: "linux x86_64".into(),
         cpu: Cpu { model: "a processor".into(), cores: 2, flags: vec!["avx2".into()] },
         ram_bytes: Some(8 << 30),

@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let setting = Setting::with_data(args.resolve()?, Path::new("results"))?;
     if !args.json {
-        setting.announce();
+        setting.announcement().iter().for_each(|line| eprintln!("{line}"));
     }
     let figures = boundary::guard("the measurement", "a smaller train.batch or data.size", || measure(&setting, args))?;
     if args.json {

@@ -33,6 +33,29 @@ from = "previous"
 set = { model.stlnet = true }
 "#;
 
+/// The same with a row in it whose two runs fail.
+const FAILING: &str = r#"
+title = "a small sweep with a row that fails"
+seeds = [0, 1]
+categories = ["gear"]
+set = { data.size = 64, model.backbone.name = "resnet18", model.backbone.weights = "none", model.stl.width = 16, model.tem.levels = 8, model.ptfem.scales = [1, 2, 4], model.sc.reduce = 16, model.sc.r = 2, train.batch = 6, train.epochs = 2, train.checkpoint_every_s = 0.001, run.threads = 1, run.device = "cpu", model.self_calibration = false, model.stlnet = false, loss.score.enabled = false, loss.consistency.enabled = false }
+
+[[ablate]]
+name = "baseline"
+
+[[ablate]]
+name = "diverges"
+set = { optim.lr = 100.0, optim.momentum = 0.99, train.clip_norm = 0.0 }
+
+[[ablate]]
+name = "+ score"
+set = { loss.score.enabled = true }
+
+[[ablate]]
+name = "+ texture"
+set = { model.stlnet = true }
+"#;
+
 struct Bench {
     dir: tempfile::TempDir,
 }
@@ -55,7 +78,10 @@ impl Bench {
         if !extra.contains(&"--jobs") {
             command.args(["--jobs", "1"]);
         }
-        command.args(["--name", "small"]).arg("--results").arg(self.path(results));
+        if !extra.contains(&"--name") {
+            command.args(["--name", "small"]);
+        }
+        command.arg("--results").arg(self.path(results));
         command.arg("--plots").arg(self.path(results).join("plots")).current_dir(self.dir.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -108,8 +134,9 @@ fn running_child(entries: &[Entry]) -> Option<u32> {
     }
 }
 
-fn kill(pid: u32) {
-    let _ = Command::new("kill").args(["-9", &pid.to_string()]).stderr(Stdio::null()).status();
+/// Whether there was a process to receive the signal.
+fn signal(name: &str, pid: u32) -> bool {
+    Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status().unwrap().success()
 }
 
 fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
@@ -120,63 +147,119 @@ fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
     }
 }
 
-/// Runs the sweep again and again, each time with something killed, until it ends by itself; `rounds` kills at most.
-fn survive(bench: &Bench, results: &str, rounds: u64) -> u64 {
-    let mut draw = seed::stream(7, "kill", 0, rounds);
-    for round in 0..rounds {
+/// Runs the sweep again and again, each time with something killed at a random moment, until it ends by itself; how often
+/// something was killed. The kills count on from `before`, which decides what is killed.
+fn survive(bench: &Bench, results: &str, before: u64) -> u64 {
+    let mut kills = 0;
+    for attempt in 0.. {
+        let number = before + kills;
+        let mut draw = seed::stream(7, "kill", number, attempt);
         let mut sweep: Child = bench.command("small.toml", results, &[]).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(draw.random_range(100..1500)));
+        // Each life is a little longer, so that slow machines come to an end as well.
+        std::thread::sleep(Duration::from_millis(draw.random_range(100..1500) + 40 * attempt));
         if let Some(status) = sweep.try_wait().unwrap() {
             // A child that was killed leaves its run to the next command.
             assert!(status.success() || status.code() == Some(75), "{status}");
             if status.success() {
-                return round;
+                return kills;
             }
             continue;
         }
         let child = running_child(&bench.ledger(results));
-        match round % 3 {
-            0 => sweep.kill().unwrap(),
-            1 => child.into_iter().for_each(kill),
-            _ => {
-                sweep.kill().unwrap();
-                child.into_iter().for_each(kill);
-            }
-        }
-        if round % 3 != 1 {
-            sweep.wait().unwrap();
-        } else {
-            // It goes on with the other runs: end it as Ctrl-C would not.
+        let killed = match number % 3 {
+            0 => false,
+            _ => child.is_some_and(|pid| signal("KILL", pid)),
+        };
+        if number % 3 == 1 {
+            // The sweep sees that and goes on with the other runs for a while.
             std::thread::sleep(Duration::from_millis(200));
-            let _ = sweep.kill();
-            sweep.wait().unwrap();
         }
+        let alive = sweep.try_wait().unwrap().is_none();
+        let _ = sweep.kill();
+        sweep.wait().unwrap();
+        kills += u64::from(killed || alive);
     }
-    rounds
+    unreachable!()
 }
 
-fn a_sweep_survives(rounds: u64) {
+/// Kills sweeps of fresh stores until something was killed `least` times, and compares what each ends with.
+fn sweeps_survive(least: u64) {
     let bench = Bench::new(SWEEP);
     bench.finished("whole");
-    let kills = survive(&bench, "killed", rounds);
-    assert!(kills > 2, "nothing was killed");
-    bench.finished("killed");
-    assert_eq!(bench.tables("whole"), bench.tables("killed"));
-    let entries = Store::new(&bench.path("killed")).list().unwrap();
-    assert_eq!((entries.len(), entries.iter().filter(|e| e.status == Status::Finished).count()), (6, 6));
+    let (mut kills, mut stores) = (0, 0);
+    while kills < least {
+        stores += 1;
+        let killed = format!("killed-{stores}");
+        kills += survive(&bench, &killed, kills);
+        bench.finished(&killed);
+        assert_eq!(bench.tables("whole"), bench.tables(&killed));
+        let entries = Store::new(&bench.path(&killed)).list().unwrap();
+        assert_eq!((entries.len(), entries.iter().filter(|e| e.status == Status::Finished).count()), (6, 6));
+        assert!(stores <= least, "{kills} kills in {stores} sweeps");
+    }
 }
 
 #[test]
 fn a_sweep_killed_with_or_without_its_child_resumes_to_the_same_tables() {
-    a_sweep_survives(6);
+    sweeps_survive(4);
 }
 
 #[test]
 #[ignore = "slow: 40 kills; `just test-slow` runs it"]
-fn a_sweep_killed_forty_times_resumes_to_the_same_tables() {
-    for _ in 0..2 {
-        a_sweep_survives(20);
-    }
+fn sweeps_killed_forty_times_resume_to_the_same_tables() {
+    sweeps_survive(40);
+}
+
+#[test]
+fn a_sweep_that_is_interrupted_stops_its_runs_and_goes_on_when_repeated() {
+    let bench = Bench::new(SWEEP);
+    let sweep = bench.command("small.toml", "results", &["--json"]).spawn().unwrap();
+    let store = Store::new(&bench.path("results"));
+    let has = |status| store.list().unwrap().iter().any(|e| e.status == status);
+    wait_for("a run that works", || has(Status::Running));
+    assert!(signal("INT", sweep.id()));
+    let output = sweep.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(75), "{}", said(&output));
+    assert!(said(&output).contains("repeat the same command to go on"), "{}", said(&output));
+    assert!(!has(Status::Running) && !has(Status::Failed));
+    json_lines(&output);
+    bench.finished("results");
+    assert_eq!(finished(&bench.ledger("results")).len(), 6);
+}
+
+/// Standard error, each line of it an object.
+fn json_lines(output: &Output) -> Vec<serde_json::Value> {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    let parse = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    text.lines().map(parse).inspect(|line| assert!(line["type"].is_string() && line["text"].is_string(), "{line}")).collect()
+}
+
+#[test]
+fn programs_get_json_lines_and_nothing_else() {
+    let bench = Bench::new(FAILING);
+    let words = ["--json", "--only", "baseline", "--only", "1", "--only", "diverges", "--jobs", "1"];
+    let output = bench.sweep("results", &words);
+    assert_eq!(output.status.code(), Some(1));
+    let lines = json_lines(&output);
+    assert!(lines[0]["text"].as_str().unwrap().starts_with("profile cpu · "), "{}", lines[0]);
+    let count = |kind: &str| lines.iter().filter(|line| line["type"] == kind).count();
+    assert_eq!((count("start"), count("end"), count("failure"), count("error")), (4, 4, 2, 1));
+    assert!(count("step") > 0);
+    let done: Vec<u64> = lines.iter().filter_map(|line| line["done"].as_u64()).collect();
+    assert_eq!((done.last(), done.is_sorted()), (Some(&4), true), "failed runs are done as well");
+    let failure = lines.iter().find(|line| line["type"] == "failure").unwrap();
+    assert!(!failure["error"].as_str().unwrap().contains("profile"), "{failure}");
+    assert!(serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap().is_object());
+
+    let dry = bench.sweep("results", &["--json", "--dry-run", "--jobs", "300"]);
+    let notes = json_lines(&dry);
+    assert!(
+        notes[0]["text"].as_str().unwrap().starts_with("profile") && notes.iter().any(|n| n["text"].as_str().unwrap().contains("300 jobs"))
+    );
+    let plan: serde_json::Value = serde_json::from_slice(&dry.stdout).unwrap();
+    assert_eq!((plan["runs"].as_array().unwrap().len(), plan["todo"].as_u64()), (8, Some(4)));
+    let quiet = bench.sweep("results", &["-q", "--dry-run", "--jobs", "300"]);
+    assert!(quiet.stderr.is_empty(), "{}", said(&quiet));
 }
 
 #[test]
@@ -185,12 +268,14 @@ fn two_sweeps_at_once_never_run_the_same_run_twice() {
     // The second one has another base and so another experiment, but the same runs.
     std::fs::write(bench.path("other.toml"), "").unwrap();
     std::fs::write(bench.path("second.toml"), SWEEP.replace("title", "base = \"other.toml\"\ntitle")).unwrap();
-    let children = ["small.toml", "second.toml"].map(|file| bench.command(file, "both", &[]).spawn().unwrap());
+    let commands = [("small.toml", "small"), ("small.toml", "small"), ("second.toml", "second")];
+    let children = commands.map(|(file, name)| bench.command(file, "both", &["--name", name]).spawn().unwrap());
     for child in children {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
     }
-    let ids = finished(&bench.ledger("both"));
+    let second = Ledger::of(&bench.path("both").join("second")).read().unwrap();
+    let ids = finished(&[bench.ledger("both"), second].concat());
     let mut distinct = ids.clone();
     distinct.dedup();
     assert_eq!((ids.len(), distinct.len()), (6, 6), "{ids:?}");
@@ -198,6 +283,37 @@ fn two_sweeps_at_once_never_run_the_same_run_twice() {
     assert!(store.list().unwrap().iter().all(|e| e.record.as_ref().is_some_and(|r| r.attempts == 1)));
     bench.finished("alone");
     assert_eq!(bench.tables("alone"), bench.tables("both"));
+}
+
+#[test]
+fn another_plan_finds_no_way_into_a_sweep_that_is_carried_out() {
+    let bench = Bench::new(SWEEP);
+    let mut sweep = bench.command("small.toml", "results", &[]).spawn().unwrap();
+    wait_for("a run that works", || Store::new(&bench.path("results")).list().unwrap().iter().any(|e| e.status == Status::Running));
+    let plan = std::fs::read(bench.path("results/small/plan.json")).unwrap();
+    let other = bench.sweep("results", &["train.epochs=1"]);
+    assert_eq!(other.status.code(), Some(3), "{}", said(&other));
+    let want = format!("is in use by process {} with another plan (`harness sweep small.toml", sweep.id());
+    assert!(said(&other).contains(&want) && said(&other).contains("--name"), "{}", said(&other));
+    assert_eq!(std::fs::read(bench.path("results/small/plan.json")).unwrap(), plan);
+    sweep.kill().unwrap();
+    sweep.wait().unwrap();
+    // Nobody holds it any more.
+    let done = bench.sweep("results", &["train.epochs=1", "--only", "1", "run.seeds=[0]"]);
+    assert!(done.status.success(), "{}", said(&done));
+}
+
+#[test]
+fn a_plan_that_cannot_be_read_is_not_overwritten() {
+    let bench = Bench::new(SWEEP);
+    std::fs::create_dir_all(bench.path("results/small")).unwrap();
+    for (text, want) in [("{", "cannot understand"), ("{\"format\": 9}", "has format 9")] {
+        std::fs::write(bench.path("results/small/plan.json"), text).unwrap();
+        let output = bench.sweep("results", &[]);
+        assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+        assert!(said(&output).contains(want), "{}", said(&output));
+        assert_eq!(std::fs::read_to_string(bench.path("results/small/plan.json")).unwrap(), text);
+    }
 }
 
 #[test]
@@ -219,8 +335,7 @@ fn a_child_does_not_outlive_its_sweep_and_finished_runs_are_reused() {
 
 #[test]
 fn a_run_that_fails_stops_no_other_and_waits_for_retry() {
-    let text = SWEEP.replace("[[ablate]]\nname = \"+ texture\"", "[[ablate]]\nname = \"diverges\"\nset = { optim.lr = 100.0, optim.momentum = 0.99, train.clip_norm = 0.0 }\n\n[[ablate]]\nname = \"+ texture\"");
-    let bench = Bench::new(&text.replace("from = \"previous\"\nset = { model.stlnet = true }", "set = { model.stlnet = true }"));
+    let bench = Bench::new(FAILING);
     let first = bench.sweep("results", &[]);
     assert_eq!(first.status.code(), Some(1), "{}", said(&first));
     let text = said(&first);
@@ -233,6 +348,26 @@ fn a_run_that_fails_stops_no_other_and_waits_for_retry() {
     assert_eq!(starts(&bench.ledger("results")), before, "a failed run is left alone");
     assert_eq!(bench.sweep("results", &["--retry", "--only", "diverges"]).status.code(), Some(1));
     assert_eq!(starts(&bench.ledger("results")), before + 2);
+    // A run that was removed is no failure any more.
+    let failed = Store::new(&bench.path("results")).list().unwrap().into_iter().find(|e| e.status == Status::Failed).unwrap();
+    std::fs::remove_dir_all(failed.folder.path()).unwrap();
+    assert!(said(&bench.sweep("results", &["--dry-run"])).contains("1 of 8 runs to do"));
+}
+
+#[test]
+fn failures_are_tried_again_at_once_and_counted_as_asked() {
+    let bench = Bench::new(FAILING);
+    let starts = |results: &str| bench.ledger(results).iter().filter(|e| matches!(e.what, What::Start { .. })).count();
+    let output = bench.sweep("again", &["--only", "diverges", "--retries", "1"]);
+    assert_eq!((output.status.code(), starts("again")), (Some(1), 4), "{}", said(&output));
+    let text = said(&output);
+    assert!(text.contains("diverges · gear s0 is tried again (1 of 1)"), "{text}");
+    assert_eq!(text.matches("diverges · gear s0: ").count(), 2, "each failure is shown: {text}");
+    for (results, words, count) in [("first", &["--fail-fast"][..], 1), ("second", &["--max-failures", "2"], 2)] {
+        let output = bench.sweep(results, &[&["--only", "diverges"], words].concat());
+        assert_eq!((output.status.code(), starts(results)), (Some(1), count), "{}", said(&output));
+        assert!(said(&output).contains(&format!("{count} failed: stopping the others")), "{}", said(&output));
+    }
 }
 
 #[test]
@@ -257,6 +392,11 @@ fn what_cannot_work_is_refused_before_anything_starts() {
     refuse(&["model.stlnet=true"], 2, "is varied by");
     refuse(&["--only", "nothing"], 2, "rows are 1 baseline");
     refuse(&["--jobs", "0"], 2, "--jobs 0");
+    refuse(&["--devices", "gpu"], 2, "--devices: `gpu` is no device");
+    refuse(&["--devices", "cpu,cuda:0"], 2, "two kinds");
+    refuse(&["--devices", "cuda:99"], 3, "cuda:99");
+    refuse(&["--name", "../../zz"], 2, "--name");
+    refuse(&["run.seeds=[0, 0, 0]"], 2, "0 stands twice");
     let missing = Command::new(env!("CARGO_BIN_EXE_harness-torch")).args(["sweep", "none.toml"]).output().unwrap();
     assert_eq!(missing.status.code(), Some(2));
     // A file where the results should go.

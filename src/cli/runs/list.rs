@@ -13,7 +13,7 @@ use crate::ui::text::{self, Align, Rule};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only runs that meet it: configuration keys, metrics and id, experiment, hash, seed, state, category, started, attempts,
-    /// tag, note, compared by = != < <= > >= ~ (contains) and joined by and, or, not, ( ). Such as
+    /// tag, sweep, note, compared by = != < <= > >= ~ (contains) and joined by and, or, not, ( ). Such as
     /// 'loss.score.gamma>2 and test/image_auroc>0.9'
     #[arg(long = "where", value_name = "EXPR")]
     condition: Option<String>,
@@ -57,6 +57,7 @@ fn object(run: &Facts) -> serde_json::Value {
         "category": record.map(|r| &r.category),
         "seed": run.id.seed,
         "started": record.map(|r| &r.started),
+        "sweep": record.and_then(|r| r.sweep.as_ref()),
         "tags": record.map_or(&[][..], |r| &r.tags),
         "note": record.and_then(|r| r.note.as_ref()),
         "metrics": run.metrics,

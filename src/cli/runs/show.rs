@@ -46,6 +46,7 @@ fn for_people(entry: &Entry) -> Result<()> {
         if !record.tags.is_empty() {
             println!("  tags: {}", record.tags.join(" "));
         }
+        record.sweep.iter().for_each(|sweep| println!("  of the sweep {sweep}"));
         record.note.iter().for_each(|note| println!("  note: {note}"));
         record.notes.iter().for_each(|note| println!("  {note}"));
         record.error.iter().for_each(|error| println!("  failed: {error}"));

@@ -62,6 +62,7 @@ impl Facts {
             Field::Started => record.map(|r| Value::Text(r.started.clone())),
             Field::Attempts => record.map(|r| Value::Number(f64::from(r.attempts))),
             Field::Tag => record.map(|r| Value::List(r.tags.iter().cloned().map(Value::Text).collect())),
+            Field::Sweep => record.and_then(|r| r.sweep.clone()).map(Value::Text),
             Field::Note => record.and_then(|r| r.note.clone()).map(Value::Text),
         }
     }

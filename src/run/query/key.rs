@@ -27,11 +27,12 @@ pub enum Field {
     Started,
     Attempts,
     Tag,
+    Sweep,
     Note,
 }
 
 /// The fields by name.
-pub const FIELDS: [(&str, Field); 10] = [
+pub const FIELDS: [(&str, Field); 11] = [
     ("id", Field::Id),
     ("experiment", Field::Experiment),
     ("hash", Field::Hash),
@@ -41,6 +42,7 @@ pub const FIELDS: [(&str, Field); 10] = [
     ("started", Field::Started),
     ("attempts", Field::Attempts),
     ("tag", Field::Tag),
+    ("sweep", Field::Sweep),
     ("note", Field::Note),
 ];
 

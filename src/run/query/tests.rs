@@ -19,6 +19,7 @@ fn facts(experiment: &str, seed: u64, change: impl FnOnce(&mut Config)) -> Facts
         argv: vec![],
         notes: vec![],
         tags: vec!["first".into(), "night run".into()],
+        sweep: None,
         note: None,
         error: None,
     };

@@ -6,7 +6,7 @@ use std::time::Instant;
 use harness::Result;
 use harness::data::Source;
 use harness::error::Kind;
-use harness::run::Status;
+use harness::run::{Repeat, Status};
 use harness::ui::text;
 
 use super::{Planned, Setting, holdout};
@@ -18,11 +18,11 @@ use crate::train::{Due, Sink, Step};
 const TIMED: u64 = 2;
 
 /// Prints a line a run and the sums.
-pub fn report(setting: &Setting, plan: &[Planned]) -> Result<()> {
+pub fn report(setting: &Setting, plan: &[Planned], repeat: Repeat) -> Result<()> {
     let (mut seconds, mut size) = (None, 0u64);
     for planned in plan {
         let status = setting.store.folder(&planned.id).status();
-        if status == Status::Finished {
+        if status == Status::Finished && repeat == Repeat::Reuse {
             println!("{}  {}: finished, would be reused", planned.id, planned.category.name);
             continue;
         }
@@ -34,7 +34,12 @@ pub fn report(setting: &Setting, plan: &[Planned]) -> Result<()> {
             0 => String::new(),
             _ => format!(" (and {} while it runs)", text::bytes(2 * kept_bytes)),
         };
-        let verb = if status == Status::Interrupted || status == Status::Failed { "would resume" } else { "would start" };
+        let verb = match (repeat, status) {
+            (Repeat::Force, Status::Fresh) | (Repeat::Reuse, Status::Fresh | Status::Finished) => "would start",
+            (Repeat::Force, _) => "would start anew, what is there removed",
+            (Repeat::Reuse, Status::Running) => "is being run by another process",
+            (Repeat::Reuse, Status::Interrupted | Status::Failed) => "would resume",
+        };
         println!(
             "{}  {}: {verb}, {steps} steps, {}, {} kept{meanwhile}",
             planned.id,

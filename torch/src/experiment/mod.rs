@@ -9,10 +9,10 @@ mod setting;
 
 pub use setting::{Planned, Setting};
 
-use harness::cli::run::Args;
+use harness::cli::{self, run::Args};
 use harness::error::Kind;
 use harness::run::{Stop, Summary};
-use harness::ui::{Mode, Output, Verbosity};
+use harness::ui::{Mode, Output, Progress, Verbosity};
 use harness::{Error, Result, report};
 
 /// Carries out `harness run`.
@@ -22,15 +22,14 @@ use harness::{Error, Result, report};
 /// its error is shown at once, and the whole ends with the exit code of the first of them. One that is asked to stop ends it.
 pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     let setting = Setting::prepare(args)?;
-    if verbosity != Verbosity::Quiet {
-        setting.announce();
-    }
+    let output = if args.json { Output::Json } else { Output::People };
+    let mode = Mode::detect(verbosity, output);
+    setting.announcement().iter().for_each(|line| Progress::new(mode, "run", 0).message(line));
     let plan = setting.plan()?;
     if args.dry_run {
-        return dry::report(&setting, &plan);
+        return dry::report(&setting, &plan, args.repeat());
     }
     setting.store.ensure_writable()?;
-    let mode = Mode::detect(verbosity, if args.json { Output::Json } else { Output::People });
     let stop = Stop::install()?;
     if args.leash {
         leash(stop.clone());
@@ -44,11 +43,12 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
                 break;
             }
             Err(e) => {
-                eprintln!("harness: run {} failed: {e}", planned.id);
+                cli::complain(&format!("run {} failed: {e}", planned.id), output);
                 failed.push(Error { what: planned.id.to_string(), ..e });
             }
         }
     }
+    cli::end_with_the_reader();
     if args.json {
         println!("{}", serde_json::to_string_pretty(&done).expect("summaries are plain data"));
     } else if !done.is_empty() {

@@ -6,7 +6,7 @@ use harness::cli::run::Args;
 use harness::config::Checkpoint;
 use harness::data::{Shape, Source};
 use harness::export::tensorboard;
-use harness::run::{self, Ask, Attempt, Environment, Opened, Repeat, Stop, Summary, env};
+use harness::run::{self, Ask, Attempt, Environment, Git, Opened, Stop, Summary, env};
 use harness::ui::{Mode, Progress};
 use harness::{Result, error};
 
@@ -30,7 +30,8 @@ pub fn run(setting: &Setting, planned: &Planned, args: &Args, mode: Mode, stop: 
         argv: &argv,
         tags: &args.tag,
         note: args.note.as_deref(),
-        repeat: if args.force { Repeat::Force } else { Repeat::Reuse },
+        sweep: args.sweep.as_deref(),
+        repeat: args.repeat(),
         now: harness::run::now(),
     };
     match run::open(&folder, &planned.id, &ask)? {
@@ -50,8 +51,10 @@ pub fn run(setting: &Setting, planned: &Planned, args: &Args, mode: Mode, stop: 
                 }
                 Err(e) if e.kind == error::Kind::Stopped => Err(attempt.stop()),
                 Err(e) => {
-                    attempt.fail(&e)?;
-                    Err(e)
+                    // What could not be noted, as on a full disk, must not hide what went wrong.
+                    let noted = attempt.fail(&e);
+                    let unnoted = noted.err().map_or(String::new(), |n| format!("\n  and that could not be noted: {}", n.what));
+                    Err(harness::Error { what: e.what + &unnoted, ..e })
                 }
             }
         }
@@ -122,5 +125,5 @@ fn environment(setting: &Setting, planned: &Planned) -> Result<Environment> {
         data_hash: planned.data_hash.clone(),
     };
     let here = std::env::current_dir().unwrap_or_else(|_| ".".into());
-    Ok(Environment::capture(&here, given))
+    Ok(Environment::capture(&here, option_env!("HARNESS_REVISION").map(Git::described), given))
 }

@@ -62,8 +62,8 @@ impl Setting {
         &self.resolved.config
     }
 
-    /// Says in two lines which profile, data, method and machine this is.
-    pub fn announce(&self) {
+    /// Two lines that say which profile, data, method and machine this is.
+    pub fn announcement(&self) -> [String; 2] {
         let cfg = self.cfg();
         let data = if cfg.data.root == data::root::BUILTIN {
             format!("built-in data ({})", self.root.display())
@@ -71,7 +71,7 @@ impl Setting {
             self.root.display().to_string()
         };
         let runs = self.categories.len() * cfg.run.seeds.len();
-        eprintln!(
+        let what = format!(
             "profile {} · {data}: {} · {} · {runs} run{}",
             self.resolved.profile,
             self.categories.join(", "),
@@ -82,13 +82,14 @@ impl Setting {
             Detector::Mlff => format!("batch {}, {} epochs", cfg.train.batch, cfg.train.epochs),
             Detector::Padim | Detector::Nearest => "each image once".into(),
         };
-        eprintln!(
+        let machine = format!(
             "{}, {} threads · {} px, {passes} · {}",
             device::name(self.device),
             cfg.run.threads,
             cfg.data.size,
             precision(cfg, self.device)
         );
+        [what, machine]
     }
 
     /// The runs in the order seed by seed, so that a first complete set of categories stands early.

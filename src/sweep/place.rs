@@ -1,0 +1,96 @@
+//! The folder of a sweep: its plan, the configurations that its runs are started from, and who holds it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Plan, plan};
+use crate::run::file;
+use crate::{Error, Result};
+
+/// Where a sweep's files lie.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub results: PathBuf,
+    /// `<results>/<sweep>`.
+    pub folder: PathBuf,
+}
+
+/// A sweep's folder as long as its plan is carried out. Any number of processes may hold it with the same plan, none with
+/// another: children read their configuration there when they start, and tables are written there.
+#[derive(Debug)]
+pub struct Held {
+    file: File,
+}
+
+impl Drop for Held {
+    /// Frees it at once: merely closed, it would live on in a child that is just being forked.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
+/// Two that begin at once may each see the other's lock for an instant.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(20);
+
+impl Place {
+    pub fn new(results: &Path, name: &str) -> Self {
+        Self { results: results.into(), folder: results.join(name) }
+    }
+
+    pub fn plan(&self) -> PathBuf {
+        self.folder.join("plan.json")
+    }
+
+    /// A row's whole configuration, from which its runs are made.
+    pub fn config(&self, row: usize) -> PathBuf {
+        self.folder.join("rows").join(format!("{}.toml", row + 1))
+    }
+
+    /// The plan of the last command.
+    ///
+    /// # Errors
+    /// One that is damaged or newer than this program.
+    pub fn read(&self) -> Result<Option<Plan>> {
+        file::read_json(&self.plan(), plan::FORMAT)
+    }
+
+    /// Takes the folder for `plan`, and writes plan.json and one configuration a row (`configs`, as TOML by row) unless
+    /// another process holds it with the same plan.
+    ///
+    /// # Errors
+    /// `Kind::Environment`: another process carries out another plan there; a folder that cannot be written.
+    pub fn hold(&self, plan: &Plan, configs: &[(usize, String)]) -> Result<Held> {
+        let path = self.folder.join(".lock");
+        let io = |e: &std::io::Error| Error::io("lock", &path, e);
+        let rows = self.folder.join("rows");
+        std::fs::create_dir_all(&rows).map_err(|e| Error::io("create", &rows, &e))?;
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(|e| io(&e))?;
+        for _ in 0..TRIES {
+            if file.try_lock().is_ok() {
+                // Nobody else is here: the folder becomes this plan's.
+                configs.iter().try_for_each(|(row, text)| file::replace(&self.config(*row), text.as_bytes()))?;
+                file::write_json(&self.plan(), plan)?;
+                let pid = std::process::id().to_string();
+                let written = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(pid.as_bytes()));
+                written.and_then(|()| file.unlock()).map_err(|e| io(&e))?;
+            }
+            file.lock_shared().map_err(|e| io(&e))?;
+            // As long as it is shared, nobody replaces the plan.
+            if self.read()?.is_some_and(|found| found.is_same(plan)) {
+                return Ok(Held { file });
+            }
+            file.unlock().map_err(|e| io(&e))?;
+            std::thread::sleep(PAUSE);
+        }
+        let mut pid = String::new();
+        let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut pid));
+        let command = self.read()?.map_or(String::new(), |found| format!(" (`{}`)", found.command));
+        Err(Error::environment(
+            format!("{} is in use by process {} with another plan{command}", self.folder.display(), pid.trim()),
+            "give this sweep a folder of its own with --name, or wait until that one is done",
+        ))
+    }
+}
