@@ -150,9 +150,7 @@ pub fn step(job: &Job, batch: &Batch, optimizer: &mut Optimizer, lr: f64, draws:
     let mask = input::mask(&batch.masks, count, size, job.device); // [B, 1, S, S]
     let out = job.network.forward(&x, Mode::Train);
     let terms = loss::total(&out.features, out.scores.as_ref(), &mask, &job.cfg.loss, draws)?;
-    optimizer.zero_grad();
-    terms.total.backward();
-    let norm = optimizer.step(lr, job.cfg.train.clip_norm);
+    let norm = optimizer.step(&terms.total, lr, job.cfg.train.clip_norm);
     let (mut names, values) = terms.stacked();
     names.push("grad_norm");
     Ok((names, Tensor::cat(&[values, norm.to_kind(Kind::Double).view([1])], 0)))
