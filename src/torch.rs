@@ -12,9 +12,17 @@ pub fn binary() -> PathBuf {
     beside.unwrap_or_else(|| name.into())
 }
 
-/// A command that starts it.
+/// glibc's allocator otherwise returns every freed feature map to the system and has it cleared, page by page, when the next
+/// one is made. Kept, and in huge pages, a training step on a CPU is about a fifth faster.
+const KEEP_MEMORY: &str = "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592:glibc.malloc.hugetlb=1";
+
+/// A command that starts it, with an allocator that suits tensors unless `GLIBC_TUNABLES` says otherwise.
 pub fn command() -> Command {
-    Command::new(binary())
+    let mut command = Command::new(binary());
+    if std::env::var_os("GLIBC_TUNABLES").is_none() {
+        command.env("GLIBC_TUNABLES", KEEP_MEMORY);
+    }
+    command
 }
 
 /// Replaces this process by `harness-torch` with the same arguments, so that signals and the exit code are its own.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// The method as built. Raise it with every change that moves any result: runs made before it are then made again.
-pub const METHOD_VERSION: u32 = 2;
+pub const METHOD_VERSION: u32 = 3;
 
 /// One run, shown as `<experiment>/<hash10>-s<seed>`, which is also its folder below `results/runs`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -39,7 +39,12 @@ impl ConvShape {
     }
 }
 
-/// A convolution: `[B, Cin, H, W]` to `[B, Cout, H/stride, W/stride]`.
+/// The sum of maps, made in the first one: none may be kept for a gradient, as outputs of convolutions are not.
+pub fn sum(maps: impl IntoIterator<Item = Tensor>) -> Tensor {
+    maps.into_iter().reduce(|mut sum, map| sum.g_add_(&map)).expect("a map at least")
+}
+
+/// A convolution: `[B, Cin, H, W]` of any kind to `[B, Cout, H/stride, W/stride]` in the kind in which it is computed.
 #[derive(Debug)]
 pub struct Conv2d {
     /// [Cout, Cin, k, k]
@@ -48,35 +53,30 @@ pub struct Conv2d {
     pub bias: Option<Tensor>,
     stride: i64,
     pad: i64,
-    precision: Precision,
-    output: Output,
-}
-
-/// What a bf16 convolution hands on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Output {
-    Float32,
-    /// Stays in bf16: inside a frozen backbone, where no gradient has to be precise.
-    AsComputed,
+    /// What it is computed in: float32 or bf16.
+    kind: Kind,
 }
 
 impl Conv2d {
     pub fn new(weight: Tensor, bias: Option<Tensor>, stride: i64, precision: Precision) -> Self {
         let pad = weight.size()[2] / 2;
-        Self { weight, bias, stride, pad, precision, output: Output::Float32 }
+        let kind = match precision {
+            Precision::Fp32 => Kind::Float,
+            Precision::Bf16 => Kind::BFloat16,
+        };
+        Self { weight, bias, stride, pad, kind }
     }
 
     /// The same convolution in float32 whatever the run's precision is.
     pub fn in_float32(self) -> Self {
-        Self { precision: Precision::Fp32, ..self }
+        Self { kind: Kind::Float, ..self }
     }
 
-    /// The same convolution without gradients, its weights cast once and its output left in their kind.
+    /// The same convolution without gradients, its weights cast once.
     pub fn frozen(self) -> Self {
-        let kind = compute_kind(self.precision);
-        let weight = self.weight.detach().to_kind(kind);
-        let bias = self.bias.as_ref().map(|b| b.detach().to_kind(kind));
-        Self { weight, bias, output: Output::AsComputed, ..self }
+        let weight = self.weight.detach().to_kind(self.kind);
+        let bias = self.bias.as_ref().map(|b| b.detach().to_kind(self.kind));
+        Self { weight, bias, ..self }
     }
 
     pub fn cout(&self) -> i64 {
@@ -90,11 +90,8 @@ impl Conv2d {
     /// The convolution of the concatenation of `parts` along channels, as a sum over them: nothing is concatenated.
     pub fn forward_parts(&self, parts: &[Tensor]) -> Tensor {
         let weights = self.split(parts);
-        let mut sum = self.apply(&parts[0], &weights[0], self.bias.as_ref(), self.pad);
-        for (part, weight) in parts.iter().zip(&weights).skip(1) {
-            let _ = sum.g_add_(&self.apply(part, weight, None, self.pad)); // in place: a convolution keeps no output
-        }
-        sum
+        let mut bias = self.bias.as_ref();
+        sum(parts.iter().zip(&weights).map(|(part, weight)| self.apply(part, weight, bias.take(), self.pad)))
     }
 
     /// The convolution of one of those parts, without bias; `weight` is from [`Conv2d::split`].
@@ -115,20 +112,8 @@ impl Conv2d {
     }
 
     fn apply(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, pad: i64) -> Tensor {
-        let kind = compute_kind(self.precision);
-        let (x, weight, bias) = (x.to_kind(kind), weight.to_kind(kind), bias.map(|b| b.to_kind(kind)));
-        let y = x.conv2d(&weight, bias.as_ref(), [self.stride; 2], [pad; 2], [1, 1], 1);
-        match self.output {
-            Output::Float32 => y.to_kind(Kind::Float),
-            Output::AsComputed => y,
-        }
-    }
-}
-
-fn compute_kind(precision: Precision) -> Kind {
-    match precision {
-        Precision::Fp32 => Kind::Float,
-        Precision::Bf16 => Kind::BFloat16,
+        let (x, weight, bias) = (x.to_kind(self.kind), weight.to_kind(self.kind), bias.map(|b| b.to_kind(self.kind)));
+        x.conv2d(&weight, bias.as_ref(), [self.stride; 2], [pad; 2], [1, 1], 1)
     }
 }
 
@@ -200,14 +185,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bf16_convolution_returns_float32_near_the_exact_one() {
+    fn a_bf16_convolution_is_near_the_exact_one_and_stays_in_bf16_unless_it_is_told_not_to() {
         let (weight, x) = (wave(&[4, 6, 3, 3]), wave(&[2, 6, 5, 7]));
         let exact = Conv2d::new(weight.shallow_clone(), None, 1, Precision::Fp32).forward(&x);
         let rough = Conv2d::new(weight, None, 1, Precision::Bf16);
         let y = rough.forward(&x);
-        assert_eq!(y.kind(), Kind::Float);
+        assert_eq!(y.kind(), Kind::BFloat16);
         let error = distance(&exact, &y);
         assert!(error > 0.0 && error < 0.05 * exact.abs().max().double_value(&[]), "{error}");
-        assert_eq!(rough.frozen().forward(&x).kind(), Kind::BFloat16);
+        assert!(rough.in_float32().forward(&x.to_kind(Kind::BFloat16)).kind() == Kind::Float);
     }
 }

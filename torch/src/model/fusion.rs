@@ -5,7 +5,7 @@ use harness::config::{Fusion as Config, MidActivation};
 use tch::{Kind, Tensor};
 
 use super::Mode;
-use super::conv::{Conv2d, ConvShape};
+use super::conv::{Conv2d, ConvShape, sum};
 use super::norm::BatchNorm;
 use super::param::Builder;
 use super::upsampled;
@@ -39,19 +39,14 @@ impl Reduce {
     /// Resizing is linear and acts on each channel alone, so it commutes with the 1x1 convolution: each stage is mapped at
     /// the smaller of the two sizes.
     pub fn forward(&self, stages: &[Tensor], side: i64, mode: Mode) -> Tensor {
-        let mut sum: Option<Tensor> = None;
-        for (stage, weight) in stages.iter().zip(self.conv.split(stages)) {
-            let mapped = if stage.size()[2] <= side {
+        let mapped = stages.iter().zip(self.conv.split(stages)).map(|(stage, weight)| {
+            if stage.size()[2] <= side {
                 resize(&self.conv.forward_part(stage, &weight), side)
             } else {
                 self.conv.forward_part(&resize(stage, side), &weight)
-            };
-            sum = Some(match sum {
-                Some(mut sum) => sum.g_add_(&mapped),
-                None => mapped,
-            });
-        }
-        self.bn.forward(&sum.expect("a stage at least"), mode).relu_()
+            }
+        });
+        self.bn.forward(&sum(mapped), mode).relu_()
     }
 }
 
@@ -97,25 +92,16 @@ impl Head {
     }
 }
 
-/// The 3x3 convolution of the parts' concatenation at `side` x `side` cells, as a sum over the parts.
+/// The 3x3 convolution of the parts' concatenation at `side` x `side` cells, as a sum over the parts in float32.
 fn fuse(conv: &Conv2d, parts: &[Tensor], side: i64) -> Tensor {
-    let mut sum: Option<Tensor> = None;
-    for (part, weight) in parts.iter().zip(conv.split(parts)) {
-        let mapped = if part.size()[2] < side {
+    let mapped = parts.iter().zip(conv.split(parts)).map(|(part, weight)| {
+        if part.size()[2] < side {
             upsampled::convolve(conv, &weight, part, side)
         } else {
-            conv.forward_part(&resize(part, side), &weight)
-        };
-        sum = Some(match sum {
-            Some(mut sum) => sum.g_add_(&mapped), // in place: neither way keeps its output
-            None => mapped,
-        });
-    }
-    let mut sum = sum.expect("a part at least");
-    match &conv.bias {
-        Some(bias) => sum.g_add_(&bias.view([1, -1, 1, 1])),
-        None => sum,
-    }
+            conv.forward_part(&resize(part, side), &weight).to_kind(Kind::Float)
+        }
+    });
+    sum(mapped.chain(conv.bias.as_ref().map(|bias| bias.view([1, -1, 1, 1]))))
 }
 
 /// The score head eta: one linear map of each pixel's feature, or an MLP with one hidden layer.

@@ -138,9 +138,9 @@ impl Network {
         self.params.trained_weights().map(|p| (p.name.clone(), p.tensor.shallow_clone())).collect()
     }
 
-    /// Everything that is not a function of the weights' file: what a checkpoint and a finished run keep.
+    /// Everything that training changes: what a checkpoint and a finished run keep.
     pub fn state(&self) -> Vec<(String, Tensor)> {
-        self.params.iter().filter(|p| p.trained || !p.from_file).map(|p| (p.name.clone(), p.tensor.shallow_clone())).collect()
+        self.params.iter().filter(|p| p.trained).map(|p| (p.name.clone(), p.tensor.shallow_clone())).collect()
     }
 
     /// Puts back what [`Network::state`] gave, in place; `get` finds a tensor by name.

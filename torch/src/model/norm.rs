@@ -143,7 +143,7 @@ mod tests {
         let x = Tensor::arange(2 * 3 * 8 * 8, (Kind::Float, Device::Cpu)).cos().reshape([2, 3, 8, 8]);
         let error = (trained.forward(&x, Mode::Eval) - frozen.forward(&x, Mode::Train)).abs().max().double_value(&[]);
         assert!(error < 1e-5, "{error}");
-        assert!(params.iter().all(|p| !p.trained && p.from_file && !p.tensor.requires_grad()));
+        assert!(params.iter().all(|p| !p.trained && !p.tensor.requires_grad()));
         assert_eq!(params.len(), 5);
     }
 

@@ -27,10 +27,9 @@ pub struct Param {
     pub name: String,
     pub tensor: Tensor,
     pub kind: ParamKind,
-    /// Changes while training. What does not is a function of the weights' file or the seed, and need not be saved.
+    /// Changes while training. What does not is a function of the weights' file or the seed and is not saved: batch norms
+    /// were folded with it when the network was built.
     pub trained: bool,
-    /// Its first value came from a file.
-    pub from_file: bool,
 }
 
 /// All tensors of a network in the order in which it was built.
@@ -146,7 +145,6 @@ impl<'a> Builder<'a> {
             Some(source) => source(name)?,
             None => None,
         };
-        let from_file = given.is_some();
         let data = match given {
             Some(values) if values.shape == shape => values.data,
             Some(values) => {
@@ -161,7 +159,7 @@ impl<'a> Builder<'a> {
         let tensor = if shape.len() == 4 { arrange(&tensor, self.format) } else { tensor };
         let trained = self.part == Part::Trained;
         let tensor = tensor.detach().set_requires_grad(trained && kind == ParamKind::Weight);
-        self.params.push(Param { name: name.to_owned(), tensor: tensor.shallow_clone(), kind, trained, from_file });
+        self.params.push(Param { name: name.to_owned(), tensor: tensor.shallow_clone(), kind, trained });
         Ok(tensor)
     }
 }

@@ -27,7 +27,7 @@ impl Ptfem {
     /// Parameters `ptfem.…` over the concatenation of TEM's map and X0.
     pub fn new(builder: &mut Builder, model: &Model) -> Result<Self> {
         let c = &model.ptfem;
-        let input = builder.conv("ptfem.in", ConvShape::new(model.tem.out + model.stl.width, c.input, 1))?;
+        let input = builder.conv("ptfem.in", ConvShape::new(model.tem.out + model.stl.width, c.input, 1))?.in_float32();
         let branches = c.scales.iter().map(|&scale| Branch::new(builder, model, scale)).collect::<Result<Vec<_>>>()?;
         let fuse = builder.linear("ptfem.fuse.conv", c.mid * c.scales.len() as i64, c.out)?;
         Ok(Self { input, branches, fuse, fuse_bn: builder.bn("ptfem.fuse.bn", c.out)? })
@@ -57,17 +57,12 @@ impl Ptfem {
     /// The 1x1 convolution of the upsampled descriptions' concatenation, its norm and ReLU: [B, out, H, W].
     fn fuse(&self, descriptions: &[Tensor], [height, width]: [i64; 2], mode: Mode) -> Tensor {
         let widths: Vec<i64> = descriptions.iter().map(|d| d.size()[3]).collect();
-        let mut sum: Option<Tensor> = None;
-        for (description, weight) in descriptions.iter().zip(self.fuse.weight.split_with_sizes(&widths, 1)) {
+        let mapped = descriptions.iter().zip(self.fuse.weight.split_with_sizes(&widths, 1)).map(|(description, weight)| {
             let mapped = Linear { weight }.forward(description).permute([0, 3, 1, 2]); // [B, out, s, s]
             // One cell is constant when upsampled: broadcasting does that without a copy.
-            let mapped = if mapped.size()[2] == 1 { mapped } else { mapped.upsample_bilinear2d([height, width], true, None, None) };
-            sum = Some(match sum {
-                Some(sum) => sum + mapped,
-                None => mapped,
-            });
-        }
-        let sum = sum.expect("a scale at least");
+            if mapped.size()[2] == 1 { mapped } else { mapped.upsample_bilinear2d([height, width], true, None, None) }
+        });
+        let sum = mapped.reduce(|sum, mapped| sum + mapped).expect("a scale at least");
         let sum = sum.expand([sum.size()[0], -1, height, width], false);
         self.fuse_bn.forward(&arrange(&sum, MemoryFormat::ChannelsLast), mode).relu_()
     }

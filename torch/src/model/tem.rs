@@ -46,7 +46,7 @@ impl Tem {
         let width = c.channels;
         Ok(Self {
             enter: ConvBn::new(builder, "tem.enter.conv", "tem.enter.bn", ConvShape::new(model.stl.width, c.mid, 3))?,
-            project: builder.conv("tem.project", ConvShape::new(c.mid, width, 1))?,
+            project: builder.conv("tem.project", ConvShape::new(c.mid, width, 1))?.in_float32(),
             mlp: [builder.linear("tem.mlp.0", 2, c.hidden)?, builder.linear("tem.mlp.1", c.hidden, width)?],
             join: builder.linear("tem.join.conv", 2 * width, width)?,
             join_bn: builder.bn("tem.join.bn", width)?,

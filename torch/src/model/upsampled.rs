@@ -8,18 +8,19 @@ use tch::{Device, Kind, Tensor};
 
 use super::conv::Conv2d;
 
-/// The 3x3 convolution with padding 1 by `weight` [Cout, Cin, 3, 3], without bias, of `x` [B, Cin, h, w] brought to
-/// `side` x `side` cells (bilinear, corners aligned): [B, Cout, side, side] f32. `conv` lends its precision.
+/// The 3x3 convolution with padding 1 by `weight` [Cout, Cin, 3, 3], without bias, of the square `x` [B, Cin, h, h] brought
+/// to `side` x `side` cells (bilinear, corners aligned): [B, Cout, side, side] f32. `conv` lends its precision to the taps.
 pub fn convolve(conv: &Conv2d, weight: &Tensor, x: &Tensor, side: i64) -> Tensor {
-    let (batch, _, h, w) = x.size4().expect("a map has four dimensions");
+    let (batch, _, h, _) = x.size4().expect("a map has four dimensions");
     let (cout, cin, _, _) = weight.size4().expect("a kernel has four dimensions");
     let taps = weight.permute([2, 3, 0, 1]).reshape([9 * cout, cin, 1, 1]);
-    let mapped = conv.forward_pointwise(x, &taps); // [B, 9 * Cout, h, w]
-    let mapped = mapped.permute([0, 2, 3, 1]).reshape([batch, h, w, 3, 3, cout]).permute([0, 3, 1, 4, 2, 5]); // [B, 3, h, 3, w, Cout]
-    let down = shifted_interpolation(h, side, x.device()).expand([batch, side, 3 * h], false);
-    let rows = down.bmm(&mapped.reshape([batch, 3 * h, 3 * w * cout])); // [B, side, 3 * w * Cout]
-    let across = shifted_interpolation(w, side, x.device()).expand([batch * side, side, 3 * w], false);
-    let cells = across.bmm(&rows.view([batch * side, 3 * w, cout])); // [B * side, side, Cout]
+    let mapped = conv.forward_pointwise(x, &taps).to_kind(Kind::Float); // [B, 9 * Cout, h, h]
+    let mapped = mapped.permute([0, 2, 3, 1]).reshape([batch, h, h, 3, 3, cout]).permute([0, 3, 1, 4, 2, 5]); // [B, 3, h, 3, h, Cout]
+    let bands = shifted_interpolation(h, side, x.device()); // [side, 3 * h]
+    let down = bands.expand([batch, side, 3 * h], false);
+    let rows = down.bmm(&mapped.reshape([batch, 3 * h, 3 * h * cout])); // [B, side, 3 * h * Cout]
+    let across = bands.expand([batch * side, side, 3 * h], false);
+    let cells = across.bmm(&rows.view([batch * side, 3 * h, cout])); // [B * side, side, Cout]
     cells.view([batch, side, side, cout]).permute([0, 3, 1, 2])
 }
 

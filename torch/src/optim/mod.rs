@@ -9,7 +9,7 @@ pub use schedule::learning_rate;
 
 use harness::config::{Optim, OptimKind};
 use harness::{Error, Result};
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 /// Added to Adam's denominator, and to the gradient norm before dividing by it.
 const EPS_ADAM: f64 = 1e-8;
@@ -37,61 +37,50 @@ impl Optimizer {
         Self { cfg: cfg.clone(), params, moments, steps: 0 }
     }
 
-    /// Forgets the gradients of the last step.
-    pub fn zero_grad(&mut self) {
-        for (_, p) in &mut self.params {
-            p.zero_grad();
-        }
-    }
-
-    /// One update with the gradients that `backward` left, clipped to a whole norm of `clip_norm` (0 = not at all).
+    /// One update against the gradient of `loss`, clipped to a whole norm of `clip_norm` (0 = not at all).
     ///
     /// Returns the norm before clipping as a scalar tensor: reading it is what synchronises with a GPU.
-    /// Parameters that got no gradient are left as they are.
-    pub fn step(&mut self, lr: f64, clip_norm: f64) -> Tensor {
-        tch::no_grad(|| self.step_inner(lr, clip_norm))
+    /// Parameters on which the loss does not depend are left as they are.
+    pub fn step(&mut self, loss: &Tensor, lr: f64, clip_norm: f64) -> Tensor {
+        let params: Vec<&Tensor> = self.params.iter().map(|(_, p)| p).collect();
+        let grads = Tensor::run_backward(&[loss], &params, false, false);
+        tch::no_grad(|| self.update(&grads, lr, clip_norm))
     }
 
-    fn step_inner(&mut self, lr: f64, clip_norm: f64) -> Tensor {
+    /// Large networks are bound by memory here: in place, and a product and a sum in one pass.
+    fn update(&mut self, grads: &[Tensor], lr: f64, clip_norm: f64) -> Tensor {
         self.steps += 1;
-        let grads: Vec<Tensor> = self.params.iter().map(|(_, p)| p.grad()).collect();
-        let squares: Vec<Tensor> = grads.iter().filter(|g| g.defined()).map(|g| g.square().sum(tch::Kind::Float)).collect();
-        let norm = if squares.is_empty() {
-            let device = self.params.first().map_or(tch::Device::Cpu, |(_, p)| p.device());
-            Tensor::zeros([0i64; 0], (tch::Kind::Float, device))
+        let norms: Vec<Tensor> = grads.iter().filter(|g| g.defined()).map(|g| g.norm().to_kind(Kind::Float)).collect();
+        let norm = if norms.is_empty() {
+            Tensor::zeros([0i64; 0], (Kind::Float, self.params.first().map_or(Device::Cpu, |(_, p)| p.device())))
         } else {
-            Tensor::stack(&squares, 0).sum(tch::Kind::Float).sqrt()
+            Tensor::stack(&norms, 0).norm()
         };
-        let scale = (clip_norm > 0.0).then(|| (clip_norm / (&norm + EPS_NORM)).clamp_max(1.0));
+        let scale = if clip_norm > 0.0 { (clip_norm / (&norm + EPS_NORM)).clamp_max(1.0) } else { norm.ones_like() };
+        let factor = |value: f64| Tensor::from(value).to_device(norm.device());
+        let (rate, momentum) = (factor(-lr), self.cfg.momentum);
+        let onward = if self.cfg.nesterov { factor(-lr * momentum) } else { rate.shallow_clone() };
 
-        for (i, ((_, param), grad)) in self.params.iter_mut().zip(&grads).enumerate() {
-            if !grad.defined() {
-                continue;
-            }
-            let mut g = match &scale {
-                Some(scale) => grad * scale,
-                None => grad.copy(),
-            };
-            if self.cfg.weight_decay > 0.0 {
-                let _ = g.g_add_(&(&*param * self.cfg.weight_decay));
-            }
-            let update = match self.cfg.kind {
-                OptimKind::Sgd if self.moments.is_empty() => g * lr,
-                OptimKind::Sgd => {
-                    let velocity = &mut self.moments[0][i];
-                    let _ = velocity.g_mul_scalar_(self.cfg.momentum).g_add_(&g);
-                    if self.cfg.nesterov { (g + &*velocity * self.cfg.momentum) * lr } else { &*velocity * lr }
+        for (i, ((_, param), grad)) in self.params.iter_mut().zip(grads).enumerate().filter(|(_, (_, grad))| grad.defined()) {
+            let mut g = &*param * self.cfg.weight_decay;
+            let _ = g.addcmul_(grad, &scale);
+            let _ = match (self.cfg.kind, self.moments.as_mut_slice()) {
+                (OptimKind::Sgd, [velocities]) => {
+                    let velocity = velocities[i].g_mul_scalar_(momentum).g_add_(&g);
+                    if self.cfg.nesterov {
+                        let _ = param.addcmul_(&g, &rate);
+                    }
+                    param.addcmul_(&velocity, &onward)
                 }
-                OptimKind::Adam => {
+                (OptimKind::Adam, [first, second]) => {
                     let [b1, b2] = self.cfg.betas;
-                    let _ = self.moments[0][i].g_mul_scalar_(b1).g_add_(&(&g * (1.0 - b1)));
-                    let _ = self.moments[1][i].g_mul_scalar_(b2).g_add_(&(g.square() * (1.0 - b2)));
+                    let first = first[i].g_mul_scalar_(b1).g_add_(&(&g * (1.0 - b1)));
+                    let second = second[i].g_mul_scalar_(b2).g_add_(&(g.square() * (1.0 - b2)));
                     let (c1, c2) = (1.0 - b1.powi(self.steps as i32), 1.0 - b2.powi(self.steps as i32));
-                    let denominator = (&self.moments[1][i] / c2).sqrt() + EPS_ADAM;
-                    (&self.moments[0][i] / denominator) * (lr / c1)
+                    param.g_sub_(&((first / ((second / c2).sqrt() + EPS_ADAM)) * (lr / c1)))
                 }
+                _ => param.addcmul_(&g, &rate),
             };
-            let _ = param.g_sub_(&update);
         }
         norm
     }
@@ -127,7 +116,7 @@ mod tests {
     use super::*;
     use harness::config::Config;
     use proptest::prelude::*;
-    use tch::{Device, Kind};
+    use tch::Device;
 
     /// The rules in plain f64, one parameter with the quadratic loss `0.5 * (p - 1)^2`.
     fn slow(cfg: &Optim, clip: f64, steps: usize) -> f64 {
@@ -161,9 +150,8 @@ mod tests {
 
     fn run(optimizer: &mut Optimizer, p: &Tensor, lr: f64, clip: f64, steps: usize) {
         for _ in 0..steps {
-            optimizer.zero_grad();
-            ((p - 1.0).square() * 0.5).sum(Kind::Double).backward();
-            let _ = optimizer.step(lr, clip);
+            let loss = ((p - 1.0).square() * 0.5).sum(Kind::Double);
+            let _ = optimizer.step(&loss, lr, clip);
         }
     }
 

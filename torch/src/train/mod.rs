@@ -201,9 +201,7 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
 pub fn step(job: &Job, fed: Fed, optimizer: &mut Optimizer, lr: f64, draws: &mut impl Rng) -> Result<(Vec<&'static str>, Tensor)> {
     let out = job.network.forward(&fed.images, Mode::Train);
     let terms = loss::total(&out.features, out.scores.as_ref(), &fed.mask, &job.cfg.loss, draws)?;
-    optimizer.zero_grad();
-    terms.total.backward();
-    let norm = optimizer.step(lr, job.cfg.train.clip_norm);
+    let norm = optimizer.step(&terms.total, lr, job.cfg.train.clip_norm);
     let (mut names, values) = terms.stacked();
     names.push("grad_norm");
     Ok((names, Tensor::cat(&[values, norm.to_kind(Kind::Double).view([1])], 0)))

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use harness::config::{BaselineHead, Config, Freeze, MemoryFormat, Precision};
-use harness_torch::model::{Mode, Network, ParamKind, Values, Weights};
+use harness::config::{BaselineHead, Config, Data, Freeze, MemoryFormat, Precision};
+use harness_torch::loss;
+use harness_torch::model::{Mode, Network, Output, ParamKind, Values, Weights};
+use harness_torch::optim::Optimizer;
 use tch::{Device, Kind, Tensor};
 
 use crate::{distance, is_finite, one_thread, tiny, values, wave};
@@ -193,17 +195,88 @@ fn the_memory_layout_changes_no_value_beyond_rounding() {
     assert!(distance(&a, &b) < 1e-4 * a.abs().max().double_value(&[]));
 }
 
+fn in_precision(precision: Precision) -> Config {
+    let mut cfg = tiny();
+    cfg.train.precision = precision;
+    cfg
+}
+
 #[test]
-fn a_bf16_network_keeps_distinct_scores() {
+fn both_maps_of_a_bf16_network_have_as_many_distinct_values_as_in_float32() {
     one_thread();
+    let x = wave(&[1, 3, 256, 256], 0.37) * 2.0;
     let distinct = |precision| {
-        let mut cfg = tiny();
-        cfg.train.precision = precision;
-        let scores = tch::no_grad(|| build(&cfg, 7).forward(&images(1, 0.37), Mode::Eval).scores.unwrap());
-        values(&scores).iter().map(|v| v.to_bits()).collect::<BTreeSet<_>>().len()
+        let cfg = Config { data: Data { size: 256, ..tiny().data }, ..in_precision(precision) };
+        let Output { features, scores } = tch::no_grad(|| build(&cfg, 7).forward(&x, Mode::Eval));
+        let scores = scores.unwrap();
+        assert_eq!((features.kind(), scores.kind()), (Kind::Float, Kind::Float));
+        // F is not merely a cast of bf16 values.
+        let rounded = features.to_kind(Kind::BFloat16).to_kind(Kind::Float).eq_tensor(&features).to_kind(Kind::Float);
+        assert!(rounded.mean(Kind::Float).double_value(&[]) < 0.01, "{precision:?}");
+        [loss::distance(&features), scores].map(|map| {
+            assert_eq!(map.size(), [1, 1, 64, 64]);
+            values(&map).iter().map(|v| v.to_bits()).collect::<BTreeSet<_>>().len()
+        })
     };
     let (exact, rough) = (distinct(Precision::Fp32), distinct(Precision::Bf16));
-    assert!(exact > 200 && rough as f64 >= 0.99 * exact as f64, "{rough} of {exact}");
+    println!("{rough:?} of {exact:?}");
+    for (exact, rough) in exact.into_iter().zip(rough) {
+        assert!(exact > 4000 && rough as f64 >= 0.99 * exact as f64, "{rough} of {exact}");
+    }
+}
+
+/// Without the texture branch: where a similarity crosses the border of its level, the gradient behind it is another one.
+#[test]
+fn the_gradient_of_a_bf16_step_is_near_that_of_float32() {
+    one_thread();
+    let gradients = |precision, freeze| {
+        let mut cfg = in_precision(precision);
+        (cfg.model.stlnet, cfg.model.backbone.freeze) = (false, freeze);
+        let network = build(&cfg, 7);
+        let (trained, out) = (network.trained(), network.forward(&images(4, 0.37), Mode::Train));
+        let scores = out.scores.unwrap();
+        let total = loss::distance(&out.features).mean(Kind::Float) + (&scores * wave(&scores.size(), 0.05)).mean(Kind::Float);
+        let leaves: Vec<&Tensor> = trained.iter().map(|(_, p)| p).collect();
+        let gradients = Tensor::run_backward(&[total], &leaves, false, false);
+        trained.iter().map(|(name, _)| name.clone()).zip(gradients).collect::<Vec<_>>()
+    };
+    // Parts and the greatest relative error of their gradients. Rounding adds up through a random backbone's batch norms.
+    let free = vec![("backbone.layer1", 0.4), ("backbone.layer3", 0.4), ("sc.", 0.1), ("head", 0.02), ("score", 0.05), ("", 0.15)];
+    let frozen = vec![("sc.", 0.03), ("head", 0.02), ("score", 0.02), ("", 0.02)];
+    for (freeze, bounds) in [(Freeze::None, free), (Freeze::All, frozen)] {
+        let (exact, rough) = (gradients(Precision::Fp32, freeze), gradients(Precision::Bf16, freeze));
+        for (part, bound) in bounds {
+            let squares = |of: &dyn Fn(&Tensor, &Tensor) -> Tensor| -> f64 {
+                let pairs = exact.iter().zip(&rough).filter(|((name, _), _)| name.starts_with(part));
+                pairs.map(|((_, a), (_, b))| of(a, b).square().sum(Kind::Double).double_value(&[])).sum()
+            };
+            let error = (squares(&|a, b| b - a) / squares(&|a, _| a.shallow_clone())).sqrt();
+            println!("{freeze:?} {part}: {error:.4}");
+            assert!(error > 0.0 && error < bound, "{freeze:?} {part}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_bf16_network_on_a_frozen_backbone_learns_and_keeps_float32_parameters() {
+    one_thread();
+    let mut cfg = in_precision(Precision::Bf16);
+    cfg.model.backbone.freeze = Freeze::All;
+    let network = build(&cfg, 7);
+    let frozen: Vec<_> = network.params().iter().filter(|p| !p.trained).map(|p| (p.name.clone(), p.tensor.copy())).collect();
+    let mut optimizer = Optimizer::new(&cfg.optim, network.trained());
+    let x = images(4, 0.37);
+    let losses: Vec<f64> = (0..20)
+        .map(|_| {
+            let out = network.forward(&x, Mode::Train);
+            let total = loss::distance(&out.features).mean(Kind::Float) + (out.scores.unwrap() - 1.0).square().mean(Kind::Float);
+            let _ = optimizer.step(&total, 0.01, 5.0);
+            total.double_value(&[])
+        })
+        .collect();
+    assert!(losses[19] < 0.5 * losses[0], "{losses:?}");
+    assert!(network.trained().iter().all(|(_, p)| p.kind() == Kind::Float && is_finite(p)));
+    assert!(!frozen.is_empty() && frozen.iter().all(|(name, before)| before.equal(network.params().get(name).unwrap())));
 }
 
 #[test]
