@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use harness::config::{Augment, Config, RatioMode, Resize};
+use harness::config::{Augment, Config, CutPasteMask, RatioMode, Resize};
 use harness::data::loader::Epoch;
 use harness::data::{Batch, Item, Loader, Shape, Source, category};
 use harness::image::codec::{decode, write_mask_png, write_png};
@@ -89,6 +89,51 @@ fn batches_hold_what_a_loop_without_threads_makes() {
 }
 
 #[test]
+fn an_epoch_is_that_of_the_first_release() {
+    // A change here changes every result: it needs a new METHOD_VERSION.
+    let (_root, items) = folder(4);
+    let hash = |adapt: fn(&mut Config)| {
+        let mut config = config();
+        adapt(&mut config);
+        let mut hasher = blake3::Hasher::new();
+        for batch in batches(&source(&items, 1), epoch(4, &config, 1, 0), &config) {
+            hasher.update(&batch.images).update(&batch.masks);
+        }
+        hasher.finalize().to_hex()[..16].to_owned()
+    };
+    let made = [
+        hash(|_| ()),
+        hash(|config| config.data.augment = Augment::Light),
+        hash(|config| config.pseudo.both = true),
+        hash(|config| (config.pseudo.confetti_prob, config.pseudo.cutpaste.mask) = (0.0, CutPasteMask::Rect)),
+        hash(|config| (config.pseudo.confetti_prob, config.pseudo.confetti.blur_kernel) = (1.0, 11)),
+    ];
+    assert_eq!(made, EPOCHS);
+}
+
+const EPOCHS: [&str; 5] = ["b182145392007687", "9430ac5e63ea92fa", "8e98a2203966880b", "0863da87e7c01650", "a0a94e85b7e48b39"];
+
+#[test]
+fn ratio_zero_leaves_every_image_as_it_is_and_ratio_one_none() {
+    let (_root, items) = folder(3);
+    for ratio in [0.0, 1.0] {
+        let mut config = config();
+        config.pseudo.ratio = ratio;
+        let area = SIZE * SIZE;
+        for batch in batches(&source(&items, 1), epoch(3, &config, 0, 0), &config) {
+            for (at, &item) in batch.items.iter().enumerate() {
+                let clean = resize(&decode(&items[item % 3].path).unwrap(), SIZE, config.data.resize);
+                let image = &batch.images[3 * area * at..][..3 * area];
+                let mask = &batch.masks[area * at..][..area];
+                let differs = clean.data.chunks_exact(3).zip(image.chunks_exact(3)).map(|(a, b)| u8::from(a != b));
+                assert_eq!(mask, differs.collect::<Vec<_>>());
+                assert_eq!(mask.contains(&1), ratio == 1.0);
+            }
+        }
+    }
+}
+
+#[test]
 fn batches_are_the_same_for_any_threads_any_cache_and_any_start() {
     let (_root, items) = folder(5);
     let mut config = config();
@@ -155,10 +200,8 @@ fn dropping_a_loader_in_an_epoch_lets_go_of_its_source() {
     let source = source(&items, 1);
     let mut loader = Loader::start(source.clone(), epoch(4, &config, 0, 0), &config.data, &config.pseudo);
     loader.next().unwrap().unwrap();
-    let begun = std::time::Instant::now();
     drop(loader);
     assert_eq!(Arc::strong_count(&source), 1);
-    assert!(begun.elapsed().as_secs_f64() < 5.0);
 }
 
 #[test]
