@@ -9,7 +9,7 @@ use harness::data::{Batch, Item, Loader, Shape, Source, category};
 use harness::image::codec::{decode, write_mask_png, write_png};
 use harness::image::{Mask, Rgb, resize::resize};
 use harness::seed::stream;
-use harness::synth::{self, Kind};
+use harness::synth;
 use harness::testing::{shared, skip};
 
 const SIZE: usize = 64;
@@ -52,17 +52,17 @@ fn source(items: &[Item], cache_mb: usize) -> Arc<Source> {
 }
 
 /// One item as method.md section 6.3 says it, without threads or cache.
-fn slow_item(items: &[Item], config: &Config, epoch: u64, item: usize) -> (Rgb, Mask, Kind) {
+fn slow_item(items: &[Item], config: &Config, epoch: u64, item: usize) -> (Rgb, Mask) {
     let mut image = resize(&decode(&items[item % items.len()].path).unwrap(), SIZE, config.data.resize);
     if config.data.augment == Augment::Light {
         image = synth::augment::light(&image, &mut stream(11, "augment", epoch, item as u64));
     }
     if !synth::chosen(&config.pseudo, 11, epoch, config.data.repeat * items.len())[item] {
-        return (image, Mask::filled(SIZE, SIZE, 0), Kind::None);
+        return (image, Mask::filled(SIZE, SIZE, 0));
     }
     let of = if config.pseudo.mode == RatioMode::Fixed { 0 } else { epoch };
     let sample = synth::pseudo(&image, &config.pseudo, &mut stream(11, "pseudo", of, item as u64));
-    (sample.image, sample.mask, sample.kind)
+    (sample.image, sample.mask)
 }
 
 #[test]
@@ -75,11 +75,10 @@ fn batches_hold_what_a_loop_without_threads_makes() {
         assert_eq!(made.iter().map(Batch::len).collect::<Vec<_>>(), [4, 4, 1]);
         for batch in &made {
             for (at, &item) in batch.items.iter().enumerate() {
-                let (image, mask, kind) = slow_item(&items, &config, 2, item);
+                let (image, mask) = slow_item(&items, &config, 2, item);
                 let area = SIZE * SIZE;
                 assert_eq!(batch.images[3 * area * at..3 * area * (at + 1)], image.data);
                 assert_eq!(batch.masks[area * at..area * (at + 1)], mask.data);
-                assert_eq!(batch.kinds[at], kind);
             }
         }
         let mut visits: Vec<usize> = made.iter().flat_map(|b| b.items.clone()).collect();
@@ -290,7 +289,7 @@ fn a_real_category_is_loaded() {
     config.data.size = 128;
     let train = Arc::new(Source::new(leather.train.clone(), 128, Resize::Bilinear, 8));
     let made = batches(&train, epoch(leather.train.len(), &config, 0, 0), &config);
-    assert_eq!(made.iter().flat_map(|b| &b.kinds).filter(|k| **k != Kind::None).count(), 6, "half of 12");
+    assert_eq!(made.iter().flat_map(|b| b.masks.chunks_exact(128 * 128)).filter(|mask| mask.contains(&1)).count(), 6, "half of 12");
     assert_eq!(train.kept(), 4);
     let test = Source::new(leather.test, 128, Resize::Bilinear, 8);
     let regions = (0..test.len()).filter(|&i| !test.mask(i).unwrap().is_empty()).count();
