@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 harness=target/release/harness
 "$harness" sweep experiments/ablation.toml
 "$harness" sweep experiments/ratio.toml
+"$harness" data show "$("$harness" data builtin)" --category gear --out docs/img/builtin.png
 cp plots/ablation/means.png docs/img/ablation.png
 cp plots/ratio/course.png docs/img/ratio.png
 # Between marks stand a sweep's table without its title, its findings, and the table of `just bench`; a file that is not there

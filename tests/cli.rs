@@ -65,6 +65,8 @@ fn data_is_checked_and_what_spoils_a_result_ends_in_exit_code_3() {
     assert!(code == 0 && codec::decode(&dir.path().join("sheet.png")).is_ok(), "{error}");
     let (code, out, error) = harness(dir.path(), &["data", "pseudo", "data.root=data", "data.categories=fabric", "--out", "pseudo.png"]);
     assert!(code == 0 && out.contains("ratio") && codec::decode(&dir.path().join("pseudo.png")).is_ok(), "{out}{error}");
+    let (code, _, error) = harness(dir.path(), &["data", "pseudo", "data.root=data", "--count", "0"]);
+    assert!(code == 2 && error.contains("--count"), "{error}");
 }
 
 #[test]

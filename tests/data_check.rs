@@ -277,3 +277,33 @@ fn real_folders_pass() {
     assert_eq!(transistor.counts.iter().map(|c| c.images).sum::<usize>(), 313);
     assert_eq!(transistor.counts.iter().map(|c| c.masks).sum::<usize>(), 40);
 }
+
+#[test]
+fn images_of_fewer_bits_than_their_file_are_named() {
+    let save = |root: &Path, name: &str, brightest: u16| {
+        let pixels = image::ImageBuffer::from_fn(16, 16, |x, y| image::Luma([brightest - (x * 7 + y * 3) as u16]));
+        pixels.save(root.join(name)).unwrap();
+    };
+    let found = only(|root| save(root, "nut/train/good/000.png", 4095));
+    assert!(found.grade == Grade::Warns && found.what.contains("16 bits") && found.files == ["nut/train/good/000.png"], "{found:?}");
+    // One image that uses the range shows that the others are dark by themselves.
+    let root = nut();
+    save(root.path(), "nut/train/good/000.png", 4095);
+    save(root.path(), "nut/train/good/001.png", 65535);
+    assert!(findings(root.path()).is_empty());
+}
+
+#[test]
+fn images_that_a_tag_would_turn_are_named() {
+    use image::ImageEncoder;
+    let found = only(|root| {
+        let path = root.join("nut/train/good/000.jpg");
+        fs::remove_file(root.join("nut/train/good/000.png")).unwrap();
+        let mut encoder = image::codecs::jpeg::JpegEncoder::new(fs::File::create(path).unwrap());
+        // Little endian, one entry: orientation (0x112), a short, 6 = turn by 90 degrees.
+        let exif = [b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".as_slice()].concat();
+        encoder.set_exif_metadata(exif).unwrap();
+        encoder.write_image(&image(0, 16, 16).data, 16, 16, image::ExtendedColorType::Rgb8).unwrap();
+    });
+    assert!(found.grade == Grade::Warns && found.what.contains("orientation") && found.files == ["nut/train/good/000.jpg"], "{found:?}");
+}

@@ -1,10 +1,49 @@
 //! `harness data pseudo`: what the pseudo anomalies of a configuration look like, and how large and strong they are.
 
-use crate::config::Pseudo;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::data::write_picture;
+use super::run::split;
+use crate::config::{Config, Profile};
+use crate::data::{self, Epoch, Plan, Shape, Source, loader::Recipe};
 use crate::image::montage::montage;
 use crate::image::{Rgb, draw};
-use crate::synth::{self, Kind, Sample, color};
-use std::fmt;
+use crate::synth::{Kind, Sample, color};
+use crate::{Error, Result};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// An experiment file (TOML) and any number of key=value overrides
+    #[arg(value_name = "FILE | KEY=VALUE")]
+    words: Vec<String>,
+    #[arg(long, value_enum)]
+    profile: Option<Profile>,
+    /// Items to make, the first of the first epoch, 1 to 100
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u8).range(1..=100))]
+    count: u8,
+    /// The picture to write
+    #[arg(long, value_name = "FILE.png", default_value = "plots/pseudo.png")]
+    out: PathBuf,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let resolved = split(&args.words, args.profile).resolve()?;
+    let cfg = &resolved.config;
+    let root = data::root::resolve(&cfg.data)?;
+    let names = data::select(&data::open(&root)?, &cfg.data.categories)?;
+    let name = names.first().ok_or_else(|| Error::environment(format!("{}: no category", root.display()), "check data.root"))?;
+    let category = data::category(&root, name)?;
+    let source = Source::new(category.train, cfg.data.size, cfg.data.resize, 0);
+    let seed = cfg.run.seeds.first().copied().unwrap_or(0);
+    let (sheet, stats) = gallery(source, cfg, seed, usize::from(args.count))?;
+    write_picture(&args.out, &sheet)?;
+    println!("profile {} · {} · category {name} · seed {seed}", resolved.profile, root.display());
+    println!("{stats}");
+    println!("gallery: {}", args.out.display());
+    Ok(())
+}
 
 /// Colour of the mask's outline.
 const OUTLINE: [u8; 3] = [0, 255, 140];
@@ -19,7 +58,7 @@ pub struct Strength {
     pub contrast: f64,
 }
 
-/// What came of the first items of epoch 0.
+/// What came of some items.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stats {
     pub items: usize,
@@ -35,25 +74,41 @@ pub struct Stats {
     pub kinds: Vec<(Kind, Strength)>,
 }
 
-/// Makes `count` items as the first epoch of a run with `seed` would make them, item `i` from image `i % images.len()`.
+/// An item before and after its pseudo anomaly.
+struct Pair {
+    item: usize,
+    before: Arc<Rgb>,
+    sample: Sample,
+}
+
+/// Makes the first `count` items of the first epoch of a run with `seed` on all images of `source`, at least one each.
 ///
 /// The picture has a row for each chosen item, original, pseudo-anomalous and outlined mask; if none was chosen, a row
-/// for the first item. There must be at least one image.
-pub fn gallery(images: &[(String, Rgb)], cfg: &Pseudo, seed: u64, count: usize) -> (Rgb, Stats) {
-    assert!(!images.is_empty(), "a gallery shows at least one image");
-    let chosen = synth::chosen(cfg, seed, 0, count);
-    let made: Vec<(&(String, Rgb), Sample)> = (0..count)
-        .filter(|&i| chosen[i])
-        .map(|i| (&images[i % images.len()], i))
-        .map(|(source, i)| (source, synth::pseudo(&source.1, cfg, &mut synth::item_stream(cfg, seed, 0, i as u64))))
-        .collect();
-    let stats = stats(&made, count);
-
-    let rows = if made.is_empty() { vec![(&images[0], Sample::normal(images[0].1.clone()))] } else { made };
-    let labels: Vec<String> = rows.iter().map(|(source, sample)| format!("{} {}", source.0, name(sample.kind))).collect();
-    let tiles: Vec<Vec<Rgb>> = rows.iter().map(|(source, sample)| vec![source.1.clone(), sample.image.clone(), outlined(sample)]).collect();
+/// for the first item.
+fn gallery(source: Source, cfg: &Config, seed: u64, count: usize) -> Result<(Rgb, Stats)> {
+    let shape = Shape::new(source.len(), &cfg.data, &cfg.train);
+    let keys: Vec<String> = source.items().iter().map(|item| item.key.clone()).collect();
+    let recipe = Recipe::new(Arc::new(source), Epoch { shape, seed, epoch: 0, first_batch: 0 }, &cfg.data, &cfg.pseudo);
+    let mut items = Plan::new(shape, seed, 0).order;
+    items.truncate(count);
+    let mut made = Vec::new();
+    for &item in &items {
+        let before = recipe.normal(item)?;
+        if let Some(sample) = recipe.anomalous(item, &before) {
+            made.push(Pair { item, before, sample });
+        }
+    }
+    let stats = stats(&made, items.len());
+    if made.is_empty() {
+        let before = recipe.normal(items[0])?;
+        made.push(Pair { item: items[0], sample: Sample::normal((*before).clone()), before });
+    }
+    let label = |pair: &Pair| format!("{} {}", keys[pair.item % keys.len()], name(pair.sample.kind));
+    let labels: Vec<String> = made.iter().map(label).collect();
+    let tiles: Vec<Vec<Rgb>> =
+        made.iter().map(|pair| vec![(*pair.before).clone(), pair.sample.image.clone(), outlined(&pair.sample)]).collect();
     let columns = ["original", "pseudo anomaly", "mask"].map(String::from);
-    (montage(&tiles, &labels, &columns), stats)
+    Ok((montage(&tiles, &labels, &columns), stats))
 }
 
 fn outlined(sample: &Sample) -> Rgb {
@@ -72,11 +127,12 @@ fn name(kind: Kind) -> &'static str {
     }
 }
 
-fn stats(made: &[(&(String, Rgb), Sample)], items: usize) -> Stats {
+fn stats(made: &[Pair], items: usize) -> Stats {
+    let area = |sample: &Sample| sample.mask.area() as f64 / sample.mask.data.len() as f64;
     let strengths: Vec<(Kind, f64, f64)> = made
         .iter()
-        .filter(|(_, sample)| sample.kind != Kind::None)
-        .map(|((_, before), sample)| (sample.kind, sample.mask.area() as f64 / sample.mask.data.len() as f64, contrast(before, sample)))
+        .filter(|pair| pair.sample.kind != Kind::None)
+        .map(|Pair { before, sample, .. }| (sample.kind, area(sample), contrast(before, sample)))
         .collect();
     let of = |wanted: &dyn Fn(Kind) -> bool| {
         let some: Vec<_> = strengths.iter().filter(|s| wanted(s.0)).collect();
@@ -122,16 +178,28 @@ impl fmt::Display for Stats {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::config::Resize;
+    use crate::data::Item;
+    use crate::image::codec::write_png;
 
-    fn stripes(side: usize) -> (String, Rgb) {
-        ("stripes".into(), Rgb::from_vec(side, side, (0..3 * side * side).map(|i| (i / 3 * 7 % 200) as u8).collect()))
+    /// The gallery of twice ten items: stripes, and black.
+    fn of(ratio: f64) -> (Rgb, Stats) {
+        let folder = tempfile::tempdir().unwrap();
+        let stripes = Rgb::from_vec(64, 64, (0..3 * 64 * 64).map(|i| (i / 3 * 7 % 200) as u8).collect());
+        let item = |(key, image): (&str, Rgb)| {
+            let path = folder.path().join(key);
+            write_png(&path, &image).unwrap();
+            Item { path, key: key.into(), defect: "good".into(), mask: None }
+        };
+        let items = [("stripes", stripes), ("black", Rgb::filled(64, 64, [0; 3]))].map(item);
+        let mut cfg = Config::default();
+        (cfg.data.repeat, cfg.pseudo.ratio) = (10, ratio);
+        gallery(Source::new(items.into(), 64, Resize::Bilinear, 0), &cfg, 0, 30).unwrap()
     }
 
     #[test]
-    fn the_statistics_count_every_item_once() {
-        let cfg = Pseudo { ratio: 0.7, ..Config::default().pseudo };
-        let (sheet, stats) = gallery(&[stripes(64), ("black".into(), Rgb::filled(64, 64, [0; 3]))], &cfg, 0, 20);
+    fn the_statistics_count_every_item_of_the_epoch_once() {
+        let (sheet, stats) = of(0.7);
         assert_eq!((stats.items, stats.chosen), (20, 14));
         let anomalous: usize = stats.kinds.iter().map(|(_, s)| s.count).sum();
         assert_eq!(anomalous + stats.degenerate, 14);
@@ -145,9 +213,8 @@ mod tests {
 
     #[test]
     fn a_ratio_of_zero_shows_a_clean_row_and_no_figures() {
-        let cfg = Pseudo { ratio: 0.0, ..Config::default().pseudo };
-        let (sheet, stats) = gallery(&[stripes(32)], &cfg, 0, 4);
-        assert!(sheet.height > 32);
+        let (sheet, stats) = of(0.0);
+        assert!(sheet.height > 64);
         assert_eq!((stats.chosen, stats.ratio, stats.all), (0, Some(0.0), None));
         assert!(stats.to_string().contains('—'));
     }

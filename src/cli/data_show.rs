@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
+use super::data::write_picture;
+use crate::Result;
 use crate::config::Categories;
 use crate::data::layout::{listing, open};
 use crate::data::{select, show};
-use crate::image::codec::write_png;
-use crate::{Error, Result};
 
 /// Draw some images of every folder, with the masks outlined, into one PNG.
 #[derive(Debug, Clone, clap::Args)]
@@ -29,10 +29,7 @@ pub fn run(args: &Args) -> Result<()> {
     let names = select(&open(&args.root)?, &wanted)?;
     let listings = names.into_iter().map(|name| listing(&args.root.join(&name)).map(|l| (name, l))).collect::<Result<Vec<_>>>()?;
     let sheet = show::sheet(&listings);
-    if let Some(folder) = args.out.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|e| Error::io("make the folder", folder, &e))?;
-    }
-    write_png(&args.out, &sheet)?;
+    write_picture(&args.out, &sheet)?;
     println!("{}: {}x{} px, {} categories", args.out.display(), sheet.width, sheet.height, listings.len());
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! A finding *spoils* where a figure would be wrong or a run would stop, *warns* where a figure may be doubted or is missing,
 //! and is a *fact* otherwise. Two images are the same where their decoded pixels are, whatever their files look like.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -69,6 +69,8 @@ struct Image {
     width: usize,
     height: usize,
     alpha: bool,
+    upright: bool,
+    deepest: Option<u16>,
     /// Of size and pixels.
     hash: blake3::Hash,
 }
@@ -84,19 +86,21 @@ struct Truth {
 }
 
 fn see(item: Item) -> Seen {
-    let image = read(&item.path).and_then(|bytes| {
+    let image = codec::read(&item.path).and_then(|bytes| {
         let decoded = codec::decode_bytes(&bytes, &item.path)?;
+        // A tag that cannot be read asks for nothing.
+        let upright = codec::is_upright(&bytes, &item.path).unwrap_or(true);
         let (width, height) = (decoded.rgb.width, decoded.rgb.height);
         let mut hasher = blake3::Hasher::new();
         hasher.update(&[width.to_le_bytes(), height.to_le_bytes()].concat()).update(&decoded.rgb.data);
-        Ok(Image { width, height, alpha: decoded.had_alpha, hash: hasher.finalize() })
+        Ok(Image { width, height, alpha: decoded.had_alpha, upright, deepest: decoded.deepest, hash: hasher.finalize() })
     });
     let mask = item.mask.as_deref().map(see_mask);
     Seen { item, image, mask }
 }
 
 fn see_mask(path: &Path) -> Result<Truth> {
-    let bytes = read(path)?;
+    let bytes = codec::read(path)?;
     let mask: Mask = codec::decode_mask_bytes(&bytes, path)?;
     let values = codec::decode_bytes(&bytes, path)?.rgb.data;
     let only = |high: u8| values.iter().all(|&v| v == 0 || v == high);
@@ -110,17 +114,18 @@ fn see_mask(path: &Path) -> Result<Truth> {
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|e| Error::io("read", path, &e))
-}
-
 fn of_images(seen: &[Seen]) -> Vec<Finding> {
     // The error names the file already.
     let broken = |s: &Seen| s.image.as_ref().err().map(|e| e.what.clone());
     let unreadable = Finding::some(Grade::Spoils, "images that cannot be read", seen.iter().filter_map(broken).collect());
-    let alpha = |s: &&Seen| s.image.as_ref().is_ok_and(|i| i.alpha);
-    let alpha = Finding::some(Grade::Fact, "images with an alpha channel: it is composited over black", paths(seen.iter().filter(alpha)));
-    [unreadable, alpha].into_iter().flatten().collect()
+    let of = |fits: fn(&Image) -> bool| paths(seen.iter().filter(|s| s.image.as_ref().is_ok_and(fits)));
+    let alpha = Finding::some(Grade::Fact, "images with an alpha channel: it is composited over black", of(|i| i.alpha));
+    let turned = "images with an orientation tag (EXIF) that is not applied: save them upright";
+    let turned = Finding::some(Grade::Warns, turned, of(|i| !i.upright));
+    let deepest = seen.iter().filter_map(|s| s.image.as_ref().ok()?.deepest).max();
+    let dark = "images of 16 bits that use 12 or fewer, and come out nearly black: scale them to the full range";
+    let dark = Finding::some(Grade::Warns, dark, if deepest < Some(1 << 12) { of(|i| i.deepest.is_some()) } else { Vec::new() });
+    [unreadable, alpha, turned, dark].into_iter().flatten().collect()
 }
 
 fn of_masks(seen: &[Seen]) -> Vec<Finding> {
@@ -197,7 +202,7 @@ fn of_folders(listing: &Listing) -> Vec<Finding> {
         .iter()
         .flat_map(|(split, folders)| folders.iter().flat_map(|f| f.folders.iter().map(|inner| place(split, &f.name).join(inner))))
         .collect();
-    let used: Vec<&PathBuf> = test.iter().filter_map(|item| item.mask.as_ref()).collect();
+    let used: HashSet<&PathBuf> = test.iter().filter_map(|item| item.mask.as_ref()).collect();
     let truths = listing.ground_truth.iter().filter(|f| f.name != GOOD).flat_map(|f| &f.images);
     let orphans = truths.filter(|path| !used.contains(path)).cloned().collect();
     let of_good = listing.ground_truth.iter().filter(|f| f.name == GOOD).flat_map(|f| f.images.clone()).collect();

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::layout::Category;
+use crate::image::codec;
 use crate::{Error, Result};
 
 /// Version of the cache file.
@@ -117,11 +118,11 @@ fn read(path: &Path) -> Option<BTreeMap<String, Entry>> {
 }
 
 /// Replaces the file whole, so that runs side by side never see half of it.
-fn write(path: &Path, files: BTreeMap<String, Entry>) -> std::io::Result<()> {
-    std::fs::create_dir_all(path.parent().unwrap_or(path))?;
-    let mine = path.with_extension(format!("{}.tmp", std::process::id()));
-    std::fs::write(&mine, serde_json::to_vec(&Cache { format: FORMAT, files })?)?;
-    std::fs::rename(&mine, path).inspect_err(|_| drop(std::fs::remove_file(&mine)))
+fn write(path: &Path, files: BTreeMap<String, Entry>) -> Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder).map_err(|e| Error::io("make the folder", folder, &e))?;
+    let json = serde_json::to_vec(&Cache { format: FORMAT, files }).expect("names and numbers are JSON");
+    codec::write_whole(path, &json)
 }
 
 /// The cache file's name: it follows the folder's place, so that copies of one name do not take turns in it.

@@ -184,8 +184,12 @@ impl<T, B> Line<T, B> {
         }
         let here = state.group(group);
         let complete = (here.missing == 0).then(|| std::mem::take(&mut here.items));
+        // Nobody waits for one item; a group is told of when it is joined.
+        let failed = here.error.is_some();
         drop(state);
-        self.changed.notify_all();
+        if failed {
+            self.changed.notify_all();
+        }
         complete.map(|items| items.into_iter().map(|item| item.expect("none is missing")).collect())
     }
 

@@ -4,7 +4,6 @@
 //! again each time. Nothing is thrown out: an epoch visits everything once a round, in random order, where the oldest image is
 //! as likely to be needed next as any other. Threads share a source; none waits while another decodes.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -62,7 +61,7 @@ impl Source {
             return Ok(kept.clone());
         }
         let path = &self.items[index].path;
-        let decoded = codec::decode_bytes(&read(path)?, path)?;
+        let decoded = codec::decode_bytes(&codec::read(path)?, path)?;
         if decoded.had_alpha {
             self.alpha.store(true, Ordering::Relaxed);
         }
@@ -119,8 +118,4 @@ impl Source {
     pub fn kept(&self) -> usize {
         self.slots.iter().filter(|slot| slot.image.get().is_some()).count()
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|e| Error::io("read", path, &e))
 }

@@ -2,11 +2,13 @@
 //!
 //! Grey, grey with alpha, RGB and RGBA, with 8 or 16 bits a channel, become 8-bit RGB: 16 bits are divided by 257 and
 //! rounded, alpha is composited over black. Whatever bytes come in, the answer is an image or an [`Error`] that names
-//! the file; sides and memory are bounded. Orientation tags are not applied.
+//! the file; sides and memory are bounded. Orientation tags are not applied ([`is_upright`]). JPEG data that are damaged in the
+//! middle pass: the decoder has no strict mode that `image` lets through.
 
 use super::{Mask, Rgb};
 use crate::{Error, Result};
 use ::image::error::{ImageError, LimitErrorKind};
+use ::image::metadata::Orientation;
 use ::image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Limits};
 use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::panic::AssertUnwindSafe;
@@ -23,11 +25,14 @@ const MAX_ALLOC: u64 = 512 << 20;
 
 const FORMATS: &str = "use PNG, JPEG, BMP or TIFF with 8 or 16 bits a channel";
 
-/// A decoded image, and whether the file had an alpha channel (which was composited over black).
+/// A decoded image and what its file was like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded {
     pub rgb: Rgb,
+    /// The file had an alpha channel, which was composited over black.
     pub had_alpha: bool,
+    /// The greatest value of a file with 16 bits a channel and no alpha; `None` for others.
+    pub deepest: Option<u16>,
 }
 
 /// Reads an image file. Errors: missing, truncated or of another format.
@@ -40,6 +45,11 @@ pub fn decode_bytes(bytes: &[u8], name: &Path) -> Result<Decoded> {
     let decoded = raw(bytes, name)?;
     let (width, height) = (decoded.width() as usize, decoded.height() as usize);
     let had_alpha = decoded.color().has_alpha();
+    let deepest = match &decoded {
+        DynamicImage::ImageLuma16(p) => p.iter().max().copied(),
+        DynamicImage::ImageRgb16(p) => p.iter().max().copied(),
+        _ => None,
+    };
     let data = match decoded {
         DynamicImage::ImageLuma8(p) => p.into_raw().iter().flat_map(|&v| [v; 3]).collect(),
         DynamicImage::ImageLumaA8(p) => p.pixels().flat_map(|p| [over_black(p.0[0], p.0[1]); 3]).collect(),
@@ -51,7 +61,7 @@ pub fn decode_bytes(bytes: &[u8], name: &Path) -> Result<Decoded> {
         DynamicImage::ImageRgba16(p) => p.pixels().flat_map(|p| [0, 1, 2].map(|c| narrow_over_black(p.0[c], p.0[3]))).collect(),
         _ => return Err(Error::environment(format!("{} holds floating-point pixels, not an image", name.display()), FORMATS)),
     };
-    Ok(Decoded { rgb: Rgb::from_vec(width, height, data), had_alpha })
+    Ok(Decoded { rgb: Rgb::from_vec(width, height, data), had_alpha, deepest })
 }
 
 /// Reads a binary mask from an image of any format that [`decode`] reads: 1 = anomalous.
@@ -96,6 +106,15 @@ pub fn dimensions(path: &Path) -> Result<(usize, usize)> {
     Ok((width as usize, height as usize))
 }
 
+/// False where a file's orientation tag (EXIF) asks for a turn or a flip, which [`decode`] does not do.
+pub fn is_upright(bytes: &[u8], name: &Path) -> Result<bool> {
+    let orientation = guarded(name, || {
+        let mut decoder = open(Cursor::new(bytes), name)?.into_decoder().map_err(|e| failure(&e, name))?;
+        decoder.orientation().map_err(|e| failure(&e, name))
+    })?;
+    Ok(orientation == Orientation::NoTransforms)
+}
+
 /// Writes an image of at least one pixel as an 8-bit RGB PNG, replacing the file whole.
 pub fn write_png(path: &Path, image: &Rgb) -> Result<()> {
     write_whole(path, &encode_png(image))
@@ -122,7 +141,7 @@ fn png(data: &[u8], width: usize, height: usize, colour: ExtendedColorType) -> V
 }
 
 /// Writes beside the target and renames, so that no reader ever sees half a file.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.tmp", std::process::id()));
     let beside = Path::new(&beside);
@@ -133,7 +152,8 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+/// The content of a file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|e| Error::io("read", path, &e))
 }
 
@@ -226,7 +246,7 @@ mod tests {
         let dynamic = DynamicImage::ImageRgb8(ImageBuffer::from_raw(7, 5, image.data.clone()).unwrap());
         for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff] {
             let decoded = decode_bytes(&bytes_of(&dynamic, format), here()).unwrap();
-            assert_eq!(decoded, Decoded { rgb: image.clone(), had_alpha: false }, "{format:?}");
+            assert_eq!(decoded, Decoded { rgb: image.clone(), had_alpha: false, deepest: None }, "{format:?}");
         }
         let jpeg = decode_bytes(&bytes_of(&dynamic, ImageFormat::Jpeg), here()).unwrap().rgb;
         assert_eq!((jpeg.width, jpeg.height), (7, 5));
@@ -256,6 +276,36 @@ mod tests {
             assert!(decoded.had_alpha);
             assert_eq!(decoded.rgb.at(0, 0), want);
         }
+    }
+
+    /// A PNG of one row made of chunks that no encoder of ours writes.
+    fn png_of(width: u32, [depth, colour]: [u8; 2], extra: &[(&[u8; 4], &[u8])], row: &[u8]) -> Vec<u8> {
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut zlib, &[&[0], row].concat()).unwrap();
+        let zlib = zlib.finish().unwrap();
+        let header = [&width.to_be_bytes()[..], &1_u32.to_be_bytes(), &[depth, colour, 0, 0, 0]].concat();
+        let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+        for (kind, data) in [(b"IHDR", &header[..])].into_iter().chain(extra.iter().copied()).chain([(b"IDAT", &zlib[..]), (b"IEND", &[])])
+        {
+            let mut sum = flate2::Crc::new();
+            sum.update(&[&kind[..], data].concat());
+            bytes.extend([&(data.len() as u32).to_be_bytes()[..], kind, data, &sum.sum().to_be_bytes()].concat());
+        }
+        bytes
+    }
+
+    #[test]
+    fn palettes_single_bits_and_transparent_colours_are_read() {
+        let decoded = |bytes: Vec<u8>| decode_bytes(&bytes, here()).map(|d| (d.rgb.data, d.had_alpha)).unwrap();
+        let palette: (&[u8; 4], &[u8]) = (b"PLTE", &[10, 20, 30, 200, 100, 50]);
+        assert_eq!(decoded(png_of(2, [8, 3], &[palette], &[1, 0])), (vec![200, 100, 50, 10, 20, 30], false));
+        assert_eq!(decoded(png_of(2, [1, 3], &[palette], &[0b1000_0000])), (vec![200, 100, 50, 10, 20, 30], false));
+        assert_eq!(decoded(png_of(3, [1, 0], &[], &[0b1010_0000])), (vec![255, 255, 255, 0, 0, 0, 255, 255, 255], false));
+        assert_eq!(decoded(png_of(2, [4, 0], &[], &[0x3f])), (vec![51, 51, 51, 255, 255, 255], false));
+        // The colour that tRNS names is transparent, hence black.
+        assert_eq!(decoded(png_of(2, [8, 3], &[palette, (b"tRNS", &[255, 0])], &[1, 0])), (vec![0, 0, 0, 10, 20, 30], true));
+        assert_eq!(decoded(png_of(2, [8, 0], &[(b"tRNS", &[0, 9])], &[9, 8])), (vec![0, 0, 0, 8, 8, 8], true));
+        assert_eq!(decoded(png_of(2, [8, 2], &[(b"tRNS", &[0, 1, 0, 2, 0, 3])], &[1, 2, 3, 1, 2, 4])), (vec![0, 0, 0, 1, 2, 4], true));
     }
 
     #[test]

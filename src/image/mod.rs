@@ -84,4 +84,19 @@ impl Rgb {
         let i = 3 * (y * self.width + x);
         self.data[i..i + 3].copy_from_slice(&colour);
     }
+
+    /// The bytes of `width` pixels of a row, from (`x`, `y`) on.
+    pub fn row(&self, x: usize, y: usize, width: usize) -> &[u8] {
+        &self.data[3 * (y * self.width + x)..][..3 * width]
+    }
+
+    /// The same, to be changed.
+    pub fn row_mut(&mut self, x: usize, y: usize, width: usize) -> &mut [u8] {
+        &mut self.data[3 * (y * self.width + x)..][..3 * width]
+    }
+
+    /// The rectangle whose upper left corner is (`x`, `y`); it must lie inside the image.
+    pub fn crop(&self, x: usize, y: usize, width: usize, height: usize) -> Self {
+        Self { width, height, data: (y..y + height).flat_map(|y| self.row(x, y, width)).copied().collect() }
+    }
 }

@@ -6,13 +6,10 @@ use super::draw::{BLACK, WHITE, blit, fitted, text, text_height, text_width};
 /// Space between tiles and around the grid, px.
 const GAP: usize = 6;
 
-/// Greatest width of a row's label, as a share of a tile's width.
-const LABEL_SHARE: f64 = 1.0;
-
 /// Tiles in rows on white, with a label above each column and one left of each row.
 ///
-/// The cell is as large as the largest tile; smaller ones stand in its upper left corner. Labels that do not fit are
-/// shortened; with no labels (an empty slice) their space is saved. There must be at least one tile.
+/// The cell is as large as the largest tile; smaller ones stand in its upper left corner. Labels wider than a tile
+/// are shortened; with no labels (an empty slice) their space is saved. There must be at least one tile.
 pub fn montage(tiles: &[Vec<Rgb>], row_labels: &[String], column_labels: &[String]) -> Rgb {
     let all = || tiles.iter().flatten();
     let (width, height) = (all().map(|t| t.width).max().unwrap_or(0), all().map(|t| t.height).max().unwrap_or(0));
@@ -22,7 +19,7 @@ pub fn montage(tiles: &[Vec<Rgb>], row_labels: &[String], column_labels: &[Strin
     let line = text_height(size_px);
 
     let widest = row_labels.iter().map(|l| text_width(l, size_px)).max().unwrap_or(0);
-    let left = GAP + if widest == 0 { 0 } else { widest.min((LABEL_SHARE * width as f64) as usize) + GAP };
+    let left = GAP + if widest == 0 { 0 } else { widest.min(width) + GAP };
     let top = GAP + if column_labels.is_empty() { 0 } else { line + GAP / 2 };
     let (cell_x, cell_y) = (|c: usize| left + c * (width + GAP), |r: usize| top + r * (height + GAP));
 

@@ -2,7 +2,7 @@
 
 use super::color::{brightness, contrast};
 use super::uniform;
-use crate::image::{Rgb, draw, resize};
+use crate::image::{Rgb, resize};
 use rand::{Rng, RngExt};
 
 /// Least side of the crop, as a share of the image's.
@@ -18,11 +18,10 @@ pub fn light<R: Rng>(image: &Rgb, rng: &mut R) -> Rgb {
     let side = |whole: usize| ((share * whole as f64).ceil() as usize).clamp(1, whole);
     let (width, height) = (side(image.width), side(image.height));
     let (x, y) = (rng.random_range(0..=image.width - width), rng.random_range(0..=image.height - height));
-    let mut crop = Rgb::filled(width, height, [0; 3]);
-    draw::blit(&mut crop, image, -(x as i64), -(y as i64));
-    let back = resize::bilinear(&crop, image.width, image.height);
-    let bright = brightness(&back, uniform(rng, 1.0 - JITTER, 1.0 + JITTER));
-    contrast(&bright, uniform(rng, 1.0 - JITTER, 1.0 + JITTER))
+    let mut out = resize::bilinear(&image.crop(x, y, width, height), image.width, image.height);
+    brightness(&mut out, uniform(rng, 1.0 - JITTER, 1.0 + JITTER));
+    contrast(&mut out, uniform(rng, 1.0 - JITTER, 1.0 + JITTER));
+    out
 }
 
 #[cfg(test)]

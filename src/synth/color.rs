@@ -6,25 +6,25 @@ use crate::image::Rgb;
 use rand::Rng;
 
 /// Scales every channel by `factor` (1 = unchanged).
-pub fn brightness(image: &Rgb, factor: f64) -> Rgb {
-    mapped(image, |p| p.map(|v| blend(0.0, v, factor)))
+pub fn brightness(image: &mut Rgb, factor: f64) {
+    by_value(image, |v| blend(0.0, v, factor));
 }
 
 /// Moves every channel away from the image's mean grey level, itself rounded; `factor` 1 = unchanged, 0 = flat grey.
-pub fn contrast(image: &Rgb, factor: f64) -> Rgb {
+pub fn contrast(image: &mut Rgb, factor: f64) {
     let sum: u64 = image.data.chunks_exact(3).map(|p| u64::from(grey([p[0], p[1], p[2]]))).sum();
     let mean = (sum as f64 / (image.data.len() / 3).max(1) as f64).round();
-    mapped(image, |p| p.map(|v| blend(mean, v, factor)))
+    by_value(image, |v| blend(mean, v, factor));
 }
 
 /// Moves every channel away from the pixel's own grey level; `factor` 1 = unchanged, 0 = a grey image.
-pub fn saturation(image: &Rgb, factor: f64) -> Rgb {
-    mapped(image, |p| p.map(|v| blend(f64::from(grey(p)), v, factor)))
+pub fn saturation(image: &mut Rgb, factor: f64) {
+    by_pixel(image, |p| p.map(|v| blend(f64::from(grey(p)), v, factor)));
 }
 
 /// Turns the hue by `turn`, a fraction of the colour circle; greatest and least channel stay what they are.
-pub fn hue(image: &Rgb, turn: f64) -> Rgb {
-    mapped(image, |p| turned(p, turn))
+pub fn hue(image: &mut Rgb, turn: f64) {
+    by_pixel(image, |p| turned(p, turn));
 }
 
 /// Luma of ITU-R BT.601 in 16-bit fixed point, rounded: PIL's conversion to grey.
@@ -56,24 +56,37 @@ impl Jitter {
         Self { steps }
     }
 
-    pub fn apply(&self, image: &Rgb) -> Rgb {
-        self.steps.iter().fold(image.clone(), |image, step| match *step {
-            Step::Brightness(factor) => brightness(&image, factor),
-            Step::Contrast(factor) => contrast(&image, factor),
-            Step::Saturation(factor) => saturation(&image, factor),
-            Step::Hue(turn) => hue(&image, turn),
-        })
+    pub fn apply(&self, image: &mut Rgb) {
+        for step in self.steps {
+            match step {
+                Step::Brightness(factor) => brightness(image, factor),
+                Step::Contrast(factor) => contrast(image, factor),
+                Step::Saturation(factor) => saturation(image, factor),
+                Step::Hue(turn) => hue(image, turn),
+            }
+        }
     }
 }
 
-fn mapped(image: &Rgb, colour: impl Fn([u8; 3]) -> [u8; 3]) -> Rgb {
-    let data = image.data.chunks_exact(3).flat_map(|p| colour([p[0], p[1], p[2]])).collect();
-    Rgb::from_vec(image.width, image.height, data)
+/// Replaces every value by `of` it, computed once for each that there is.
+fn by_value(image: &mut Rgb, of: impl Fn(u8) -> u8) {
+    let table: [u8; 256] = std::array::from_fn(|v| of(v as u8));
+    image.data.iter_mut().for_each(|v| *v = table[usize::from(*v)]);
 }
 
-/// `factor` of the value and the rest of `base`; the cast to u8 saturates.
+fn by_pixel(image: &mut Rgb, colour: impl Fn([u8; 3]) -> [u8; 3]) {
+    image.data.chunks_exact_mut(3).for_each(|p| p.copy_from_slice(&colour([p[0], p[1], p[2]])));
+}
+
+/// `factor` of the value and the rest of `base`, rounded.
 fn blend(base: f64, value: u8, factor: f64) -> u8 {
-    (factor * f64::from(value) + (1.0 - factor) * base).round() as u8
+    rounded(factor * f64::from(value) + (1.0 - factor) * base)
+}
+
+/// `value.round() as u8` of what fits an i32, without the call that rounding is on processors before SSE 4.1.
+fn rounded(value: f64) -> u8 {
+    let whole = value as i32;
+    (whole + i32::from(value - f64::from(whole) >= 0.5)).clamp(0, 255) as u8
 }
 
 /// HSV with hue in sixths of a turn and saturation times value as the channels' range, in grey levels throughout.
@@ -91,8 +104,14 @@ fn turned(p: [u8; 3], turn: f64) -> [u8; 3] {
     } else {
         4.0 + (r - g) / range
     };
-    let hue = (hue + 6.0 * turn).rem_euclid(6.0);
-    let part = hue.fract();
+    // The remainder without its call, which is exact too: most turns are small.
+    let hue = match hue + 6.0 * turn {
+        h if (0.0..6.0).contains(&h) => h,
+        h if (6.0..12.0).contains(&h) => h - 6.0,
+        h if (-6.0..0.0).contains(&h) => h + 6.0,
+        h => h.rem_euclid(6.0),
+    };
+    let part = hue - f64::from(hue as u8);
     let (rising, falling) = (low + range * part, high - range * part);
     let turned = match hue as u8 {
         0 => [high, rising, low],
@@ -104,7 +123,7 @@ fn turned(p: [u8; 3], turn: f64) -> [u8; 3] {
         // rem_euclid may round up to 6 itself: red again.
         _ => [high, low, low],
     };
-    turned.map(|v| v.round() as u8)
+    turned.map(rounded)
 }
 
 #[cfg(test)]
@@ -120,13 +139,13 @@ mod tests {
         let data: Vec<u8> =
             levels.iter().flat_map(|&r| levels.iter().flat_map(move |&g| (0..=17).flat_map(move |b| [r, g, b * 15]))).collect();
         let image = Rgb::from_vec(18 * 18, 18, data);
-        for same in
-            [brightness(&image, 1.0), contrast(&image, 1.0), saturation(&image, 1.0), hue(&image, 0.0), hue(&image, 1.0), hue(&image, -2.0)]
-        {
-            assert_eq!(same, image);
-        }
-        let mut rng = crate::seed::stream(0, "test", 0, 0);
-        assert_eq!(Jitter::draw(0.0, &mut rng).apply(&image), image);
+        let mut same = image.clone();
+        brightness(&mut same, 1.0);
+        contrast(&mut same, 1.0);
+        saturation(&mut same, 1.0);
+        [0.0, 1.0, -2.0].into_iter().for_each(|turn| hue(&mut same, turn));
+        Jitter::draw(0.0, &mut crate::seed::stream(0, "test", 0, 0)).apply(&mut same);
+        assert_eq!(same, image);
     }
 
     #[test]
@@ -134,17 +153,17 @@ mod tests {
         // tests/oracle/color_jitter.py
         let golden = |name: &str| codec::decode(&root().join("tests/golden").join(name)).unwrap();
         let source = golden("resize_source.png");
-        for (name, ours) in [
-            ("color_brightness_1.3.png", brightness(&source, 1.3)),
-            ("color_brightness_0.6.png", brightness(&source, 0.6)),
-            ("color_contrast_1.4.png", contrast(&source, 1.4)),
-            ("color_contrast_0.5.png", contrast(&source, 0.5)),
-            ("color_saturation_1.4.png", saturation(&source, 1.4)),
-            ("color_saturation_0.5.png", saturation(&source, 0.5)),
-            ("color_hue_0.1.png", hue(&source, 0.1)),
-            ("color_hue_-0.3.png", hue(&source, -0.3)),
-        ] {
-            let worst = ours.data.iter().zip(&golden(name).data).map(|(a, b)| a.abs_diff(*b)).max();
+        type Change = fn(&mut Rgb, f64);
+        let kinds: [(&str, Change, [f64; 2]); 4] = [
+            ("brightness", brightness, [1.3, 0.6]),
+            ("contrast", contrast, [1.4, 0.5]),
+            ("saturation", saturation, [1.4, 0.5]),
+            ("hue", hue, [0.1, -0.3]),
+        ];
+        for (kind, change, strength) in kinds.into_iter().flat_map(|(kind, change, both)| both.map(|s| (kind, change, s))) {
+            let (name, mut ours) = (format!("color_{kind}_{strength}.png"), source.clone());
+            change(&mut ours, strength);
+            let worst = ours.data.iter().zip(&golden(&name).data).map(|(a, b)| a.abs_diff(*b)).max();
             assert!(worst <= Some(1), "{name}: {worst:?}");
         }
     }
@@ -164,6 +183,36 @@ mod tests {
         }
         assert_eq!(first.len(), 4);
         let image = picture(20, 20, 1);
-        assert_ne!(Jitter::draw(0.1, &mut crate::seed::stream(0, "test", 0, 0)).apply(&image), image);
+        let mut jittered = image.clone();
+        Jitter::draw(0.1, &mut crate::seed::stream(0, "test", 0, 0)).apply(&mut jittered);
+        assert_ne!(jittered, image);
+    }
+
+    #[test]
+    fn rounding_and_the_hue_s_remainder_are_those_of_the_standard_library() {
+        let below_half = 0.5 - f64::EPSILON / 4.0;
+        for value in (-2000..2000).map(|i| f64::from(i) * 0.25).chain([below_half, -below_half, 254.5 - 1e-13, 1e6, -1e6, f64::NAN]) {
+            assert_eq!(rounded(value), value.round() as u8, "{value}");
+        }
+        for (i, turn) in (0..4000_u32).map(|i| (i, f64::from(i) * 0.00173 - 3.4)) {
+            let p = [i * 7, i * 31, i * 57 + 9].map(|v| (v % 256) as u8);
+            let [r, g, b] = p.map(f64::from);
+            let (high, low) = (r.max(g).max(b), r.min(g).min(b));
+            let sector = if high == r {
+                (g - b) / (high - low)
+            } else if high == g {
+                2.0 + (b - r) / (high - low)
+            } else {
+                4.0 + (r - g) / (high - low)
+            };
+            let hue = (sector + 6.0 * turn).rem_euclid(6.0);
+            // Each channel as a trapezium of the hue.
+            let at = |shift: f64| {
+                let distance = ((hue - shift).rem_euclid(6.0) - 3.0).abs();
+                low + (high - low) * (2.0 - (3.0 - distance)).clamp(0.0, 1.0)
+            };
+            let worst = turned(p, turn).into_iter().zip([0.0, 2.0, 4.0].map(at)).map(|(a, b)| (f64::from(a) - b).abs()).fold(0.0, f64::max);
+            assert!(high == low || worst <= 0.5 + 1e-9, "{p:?} by {turn}: {worst}");
+        }
     }
 }

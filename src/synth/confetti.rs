@@ -3,12 +3,12 @@
 //! Two layers are drawn over the image, coloured blobs and black-or-white ones; every pixel is a centre with the layer's
 //! rate, given that there is at least one. Their sum is blurred, truncated to integers and added with clamping; where
 //! darkening would hardly show, it brightens instead. Only the blobs' neighbourhoods are computed.
-//! Cost: some 1.5 ms of one core for an image of 256x256.
+//! Cost: some 0.3 ms of one core for an image of 256x256.
 
 use crate::config::Confetti;
-use crate::image::blur::{Border, Kernel, Region, separable_in};
+use crate::image::blur::{Border, Kernel, separable};
 use crate::image::{Map, Mask, Rgb};
-use crate::synth::uniform;
+use crate::synth::{differ, uniform};
 use rand::{Rng, RngExt};
 
 /// The border rule of FCDD's blur (kornia's default).
@@ -76,63 +76,66 @@ fn centres<R: Rng>(rate: f64, pixels: usize, rng: &mut R) -> Vec<usize> {
 pub fn paint(image: &Rgb, layers: &[Vec<Blob>; 2], cfg: &Confetti) -> (Rgb, Mask) {
     let kernel = Kernel::gaussian(cfg.blur_kernel as usize, cfg.blur_sigma);
     let regions = neighbourhoods(layers, kernel.radius(), image.width, image.height);
-    let mut noise = painted(&layers[0], image.width, image.height);
-    let bw = painted(&layers[1], image.width, image.height);
-    for region in &regions {
-        for y in region.y..region.y + region.height {
-            let row = y * image.width + region.x..y * image.width + region.x + region.width;
-            for (sum, layer) in noise.iter_mut().zip(&bw) {
-                sum.data[row.clone()].iter_mut().zip(&layer.data[row.clone()]).for_each(|(s, l)| *s += l);
-            }
-        }
-    }
-    // A float cast truncates towards zero, and ends the blur's tail there.
-    let blurred =
-        |region: &Region| [0, 1, 2].map(|c| separable_in(&noise[c], &kernel, BORDER, *region).data.iter().map(|&v| v as i32).collect());
-    let changes: Vec<(Region, [Vec<i32>; 3])> = regions.iter().map(|region| (*region, blurred(region))).collect();
-
-    let sign = sign(image, &changes);
+    let noise: Vec<(Region, Vec<i16>)> = regions.into_iter().map(|region| (region, noise(layers, region, &kernel))).collect();
+    let sign = sign(image, &noise);
     let mut out = image.clone();
     let mut mask = Mask::filled(image.width, image.height, 0);
-    each_pixel(&changes, |x, y, change| {
-        let before = image.at(x, y);
-        let after = [0, 1, 2].map(|c| (i32::from(before[c]) + sign * change[c]).clamp(0, 255) as u8);
-        out.set(x, y, after);
-        mask.set(x, y, u8::from(before != after));
-    });
+    for (y, region, row) in rows(&noise) {
+        let (before, after) = (image.row(region.x, y, region.width), out.row_mut(region.x, y, region.width));
+        after.iter_mut().zip(row).for_each(|(value, change)| *value = changed_by(*value, sign * change));
+        differ(before, after, &mut mask.data[y * image.width + region.x..][..region.width]);
+    }
     (out, mask)
 }
 
+/// The blurred sum of the layers in a region, row-major and interleaved as in [`Rgb`].
+///
+/// What the kernel reads beyond the region is zero, or lies beyond an edge of the image that the region shares.
+fn noise(layers: &[Vec<Blob>; 2], region: Region, kernel: &Kernel) -> Vec<i16> {
+    let [mut sum, bw] = [0, 1].map(|layer: usize| painted(&layers[layer], region));
+    let mut noise = vec![0; 3 * region.width * region.height];
+    for (c, (sum, bw)) in sum.iter_mut().zip(&bw).enumerate() {
+        sum.data.iter_mut().zip(&bw.data).for_each(|(sum, bw)| *sum += bw);
+        // A float cast truncates towards zero, and ends the blur's tail there.
+        let blurred = separable(sum, kernel, BORDER);
+        noise[c..].iter_mut().step_by(3).zip(&blurred.data).for_each(|(noise, &value)| *noise = value as i16);
+    }
+    noise
+}
+
 /// -1 where adding the noise is invisible and subtracting it changes more, else 1.
-fn sign(image: &Rgb, changes: &[(Region, [Vec<i32>; 3])]) -> i32 {
-    let (mut added, mut subtracted) = (0_i64, 0_i64);
-    each_pixel(changes, |x, y, change| {
-        for (value, change) in image.at(x, y).map(i32::from).into_iter().zip(change) {
-            added += i64::from(((value + change).clamp(0, 255) - value).abs());
-            subtracted += i64::from(((value - change).clamp(0, 255) - value).abs());
+fn sign(image: &Rgb, noise: &[(Region, Vec<i16>)]) -> i16 {
+    let (mut added, mut subtracted) = (0_u64, 0_u64);
+    for (y, region, row) in rows(noise) {
+        for (&value, &change) in image.row(region.x, y, region.width).iter().zip(row) {
+            added += u64::from(changed_by(value, change).abs_diff(value));
+            subtracted += u64::from(changed_by(value, -change).abs_diff(value));
         }
-    });
+    }
     let mean = added as f64 / image.data.len().max(1) as f64;
     if mean < INVISIBLE && subtracted > added { -1 } else { 1 }
 }
 
-fn each_pixel(changes: &[(Region, [Vec<i32>; 3])], mut visit: impl FnMut(usize, usize, [i32; 3])) {
-    for (region, [r, g, b]) in changes {
-        for i in 0..region.width * region.height {
-            visit(region.x + i % region.width, region.y + i / region.width, [r[i], g[i], b[i]]);
-        }
-    }
+fn changed_by(value: u8, change: i16) -> u8 {
+    (i16::from(value) + change).clamp(0, 255) as u8
 }
 
-/// The channels of one layer: the change of the last blob that covers a pixel, 0 where there is none.
-fn painted(blobs: &[Blob], width: usize, height: usize) -> [Map; 3] {
-    let mut planes = [0; 3].map(|_| Map::filled(width, height, 0.0));
-    for blob in blobs {
-        let area = blob.bounds(0, width, height);
+/// Every row of every region: its place in the image, its region, its noise.
+fn rows(noise: &[(Region, Vec<i16>)]) -> impl Iterator<Item = (usize, Region, &[i16])> {
+    noise.iter().flat_map(|(region, noise)| (region.y..).zip(noise.chunks_exact(3 * region.width)).map(move |(y, row)| (y, *region, row)))
+}
+
+/// The channels of one layer in a region: the change of the last blob that covers a pixel, 0 where there is none.
+fn painted(blobs: &[Blob], region: Region) -> [Map; 3] {
+    let mut planes = [0; 3].map(|_| Map::filled(region.width, region.height, 0.0));
+    let (right, bottom) = (region.x + region.width, region.y + region.height);
+    // A blob lies in the region that holds its centre, whole.
+    for blob in blobs.iter().filter(|b| (region.x..right).contains(&b.centre.0) && (region.y..bottom).contains(&b.centre.1)) {
+        let (covers, area) = (blob.square(), blob.bounds(0, right, bottom));
         for y in area.y..area.y + area.height {
-            for x in (area.x..area.x + area.width).filter(|&x| blob.covers(x, y)) {
+            for x in (area.x..area.x + area.width).filter(|&x| covers(x, y)) {
                 for (plane, change) in planes.iter_mut().zip(blob.change) {
-                    plane.set(x, y, change as f32);
+                    plane.set(x - region.x, y - region.y, change as f32);
                 }
             }
         }
@@ -140,15 +143,27 @@ fn painted(blobs: &[Blob], width: usize, height: usize) -> [Map; 3] {
     planes
 }
 
+/// A rectangle of pixels.
+#[derive(Debug, Clone, Copy)]
+struct Region {
+    x: usize,
+    y: usize,
+    width: usize,
+    height: usize,
+}
+
 impl Blob {
-    /// Nearest sampling of the rotated square: whether the pixel's centre, turned back, lies in it.
-    fn covers(&self, x: usize, y: usize) -> bool {
+    /// Nearest sampling of the rotated square: whether the centre of the pixel (x, y), turned back, lies in it.
+    fn square(&self) -> impl Fn(usize, usize) -> bool {
         // An even square's middle lies between pixels, half a pixel after its centre pixel.
         let half = f64::from(self.side) / 2.0;
         let middle = if self.side.is_multiple_of(2) { 0.5 } else { 0.0 };
-        let (dx, dy) = (x as f64 - self.centre.0 as f64 - middle, y as f64 - self.centre.1 as f64 - middle);
+        let (left, top) = (self.centre.0 as f64, self.centre.1 as f64);
         let (sin, cos) = self.angle.sin_cos();
-        (dx * cos + dy * sin).abs() < half && (dy * cos - dx * sin).abs() < half
+        move |x, y| {
+            let (dx, dy) = (x as f64 - left - middle, y as f64 - top - middle);
+            (dx * cos + dy * sin).abs() < half && (dy * cos - dx * sin).abs() < half
+        }
     }
 
     /// A rectangle inside the image that holds the rotated square and `margin` px around it.
@@ -187,7 +202,6 @@ fn union(a: &Region, b: &Region) -> Region {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::image::blur::separable;
     use crate::seed::stream;
     use crate::synth::changed;
     use crate::synth::tests::picture;
@@ -201,7 +215,7 @@ mod tests {
     fn slow(image: &Rgb, layers: &[Vec<Blob>; 2], cfg: &Confetti) -> Rgb {
         let kernel = Kernel::gaussian(cfg.blur_kernel as usize, cfg.blur_sigma);
         let channel = |c: usize| -> Vec<i32> {
-            let at = |x, y| layers.iter().map(|l| l.iter().rev().find(|b| b.covers(x, y)).map_or(0, |b| b.change[c])).sum::<i32>() as f32;
+            let at = |x, y| layers.iter().map(|l| l.iter().rev().find(|b| b.square()(x, y)).map_or(0, |b| b.change[c])).sum::<i32>() as f32;
             let data = (0..image.height).flat_map(|y| (0..image.width).map(move |x| (x, y))).map(|(x, y)| at(x, y)).collect();
             separable(&Map::from_vec(image.width, image.height, data), &kernel, BORDER).data.iter().map(|&v| v as i32).collect()
         };
@@ -219,10 +233,11 @@ mod tests {
     fn an_unrotated_blob_is_a_square_of_its_side() {
         for side in [1, 8, 9, 30] {
             let blob = Blob { centre: (40, 40), side, angle: 0.0, change: [-7; 3] };
-            let [plane, ..] = painted(&[blob], 80, 80);
+            let whole = Region { x: 0, y: 0, width: 80, height: 80 };
+            let [plane, ..] = painted(&[blob], whole);
             assert_eq!(plane.data.iter().filter(|&&v| v == -7.0).count(), (side * side) as usize);
             let turned = Blob { angle: 0.6, ..blob };
-            let area = painted(&[turned], 80, 80)[0].data.iter().filter(|&&v| v == -7.0).count() as f64;
+            let area = painted(&[turned], whole)[0].data.iter().filter(|&&v| v == -7.0).count() as f64;
             assert!((area - f64::from(side * side)).abs() <= f64::from(2 * side), "side {side}: {area} px");
         }
     }

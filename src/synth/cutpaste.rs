@@ -1,10 +1,9 @@
 //! CutPaste (Li et al., 2021): a rectangle of the image, its colours jittered, pasted elsewhere in the same image.
 
-use super::changed;
 use super::color::Jitter;
-use super::uniform;
+use super::{differ, uniform};
 use crate::config::{CutPaste, CutPasteMask};
-use crate::image::{Mask, Rgb};
+use crate::image::{Mask, Rgb, draw::blit};
 use rand::{Rng, RngExt};
 
 /// Pastes that may come out empty before the image is given up as normal.
@@ -14,30 +13,32 @@ const TRIES: usize = 10;
 ///
 /// The mask is 1 where a channel changed, or over the whole pasted rectangle, as `cfg.mask` says.
 pub fn apply<R: Rng>(image: &Rgb, cfg: &CutPaste, rng: &mut R) -> Option<(Rgb, Mask)> {
-    (0..TRIES).find_map(|_| {
-        let (pasted, mask) = once(image, cfg, rng);
-        (!mask.is_empty()).then_some((pasted, mask))
-    })
+    (0..TRIES).find_map(|_| once(image, cfg, rng))
 }
 
-fn once<R: Rng>(image: &Rgb, cfg: &CutPaste, rng: &mut R) -> (Rgb, Mask) {
+/// `None` where the mask is empty.
+fn once<R: Rng>(image: &Rgb, cfg: &CutPaste, rng: &mut R) -> Option<(Rgb, Mask)> {
     let (width, height) = size(image.width, image.height, cfg, rng);
     let corner = |rng: &mut R| (rng.random_range(0..=image.width - width), rng.random_range(0..=image.height - height));
     let from = corner(rng);
-    let patch = Jitter::draw(cfg.jitter, rng).apply(&cut(image, from, width, height));
-    let to = corner(rng);
+    let mut patch = image.crop(from.0, from.1, width, height);
+    Jitter::draw(cfg.jitter, rng).apply(&mut patch);
+    let (x, y) = corner(rng);
 
-    let mut pasted = image.clone();
-    crate::image::draw::blit(&mut pasted, &patch, to.0 as i64, to.1 as i64);
-    let mask = match cfg.mask {
-        CutPasteMask::Diff => changed(image, &pasted),
-        CutPasteMask::Rect => {
-            let mut mask = Mask::filled(image.width, image.height, 0);
-            (to.1..to.1 + height).for_each(|y| mask.data[y * image.width..][to.0..to.0 + width].fill(1));
-            mask
+    let mut mask = Mask::filled(image.width, image.height, 0);
+    for row in 0..height {
+        let marks = &mut mask.data[(y + row) * image.width + x..][..width];
+        match cfg.mask {
+            CutPasteMask::Diff => differ(image.row(x, y + row, width), patch.row(0, row, width), marks),
+            CutPasteMask::Rect => marks.fill(1),
         }
-    };
-    (pasted, mask)
+    }
+    if mask.is_empty() {
+        return None;
+    }
+    let mut pasted = image.clone();
+    blit(&mut pasted, &patch, x as i64, y as i64);
+    Some((pasted, mask))
 }
 
 /// Width and height of the rectangle, px: an area uniform in the configured range, an aspect ratio log-uniform between
@@ -49,16 +50,12 @@ fn size<R: Rng>(width: usize, height: usize, cfg: &CutPaste, rng: &mut R) -> (us
     (side((area * aspect).sqrt(), width), side((area / aspect).sqrt(), height))
 }
 
-fn cut(image: &Rgb, (x, y): (usize, usize), width: usize, height: usize) -> Rgb {
-    let row = |y: usize| &image.data[3 * (y * image.width + x)..][..3 * width];
-    Rgb::from_vec(width, height, (y..y + height).flat_map(|y| row(y).iter().copied()).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
     use crate::seed::stream;
+    use crate::synth::changed;
     use crate::synth::tests::picture;
     use proptest::prelude::*;
 
@@ -83,8 +80,8 @@ mod tests {
         for index in 0..20 {
             let (pasted, mask) = apply(&image, &cfg, &mut stream(0, "test", 0, index)).unwrap();
             let (x, y, width, height) = bounds(&mask);
-            let patch = cut(&pasted, (x, y), width, height);
-            let found = (0..=30 - height).any(|y| (0..=40 - width).any(|x| cut(&image, (x, y), width, height) == patch));
+            let patch = pasted.crop(x, y, width, height);
+            let found = (0..=30 - height).any(|y| (0..=40 - width).any(|x| image.crop(x, y, width, height) == patch));
             assert!(found, "item {index}");
         }
     }

@@ -292,7 +292,7 @@ fn corrode(surfel: &mut Surfel, depth: f32, strength: f32, [x, y]: [f32; 2]) {
     surfel.defect = true;
 }
 
-/// Ploughs a groove with a raised lip; its floor is bright where the light meets it.
+/// Ploughs a groove that tapers at both ends; its floor is darker and duller than the steel.
 fn scratch(surfel: &mut Surfel, near: Near, width: f32, depth: f32) {
     let taper = smoothstep(0.0, 0.3, near.along.min(1.0 - near.along));
     let half = width * lerp(0.4, 1.0, taper) * (1.0 + 0.3 * line(near.along * 17.0, 0, 93));

@@ -18,12 +18,10 @@ mod math;
 mod noise;
 mod shade;
 mod shape;
-mod sheet;
 mod subject;
 mod terrazzo;
 mod write;
 
-pub use sheet::contact_sheet;
 pub use subject::LEAST_AREA;
 pub use write::{ensure, write_small};
 

@@ -27,11 +27,6 @@ impl Severity {
         (index * 5 + kind * 3) % 8
     }
 
-    /// The first image of a kind that falls in an eighth of the range, 0..8.
-    pub fn index_of_step(kind: usize, step: usize) -> usize {
-        (0..8).find(|&index| Self::step(kind, index) == step).unwrap_or(0)
-    }
-
     /// The severity of image `index` of defect number `kind`: each run of eight images covers the range evenly.
     pub fn of(kind: usize, index: usize, range: (f32, f32), draw: &mut Draw) -> Self {
         let step = Self::step(kind, index);

@@ -3,12 +3,12 @@
 
 use super::{Category, PER_DEFECT, SIDE, Split, TEST_GOOD, TRAIN, VERSION, categories, render_at};
 use crate::error::{Error, Result};
-use crate::image::codec::{write_mask_png, write_png};
+use crate::image::codec::{write_mask_png, write_png, write_whole};
 use rayon::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Written last, with the version and a hash of all files.
+/// Written last, with the version.
 const MARKER: &str = ".complete";
 
 const ABOUT: &str = "\
@@ -151,16 +151,8 @@ fn folder_of(path: &Path) -> Result<()> {
 
 /// Adds the note on the licence and the marker.
 fn finish(root: &Path, items: &[Item]) -> Result<()> {
-    let put = |name: &str, text: &str| {
-        let path = root.join(name);
-        fs::write(&path, text).map_err(|e| Error::io("write", &path, &e))
-    };
-    put("LICENSE.txt", ABOUT)?;
-    let mut hasher = blake3::Hasher::new();
-    for path in items.iter().flat_map(|item| [Some(item.image(root)), item.mask(root)]).flatten() {
-        hasher.update(&fs::read(&path).map_err(|e| Error::io("read", &path, &e))?);
-    }
-    put(MARKER, &format!("version {VERSION}\nimages {}\nblake3 {}\n", items.len(), hasher.finalize().to_hex()))
+    write_whole(&root.join("LICENSE.txt"), ABOUT.as_bytes())?;
+    write_whole(&root.join(MARKER), format!("version {VERSION}\nimages {}\n", items.len()).as_bytes())
 }
 
 /// Whether the marker of this version lies in the folder.
