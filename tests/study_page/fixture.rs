@@ -169,7 +169,15 @@ pub fn rows_and_axes(names: &[&str], axes: &[(&str, &[f64])]) -> (Study, Compari
             settings.insert("model.stlnet".into(), json!(place > 0));
             study.rows.push(Row { name: format!("{name} · {}", row.name), settings, paper: None });
         }
-        study.cells.extend(one.cells.iter().map(|cell| Cell { row: cell.row + place * count, ..cell.clone() }));
+        let worse = |outcome: &Outcome| match outcome {
+            Outcome::Finished(summary) => {
+                let mut summary = summary.clone();
+                summary.metrics.values_mut().flatten().for_each(|value| *value -= 0.03 * place as f64);
+                Outcome::Finished(summary)
+            }
+            other => other.clone(),
+        };
+        study.cells.extend(one.cells.iter().map(|c| Cell { row: c.row + place * count, outcome: worse(&c.outcome), ..c.clone() }));
     }
     study.rows.push(Row { name: "RD".into(), settings: BTreeMap::new(), paper: Some(Published { table: 1, line: "RD".into() }) });
     let comparison = Comparison::of(&study);

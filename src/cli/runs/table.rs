@@ -85,8 +85,10 @@ mod tests {
         crate::testing::summary(&Id::new("full", hash, 0).unwrap(), category)
     }
 
-    fn shown(configurations: &[(&[(&str, &str)], Vec<Summary>)]) -> Vec<(String, usize)> {
-        let settings = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+    fn shown(configurations: &[(Pairs, Vec<Summary>)]) -> Vec<(String, usize)> {
+        let settings = |pairs: Pairs| pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
         let all = configurations.iter().map(|(pairs, runs)| (settings(pairs), runs.clone())).collect();
         named("full", all).into_iter().map(|(name, runs)| (name, runs.len())).collect()
     }
