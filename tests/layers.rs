@@ -33,7 +33,7 @@ fn uses(path: &Path, found: &mut BTreeSet<String>) {
     if path.is_dir() {
         std::fs::read_dir(path).unwrap().for_each(|entry| uses(&entry.unwrap().path(), found));
     } else if path.extension().is_some_and(|e| e == "rs") {
-        let text = std::fs::read_to_string(&path).unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
         let code = text.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
         for (at, _) in code.match_indices("crate::") {
             let rest = &code[at + 7..];

@@ -192,7 +192,8 @@ mod tests {
             (c.model.ablation.head, c.model.backbone.freeze) = (BaselineHead::Raw, Freeze::All);
         };
         refuse(bare, "model.ablation.head");
-        for train_some in [|c: &mut Config| c.model.backbone.freeze = Freeze::Layer2, |c: &mut Config| c.loss.consistency.enabled = true] {
+        let some: [fn(&mut Config); 2] = [|c| c.model.backbone.freeze = Freeze::Layer2, |c| c.loss.consistency.enabled = true];
+        for train_some in some {
             let mut cfg = Config::default();
             bare(&mut cfg);
             train_some(&mut cfg);

@@ -109,8 +109,7 @@ fn work(
     if source.saw_alpha() || test.saw_alpha() {
         attempt.log("images with an alpha channel were put on black")?;
     }
-    let train_s = attempt.wall_s();
-    result::conclude(setting, planned, attempt, detector.as_ref(), &test, train_s, mode, stop)
+    result::conclude(setting, planned, attempt, detector.as_ref(), &test, mode, stop)
 }
 
 fn environment(setting: &Setting, planned: &Planned) -> Result<Environment> {

@@ -27,12 +27,12 @@ pub fn conclude(
     attempt: &mut Attempt,
     detector: &dyn Detector,
     test: &Source,
-    train_s: f64,
     mode: Mode,
     stop: &Stop,
 ) -> Result<(Summary, Vec<u8>)> {
     let cfg = setting.cfg();
     let category = &planned.category.name;
+    let train_s = attempt.wall_s();
     let mut progress = Progress::new(mode, "score", test.len() as u64);
     progress.message(&format!("scoring {} test images", test.len()));
     let root = attempt.folder().maps();
