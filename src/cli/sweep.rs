@@ -86,6 +86,9 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     let rows = rows(&plan, &args.only)?;
     let store = Store::new(&args.results);
     let slots = slots(args, &resolved, &plan.facts.device)?;
+    if !args.dry_run {
+        store.ensure_writable()?;
+    }
     let before = place.read()?;
     let mode = Mode::detect(verbosity, if args.json { Output::Json } else { Output::People });
     let mut board = Board::new(mode, left(&plan, &rows), slots.len());
@@ -95,7 +98,6 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
         return dry_run(&plan, &rows, &store, &place, args, slots.len());
     }
 
-    store.ensure_writable()?;
     let plots = args.plots.join(&name);
     file::probe(&plots).map_err(|error| {
         let what = format!("cannot write figures to {}: {error}", plots.display());

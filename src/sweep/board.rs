@@ -138,7 +138,7 @@ impl Board {
         self.overall();
     }
 
-    /// A run's process ended. Whether something is still to be done on the run, [`Board::gone`] tells.
+    /// A run's process ended. That nothing more will be done on the run, [`Board::gone`] tells first.
     pub fn ended(&mut self, number: usize, name: &str, how: How, wall_s: f64) {
         if let Some(running) = self.running.remove(&number) {
             if let Some(line) = running.line {

@@ -275,6 +275,11 @@ impl<'a> Work<'a> {
         let lost_race = how == How::Failed && matches!(folder.status(), Status::Running | Status::Finished);
         let how = if lost_race { How::Stopped } else { how };
         self.ledger.append(What::End { id: job.id.clone(), how, wall_s, error: error.clone() })?;
+        let again = matches!(how, How::Failed | How::Killed) && task.retries < self.options.retries && !self.halted;
+        if !again && !lost_race {
+            task.state = State::Done;
+            self.board.gone(task.row);
+        }
         self.board.ended(number, &name, how, wall_s);
         let error = error.unwrap_or_default();
         if how == How::Failed {
@@ -285,15 +290,13 @@ impl<'a> Work<'a> {
             self.elsewhere.0.push(number);
             return Ok(());
         }
-        if matches!(how, How::Failed | How::Killed) && task.retries < self.options.retries && !self.halted {
+        if again {
             task.retries += 1;
             task.state = State::Waiting;
             self.board.message(&format!("{name} is tried again ({} of {})", task.retries, self.options.retries));
             self.queue.push_front(number);
             return Ok(());
         }
-        task.state = State::Done;
-        self.board.gone(task.row);
         match how {
             How::Finished => self.tally.finished += 1,
             How::Failed => {

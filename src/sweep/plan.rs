@@ -526,7 +526,7 @@ mod tests {
         assert_eq!(edit("name = \"baseline\"", paper), ["baseline: paper: none -> table 4 line 1"]);
         let axes = planned("title = \"t\"\n[grid]\npseudo.ratio = [0, 0.5]", &[]);
         let longer = planned("title = \"t\"\n[grid]\npseudo.ratio = [0, 0.5, 1]", &[]);
-        assert_eq!(longer.changes(&axes), ["axes: pseudo.ratio = [0,0.5] -> pseudo.ratio = [0,0.5,1]", "new row: pseudo.ratio=1"]);
+        assert_eq!(longer.changes(&axes), ["axes: pseudo.ratio = [0.0,0.5] -> pseudo.ratio = [0.0,0.5,1.0]", "new row: pseudo.ratio=1"]);
         let mut other = before.clone();
         other.facts.data.pop();
         assert_eq!(other.changes(&before), ["categories: gear, chip -> gear"]);
