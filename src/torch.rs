@@ -12,8 +12,8 @@ pub fn binary() -> PathBuf {
     beside.unwrap_or_else(|| name.into())
 }
 
-/// glibc's allocator otherwise returns every freed feature map to the system and has it cleared, page by page, when the next
-/// one is made. Kept, and in huge pages, a training step on a CPU is about a fifth faster.
+/// glibc's allocator otherwise returns every freed feature map and every decoded image to the system, and each page of the next
+/// one is a fault. Kept, and in huge pages, they make a training step on a CPU up to 1.4 times as fast (docs/performance.md).
 const KEEP_MEMORY: &str = "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592:glibc.malloc.hugetlb=1";
 
 /// A command that starts it, with an allocator that suits tensors unless `GLIBC_TUNABLES` says otherwise.

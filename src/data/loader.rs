@@ -60,7 +60,6 @@ impl Loader {
     /// Starts `data.workers` threads on `epoch`; `source` must hold `epoch.shape.images` images.
     pub fn start(source: Arc<Source>, epoch: Epoch, data: &config::Data, pseudo: &config::Pseudo) -> Self {
         assert_eq!(source.len(), epoch.shape.images, "the source holds the images of the plan");
-        keep_freed_memory();
         let Epoch { shape, seed, first_batch, .. } = epoch;
         let plan = Arc::new(Plan::new(shape, seed, epoch.epoch));
         let groups = plan.batches_from(first_batch);
@@ -81,15 +80,6 @@ impl Loader {
     pub fn next(&mut self) -> Option<Result<Batch>> {
         self.queue.next()
     }
-}
-
-/// Lets the threads use the memory of one image for the next.
-///
-/// glibc gives freed blocks of an image's size back to the system, and each page of the next image is then a fault: a third
-/// of a decoder's time. It stops at blocks as large as any of up to 32 MiB that it has seen come and go. Elsewhere this does
-/// nothing.
-fn keep_freed_memory() {
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(24 << 20)));
 }
 
 /// One item: an image, which may be that of the cache, and its mask where a pixel is anomalous.

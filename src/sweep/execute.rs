@@ -89,7 +89,8 @@ pub fn execute(
         }
         work.fill()?;
         let complete = complete_rounds(plan, &work.tasks);
-        if complete > rounds {
+        // Once nothing more is started, a seed without runs to do may still lack those that were stopped.
+        if complete > rounds && !work.halted {
             rounds = complete;
             if let Some(table) = round(rounds)? {
                 work.board.message(&format!("{rounds} of {} seeds are complete: {}", plan.seeds.len(), table.display()));
