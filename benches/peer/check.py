@@ -90,7 +90,7 @@ def map_differences(network: Network, images: data.TestSet, run: Path, harness: 
         paths = {index: Path(folder) / f"{index:03}.png" for index in chosen}
         for index, path in paths.items():
             data.read_resized(images.paths[index], images.size)[0].save(path)
-        command = [harness, "predict", "--run", f"{run.parent.name}/{run.name}", *paths.values(), "--out", folder]
+        command = [harness, "predict", "--run", f"{run.parent.name}/{run.name}", *paths.values(), "--out", folder, "--no-overlay"]
         root = run.resolve().parents[3]  # results/runs/<experiment>/<id>
         subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
         for index, path in paths.items():
