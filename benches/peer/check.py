@@ -33,6 +33,8 @@ RENAMED = {
 IMAGES = 8
 # Pseudo anomalies whose size and strength are compared.
 PSEUDO = 600
+# As many as one gallery holds.
+GALLERY = 100
 # Greatest differences that rounding explains: of maps as a share of the greatest score, of metrics, of losses; and of means
 # over pseudo anomalies, in standard errors.
 BOUNDS = {"maps": 1e-4, "metrics": 1e-6, "losses": 1e-5, "pseudo": 5.0}
@@ -116,12 +118,20 @@ def metric_differences(images: data.TestSet, run: Path, summary: dict[str, Any],
 
 def pseudo_anomalies(cfg: config.Config, args: argparse.Namespace, category: str) -> dict[str, list[dict[str, float]]]:
     """Mean area in % and mean change in grey levels of each kind: [`harness data pseudo`, the peer]."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = [args.run_folder / "config.toml", f"data.root={args.root}", f"data.categories={category}"]
-        command = [args.harness, "data", "pseudo", *words, "--count", str(PSEUDO), "--out", f"{folder}/pseudo.png"]
-        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    rows = re.findall(r"^(confetti|cutpaste) +(\d+) +([\d.]+) % +([\d.]+)$", printed, re.MULTILINE)
-    theirs = {kind: {"count": int(n), "area": float(area), "change": float(change)} for kind, n, area, change in rows}
+    words = [args.run_folder / "config.toml", f"data.root={args.root}", f"data.categories={category}", "pseudo.ratio=1"]
+    words += [f"data.repeat={-(-GALLERY // len(list((args.root / category / 'train/good').iterdir())))}"]
+    means: dict[str, list[tuple[int, float, float]]] = {}
+    for seed in range(PSEUDO // GALLERY):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [args.harness, "data", "pseudo", *words, f"run.seeds=[{seed}]", "--count", str(GALLERY)]
+            command += ["--out", f"{folder}/pseudo.png"]
+            printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        for kind, *row in re.findall(r"^(confetti|cutpaste) +(\d+) +([\d.]+) % +([\d.]+)$", printed, re.MULTILINE):
+            means.setdefault(kind, []).append((int(row[0]), float(row[1]), float(row[2])))
+    theirs = {}
+    for kind, rows in means.items():
+        counts, areas, changes = zip(*rows)
+        theirs[kind] = {"count": sum(counts), "area": np.average(areas, weights=counts), "change": np.average(changes, weights=counts)}
 
     images = data.TrainingSet(args.root / category, cfg, Weights(), seed=0, cached=True)
     own: dict[str, list[tuple[float, float]]] = {}
