@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use harness::image::{Map, Mask, codec, npy};
 use harness::metric::{Protocol, Sample, evaluate, image_score};
+use rayon::prelude::*;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
@@ -32,7 +33,7 @@ fn main() {
     let start = Instant::now();
     let (scores, _) = pool.install(|| {
         let samples: Vec<Sample> = images
-            .iter()
+            .par_iter()
             .map(|(name, map, mask)| Sample {
                 name,
                 map,

@@ -33,11 +33,8 @@ pub struct Sample<'a> {
 /// Evaluates samples of one category, as many at once as rayon has threads. Errors: see [`Accumulator::take`].
 pub fn evaluate(samples: &[Sample], protocol: &Protocol) -> Result<(Scores, Curves)> {
     let mut accumulator = Accumulator::new(protocol)?;
-    accumulator.pixels.normal.reserve_exact(samples.iter().map(|s| s.map.data.len()).sum());
-    for few in samples.chunks(rayon::current_num_threads()) {
-        let keyed: Vec<Result<Keyed>> = few.par_iter().map(|sample| Keyed::of(*sample, protocol)).collect();
-        keyed.into_iter().try_for_each(|keyed| accumulator.take(keyed?))?;
-    }
+    let keyed: Vec<Result<Keyed>> = samples.par_iter().map(|sample| Keyed::of(*sample, protocol)).collect();
+    keyed.into_iter().try_for_each(|keyed| accumulator.take(keyed?))?;
     Ok(accumulator.finish())
 }
 
@@ -47,9 +44,10 @@ pub fn evaluate(samples: &[Sample], protocol: &Protocol) -> Result<(Scores, Curv
 pub struct Keyed {
     name: String,
     anomalous: bool,
-    image: u32,
+    image_score: f32,
+    normal: Vec<u32>,
     /// Tags count from this sample's first region.
-    pixels: Population,
+    positive: Vec<u64>,
     regions: Vec<Region>,
     dilated: Vec<u64>,
     aupro: Option<f64>,
@@ -61,11 +59,13 @@ impl Keyed {
         let regions = checked_regions(&sample, protocol.connectivity())?;
         let Sample { name, map, image_score, anomalous, .. } = sample;
         let size = map.data.len();
+        let (normal, positive) = ranked(map, &regions);
         let mut keyed = Self {
             name: name.to_owned(),
             anomalous,
-            image: key(image_score),
-            pixels: ranked(map, &regions),
+            image_score,
+            normal,
+            positive,
             regions: regions.regions.iter().map(|r| Region { area: r.area as u64, large: r.area * 100 >= size }).collect(),
             dilated: vec![],
             aupro: None,
@@ -73,9 +73,10 @@ impl Keyed {
         match protocol.variant {
             Variant::Dilated5 => keyed.dilated = variant::dilated_hits(map, &regions),
             Variant::RdPerImage if regions.count() > 0 => {
-                let (weights, Population { normal, positive }) = (weights(&keyed.regions), &keyed.pixels);
-                let range = keyed.pixels.range();
-                keyed.aupro = range.and_then(|range| variant::binned(range, normal, positive, |tag| weights[tag], 200, protocol.pro_limit));
+                let weights = weights(&keyed.regions);
+                let pixels = Population { normal: vec![keyed.normal], positive: keyed.positive };
+                keyed.aupro = variant::binned(&pixels, &pixels.positive, |tag| weights[tag], 200, protocol.pro_limit);
+                (keyed.normal, keyed.positive) = (pixels.normal.concat(), pixels.positive);
             }
             _ => {}
         }
@@ -88,7 +89,8 @@ impl Keyed {
 #[derive(Debug, Clone)]
 pub struct Accumulator {
     protocol: Protocol,
-    images: Population,
+    /// Score and label of each image.
+    images: Vec<(f32, bool)>,
     pixels: Population,
     regions: Vec<Region>,
     /// `Variant::Dilated5`: the regions' pixels with their dilated scores.
@@ -110,7 +112,7 @@ impl Accumulator {
         protocol.check()?;
         Ok(Self {
             protocol: protocol.clone(),
-            images: Population::default(),
+            images: Vec::new(),
             pixels: Population::default(),
             regions: Vec::new(),
             dilated: Vec::new(),
@@ -125,42 +127,36 @@ impl Accumulator {
 
     /// Takes one image that was keyed under the same protocol. An error if the pixels of all images would reach 2^32.
     pub fn take(&mut self, keyed: Keyed) -> Result<()> {
-        let Keyed { name, anomalous, image, pixels, regions, dilated, aupro } = keyed;
-        if self.pixel_count() + (pixels.normal.len() + pixels.positive.len()) as u64 > u64::from(u32::MAX) {
+        let Keyed { name, anomalous, image_score, normal, positive, regions, dilated, aupro } = keyed;
+        if self.pixels.count() + normal.len() + positive.len() > u32::MAX as usize {
             let remedy = "evaluate fewer images at once, or set eval.resolution = \"input\"";
             return Err(Error::environment(format!("{name}: more than 2^32 pixels to rank"), remedy));
         }
-        match anomalous {
-            true => self.images.positive.push(packed(image, 0)),
-            false => self.images.normal.push(image),
-        }
+        self.images.push((image_score, anomalous));
         let first = self.regions.len() as u64; // tags are the low half
-        self.pixels.normal.extend(pixels.normal);
-        self.pixels.positive.extend(pixels.positive.into_iter().map(|p| p + first));
+        self.pixels.normal.push(normal);
+        self.pixels.positive.extend(positive.into_iter().map(|p| p + first));
         self.dilated.extend(dilated.into_iter().map(|p| p + first));
         self.regions.extend(regions);
         self.per_image.extend(aupro);
         Ok(())
     }
 
-    fn pixel_count(&self) -> u64 {
-        (self.pixels.normal.len() + self.pixels.positive.len()) as u64
-    }
-
     /// The scores and curves of what was pushed. Cost: one sort, then work per anomalous pixel.
     pub fn finish(mut self) -> (Scores, Curves) {
+        let mut images = image_level::population(self.images.iter().copied());
         if self.protocol.variant == Variant::Squashed {
             variant::squash(&mut self.pixels);
-            variant::squash(&mut self.images);
+            variant::squash(&mut images);
         }
-        let (images, anomalous_images, pixels) =
-            (self.images.normal.len() + self.images.positive.len(), self.images.positive.len(), self.pixel_count());
-        let (image, image_roc) = image_level::separation(std::mem::take(&mut self.images));
+        let anomalous_images = images.positive.len();
+        let (image, image_roc) = image_level::separation(images);
 
-        let normals = self.pixels.normal.len() as u64;
+        let pixels = self.pixels.count() as u64;
+        let normals = self.pixels.normals() as u64;
         let binned = self.binned_aupro();
         let limit = match self.protocol.variant {
-            Variant::ReachedFpr => variant::reached_limit(&mut self.pixels.normal, self.protocol.pro_limit),
+            Variant::ReachedFpr => variant::reached_limit(self.pixels.normal.concat(), self.protocol.pro_limit),
             _ => limit_in_pixels(self.protocol.pro_limit, normals),
         };
         let weights = weights(&self.regions);
@@ -199,7 +195,7 @@ impl Accumulator {
             aupro: binned.unwrap_or_else(|| pro.area()),
             large_recall: mean(&large),
             tiny_recall: mean(&tiny),
-            images,
+            images: self.images.len(),
             anomalous_images,
             regions: self.regions.len(),
             large_regions: large.len(),
@@ -220,8 +216,8 @@ impl Accumulator {
             Variant::Exact | Variant::Connectivity4 | Variant::ReachedFpr | Variant::Squashed => return None,
         };
         let weights = weights(&self.regions);
-        let aupro = |range| variant::binned(range, &self.pixels.normal, hits, |tag| weights[tag], steps, self.protocol.pro_limit);
-        Some(self.pixels.range().filter(|_| !self.regions.is_empty()).and_then(aupro))
+        let aupro = || variant::binned(&self.pixels, hits, |tag| weights[tag], steps, self.protocol.pro_limit);
+        Some(if self.regions.is_empty() { None } else { aupro() })
     }
 }
 
@@ -252,17 +248,17 @@ fn weights(regions: &[Region]) -> Vec<f64> {
     regions.iter().map(|r| 1.0 / (r.area as f64 * regions.len() as f64)).collect()
 }
 
-/// The pixels of a map, those of regions with their index as tag.
-fn ranked(map: &Map, regions: &Regions) -> Population {
-    let mut pixels = Population::default();
-    pixels.normal.reserve_exact(map.data.len() - regions.regions.iter().map(|r| r.area).sum::<usize>());
+/// The pixels of a map: keys of the normal ones, and those of regions with their region's index as tag.
+fn ranked(map: &Map, regions: &Regions) -> (Vec<u32>, Vec<u64>) {
+    let area = regions.regions.iter().map(|r| r.area).sum();
+    let (mut normal, mut positive) = (Vec::with_capacity(map.data.len() - area), Vec::with_capacity(area));
     let mut done = 0;
     for run in &regions.runs {
         let (start, end) = (run.y * map.width + run.start, run.y * map.width + run.end);
-        pixels.normal.extend(map.data[done..start].iter().map(|&s| key(s)));
-        pixels.positive.extend(map.data[start..end].iter().map(|&s| packed(key(s), run.region as u32)));
+        normal.extend(map.data[done..start].iter().map(|&s| key(s)));
+        positive.extend(map.data[start..end].iter().map(|&s| packed(key(s), run.region as u32)));
         done = end;
     }
-    pixels.normal.extend(map.data[done..].iter().map(|&s| key(s)));
-    pixels
+    normal.extend(map.data[done..].iter().map(|&s| key(s)));
+    (normal, positive)
 }

@@ -216,11 +216,12 @@ struct Step {
 }
 
 impl Sequence {
-    fn new(Unordered { mut normal, mut positive, regions, normals }: Unordered) -> Self {
-        radix::sort(&mut positive);
-        let least = positive.first().map_or(u32::MAX, |&p| key_of(p));
-        normal.retain(|&n| !positive.is_empty() && key_of(n) >= least);
-        radix::sort(&mut normal);
+    fn new(Unordered { normal, positive, regions, normals }: Unordered) -> Self {
+        let positive = radix::sort(positive);
+        let normal = match positive.first() {
+            Some(&least) => radix::sort_within(vec![normal], key_of(least), u32::MAX).0,
+            None => vec![],
+        };
         let order: Vec<u32> = normal.iter().rev().map(|&n| n as u32).collect();
         let (mut steps, mut end, mut passed) = (Vec::new(), positive.len(), 0);
         let key_at = |place: usize| key_of(normal[normal.len() - 1 - place]);

@@ -85,21 +85,22 @@ impl From<ProVariant> for Variant {
     }
 }
 
-/// AUPRO over `steps` linear thresholds of the score range. `hits` are packed keys and tags of the regions' pixels,
-/// `weight` is `1/(|r| R)` of a tag. `None` where no two points or no FPR above zero remain.
-pub fn binned(range: (f32, f32), normal: &[u32], hits: &[u64], weight: impl Fn(usize) -> f64, steps: usize, limit: f64) -> Option<f64> {
-    let (least, span) = (f64::from(range.0), f64::from(range.1) - f64::from(range.0));
+/// AUPRO over `steps` linear thresholds of the range of all pixels. `hits` are packed keys and tags of the regions' pixels,
+/// `weight` is `1/(|r| R)` of a tag. `None` without pixels, or where no two points or no FPR above zero remain.
+pub fn binned(pixels: &Population, hits: &[u64], weight: impl Fn(usize) -> f64, steps: usize, limit: f64) -> Option<f64> {
+    let (least, greatest) = pixels.range()?;
+    let (least, span) = (f64::from(least), f64::from(greatest) - f64::from(least));
     let thresholds: Vec<f64> = (0..steps).map(|i| least + span * i as f64 / steps as f64).collect();
     let passed = |key| thresholds.partition_point(|&t| t < f64::from(score(key)));
     let (mut alarms, mut overlaps) = (vec![0_u64; steps + 1], vec![0.0; steps + 1]); // by the number of thresholds passed
-    normal.iter().for_each(|&k| alarms[passed(k)] += 1);
+    pixels.normal.iter().flatten().for_each(|&k| alarms[passed(k)] += 1);
     hits.iter().for_each(|&h| overlaps[passed(key_of(h))] += weight(tag_of(h)));
     let (mut fp, mut pro) = (0, 0.0);
     let mut points = Vec::with_capacity(steps);
     for (alarms, overlap) in alarms.into_iter().zip(overlaps).skip(1).rev() {
         fp += alarms;
         pro += overlap;
-        points.push([fp as f64 / normal.len() as f64, pro]); // from the highest threshold down: FPR rises
+        points.push([fp as f64 / pixels.normals() as f64, pro]); // from the highest threshold down: FPR rises
     }
     points.retain(|p| p[0] < limit);
     let reached = points.last()?[0];
@@ -122,8 +123,8 @@ pub fn dilated_hits(map: &Map, regions: &Regions) -> Vec<u64> {
 }
 
 /// The greatest number of false positives within the limit that a threshold between distinct scores makes, in normal
-/// pixels. Reorders `normal`.
-pub fn reached_limit(normal: &mut [u32], limit: f64) -> f64 {
+/// pixels.
+pub fn reached_limit(mut normal: Vec<u32>, limit: f64) -> f64 {
     let allowed = limit_in_pixels(limit, normal.len() as u64) as usize;
     if allowed >= normal.len() {
         return normal.len() as f64;
@@ -166,7 +167,7 @@ mod tests {
     #[test]
     fn the_reached_limit_stops_before_the_group_that_goes_too_far() {
         let scores = || -> Vec<u32> { [9.0, 8.0, 8.0, 8.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0].map(key).to_vec() };
-        let reached = [0.05, 0.1, 0.3, 0.4, 0.55, 1.0].map(|limit| reached_limit(&mut scores(), limit));
+        let reached = [0.05, 0.1, 0.3, 0.4, 0.55, 1.0].map(|limit| reached_limit(scores(), limit));
         assert_eq!(reached, [0.0, 1.0, 1.0, 4.0, 5.0, 10.0]);
     }
 }
