@@ -45,9 +45,8 @@ pub struct Keyed {
     name: String,
     anomalous: bool,
     image_score: f32,
-    normal: Vec<u32>,
     /// Tags count from this sample's first region.
-    positive: Vec<u64>,
+    pixels: Population,
     regions: Vec<Region>,
     dilated: Vec<u64>,
     aupro: Option<f64>,
@@ -59,13 +58,11 @@ impl Keyed {
         let regions = checked_regions(&sample, protocol.connectivity())?;
         let Sample { name, map, image_score, anomalous, .. } = sample;
         let size = map.data.len();
-        let (normal, positive) = ranked(map, &regions);
         let mut keyed = Self {
             name: name.to_owned(),
             anomalous,
             image_score,
-            normal,
-            positive,
+            pixels: ranked(map, &regions),
             regions: regions.regions.iter().map(|r| Region { area: r.area as u64, large: r.area * 100 >= size }).collect(),
             dilated: vec![],
             aupro: None,
@@ -74,9 +71,7 @@ impl Keyed {
             Variant::Dilated5 => keyed.dilated = variant::dilated_hits(map, &regions),
             Variant::RdPerImage if regions.count() > 0 => {
                 let weights = weights(&keyed.regions);
-                let pixels = Population { normal: vec![keyed.normal], positive: keyed.positive };
-                keyed.aupro = variant::binned(&pixels, &pixels.positive, |tag| weights[tag], 200, protocol.pro_limit);
-                (keyed.normal, keyed.positive) = (pixels.normal.concat(), pixels.positive);
+                keyed.aupro = variant::binned(&keyed.pixels, &keyed.pixels.positive, |tag| weights[tag], 200, protocol.pro_limit);
             }
             _ => {}
         }
@@ -127,15 +122,15 @@ impl Accumulator {
 
     /// Takes one image that was keyed under the same protocol. An error if the pixels of all images would reach 2^32.
     pub fn take(&mut self, keyed: Keyed) -> Result<()> {
-        let Keyed { name, anomalous, image_score, normal, positive, regions, dilated, aupro } = keyed;
-        if self.pixels.count() + normal.len() + positive.len() > u32::MAX as usize {
+        let Keyed { name, anomalous, image_score, pixels, regions, dilated, aupro } = keyed;
+        if self.pixels.count() + pixels.count() > u32::MAX as usize {
             let remedy = "evaluate fewer images at once, or set eval.resolution = \"input\"";
             return Err(Error::environment(format!("{name}: more than 2^32 pixels to rank"), remedy));
         }
         self.images.push((image_score, anomalous));
         let first = self.regions.len() as u64; // tags are the low half
-        self.pixels.normal.push(normal);
-        self.pixels.positive.extend(positive.into_iter().map(|p| p + first));
+        self.pixels.normal.extend(pixels.normal);
+        self.pixels.positive.extend(pixels.positive.into_iter().map(|p| p + first));
         self.dilated.extend(dilated.into_iter().map(|p| p + first));
         self.regions.extend(regions);
         self.per_image.extend(aupro);
@@ -248,8 +243,8 @@ fn weights(regions: &[Region]) -> Vec<f64> {
     regions.iter().map(|r| 1.0 / (r.area as f64 * regions.len() as f64)).collect()
 }
 
-/// The pixels of a map: keys of the normal ones, and those of regions with their region's index as tag.
-fn ranked(map: &Map, regions: &Regions) -> (Vec<u32>, Vec<u64>) {
+/// The pixels of a map, those of regions with their index as tag.
+fn ranked(map: &Map, regions: &Regions) -> Population {
     let area = regions.regions.iter().map(|r| r.area).sum();
     let (mut normal, mut positive) = (Vec::with_capacity(map.data.len() - area), Vec::with_capacity(area));
     let mut done = 0;
@@ -260,5 +255,5 @@ fn ranked(map: &Map, regions: &Regions) -> (Vec<u32>, Vec<u64>) {
         done = end;
     }
     normal.extend(map.data[done..].iter().map(|&s| key(s)));
-    (normal, positive)
+    Population { normal: vec![normal], positive }
 }

@@ -70,7 +70,7 @@ pub fn sort<T: Item>(items: Vec<T>) -> Vec<T> {
 /// arrival; the number of items of each range; and how many items lay above. Each thread deals a share of the items to places of
 /// its own.
 fn deal<T: Item>(parts: &[Vec<T>], least: u32, greatest: u32) -> (Vec<T>, Vec<usize>, usize) {
-    let shift = if least < greatest { bits(least, greatest).saturating_sub(CUTS.ilog2()) } else { 0 };
+    let shift = bits(least, greatest).saturating_sub(CUTS.ilog2());
     let bucket = |item: T| match item.key() {
         key if key > greatest => ABOVE,
         key if key < least => BELOW,
@@ -114,9 +114,9 @@ fn deal<T: Item>(parts: &[Vec<T>], least: u32, greatest: u32) -> (Vec<T>, Vec<us
 /// Sorts a range on one thread; `scratch` has its length.
 fn sort_range<T: Item>(range: &mut [T], scratch: &mut [T]) {
     let (least, greatest) = span(range);
-    let bits = if least < greatest { bits(least, greatest) } else { 0 };
+    let bits = bits(least, greatest);
     let passes = bits.div_ceil(DIGIT_BITS);
-    let (mut from, mut to) = if passes % 2 == 0 {
+    let (mut from, mut to) = if passes.is_multiple_of(2) {
         (range, scratch)
     } else {
         scratch.copy_from_slice(range);
@@ -159,9 +159,9 @@ fn span<T: Item>(items: &[T]) -> (u32, u32) {
     items.iter().fold((u32::MAX, 0), |(lo, hi), i| (lo.min(i.key()), hi.max(i.key())))
 }
 
-/// Bits of the greatest key relative to the least one.
+/// Bits of the greatest key relative to the least one; none where there is no key, see [`span`].
 fn bits(least: u32, greatest: u32) -> u32 {
-    32 - (greatest - least).leading_zeros()
+    32 - greatest.saturating_sub(least).leading_zeros()
 }
 
 /// Cuts a slice into neighbouring parts of the given sizes.

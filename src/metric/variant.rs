@@ -95,12 +95,12 @@ pub fn binned(pixels: &Population, hits: &[u64], weight: impl Fn(usize) -> f64, 
     let (mut alarms, mut overlaps) = (vec![0_u64; steps + 1], vec![0.0; steps + 1]); // by the number of thresholds passed
     pixels.normal.iter().flatten().for_each(|&k| alarms[passed(k)] += 1);
     hits.iter().for_each(|&h| overlaps[passed(key_of(h))] += weight(tag_of(h)));
-    let (mut fp, mut pro) = (0, 0.0);
+    let (normals, mut fp, mut pro) = (pixels.normals() as f64, 0, 0.0);
     let mut points = Vec::with_capacity(steps);
     for (alarms, overlap) in alarms.into_iter().zip(overlaps).skip(1).rev() {
         fp += alarms;
         pro += overlap;
-        points.push([fp as f64 / pixels.normals() as f64, pro]); // from the highest threshold down: FPR rises
+        points.push([fp as f64 / normals, pro]); // from the highest threshold down: FPR rises
     }
     points.retain(|p| p[0] < limit);
     let reached = points.last()?[0];
