@@ -1,6 +1,7 @@
 //! `harness config show | explain | check`.
 
-use crate::config::{Profile, reference};
+use crate::config::Profile;
+use crate::config::reference::{self, Identity};
 use crate::{Error, Result};
 
 #[derive(Debug, clap::Args)]
@@ -18,7 +19,7 @@ enum Verb {
         /// A key such as loss.score.gamma, or a section such as loss
         key: Option<String>,
     },
-    /// Check a file and overrides; silent when they are right
+    /// Check a file and overrides; silent when they are right, a warning for each key that the detector does not read
     Check(Words),
 }
 
@@ -41,7 +42,13 @@ pub fn run(args: &Args) -> Result<()> {
             Ok(())
         }
         Verb::Explain { key } => explain(key.as_deref().unwrap_or("")),
-        Verb::Check(words) => super::run::split(&words.words, words.profile).resolve().map(drop),
+        Verb::Check(words) => {
+            let resolved = super::run::split(&words.words, words.profile).resolve()?;
+            for key in &resolved.unread {
+                println!("warning: {} does not read `{key}`: it changes nothing", resolved.config.detector);
+            }
+            Ok(())
+        }
     }
 }
 
@@ -58,7 +65,20 @@ fn explain(path: &str) -> Result<()> {
         let small = reference::lookup(&cpu, &key.path).filter(|v| **v != key.default);
         println!("{}\n    {}", key.path, key.doc);
         println!("    allowed: {}", key.spec);
+        if let Some(meaning) = meaning(key.identity) {
+            println!("    in a run's id: {meaning}");
+        }
         println!("    default: {}{}\n", key.default, small.map_or(String::new(), |v| format!("  (cpu profile: {v})")));
     }
     Ok(())
+}
+
+/// What a key means for the identity of a run, where that is not its value.
+fn meaning(identity: Identity) -> Option<&'static str> {
+    match identity {
+        Identity::Value => None,
+        Identity::Content => Some("what it points to, not its name"),
+        Identity::Each => Some("each entry makes a run of its own"),
+        Identity::Nothing => Some("no, it never changes a result"),
+    }
 }

@@ -48,7 +48,7 @@ pub struct Request {
     pub file: Option<PathBuf>,
     /// Further layers over the file, such as a row of a sweep.
     pub layers: Vec<Layer>,
-    /// `key=value` words, later ones win.
+    /// `key=value` overrides, later ones win.
     pub overrides: Vec<String>,
 }
 
@@ -66,6 +66,8 @@ pub struct Resolved {
     pub profile: Profile,
     /// The experiment's name: the file's stem, or `run` without a file.
     pub experiment: String,
+    /// Keys that the file, its layers or the overrides set although the detector does not read them.
+    pub unread: Vec<String>,
 }
 
 impl Request {
@@ -94,35 +96,60 @@ impl Request {
                 lay(&mut over, nest(&path, value));
             }
         }
-        for word in &self.overrides {
-            lay(&mut over, parse_override(word)?);
+        for text in &self.overrides {
+            lay(&mut over, parse_override(text)?);
         }
-        if let Some(detector) = detector_of(&over) {
-            lay(&mut table, read_layer(detector.defaults(), "the detector's defaults")?.1);
+        if let Some(detector) = detector_of(&over).or_else(|| detector_of(&table)) {
+            lay(&mut table, defaults(detector, Some(profile))?);
         }
+        let set = flatten(&over);
         lay(&mut table, over);
         let config = build(table)?;
+        let unread = set.into_iter().map(|(path, _)| path).filter(|path| !config.detector.reads(path)).collect();
         let stem = self.file.as_deref().and_then(Path::file_stem).and_then(|s| s.to_str());
-        Ok(Resolved { config, profile, experiment: stem.unwrap_or("run").to_owned() })
+        Ok(Resolved { config, profile, experiment: stem.unwrap_or("run").to_owned(), unread })
     }
 }
 
+/// What a detector wants otherwise than base.toml: its file, and over it the file's `[at.<profile>]`.
+///
+/// # Errors
+/// `Kind::Config` where the file is not right: it is part of the program, or of one that brings detectors of its own.
+fn defaults(detector: Detector, profile: Option<Profile>) -> Result<Table> {
+    let origin = format!("experiments/detectors/{detector}.toml");
+    let broken = |what: String| Error::config(format!("{origin}: {what}"), "correct the detector's file of defaults");
+    let mut own: Table = toml::from_str(detector.method().defaults).map_err(|e| broken(e.message().to_owned()))?;
+    let mut at = match own.remove("at") {
+        Some(Value::Table(at)) => at,
+        Some(_) => return Err(broken("`at` is not a table of profiles".into())),
+        None => Table::new(),
+    };
+    for profile in at.keys() {
+        Profile::deserialize(Value::String(profile.clone())).map_err(|_| broken(format!("[at.{profile}] is not a profile")))?;
+    }
+    if let Some(Value::Table(here)) = profile.and_then(|profile| at.remove(&profile.to_string())) {
+        lay(&mut own, here);
+    }
+    flatten(&own).iter().try_for_each(|(path, value)| check_key(path, value, &origin))?;
+    Ok(own)
+}
+
 impl Config {
-    /// This configuration with `key=value` words laid over it; one that names another detector brings that one's own
-    /// defaults, below the other words.
+    /// This configuration with `key=value` overrides laid over it; one that names another detector brings that one's own
+    /// defaults, below the other overrides, without those of a profile.
     ///
     /// # Errors
     /// As [`Request::resolve`].
     pub fn with(&self, overrides: &[String]) -> Result<Self> {
         let mut table = Table::try_from(self).expect("a configuration is TOML");
-        let mut words = Table::new();
-        for word in overrides {
-            lay(&mut words, parse_override(word)?);
+        let mut over = Table::new();
+        for text in overrides {
+            lay(&mut over, parse_override(text)?);
         }
-        if let Some(detector) = detector_of(&words).filter(|detector| *detector != self.detector) {
-            lay(&mut table, read_layer(detector.defaults(), "the detector's defaults")?.1);
+        if let Some(detector) = detector_of(&over).filter(|detector| *detector != self.detector) {
+            lay(&mut table, defaults(detector, None)?);
         }
-        lay(&mut table, words);
+        lay(&mut table, over);
         build(table)
     }
 
@@ -153,7 +180,7 @@ fn read_layer(text: &str, origin: &str) -> Result<(Option<Profile>, Table)> {
     let located = |offset: usize| format!("{origin}:{}", 1 + text[..offset].matches('\n').count());
     let document = DeTable::parse(text).map_err(|e| {
         let at = e.span().map_or(origin.to_owned(), |s| located(s.start));
-        Error::config(format!("{at}: {}", e.message()), "mend the TOML syntax there")
+        Error::config(format!("{at}: {}", e.message()), "fix the TOML syntax there")
     })?;
     let mut table = unquoted(toml::from_str(text).map_err(|e| Error::config(format!("{origin}: {}", e.message()), ""))?);
     let profile = match table.remove("profile") {
@@ -193,7 +220,7 @@ pub fn flatten(table: &Table) -> Vec<(String, Value)> {
 }
 
 /// One key as a table of tables.
-fn nest(path: &str, value: Value) -> Table {
+pub(super) fn nest(path: &str, value: Value) -> Table {
     let (outer, inner) = path.split_once('.').map_or((path, None), |(outer, inner)| (outer, Some(inner)));
     let value = inner.map_or_else(|| value.clone(), |inner| Value::Table(nest(inner, value.clone())));
     Table::from_iter([(outer.to_owned(), value)])
@@ -238,11 +265,11 @@ fn unknown(path: &str, at: &str) -> Error {
     Error::config(format!("{at}: unknown key `{path}`"), remedy)
 }
 
-/// One `key=value` word as a layer; the value is TOML, or a bare word where text is expected.
-fn parse_override(word: &str) -> Result<Table> {
-    let Some((path, text)) = word.split_once('=') else {
-        let near = reference::suggestion(word).map_or(String::new(), |k| format!(", such as {k}=…"));
-        return Err(Error::config(format!("`{word}` is neither a file nor an override"), format!("overrides read key=value{near}")));
+/// One `key=value` override as a layer; the value is TOML, or a bare word where text is expected.
+fn parse_override(typed: &str) -> Result<Table> {
+    let Some((path, text)) = typed.split_once('=') else {
+        let near = reference::suggestion(typed).map_or(String::new(), |k| format!(", such as {k}=…"));
+        return Err(Error::config(format!("`{typed}` is neither a file nor an override"), format!("overrides read key=value{near}")));
     };
     let (path, text) = (path.trim(), text.trim());
     let known = reference::key(path).ok_or_else(|| unknown(path, "on the command line"))?;
@@ -256,7 +283,7 @@ fn parse_override(word: &str) -> Result<Table> {
 }
 
 /// Lays `over` on `under`: tables merge, everything else is replaced.
-fn lay(under: &mut Table, over: Table) {
+pub(super) fn lay(under: &mut Table, over: Table) {
     for (key, value) in over {
         match (under.get_mut(&key), value) {
             (Some(Value::Table(below)), Value::Table(above)) => lay(below, above),
@@ -296,6 +323,25 @@ mod tests {
         let with = |words: &[&str]| Config::default().with(&words.iter().map(|w| w.to_string()).collect::<Vec<_>>()).unwrap();
         assert_eq!(with(&["eval.gaussian_sigma=2", "detector=padim"]).eval.gaussian_sigma, 2.0);
         assert_eq!(with(&["detector=nearest"]).eval.image_score, crate::config::ImageScore::Map);
+    }
+
+    #[test]
+    fn a_detector_has_defaults_of_its_own_at_one_profile() {
+        let channels = |profile, overrides: &[&str]| {
+            let overrides = overrides.iter().map(|s| s.to_string()).collect();
+            Request { profile: Some(profile), overrides, ..Request::default() }.resolve().unwrap().config.padim.channels
+        };
+        assert_eq!(channels(Profile::Cpu, &["detector=padim"]), 100);
+        assert_eq!(channels(Profile::Paper, &["detector=padim"]), 550);
+        assert_eq!(channels(Profile::Cpu, &["detector=padim", "padim.channels=7"]), 7);
+    }
+
+    #[test]
+    fn keys_that_the_detector_does_not_read_are_named() {
+        let r = resolve("detector = \"padim\"\n[optim]\nlr = 0.5\n[padim]\neps = 0.1\n", &["loss.score.gamma=1", "data.size=64"]).unwrap();
+        assert_eq!(r.unread, ["optim.lr", "loss.score.gamma"]);
+        assert!(resolve("[optim]\nlr = 0.5", &["loss.score.gamma=1"]).unwrap().unread.is_empty());
+        assert_eq!(resolve("", &["padim.eps=0.1"]).unwrap().unread, ["padim.eps"]);
     }
 
     #[test]

@@ -6,20 +6,22 @@
 
 mod check;
 mod data;
-mod detector;
+pub mod detector;
 mod layer;
 mod loss;
 mod model;
 pub mod reference;
 mod spec;
+mod stored;
 mod train;
 
-pub use check::{check, check_batch, check_device, check_seeds};
+pub use check::{check, check_device, check_seeds};
 pub use data::*;
-pub use detector::{Detector, Nearest, Padim};
+pub use detector::{Detector, Nearest, Padim, check_batch};
 pub use layer::{Layer, Profile, Request, Resolved, flatten};
 pub use loss::*;
 pub use model::*;
+pub use stored::{stored, stored_table};
 pub use train::*;
 
 use serde::{Deserialize, Serialize};

@@ -16,6 +16,27 @@ pub struct Key {
     pub doc: String,
     pub spec: Spec,
     pub default: toml::Value,
+    pub identity: Identity,
+}
+
+/// What a key means for the identity of a run: its `#=` line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// Its value belongs to it. Without a line.
+    Value,
+    /// `content`: what it points to belongs to it, in its place.
+    Content,
+    /// `a run each`: each of its entries makes a run of its own.
+    Each,
+    /// `nothing`: it never changes a result.
+    Nothing,
+}
+
+impl Key {
+    /// Whether runs of one configuration share its value: not the seeds and categories, which make several runs of one.
+    pub fn is_shared(&self) -> bool {
+        self.identity != Identity::Each
+    }
 }
 
 /// Every key in the order of the file.
@@ -46,10 +67,17 @@ pub fn suggestion(path: &str) -> Option<&'static str> {
 fn parse(text: &str) -> Vec<Key> {
     let defaults: toml::Table = toml::from_str(text).expect("base.toml is TOML");
     let mut keys = Vec::new();
-    let (mut table, mut doc, mut spec) = (String::new(), Vec::new(), None);
+    let (mut table, mut doc, mut spec, mut identity) = (String::new(), Vec::new(), None, Identity::Value);
     for line in text.lines() {
         if let Some(rule) = line.strip_prefix("#:") {
             spec = Some(Spec::parse(rule.trim()).unwrap_or_else(|e| panic!("base.toml: {rule}: {e}")));
+        } else if let Some(meaning) = line.strip_prefix("#=") {
+            identity = match meaning.trim() {
+                "content" => Identity::Content,
+                "a run each" => Identity::Each,
+                "nothing" => Identity::Nothing,
+                other => panic!("base.toml: `#= {other}` means nothing"),
+            };
         } else if let Some(comment) = line.strip_prefix('#') {
             doc.push(comment.trim());
         } else if let Some(header) = line.strip_prefix('[') {
@@ -58,7 +86,8 @@ fn parse(text: &str) -> Vec<Key> {
             let path = if table.is_empty() { name.to_owned() } else { format!("{table}.{name}") };
             let default = lookup(&defaults, &path).expect("the key was just read").clone();
             let spec = spec.take().unwrap_or_else(|| panic!("base.toml: {path} lacks its `#:` line"));
-            keys.push(Key { path, doc: std::mem::take(&mut doc).join(" "), spec, default });
+            let identity = std::mem::replace(&mut identity, Identity::Value);
+            keys.push(Key { path, doc: std::mem::take(&mut doc).join(" "), spec, default, identity });
             continue;
         }
         if line.is_empty() {

@@ -1,7 +1,7 @@
 //! What a value may be: the little language of the `#:` lines in `experiments/base.toml`.
 //!
 //! ```text
-//! spec      = alt { " or " alt } [ ", " unit ]
+//! spec      = "detector" | alt { " or " alt } [ ", " unit ]          "detector": one of those that this program knows
 //! alt       = "bool" | "text" | "path" | literal | "one of " literal { " | " literal }
 //!           | ( "int" | "float" ) [ " " interval ] [ " multiple of " N ] | ( "list of " | "pair of " ) alt
 //! interval  = ( "[" | "(" ) low ", " high ( "]" | ")" )      with inf and -inf
@@ -10,6 +10,8 @@
 use std::fmt;
 
 use toml::Value;
+
+use super::Detector;
 
 /// A parsed `#:` line. Displays as it was written.
 #[derive(Debug, Clone)]
@@ -47,6 +49,11 @@ impl fmt::Display for Spec {
 impl Spec {
     /// Parses a `#:` line; the error says what was expected.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if text == "detector" {
+            let names: Vec<Value> = Detector::all().map(|detector| Value::String(detector.name().into())).collect();
+            let text = format!("one of {}", names.iter().map(show).collect::<Vec<_>>().join(" | "));
+            return Ok(Self { text, alternatives: vec![Alt::OneOf(names)] });
+        }
         let mut rest = text;
         let mut alternatives = vec![Alt::parse(&mut rest)?];
         while let Some(after) = rest.strip_prefix(" or ") {
@@ -197,12 +204,12 @@ fn token<'a>(rest: &mut &'a str) -> &'a str {
 
 fn number(rest: &mut &str) -> Result<f64, String> {
     let text = token(rest);
-    text.parse().map_err(|_| format!("`{text}` is no number"))
+    text.parse().map_err(|_| format!("`{text}` is not a number"))
 }
 
 fn literal(rest: &mut &str) -> Result<Value, String> {
     let text = token(rest);
-    parse_value(text).ok_or_else(|| format!("`{text}` is no literal"))
+    parse_value(text).ok_or_else(|| format!("`{text}` is not a literal"))
 }
 
 /// One TOML value, as on the right of `key = `.

@@ -7,7 +7,7 @@
 
 use super::checkpoint::{self, Loaded, Position};
 use super::event::{self, Event, Timing};
-use super::{Environment, Folder, Follower, Id, Lock, Outcome, Record, Summary, file, line, record};
+use super::{Environment, Folder, Follower, Id, Lock, Outcome, Record, SCHEMA_VERSION, Summary, file, line, record};
 use crate::{Error, Result};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -97,6 +97,7 @@ pub fn open(folder: &Folder, id: &Id, ask: &Ask<'_>) -> Result<Opened> {
         format: record::FORMAT,
         id: id.to_string(),
         category: ask.category.into(),
+        schema: SCHEMA_VERSION,
         status: Outcome::Running,
         attempts: earlier.as_ref().map_or(0, |r| r.attempts) + 1,
         started: format!("{:.3}", ask.now),

@@ -2,7 +2,7 @@
 
 use super::{Entry, file};
 use crate::Result;
-use crate::config::flatten;
+use crate::config::{self, flatten};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,10 +61,9 @@ impl Sides {
     fn read(entry: &Entry) -> Result<Self> {
         let mut run = BTreeMap::from([("seed".into(), entry.id.seed.to_string()), ("state".into(), entry.status.name().into())]);
         run.extend(entry.record.as_ref().map(|record| ("category".into(), record.category.clone())));
-        // As it stands in the file: a run of another version has other keys.
         let config = match std::fs::read_to_string(entry.folder.config_toml()) {
-            Ok(text) => toml::from_str(&text).map_err(|e: toml::de::Error| {
-                let what = format!("{}: {}", entry.folder.config_toml().display(), e.message());
+            Ok(text) => config::stored_table(&text).map_err(|e| {
+                let what = format!("{}: {e}", entry.folder.config_toml().display());
                 crate::Error::environment(what, "the file was changed or damaged")
             })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => toml::Table::new(),

@@ -2,7 +2,7 @@
 
 use super::file::read_json;
 use super::{Id, Lock, Outcome, Record, Summary, record, summary};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -143,16 +143,18 @@ impl Folder {
         self.path.join("tb")
     }
 
-    /// config.toml, read back.
+    /// config.toml over today's defaults, see [`config::stored`].
     ///
     /// # Errors
-    /// Where it is missing or was written by a version with other keys.
+    /// Where it is missing, damaged, or sets a key of its detector that this version does not have.
     pub fn config(&self) -> Result<Config> {
         let path = self.config_toml();
         let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
-        toml::from_str(&text).map_err(|e: toml::de::Error| {
-            let remedy = "the run was made by another version of harness; repeat it";
-            Error::environment(format!("{}: {}", path.display(), e.message()), remedy)
+        config::stored(&text).map_err(|e| {
+            Error::environment(
+                format!("{}: {e}", path.display()),
+                "use the version of harness that made the run (env.json), or repeat the run",
+            )
         })
     }
 

@@ -1,11 +1,12 @@
 //! What can go from a store: found by looking, decided as a pure value, done item by item.
 //!
 //! Goes: what half-finished writes and removals left; checkpoints that nothing will resume; runs that stopped or failed and
-//! were not touched for a while; runs that no command finds any more, because the method or the configuration changed since.
-//! Stays, whatever its state: a run that a sweep's plan cites, one that is running, and a finished one with a tag or a note.
+//! were not touched for a while; finished runs of an earlier version of their method.
+//! Stays, whatever its state: a run that a sweep's plan cites, one that is running, and a finished one with a tag or a note, or
+//! one of an earlier schema or with keys of another version: its result stands, although no command finds it by its id.
 
-use super::{Cited, Entry, Folder, Id, Lock, Status, Store, checkpoint, identity, removal};
-use crate::Result;
+use super::{Cited, Entry, Folder, Id, Lock, Record, SCHEMA_VERSION, Status, Store, checkpoint, identity, removal};
+use crate::{Result, config};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -31,9 +32,11 @@ pub struct Found {
 /// Why a run cannot be found again by what it computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outdated {
-    /// config.toml has other keys than this version.
+    /// Its id was made by another schema.
+    Schema,
+    /// config.toml sets a key that this version does not have.
     Configuration,
-    /// The same configuration has another hash now.
+    /// The same configuration has another hash now: a version of the method was raised.
     Method,
 }
 
@@ -69,8 +72,8 @@ pub enum Why {
     Leftover,
     /// Stopped, failed or never begun, and not touched for so many days.
     Abandoned { status: Status, days: i64 },
-    /// No command finds it.
-    Outdated(Outdated),
+    /// An earlier version of its method made it.
+    Outdated,
 }
 
 /// What to remove, and what stays although it looks removable.
@@ -81,6 +84,8 @@ pub struct Plan {
     pub cited: usize,
     /// Runs that stay because of a tag or a note.
     pub labelled: usize,
+    /// Finished runs that no command finds by their id, although their results stand: of another schema, or with other keys.
+    pub foreign: usize,
 }
 
 impl Sight {
@@ -96,11 +101,19 @@ impl Sight {
     }
 }
 
+impl Found {
+    /// Whether it is finished and its id is not one that this version makes, for a reason that does not touch its result.
+    fn is_foreign(&self) -> bool {
+        self.status == Status::Finished && matches!(self.outdated, Some(Outdated::Schema | Outdated::Configuration))
+    }
+}
+
 impl Plan {
     /// Decides. Whole runs go only if no file of them was written for `days` days before `now`.
     pub fn of(sight: &Sight, days: u32, now: jiff::Timestamp) -> Self {
         let mut plan = Self::default();
         for run in &sight.runs {
+            plan.foreign += usize::from(run.is_foreign());
             match removable(run, days, now) {
                 Some(_) if run.cited => plan.cited += 1,
                 Some(_) if run.labelled && run.status == Status::Finished => plan.labelled += 1,
@@ -170,7 +183,7 @@ fn removable(run: &Found, days: u32, now: jiff::Timestamp) -> Option<Why> {
     match run.status {
         Status::Running => None,
         Status::Fresh | Status::Interrupted | Status::Failed => Some(Why::Abandoned { status: run.status, days: age }),
-        Status::Finished => run.outdated.map(Why::Outdated),
+        Status::Finished => (run.outdated == Some(Outdated::Method)).then_some(Why::Outdated),
     }
 }
 
@@ -181,7 +194,7 @@ fn found(entry: Entry, cited: &Cited) -> Found {
         size_bytes: removal::size_bytes(folder.path()),
         cited: !cited.by(&id).is_empty(),
         labelled: record.as_ref().is_some_and(|r| !r.tags.is_empty() || r.note.is_some()),
-        outdated: record.and_then(|record| outdated(&folder, &id, &record.category)),
+        outdated: record.and_then(|record| outdated(&folder, &id, &record)),
         leftovers: leftovers(&folder, status).into_iter().map(|path| (path.clone(), removal::size_bytes(&path))).collect(),
         id,
         folder,
@@ -191,13 +204,16 @@ fn found(entry: Entry, cited: &Cited) -> Found {
 
 /// The hash of the run's configuration as this version makes it, compared with its own. Where a file is missing that the hash
 /// needs, nothing is claimed.
-fn outdated(folder: &Folder, id: &Id, category: &str) -> Option<Outdated> {
+fn outdated(folder: &Folder, id: &Id, record: &Record) -> Option<Outdated> {
+    if record.schema != SCHEMA_VERSION {
+        return Some(Outdated::Schema);
+    }
     let text = std::fs::read_to_string(folder.config_toml()).ok()?;
-    let Ok(cfg) = toml::from_str(&text) else { return Some(Outdated::Configuration) };
+    let Ok(cfg) = config::stored(&text) else { return Some(Outdated::Configuration) };
     let env = super::file::read_json::<super::Environment>(&folder.env_json(), super::env::FORMAT).ok().flatten()?.given;
-    // Whatever is no CPU stands there by its place or its name.
+    // Whatever is not a CPU stands there by its place or its name.
     let kind = if env.device == "cpu" { "cpu" } else { "cuda" };
-    let hash = identity(&cfg, category, &env.data_hash, env.weights_hash.as_deref(), kind);
+    let hash = identity(&cfg, &record.category, &env.data_hash, env.weights_hash.as_deref(), kind);
     (hash != id.hash10).then_some(Outdated::Method)
 }
 
@@ -263,7 +279,7 @@ mod tests {
             (run("0000000000", Status::Fresh, 8), Some(Why::Abandoned { status: Status::Fresh, days: 8 })),
             (run("0000000000", Status::Finished, 99), None),
             (run("0000000000", Status::Running, 99), None),
-            (outdated(8), Some(Why::Outdated(Outdated::Method))),
+            (outdated(8), Some(Why::Outdated)),
             (outdated(3), None),
             (Found { touched: None, ..run("0000000000", Status::Failed, 99) }, None),
         ] {
@@ -273,7 +289,7 @@ mod tests {
 
     #[test]
     fn what_is_cited_or_labelled_stays_and_is_counted() {
-        let outdated = Found { outdated: Some(Outdated::Configuration), ..run("0000000000", Status::Finished, 50) };
+        let outdated = Found { outdated: Some(Outdated::Method), ..run("0000000000", Status::Finished, 50) };
         let runs = [
             Found { cited: true, ..outdated.clone() },
             Found { cited: true, ..run("0000000001", Status::Failed, 50) },
@@ -284,6 +300,16 @@ mod tests {
         assert_eq!((plan.cited, plan.labelled, plan.items.len(), plan.size_bytes()), (2, 1, 1, 1000));
         let What::Run { id, .. } = &plan.items[0].what else { panic!() };
         assert_eq!(id.hash10, "0000000002", "a failed run's tag does not keep it");
+    }
+
+    #[test]
+    fn a_finished_run_of_another_schema_or_with_other_keys_is_never_garbage() {
+        let of = |why, status| Found { outdated: Some(why), ..run("0000000000", status, 99) };
+        for why in [Outdated::Schema, Outdated::Configuration] {
+            let plan = plan(&[of(why, Status::Finished), of(why, Status::Failed)]);
+            assert_eq!((plan.foreign, plan.items.len()), (1, 1), "the failed one goes for what it is");
+        }
+        assert_eq!(plan(&[of(Outdated::Method, Status::Finished)]).foreign, 0);
     }
 
     #[test]

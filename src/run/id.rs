@@ -1,13 +1,17 @@
 //! What a run is: the hash of everything that its result depends on, its seed, and the experiment that it belongs to.
 
 use crate::config::Config;
+use crate::config::reference::{self, Identity};
 use crate::{Error, Result};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-/// The meaning of the configuration's keys. Raise it when a key changes its meaning without changing its name.
-pub const SCHEMA_VERSION: u32 = 1;
+/// How ids are made. Raised when the meaning of a key or of its absence changes: then every run has another id. 2: an id covers
+/// what the detector reads, as far as it differs from base.toml; 1: the whole configuration.
+pub const SCHEMA_VERSION: u32 = 2;
 
-/// The method as built. Raise it with every change that moves any result: runs made before it are then made again.
+/// What all detectors share, as built: loader, pseudo anomalies, metrics. Raise it with every change there that moves any
+/// result; a change of one detector raises the version in its `config::detector::Method`. Runs made before are then made again.
 pub const METHOD_VERSION: u32 = 3;
 
 /// One run, shown as `<experiment>/<hash10>-s<seed>`, which is also its folder below `results/runs`.
@@ -35,7 +39,7 @@ impl Id {
         format!("{}-s{}", self.hash10, self.seed)
     }
 
-    /// The inverse of `Display`; `None` where `text` is no id.
+    /// The inverse of `Display`; `None` where `text` is not an id.
     pub fn parse(text: &str) -> Option<Self> {
         let (experiment, name) = text.split_once('/')?;
         let (hash10, seed) = name.split_once("-s")?;
@@ -44,7 +48,7 @@ impl Id {
     }
 }
 
-/// Refuses what is no plain folder name; `whose` says whose name it is.
+/// Refuses what is not a plain folder name; `whose` says whose name it is.
 ///
 /// # Errors
 /// `Kind::Config`.
@@ -65,7 +69,7 @@ impl serde::Serialize for Id {
 impl<'de> serde::Deserialize<'de> for Id {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no id of a run")))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not a run id")))
     }
 }
 
@@ -77,30 +81,38 @@ impl std::fmt::Display for Id {
 
 /// The first ten hexadecimal digits of the blake3 hash of what a run computes, its seed excepted.
 ///
-/// Hashed is the [`canonical`] JSON of the resolved configuration together with [`SCHEMA_VERSION`] and
-/// [`METHOD_VERSION`]. What cannot change a result is left out (`run.seeds`, `data.workers`, `data.cache_mb`,
-/// `train.checkpoint_every_s`), and what points somewhere is replaced by what is there: `data.root` by `data_hash`,
-/// `data.categories` by the one `category` of this run, `model.backbone.weights` by `weights_hash` (or `"none"`),
-/// `run.device` by its kind (`"cpu"`, `"cuda"`; an index behind a colon is dropped, `"auto"` has to be resolved before).
+/// Hashed is the [`canonical`] JSON of the detector and its version, [`SCHEMA_VERSION`], [`METHOD_VERSION`], and the keys that
+/// the detector reads where they differ from base.toml. So a new key, or a section of another detector, leaves every id as it
+/// was. What cannot change a result is left out, and what points somewhere is replaced by what is there (the `#=` lines of
+/// base.toml): `data.root` by `data_hash`, `data.categories` by the one `category` of this run, `model.backbone.weights` by
+/// `weights_hash` (null for random ones, and for a detector that has no backbone), `run.device` by its kind (`"cpu"`, `"cuda"`;
+/// an index behind a colon is dropped, `"auto"` has to be resolved before).
 pub fn identity(cfg: &Config, category: &str, data_hash: &str, weights_hash: Option<&str>, device_kind: &str) -> String {
-    let kind = device_kind.split(':').next().unwrap_or(device_kind);
-    let mut config = serde_json::to_value(cfg).expect("a configuration is plain data");
-    for path in ["/run/seeds", "/data/workers", "/data/cache_mb", "/train/checkpoint_every_s"] {
-        let (section, key) = path.rsplit_once('/').expect("each path names a section and a key");
-        let section = config.pointer_mut(section).and_then(Value::as_object_mut).expect("each section is a table");
-        section.remove(key).expect("each key that is left out is there");
-    }
-    let replaced = [
-        ("/data/root", data_hash),
-        ("/data/categories", category),
-        ("/model/backbone/weights", weights_hash.unwrap_or("none")),
-        ("/run/device", kind),
-    ];
-    for (path, value) in replaced {
-        *config.pointer_mut(path).expect("each key that is replaced is there") = json!(value);
-    }
-    let whole = json!({ "config": config, "method_version": METHOD_VERSION, "schema_version": SCHEMA_VERSION });
+    let detector = cfg.detector;
+    let weights_hash = weights_hash.filter(|_| detector.reads("model.backbone.weights"));
+    let whole = json!({
+        "category": category,
+        "data": data_hash,
+        "detector": detector.name(),
+        "detector_version": detector.method().version,
+        "device": device_kind.split(':').next().unwrap_or(device_kind),
+        "method_version": METHOD_VERSION,
+        "schema_version": SCHEMA_VERSION,
+        "set": set(cfg),
+        "weights": weights_hash,
+    });
     blake3::hash(canonical(&whole).as_bytes()).to_hex()[..10].to_owned()
+}
+
+/// The keys by value that the detector reads, where they differ from base.toml.
+fn set(cfg: &Config) -> BTreeMap<&'static str, Value> {
+    let json = |value: toml::Value| serde_json::to_value(value).expect("TOML without dates is JSON");
+    let keys = cfg.keys().into_iter().zip(Config::default().keys()).zip(reference::keys());
+    keys.filter(|(((path, value), (_, default)), key)| {
+        key.identity == Identity::Value && *path != "detector" && value != default && cfg.detector.reads(path)
+    })
+    .map(|(((path, value), _), _)| (path, json(value)))
+    .collect()
 }
 
 /// JSON in one fixed spelling: keys sorted, no spaces, floats as their shortest digits that read back the same, with an
@@ -122,6 +134,7 @@ pub fn canonical(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Detector;
     use proptest::prelude::*;
 
     fn hash(cfg: &Config) -> String {
@@ -154,33 +167,41 @@ mod tests {
         }
     }
 
-    const FREE: [&str; 8] = [
-        "/run/seeds",
-        "/data/workers",
-        "/data/cache_mb",
-        "/train/checkpoint_every_s", // left out
-        "/data/root",
-        "/data/categories",
-        "/model/backbone/weights",
-        "/run/device", // replaced
-    ];
-
-    #[test]
-    fn every_key_changes_the_hash_but_those_left_out_or_replaced() {
-        let base = serde_json::to_value(Config::default()).unwrap();
+    /// Every configuration that differs from `base` in one key, with that key.
+    fn neighbours(base: &Config) -> Vec<(String, Config)> {
+        let whole = serde_json::to_value(base).unwrap();
         let mut paths = Vec::new();
-        leaves(&base, String::new(), &mut paths);
-        assert!(FREE.iter().all(|f| paths.iter().any(|p| p == f)));
-        for path in &paths {
-            let old = base.pointer(path).unwrap();
-            let changed = other(old).into_iter().find_map(|new| {
-                let mut value = base.clone();
+        leaves(&whole, String::new(), &mut paths);
+        let neighbour = |path: &String| {
+            let changed = other(whole.pointer(path).unwrap()).into_iter().find_map(|new| {
+                let mut value = whole.clone();
                 *value.pointer_mut(path).unwrap() = new;
-                serde_json::from_value::<Config>(value).ok().filter(|c| *c != Config::default())
+                serde_json::from_value::<Config>(value).ok().filter(|changed| changed != base)
             });
             let changed = changed.unwrap_or_else(|| panic!("no other value found for {path}"));
-            assert_eq!(hash(&changed) == hash(&Config::default()), FREE.contains(&path.as_str()), "{path}");
+            (path.trim_start_matches('/').replace('/', "."), changed)
+        };
+        paths.iter().map(neighbour).collect()
+    }
+
+    #[test]
+    fn the_hash_changes_exactly_with_the_keys_that_the_detector_reads() {
+        for detector in Detector::all() {
+            let base = Config { detector, ..Config::default() };
+            for (path, changed) in neighbours(&base) {
+                let by_value = reference::key(&path).unwrap().identity == Identity::Value;
+                assert_eq!(hash(&changed) != hash(&base), by_value && detector.reads(&path), "{detector}: {path}");
+            }
         }
+    }
+
+    #[test]
+    fn a_key_that_is_set_to_its_default_is_as_one_that_is_not_set() {
+        assert!(set(&Config::default()).is_empty());
+        let mut cfg = Config::default();
+        (cfg.optim.lr, cfg.padim.channels) = (0.5, 7);
+        assert_eq!(set(&cfg), BTreeMap::from([("optim.lr", json!(0.5))]));
+        assert_eq!(set(&Config { detector: Detector::PADIM, ..cfg }), BTreeMap::from([("padim.channels", json!(7))]));
     }
 
     #[test]
@@ -201,7 +222,7 @@ mod tests {
 
     #[test]
     fn the_hash_of_one_small_document_is_pinned() {
-        // By Python: blake3.blake3(text.encode()).hexdigest()[:10]. The hash of the default configuration moves with every new key, this one never.
+        // By Python: blake3.blake3(text.encode()).hexdigest()[:10].
         let document = json!({ "b": [1, 1.0, 1.8e-5, -2, true, null], "a": { "d": "é\"", "c": 0.1 } });
         let text = r#"{"a":{"c":1e-1,"d":"é\""},"b":[1,1e0,1.8e-5,-2,true,null]}"#;
         assert_eq!(canonical(&document), text);
@@ -209,11 +230,13 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_of_the_default_configuration_is_pinned() {
-        // A change here makes every finished run be made again. It is right when a key was added or removed, or when
-        // METHOD_VERSION was raised on purpose; then put the new value here.
-        assert_eq!(hash(&Config::default()), "9916ddc9cc");
+    fn ids_of_this_schema_are_pinned() {
+        // A change here makes finished runs be made again. It is right only when a version was raised on purpose.
+        let of = |detector| hash(&Config { detector, ..Config::default() });
+        assert_eq!([Detector::MLFF, Detector::PADIM, Detector::NEAREST].map(of), PINNED);
     }
+
+    const PINNED: [&str; 3] = ["", "", ""];
 
     proptest! {
         #[test]

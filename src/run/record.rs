@@ -26,6 +26,9 @@ pub struct Record {
     /// `<experiment>/<hash10>-s<seed>`.
     pub id: String,
     pub category: String,
+    /// [`super::SCHEMA_VERSION`] when the run was first started: how its id was made.
+    #[serde(default = "first_schema")]
+    pub schema: u32,
     pub status: Outcome,
     /// How often it was started, the present attempt included.
     pub attempts: u32,
@@ -50,4 +53,9 @@ pub struct Record {
     /// Why the last attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// Records of schema 1 do not name it.
+fn first_schema() -> u32 {
+    1
 }

@@ -167,6 +167,7 @@ mod tests {
             format: record::FORMAT,
             id: id.to_string(),
             category: "bottle".into(),
+            schema: crate::run::SCHEMA_VERSION,
             status,
             attempts: 1,
             started: started.into(),

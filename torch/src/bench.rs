@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use harness::cli::bench::{Args, Part};
-use harness::config::Detector as Kind;
 use harness::data::{self, Batch, Category, Loader, Shape, Source};
 use harness::num::quantile;
 use harness::{Error, Result, eval, seed};
@@ -105,7 +104,7 @@ fn measure(setting: &Setting, args: &Args) -> Result<Figures> {
     };
     for part in args.parts() {
         match part {
-            Part::Step | Part::Data if cfg.detector != Kind::Mlff => {
+            Part::Step | Part::Data if !cfg.detector.method().trained => {
                 let what = "a detector that looks at each image once has no training step and no pseudo anomalies";
                 if !args.only.is_empty() {
                     return Err(Error::config(what, "--only inference"));

@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// The detector of a finished run and its device.
 fn load(config: &Config, weights: &Path, summary: &Summary, results: &Path) -> Result<(Box<dyn Detector>, tch::Device)> {
-    let resolved = Resolved { config: config.clone(), profile: Profile::Cpu, experiment: "predict".into() };
+    let resolved = Resolved { config: config.clone(), profile: Profile::Cpu, experiment: "predict".into(), unread: vec![] };
     let setting = Setting::without_data(resolved, results)?;
     let hash = setting.weights.as_ref().map(|w| w.content_hash().to_owned());
     if hash != summary.backbone.weights_hash {

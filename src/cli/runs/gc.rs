@@ -1,6 +1,6 @@
 //! `harness runs gc`: shows what can go from the store; with `--apply` it goes.
 
-use crate::run::gc::{Item, Outdated, Plan, Sight, What, Why};
+use crate::run::gc::{Item, Plan, Sight, What, Why};
 use crate::run::{Status, Store};
 use crate::ui::text::{self, Align, Rule};
 use crate::{Error, Result};
@@ -57,7 +57,18 @@ fn described(plan: &Plan, store: &Store) -> String {
             shown += &format!("{count} more could go, but stay: {why}\n");
         }
     }
+    if plan.foreign > 0 {
+        shown += &foreign(plan.foreign);
+    }
     shown
+}
+
+/// Why finished runs are not found again although their results stand.
+pub(super) fn foreign(count: usize) -> String {
+    let (runs, have) = if count == 1 { ("run", "has an id") } else { ("runs", "have ids") };
+    format!(
+        "{count} finished {runs} of another version {have} that no command here makes: readable, kept, never reused (`harness runs rm`)\n"
+    )
 }
 
 /// The run, or the path below the store.
@@ -73,7 +84,6 @@ fn why(why: Why) -> String {
         Why::Leftover => "nobody reads it".into(),
         Why::Abandoned { status: Status::Fresh, days } => format!("never begun, {days} days old"),
         Why::Abandoned { status, days } => format!("{}, untouched for {days} days", status.name()),
-        Why::Outdated(Outdated::Configuration) => "its configuration has keys of another version".into(),
-        Why::Outdated(Outdated::Method) => "made by another version of the method".into(),
+        Why::Outdated => "made by an earlier version of its method".into(),
     }
 }

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::Result;
 use crate::report::runs::percent;
-use crate::run::Store;
 use crate::run::query::{Facts, Query, Sort};
+use crate::run::{SCHEMA_VERSION, Status, Store};
 use crate::ui::text::{self, Align, Rule};
 
 #[derive(Debug, clap::Args)]
@@ -45,6 +45,10 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
         println!("none of {count} runs in {} meets the condition", store.runs().display());
     } else {
         println!("{}", table(&runs));
+        let foreign = runs.iter().filter(|run| run.status == Status::Finished && run.schema() != SCHEMA_VERSION).count();
+        if foreign > 0 {
+            print!("{}", super::gc::foreign(foreign));
+        }
     }
     Ok(())
 }

@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::flatten;
+use crate::config::reference::{self, Identity};
 use crate::report;
 use crate::report::study::spelled;
 use crate::run::{Id, Status, Store, Summary};
 use crate::{Error, Result};
-
-/// Keys that runs of one configuration do not share, or that cannot change a result.
-const FREE: [&str; 5] = ["run.seeds", "data.categories", "data.workers", "data.cache_mb", "train.checkpoint_every_s"];
 
 /// A configuration's keys, as they would be typed.
 type Settings = BTreeMap<String, String>;
@@ -46,7 +44,9 @@ fn settings(path: &std::path::Path) -> Result<Settings> {
         Error::environment(format!("{}: {}", path.display(), e.message()), "the file was changed or damaged: repeat the run")
     })?;
     let json = |value: toml::Value| serde_json::to_value(value).expect("TOML without dates is JSON");
-    let all = flatten(&table).into_iter().filter(|(key, _)| !FREE.contains(&key.as_str()));
+    // What runs of one configuration do not share, or what cannot change a result, tells no configurations apart.
+    let free = |key: &str| reference::key(key).is_some_and(|k| matches!(k.identity, Identity::Each | Identity::Nothing));
+    let all = flatten(&table).into_iter().filter(|(key, _)| !free(key));
     Ok(all.map(|(key, value)| (key, spelled(&json(value)))).collect())
 }
 

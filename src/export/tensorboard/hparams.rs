@@ -13,18 +13,16 @@ use crate::run::{Id, Outcome, summary};
 /// The name by which TensorBoard finds the plugin.
 pub const PLUGIN: &str = "hparams";
 
-/// Left out of the configuration: seeds of one configuration are one group, and the category stands for itself.
-const NO_HPARAM: [&str; 2] = ["run.seeds", "data.categories"];
-
 const STRING: u64 = 1;
 const BOOL: u64 = 2;
 const FLOAT64: u64 = 3;
 
 /// Which hyperparameters and metrics there are: the same for every run of a configuration, and TensorBoard takes one run's.
-/// `differs` stands at keys whose value is not that of base.toml.
+/// `differs` stands at keys whose value is not that of base.toml. Seeds of one configuration are one group, and the category
+/// stands for itself: their keys are left out.
 pub fn experiment(cfg: &Config) -> Message {
     let table = table(cfg);
-    let infos = reference::keys().iter().filter(|key| !NO_HPARAM.contains(&key.path.as_str())).map(|key| {
+    let infos = reference::keys().iter().filter(|key| key.is_shared()).map(|key| {
         let differs = reference::lookup(&table, &key.path).is_some_and(|value| *value != key.default);
         let info = Message::new().text(1, &key.path).text(3, &key.doc).int(4, kind(&key.default));
         info.int(7, u64::from(differs))
@@ -42,7 +40,7 @@ pub fn session_start(id: &Id, category: &str, cfg: &Config, began: f64) -> Messa
     let table = table(cfg);
     let entry = |key: &str, value: &Value| Message::new().text(1, key).message(2, &plain(value));
     let own = entry("category", &Value::String(category.into()));
-    let keys = reference::keys().iter().filter(|key| !NO_HPARAM.contains(&key.path.as_str()));
+    let keys = reference::keys().iter().filter(|key| key.is_shared());
     let values = keys.filter_map(|key| Some(entry(&key.path, reference::lookup(&table, &key.path)?)));
     let start = Message::new().message(1, &own).each(1, values).text(4, &id.hash10).double(5, began);
     plugin("session_start_info", 3, &start)

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{Field, Key};
-use crate::config::reference;
-use crate::run::{Entry, Id, Record, Status};
+use crate::config::{self, reference};
+use crate::run::{Entry, Id, Record, SCHEMA_VERSION, Status};
 
 /// One run as conditions see it.
 #[derive(Debug, Clone)]
@@ -14,7 +14,8 @@ pub struct Facts {
     pub id: Id,
     pub status: Status,
     pub record: Option<Record>,
-    /// config.toml as it stands there, so that runs of other versions can be asked too; empty where it cannot be read.
+    /// config.toml over today's defaults; as it stands there where another version's keys do not fit; empty where it cannot be
+    /// read.
     pub config: toml::Table,
     /// summary.json's; empty for a run that is not finished.
     pub metrics: BTreeMap<String, Option<f64>>,
@@ -31,7 +32,7 @@ pub enum Value {
 impl Facts {
     /// Reads a run's files; one that is missing or damaged counts as empty.
     pub fn read(entry: &Entry) -> Self {
-        let config = std::fs::read_to_string(entry.folder.config_toml()).ok().and_then(|text| toml::from_str(&text).ok());
+        let config = std::fs::read_to_string(entry.folder.config_toml()).ok().and_then(|text| config::stored_table(&text).ok());
         Self {
             id: entry.id.clone(),
             status: entry.status,
@@ -39,6 +40,11 @@ impl Facts {
             config: config.unwrap_or_default(),
             metrics: entry.folder.summary().ok().flatten().map(|summary| summary.metrics).unwrap_or_default(),
         }
+    }
+
+    /// How its id was made; a run without a record counts as of today.
+    pub fn schema(&self) -> u32 {
+        self.record.as_ref().map_or(SCHEMA_VERSION, |record| record.schema)
     }
 
     /// The run's value of a key, if it has one.

@@ -12,6 +12,7 @@ fn facts(experiment: &str, seed: u64, change: impl FnOnce(&mut Config)) -> Facts
         format: record::FORMAT,
         id: id.to_string(),
         category: "gear".into(),
+        schema: crate::run::SCHEMA_VERSION,
         status: Outcome::Finished,
         attempts: 2,
         started: "2025-03-01T12:00:00.000Z".into(),

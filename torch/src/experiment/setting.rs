@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use harness::cli::run::Args;
-use harness::config::{Config, Detector, Precision, Resolved};
+use harness::config::{Config, Precision, Resolved};
 use harness::data::{self, Category};
 use harness::run::{Cpu, Id, Store, identity};
 use harness::weights;
@@ -75,13 +75,12 @@ impl Setting {
             "profile {} · {data}: {} · {} · {runs} run{}",
             self.resolved.profile,
             self.categories.join(", "),
-            method(cfg),
+            (cfg.detector.method().describe)(cfg),
             if runs == 1 { "" } else { "s" }
         );
-        let passes = match cfg.detector {
-            Detector::Mlff => format!("batch {}, {} epochs", cfg.train.batch, cfg.train.epochs),
-            Detector::Padim | Detector::Nearest => "each image once".into(),
-        };
+        let method = cfg.detector.method();
+        let passes =
+            if method.trained { format!("batch {}, {} epochs", cfg.train.batch, cfg.train.epochs) } else { "each image once".into() };
         let machine = format!(
             "{}, {} threads · {} px, {passes} · {}",
             device::name(self.device),
@@ -122,31 +121,7 @@ impl Setting {
 }
 
 fn expected(text: &str) -> Result<Id> {
-    Id::parse(text).ok_or_else(|| Error::config(format!("--id: {text:?} is no id of a run"), "ids read EXPERIMENT/HASH-sSEED"))
-}
-
-/// What a method is called in one line: its parts that can be taken away, or the figure that makes its size.
-fn method(cfg: &Config) -> String {
-    match cfg.detector {
-        Detector::Mlff => parts(cfg),
-        Detector::Padim => format!("PaDiM, {} channels", cfg.padim.channels),
-        Detector::Nearest => format!("nearest of {} % of the patches", 100.0 * cfg.nearest.fraction),
-    }
-}
-
-fn parts(cfg: &Config) -> String {
-    let parts = [
-        ("self-calibration", cfg.model.self_calibration),
-        ("stlnet", cfg.model.stlnet),
-        ("score", cfg.loss.score.enabled),
-        ("consistency", cfg.loss.consistency.enabled),
-    ];
-    let on: Vec<_> = parts.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
-    match on.len() {
-        4 => "full method".into(),
-        0 => "baseline".into(),
-        _ => format!("baseline + {}", on.join(" + ")),
-    }
+    Id::parse(text).ok_or_else(|| Error::config(format!("--id: {text:?} is not a run id"), "ids read EXPERIMENT/HASH-sSEED"))
 }
 
 fn precision(cfg: &Config, device: Device) -> String {

@@ -93,7 +93,7 @@ fn build(cfg: &Config, seed: u64) -> Box<dyn Detector> {
     detector::build(&Parts { cfg, seed, device: Device::Cpu, weights: None }).unwrap()
 }
 
-const BOTH: [Which; 2] = [Which::Padim, Which::Nearest];
+const BOTH: [Which; 2] = [Which::PADIM, Which::NEAREST];
 
 #[test]
 fn the_same_seed_gives_the_same_maps_whatever_the_loader_and_another_seed_others() {
@@ -174,10 +174,10 @@ fn the_maps_are_what_the_outlook_says() {
     let bench = Bench::new();
     let image = Tensor::zeros([1, 3, 64, 64], (tch::Kind::Float, Device::Cpu));
     for (cfg, side, kinds) in [
-        (config(Which::Padim), 16, vec![MapKind::A]),
-        (config(Which::Nearest), 8, vec![MapKind::A, MapKind::S]),
-        (config(Which::Nearest).with(&["nearest.neighbours=0".into(), "nearest.stages=[1,3]".into()]).unwrap(), 16, vec![MapKind::A]),
-        (config(Which::Nearest).with(&["nearest.dims=0".into(), "nearest.project=0".into()]).unwrap(), 8, vec![MapKind::A, MapKind::S]),
+        (config(Which::PADIM), 16, vec![MapKind::A]),
+        (config(Which::NEAREST), 8, vec![MapKind::A, MapKind::S]),
+        (config(Which::NEAREST).with(&["nearest.neighbours=0".into(), "nearest.stages=[1,3]".into()]).unwrap(), 16, vec![MapKind::A]),
+        (config(Which::NEAREST).with(&["nearest.dims=0".into(), "nearest.project=0".into()]).unwrap(), 8, vec![MapKind::A, MapKind::S]),
     ] {
         let fitted = bench.fitted(&cfg, 3);
         let maps = fitted.score(&image);
@@ -196,7 +196,7 @@ fn the_maps_are_what_the_outlook_says() {
 fn what_was_remembered_is_normal() {
     // With every patch kept, a training image is at no distance from itself.
     let bench = Bench::new();
-    let mut cfg = config(Which::Nearest);
+    let mut cfg = config(Which::NEAREST);
     cfg.nearest.fraction = 1.0;
     let fitted = bench.fitted(&cfg, 3);
     let image = input::unit(&bench.train().get(2).unwrap().data, 1, 64, Device::Cpu);

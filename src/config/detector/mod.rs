@@ -1,0 +1,176 @@
+//! `detector`: the systems behind the seam, as the half without tensors knows them.
+//!
+//! One file a detector holds its settings, what it reads, what it checks and how it is described; [`SHIPPED`] lists them. A
+//! program that brings detectors of its own names them by [`bring`] before it reads a configuration.
+
+mod mlff;
+mod nearest;
+mod padim;
+
+pub use mlff::check_batch;
+pub use nearest::Nearest;
+pub use padim::Padim;
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{BackboneName, Config};
+use crate::Result;
+
+/// What is known of a detector before it is built.
+#[derive(Debug)]
+pub struct Method {
+    /// The word in configurations, the folder below `torch/src/detector`, the file below `experiments/detectors`.
+    pub name: &'static str,
+    /// What it wants otherwise than base.toml: the text of `experiments/detectors/<name>.toml`.
+    pub defaults: &'static str,
+    /// Keys, or sections as a dotted beginning of keys, on which its result may depend. Only they are part of a run's
+    /// identity; `config check` warns where another one is set.
+    pub reads: &'static [&'static str],
+    /// Raise it with every change that moves a result of this detector alone; `METHOD_VERSION` moves those of all.
+    pub version: u32,
+    /// Whether an optimiser trains it, epoch by epoch; otherwise it looks at each image once.
+    pub trained: bool,
+    /// The relations between its keys.
+    ///
+    /// # Errors
+    /// `Kind::Config` naming the keys and the remedy.
+    pub check: fn(&Config) -> Result<()>,
+    /// The method in a few words, for the first line of a run.
+    pub describe: fn(&Config) -> String,
+}
+
+/// The detectors of this package, in the order in which lists show them.
+const SHIPPED: [&Method; 3] = [&mlff::METHOD, &padim::METHOD, &nearest::METHOD];
+
+static BROUGHT: OnceLock<&'static [&'static Method]> = OnceLock::new();
+
+/// Makes more detectors known to this program; once, before anything reads a configuration.
+///
+/// # Panics
+/// When called twice, or with a name that is taken: a fault of the program.
+pub fn bring(methods: &'static [&'static Method]) {
+    let taken = |name: &str| SHIPPED.iter().any(|shipped| shipped.name == name);
+    assert!(!methods.iter().any(|m| taken(m.name)), "a detector of this name exists");
+    assert!(BROUGHT.set(methods).is_ok(), "detectors are brought once");
+}
+
+fn methods() -> impl Iterator<Item = &'static Method> {
+    SHIPPED.into_iter().chain(BROUGHT.get().into_iter().flat_map(|brought| brought.iter().copied()))
+}
+
+/// What is fitted and scores images: the value of the key `detector`.
+#[derive(Clone, Copy)]
+pub struct Detector(&'static Method);
+
+impl Detector {
+    /// The paper's multi-level feature fusion network.
+    pub const MLFF: Self = Self(&mlff::METHOD);
+    /// A Gaussian at each position (Defard et al. 2020).
+    pub const PADIM: Self = Self(&padim::METHOD);
+    /// Distance to the nearest of a memory of patches (PatchCore, Roth et al. 2022).
+    pub const NEAREST: Self = Self(&nearest::METHOD);
+
+    /// Every detector that this program knows.
+    pub fn all() -> impl Iterator<Item = Self> {
+        methods().map(Self)
+    }
+
+    /// The detector of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().find(|detector| detector.0.name == name)
+    }
+
+    pub fn name(self) -> &'static str {
+        self.0.name
+    }
+
+    pub fn method(self) -> &'static Method {
+        self.0
+    }
+
+    /// Whether its result may depend on the key at this dotted path, or on one below it.
+    pub fn reads(self, path: &str) -> bool {
+        let below = |one: &str, other: &str| one.strip_prefix(other).is_some_and(|rest| rest.starts_with('.'));
+        path == "detector" || self.0.reads.iter().any(|read| path == *read || below(path, read) || below(read, path))
+    }
+}
+
+impl PartialEq for Detector {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Eq for Detector {}
+
+impl fmt::Debug for Detector {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Detector({})", self.0.name)
+    }
+}
+
+impl fmt::Display for Detector {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.0.name)
+    }
+}
+
+impl Serialize for Detector {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.name)
+    }
+}
+
+impl<'de> Deserialize<'de> for Detector {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::named(&name).ok_or_else(|| serde::de::Error::custom(format!("this version has no detector {name:?}")))
+    }
+}
+
+/// Channels of stages 1 to 3 together.
+fn channels(name: BackboneName) -> i64 {
+    match name {
+        BackboneName::Resnet18 | BackboneName::Resnet34 => 64 + 128 + 256,
+        BackboneName::Resnet50 | BackboneName::Resnet101 | BackboneName::WideResnet50x2 => 256 + 512 + 1024,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::reference;
+
+    #[test]
+    fn a_detector_reads_keys_that_exist_and_nothing_of_another_one() {
+        let own: Vec<&str> = methods().map(|method| method.name).collect();
+        for method in methods() {
+            for read in method.reads {
+                let below = format!("{read}.");
+                assert!(reference::keys().iter().any(|k| k.path == *read || k.path.starts_with(&below)), "{}: {read}", method.name);
+                assert!(*read == method.name || !own.contains(read), "{} reads [{read}]", method.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_section_is_read_where_one_of_its_keys_is() {
+        assert!(Detector::PADIM.reads("padim.channels") && Detector::PADIM.reads("padim") && Detector::PADIM.reads("model"));
+        assert!(!Detector::PADIM.reads("model.stlnet") && !Detector::PADIM.reads("padimx") && !Detector::PADIM.reads("optim.lr"));
+        assert!(Detector::MLFF.reads("optim.lr") && !Detector::MLFF.reads("nearest.dims"));
+    }
+
+    /// Adding a detector means adding these; the folder of its other half is checked by tests/detectors.rs.
+    #[test]
+    fn each_detector_has_its_file_of_defaults_and_its_line_in_the_reference() {
+        for method in methods() {
+            let file = crate::testing::root().join(format!("experiments/detectors/{}.toml", method.name));
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), method.defaults, "{}", file.display());
+            let named = reference::key("detector").unwrap().doc.contains(&format!("{:?}", method.name));
+            assert!(named, "base.toml explains `detector` without {:?}", method.name);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `[padim]`: a Gaussian at each position (Defard et al. 2020).
+
+use serde::{Deserialize, Serialize};
+
+use super::{Method, channels};
+use crate::config::{Config, Upsample};
+use crate::{Error, Result};
+
+pub(super) const METHOD: Method = Method {
+    name: "padim",
+    defaults: include_str!("../../../experiments/detectors/padim.toml"),
+    reads: &[
+        "run",
+        "data.root",
+        "data.categories",
+        "data.size",
+        "data.normalize",
+        "data.resize",
+        "data.workers",
+        "data.cache_mb",
+        "model.backbone.name",
+        "model.backbone.weights",
+        "model.backbone.stride_in",
+        "padim",
+        "train.precision",
+        "train.memory_format",
+        "eval",
+    ],
+    version: 1,
+    trained: false,
+    check,
+    describe: |cfg| format!("PaDiM, {} channels", cfg.padim.channels),
+};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Padim {
+    /// Channels of stages 1 to 3 that are kept, drawn from the seed.
+    pub channels: i64,
+    /// How stages 2 and 3 reach the resolution of stage 1.
+    pub upsample: Upsample,
+    /// Added to the diagonal of each covariance.
+    pub eps: f64,
+}
+
+fn check(cfg: &Config) -> Result<()> {
+    let (kept, all) = (cfg.padim.channels, channels(cfg.model.backbone.name));
+    if kept <= all {
+        return Ok(());
+    }
+    Err(Error::config(format!("padim.channels: {kept} of the backbone's {all}"), "keep fewer: 100 is the published number for ResNet-18"))
+}
