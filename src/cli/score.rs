@@ -1,10 +1,11 @@
-//! `harness score`: the metrics of a run's maps, or of anybody's.
+//! `harness score`: the metrics of a run's maps, or of maps from any source.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use crate::config::{Categories, Config};
 use crate::data::{self, Source};
-use crate::eval::{self, Evaluation, MapStore};
+use crate::eval::{self, Evaluation, MapName, MapStore, Output, OutputStore};
 use crate::metric::Variant;
 use crate::report::runs::percent;
 use crate::run::Store;
@@ -36,11 +37,11 @@ pub struct Args {
     json: bool,
 }
 
-/// Maps of one category and where their images lie.
+/// What is scored of one category: how it is read, and where its images lie.
 struct Scored {
     label: String,
-    maps: MapStore,
-    category: String,
+    /// The output of an image's key.
+    read: Box<dyn Fn(&str) -> Result<Output>>,
     source: Source,
     cfg: Config,
 }
@@ -56,7 +57,7 @@ pub fn run(args: &Args) -> Result<()> {
     for s in &scored {
         for variant in std::iter::once(None).chain(variants.iter().copied().map(Some)) {
             let protocol = eval::protocol(&s.cfg, variant)?;
-            let read = |index: usize| s.maps.read(&s.category, &s.source.items()[index].key);
+            let read = |index: usize| (s.read)(&s.source.items()[index].key);
             let evaluation = eval::evaluate(&s.source, &s.cfg.eval, &protocol, &read)?;
             all.push((s.label.clone(), variant, evaluation));
         }
@@ -69,7 +70,7 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The score maps of a run: one entry for each of its maps.
+/// The outputs of a run: one entry for each of its maps, and for its own image scores.
 fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
     let entry = Store::new(&args.results).find(id)?;
     let summary = entry.folder.summary()?.ok_or_else(|| {
@@ -84,19 +85,17 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
         ));
     }
     let cfg = with_settings(&cfg, &args.set)?;
-    let mut scored = vec![];
-    for kind in [eval::MapKind::S, eval::MapKind::A] {
-        let root = entry.folder.maps().join(kind.to_string());
-        if root.is_dir() {
-            let source = Source::new(category.test.clone(), cfg.data.size, cfg.data.resize, 0);
-            let label = format!("{} {kind}", summary.category);
-            scored.push(Scored { label, maps: MapStore::at(&root), category: summary.category.clone(), source, cfg: cfg.clone() });
-        }
-    }
-    Ok(scored)
+    let outputs = Rc::new(OutputStore::of(&entry.folder.maps(), &summary.category, &cfg.detector.outputs(&cfg)));
+    let one = |name: MapName| {
+        let source = Source::new(category.test.clone(), cfg.data.size, cfg.data.resize, 0);
+        let outputs = outputs.clone();
+        let read = Box::new(move |key: &str| outputs.read(name, key));
+        Scored { label: format!("{} {name}", summary.category), read, source, cfg: cfg.clone() }
+    };
+    Ok(outputs.stored().into_iter().map(one).collect())
 }
 
-/// Anybody's maps: the categories that have a folder under the maps' root.
+/// Maps from any source: the categories that have a folder under the maps' root.
 fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
     if !maps.is_dir() {
         return Err(Error::environment(
@@ -118,7 +117,10 @@ fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
         .map(|name| {
             let category = data::category(root, &name)?;
             let source = Source::new(category.test, cfg.data.size, cfg.data.resize, 0);
-            Ok(Scored { label: name.clone(), maps: MapStore::at(maps), category: name, source, cfg: cfg.clone() })
+            let maps = MapStore::at(maps);
+            let label = name.clone();
+            let read = Box::new(move |key: &str| maps.read(&name, key).map(Output::of_map));
+            Ok(Scored { label, read, source, cfg: cfg.clone() })
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! What no single key can tell: values that must fit one another.
 
-use super::{BackboneName, Checkpoint, Config, OptimKind, StrideIn};
+use super::{BackboneName, Checkpoint, Config, ImageScore, OptimKind, Outputs, StrideIn};
 use crate::{Error, Result};
 
 /// Checks the relations between keys; single values were checked as they were read.
@@ -40,7 +40,23 @@ pub fn check(cfg: &Config) -> Result<()> {
         "model.backbone.stride_in: blocks of ResNet-18 and -34 carry their stride in conv1".into(),
         "use \"auto\"",
     )?;
+    check_image_score(cfg)?;
     (cfg.detector.method().check)(cfg)
+}
+
+/// An image score can only come from what the detector gives.
+fn check_image_score(cfg: &Config) -> Result<()> {
+    let Outputs { maps, image } = cfg.detector.outputs(cfg);
+    match cfg.eval.image_score {
+        ImageScore::Own if !image => Err(Error::config(
+            format!("eval.image_score: {} has no image score of its own", cfg.detector),
+            "use \"upsampled\", \"map\" or \"mean\", which come from its map",
+        )),
+        score if maps.is_empty() && score != ImageScore::Own => {
+            Err(Error::config(format!("eval.image_score: {} gives no map", cfg.detector), "use \"own\""))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses what does not name a device; `place` names it in the error.
@@ -108,7 +124,8 @@ mod tests {
         refuse(|c| c.run.seeds = vec![1 << 53], "run.seeds");
         refuse(|c| (c.detector, c.train.checkpoint) = (Detector::PADIM, Checkpoint::BestTest), "train.checkpoint");
         refuse(|c| (c.detector, c.model.backbone.name) = (Detector::PADIM, BackboneName::Resnet18), "padim.channels");
-        refuse(|c| c.nearest.stages = vec![3, 2], "nearest.stages");
+        refuse(|c| (c.detector, c.nearest.stages) = (Detector::NEAREST, vec![3, 2]), "nearest.stages");
+        refuse(|c| c.eval.image_score = ImageScore::Own, "eval.image_score");
         refuse(|c| c.model.ptfem.scales = vec![2, 2], "model.ptfem.scales");
         refuse(|c| c.model.ptfem.scales = vec![], "model.ptfem.scales");
         refuse(|c| c.data.size = 100, "data.size");

@@ -17,7 +17,7 @@ mod train;
 
 pub use check::{check, check_device, check_seeds};
 pub use data::*;
-pub use detector::{Detector, Nearest, Padim, check_batch};
+pub use detector::{Detector, Nearest, Outputs, Padim, check_batch};
 pub use layer::{Layer, Profile, Request, Resolved, flatten};
 pub use loss::*;
 pub use model::*;

@@ -54,6 +54,8 @@ pub struct Train {
     /// Images a step.
     pub batch: usize,
     pub epochs: usize,
+    /// Steps in all, whatever `epochs` says; 0 = by epochs.
+    pub steps: usize,
     pub checkpoint: Checkpoint,
     /// Longest time between two checkpoints, s; never changes a result.
     pub checkpoint_every_s: f64,
@@ -121,6 +123,10 @@ pub enum ImageScore {
     Upsampled,
     /// Maximum of the map as the network gives it.
     Map,
+    /// Mean of the map as the network gives it.
+    Mean,
+    /// What the detector gives beside its maps, or instead of any.
+    Own,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

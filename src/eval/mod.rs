@@ -7,35 +7,40 @@ mod paired;
 mod store;
 
 pub use paired::{DRAWS, PairedDifference, paired};
-pub use store::MapStore;
-
-use std::fmt;
+pub use store::{MapStore, OutputStore};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
-use crate::config::{self, Config, ImageScore, Resolution};
+use crate::config::{self, Config, ImageScore, Outputs, Resolution};
 use crate::data::Source;
 use crate::image::upsample::{self, Align};
 use crate::image::{Map, Mask, blur, resize};
 use crate::metric::{self, Curves, Keyed, Protocol, Sample, Scores, Variant};
+use crate::{Error, Result};
 
-/// Which of a detector's maps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum MapKind {
-    /// The score map: eta(F), Eq. (9); for the nearest neighbour, distances times the weight of the image.
-    S,
-    /// The distance map: distance to the centre, or whatever else a detector measures from normal images.
-    A,
+/// The name of a detector's map: a folder of a run's `maps`, and a part of the names of its metrics.
+pub type MapName = &'static str;
+
+/// The name under which a detector's own image scores stand beside its maps.
+pub const IMAGE: MapName = "image";
+
+/// The names of everything that a detector gives, the headline first: its maps, then its own image score if it has one.
+pub fn names(outputs: &Outputs) -> Vec<MapName> {
+    outputs.maps.iter().copied().chain(outputs.image.then_some(IMAGE)).collect()
 }
 
-impl fmt::Display for MapKind {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            MapKind::S => "S",
-            MapKind::A => "A",
-        })
+/// What a detector gave of one image: a map at its own resolution, a score of its own, or both.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Output {
+    pub map: Option<Map>,
+    pub own: Option<f32>,
+}
+
+impl Output {
+    /// A map alone.
+    pub fn of_map(map: Map) -> Self {
+        Self { map: Some(map), own: None }
     }
 }
 
@@ -63,18 +68,27 @@ pub fn protocol(cfg: &Config, variant: Option<Variant>) -> Result<Protocol> {
     Ok(Protocol { variant: variant.unwrap_or(protocol.variant), ..protocol })
 }
 
-/// The map as it is scored: upsampled to `width` x `height`, then smoothed; and the image's score, its maximum.
-pub fn full(map: &Map, width: usize, height: usize, cfg: &config::Eval) -> (Map, f32) {
-    let mut up = upsample::bilinear(map, width, height, Align::from(cfg.align_corners));
-    if cfg.gaussian_sigma > 0.0 {
-        up = blur::gaussian(&up, cfg.gaussian_sigma);
-    }
-    let scored = match cfg.image_score {
-        ImageScore::Upsampled => &up,
-        ImageScore::Map => map,
+/// The map as it is scored: upsampled to `width` x `height`, then smoothed.
+pub fn full(map: &Map, width: usize, height: usize, cfg: &config::Eval) -> Map {
+    let up = upsample::bilinear(map, width, height, Align::from(cfg.align_corners));
+    if cfg.gaussian_sigma > 0.0 { blur::gaussian(&up, cfg.gaussian_sigma) } else { up }
+}
+
+/// What is scored of one image: its map at the size of the evaluation, if it has one, and its score by `eval.image_score`.
+///
+/// # Errors
+/// `Kind::Config` where the score is to be one that the detector did not give.
+pub fn scored(output: &Output, width: usize, height: usize, cfg: &config::Eval) -> Result<(Option<Map>, f32)> {
+    let whole = output.map.as_ref().map(|map| full(map, width, height, cfg));
+    let score = match (cfg.image_score, &output.map, &whole) {
+        (ImageScore::Own, ..) | (_, None, _) | (_, _, None) => output.own,
+        (ImageScore::Upsampled, _, Some(whole)) => metric::image_score(whole),
+        (ImageScore::Map, Some(map), _) => metric::image_score(map),
+        (ImageScore::Mean, Some(map), _) => metric::mean_score(map),
     };
-    let score = metric::image_score(scored).expect("a map has pixels");
-    (up, score)
+    let missing =
+        || Error::config("eval.image_score: the detector gave no image score of its own", "use \"upsampled\", \"map\" or \"mean\"");
+    Ok((whole, score.ok_or_else(missing)?))
 }
 
 /// Size at which image `index` is scored: its own, or the network's input.
@@ -97,25 +111,32 @@ pub fn mask(source: &Source, index: usize, cfg: &config::Eval) -> Result<Mask> {
     })
 }
 
-/// Computes every metric of one category from its maps; `map_of` gives the map of a test image at any resolution.
+/// Computes every metric of one category from what a detector gave; `output_of` has that of a test image, its map at any
+/// resolution. Images without a map have image-level metrics alone.
 ///
 /// Maps are upsampled and keyed a few at a time, one a thread, so that only sort keys stay in memory: 4 bytes a normal and 8 an
 /// anomalous pixel, and as much again while they are sorted.
-pub fn evaluate(test: &Source, cfg: &config::Eval, protocol: &Protocol, map_of: &dyn Fn(usize) -> Result<Map>) -> Result<Evaluation> {
+pub fn evaluate(test: &Source, cfg: &config::Eval, protocol: &Protocol, output_of: &dyn Fn(usize) -> Result<Output>) -> Result<Evaluation> {
     let mut accumulator = metric::Accumulator::new(protocol)?;
     let mut images = Vec::with_capacity(test.len());
-    let keyed = |(index, map): (usize, Map)| -> Result<(Keyed, ImageResult)> {
+    let keyed = |(index, output): (usize, Output)| -> Result<(Keyed, ImageResult)> {
         let item = &test.items()[index];
+        let anomalous = !item.is_good();
         let (width, height) = size(test, index, cfg)?;
-        let (map, score) = full(&map, width, height, cfg);
-        let mask = if item.is_good() { None } else { Some(mask(test, index, cfg)?) };
-        let sample = Sample { name: &item.key, map: &map, mask: mask.as_ref(), image_score: score, anomalous: !item.is_good() };
-        Ok((Keyed::of(sample, protocol)?, ImageResult { key: item.key.clone(), anomalous: !item.is_good(), score }))
+        let (map, score) = scored(&output, width, height, cfg)?;
+        let keyed = match map {
+            None => Keyed::of_image(&item.key, score, anomalous)?,
+            Some(map) => {
+                let mask = if anomalous { Some(mask(test, index, cfg)?) } else { None };
+                Keyed::of(Sample { name: &item.key, map: &map, mask: mask.as_ref(), image_score: score, anomalous }, protocol)?
+            }
+        };
+        Ok((keyed, ImageResult { key: item.key.clone(), anomalous, score }))
     };
     let all: Vec<usize> = (0..test.len()).collect();
     for few in all.chunks(rayon::current_num_threads()) {
-        let maps = few.iter().map(|&index| Ok((index, map_of(index)?))).collect::<Result<Vec<_>>>()?;
-        let few: Vec<Result<_>> = maps.into_par_iter().map(keyed).collect();
+        let outputs = few.iter().map(|&index| Ok((index, output_of(index)?))).collect::<Result<Vec<_>>>()?;
+        let few: Vec<Result<_>> = outputs.into_par_iter().map(keyed).collect();
         for one in few {
             let (keyed, image) = one?;
             accumulator.take(keyed)?;

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::{MapStore, full, mask, protocol, size};
+use super::{MapName, OutputStore, mask, names, protocol, scored, size};
 use crate::config::{Config, Resolution};
 use crate::data::{self, Source};
 use crate::metric::{Bootstrap, Ordered, Protocol, Reweighted, Sample, Variant, draws};
@@ -80,7 +80,9 @@ struct Finished {
     cfg: Config,
     protocol: Protocol,
     test: Source,
-    maps: MapStore,
+    outputs: OutputStore,
+    /// The output that the run's plain metrics are of.
+    headline: MapName,
 }
 
 impl Finished {
@@ -100,8 +102,13 @@ impl Finished {
         }
         let protocol = protocol(&cfg, Some(Variant::Exact))?;
         let test = Source::new(category.test, cfg.data.size, cfg.data.resize, 0);
-        let maps = MapStore::at(&folder.maps().join(&summary.headline));
-        Ok(Self { summary, cfg, protocol, test, maps })
+        let outputs = cfg.detector.outputs(&cfg);
+        let headline = names(&outputs).into_iter().find(|name| *name == summary.headline).ok_or_else(|| {
+            let what = format!("run {name}: its headline {:?} is not one of its detector's outputs", summary.headline);
+            Error::environment(what, "repeat the run with --force")
+        })?;
+        let outputs = OutputStore::of(&folder.maps(), &summary.category, &outputs);
+        Ok(Self { summary, cfg, protocol, test, outputs, headline })
     }
 
     /// Refuses runs whose difference would not be one of their maps alone.
@@ -131,9 +138,13 @@ impl Finished {
         let mut bootstrap = Bootstrap::new(&self.protocol)?;
         for (index, item) in self.test.items().iter().enumerate() {
             let (width, height) = size(&self.test, index, &self.cfg.eval)?;
-            let (map, score) = full(&self.maps.read(&self.summary.category, &item.key)?, width, height, &self.cfg.eval);
-            let mask = if item.is_good() { None } else { Some(mask(&self.test, index, &self.cfg.eval)?) };
+            let (map, score) = scored(&self.outputs.read(self.headline, &item.key)?, width, height, &self.cfg.eval)?;
             let anomalous = !item.is_good();
+            let Some(map) = map else {
+                bootstrap.push_image(&item.key, score, anomalous)?;
+                continue;
+            };
+            let mask = if anomalous { Some(mask(&self.test, index, &self.cfg.eval)?) } else { None };
             bootstrap.push(Sample { name: &item.key, map: &map, mask: mask.as_ref(), image_score: score, anomalous })?;
         }
         Ok(bootstrap.finish())
@@ -143,6 +154,7 @@ impl Finished {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::MapStore;
     use crate::image::Map;
     use crate::run::{Id, file};
     use std::collections::BTreeMap;
@@ -199,7 +211,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = finished(dir.path(), 0, 0.4, &[]);
         let run = Finished::open(&folder).unwrap();
-        let read = |i: usize| run.maps.read("fabric", &run.test.items()[i].key);
+        let read = |i: usize| run.outputs.read("S", &run.test.items()[i].key);
         let scores: BTreeMap<String, Option<f64>> =
             super::super::evaluate(&run.test, &run.cfg.eval, &run.protocol, &read).unwrap().scores.metrics().into_iter().collect();
         for d in paired(&folder, &folder, 5, 0).unwrap() {

@@ -2,11 +2,78 @@
 
 use std::path::{Path, PathBuf};
 
+use super::{IMAGE, MapName, Output, names};
+use crate::config::Outputs;
 use crate::image::{Map, npy};
 use crate::{Error, Result};
 
 /// Endings that are tried, in this order.
 const ENDINGS: [&str; 3] = ["npy", "tiff", "tif"];
+
+/// The outputs of a run's detector on disk: a folder of maps for each name, own image scores as maps of one pixel.
+pub struct OutputStore {
+    root: PathBuf,
+    category: String,
+    names: Vec<MapName>,
+}
+
+impl OutputStore {
+    /// The folder `maps` of a run of `category`.
+    pub fn of(root: &Path, category: &str, outputs: &Outputs) -> Self {
+        Self { root: root.to_owned(), category: category.to_owned(), names: names(outputs) }
+    }
+
+    /// What is stored, the headline first; without what an earlier version of the detector did not give.
+    pub fn stored(&self) -> Vec<MapName> {
+        self.names.iter().copied().filter(|name| self.root.join(name).is_dir()).collect()
+    }
+
+    /// Stores the map of `key` (`test/<defect>/<stem>`) under `name`.
+    pub fn write(&self, name: MapName, key: &str, map: &Map) -> Result<()> {
+        self.store(name).write(&self.category, key, map)
+    }
+
+    /// Stores an image's own score.
+    pub fn write_score(&self, key: &str, score: f32) -> Result<()> {
+        self.write(IMAGE, key, &Map::from_vec(1, 1, vec![score]))
+    }
+
+    /// The map of `key` under `name`.
+    ///
+    /// # Errors
+    /// As [`MapStore::read`].
+    pub fn map(&self, name: MapName, key: &str) -> Result<Map> {
+        self.store(name).read(&self.category, key)
+    }
+
+    /// What is evaluated under `name`: its map with the detector's own score, or that score alone.
+    ///
+    /// # Errors
+    /// As [`MapStore::read`], and a stored score that is not one number.
+    pub fn read(&self, name: MapName, key: &str) -> Result<Output> {
+        let map = (name != IMAGE).then(|| self.map(name, key)).transpose()?;
+        let own = self.names.contains(&IMAGE).then(|| self.own(key)).transpose()?;
+        Ok(Output { map, own })
+    }
+
+    fn own(&self, key: &str) -> Result<f32> {
+        match self.map(IMAGE, key)?.data.as_slice() {
+            [score] => Ok(*score),
+            more => Err(Error::environment(
+                format!(
+                    "{}: {} numbers, where an image's score is one",
+                    self.root.join(IMAGE).join(&self.category).join(key).display(),
+                    more.len()
+                ),
+                "repeat the run with --force",
+            )),
+        }
+    }
+
+    fn store(&self, name: MapName) -> MapStore {
+        MapStore::at(&self.root.join(name))
+    }
+}
 
 /// A folder of maps: `ROOT/<category>/test/<defect>/<stem>.npy`.
 pub struct MapStore {

@@ -53,6 +53,16 @@ pub struct Keyed {
 }
 
 impl Keyed {
+    /// An image with a score and no map: it counts at image level alone.
+    ///
+    /// # Errors
+    /// A score that is not finite.
+    pub fn of_image(name: &str, image_score: f32, anomalous: bool) -> Result<Self> {
+        check_image_score(name, image_score)?;
+        let pixels = Population::default();
+        Ok(Self { name: name.to_owned(), anomalous, image_score, pixels, regions: vec![], dilated: vec![], aupro: None })
+    }
+
     /// An error if map and mask differ in size, a score is not finite, or a good image has an anomalous pixel.
     pub fn of(sample: Sample, protocol: &Protocol) -> Result<Self> {
         let regions = checked_regions(&sample, protocol.connectivity())?;
@@ -216,13 +226,18 @@ impl Accumulator {
     }
 }
 
+pub(super) fn check_image_score(name: &str, score: f32) -> Result<()> {
+    if score.is_finite() {
+        return Ok(());
+    }
+    Err(Error::environment(format!("the image score of {name} is {score}"), NOT_FINITE))
+}
+
 /// The regions of a sample that is fit to be taken. Errors: see [`Accumulator::push`].
 pub(super) fn checked_regions(sample: &Sample, connectivity: Connectivity) -> Result<Regions> {
     let Sample { name, map, mask, image_score, anomalous } = *sample;
     check_finite(name, map)?;
-    if !image_score.is_finite() {
-        return Err(Error::environment(format!("the image score of {name} is {image_score}"), NOT_FINITE));
-    }
+    check_image_score(name, image_score)?;
     let Some(mask) = mask else {
         return Ok(Regions { width: map.width, height: map.height, runs: Vec::new(), regions: Vec::new() });
     };

@@ -11,7 +11,7 @@
 use rand::RngExt;
 use rayon::prelude::*;
 
-use super::accumulator::{Sample, checked_regions};
+use super::accumulator::{Sample, check_image_score, checked_regions};
 use super::components::Regions;
 use super::key::key;
 use super::pro::{Overlap, limit_in_pixels};
@@ -119,15 +119,19 @@ impl Bootstrap {
             let remedy = "evaluate fewer images at once, or set eval.resolution = \"input\"";
             return Err(Error::environment(format!("{name}: a draw of test images may hold more than 2^32 pixels"), remedy));
         }
-        self.images.normals.push(u64::from(!anomalous));
-        match anomalous {
-            true => {
-                self.images.positive.push(packed(key(image_score), self.images.regions.len() as u32));
-                self.images.regions.push(Region { image, area: 1 });
-            }
-            false => self.images.normal.push(packed(key(image_score), image as u32)),
-        }
+        self.images.push_image(image_score, anomalous);
         self.pixels.push_map(map, &regions, image);
+        Ok(())
+    }
+
+    /// Takes one image without a map: it counts at image level alone.
+    ///
+    /// # Errors
+    /// A score that is not finite.
+    pub fn push_image(&mut self, name: &str, image_score: f32, anomalous: bool) -> Result<()> {
+        check_image_score(name, image_score)?;
+        self.images.push_image(image_score, anomalous);
+        self.pixels.normals.push(0);
         Ok(())
     }
 
@@ -138,6 +142,19 @@ impl Bootstrap {
 }
 
 impl Unordered {
+    /// An image as one pixel.
+    fn push_image(&mut self, score: f32, anomalous: bool) {
+        let image = self.normals.len();
+        self.normals.push(u64::from(!anomalous));
+        match anomalous {
+            true => {
+                self.positive.push(packed(key(score), self.regions.len() as u32));
+                self.regions.push(Region { image, area: 1 });
+            }
+            false => self.normal.push(packed(key(score), image as u32)),
+        }
+    }
+
     fn push_map(&mut self, map: &Map, regions: &Regions, image: usize) {
         let (first, before, mut done) = (self.regions.len(), self.normal.len(), 0);
         let normal = |s: &f32| packed(key(*s), image as u32);

@@ -15,6 +15,12 @@ pub fn image_score(map: &Map) -> Option<f32> {
     most.filter(|_| !map.data.is_empty())
 }
 
+/// The mean of a map's pixels, summed in float64; `None` of an empty map.
+pub fn mean_score(map: &Map) -> Option<f32> {
+    let sum: f64 = map.data.iter().map(|&score| f64::from(score)).sum();
+    (!map.data.is_empty()).then(|| (sum / map.data.len() as f64) as f32)
+}
+
 /// Images with their scores and whether they are anomalous.
 pub fn population(images: impl Iterator<Item = (f32, bool)>) -> Population {
     let (mut normal, mut positive) = (Vec::new(), Vec::new());

@@ -49,7 +49,7 @@ pub use accumulator::{Accumulator, Keyed, Sample, evaluate};
 pub use bootstrap::{Bootstrap, Ordered, Reweighted, draws};
 pub use components::{Connectivity, Region, Regions, Run, label};
 pub use curve::Curves;
-pub use image_level::image_score;
+pub use image_level::{image_score, mean_score};
 pub use protocol::Protocol;
 pub use roc::Separation;
 pub use scores::{RECALL_FPR, Scores};

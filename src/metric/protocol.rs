@@ -60,7 +60,10 @@ impl Protocol {
         if self.pro_limit > 0.0 && self.pro_limit <= 1.0 {
             return Ok(());
         }
-        Err(Error::config(format!("eval.pro.limit = {} is no false positive rate", self.pro_limit), "above 0 and at most 1; 0.3 is usual"))
+        Err(Error::config(
+            format!("eval.pro.limit = {} is not a false positive rate", self.pro_limit),
+            "above 0 and at most 1; 0.3 is usual",
+        ))
     }
 
     /// The neighbours that count: the variant may overrule the field.
@@ -85,6 +88,8 @@ impl Protocol {
         let image_score = match self.image_score {
             ImageScore::Upsampled => "",
             ImageScore::Map => ", image score from the map before upsampling",
+            ImageScore::Mean => ", image score the mean of the map before upsampling",
+            ImageScore::Own => ", image score the detector's own",
         };
         let checkpoint = match self.checkpoint {
             Checkpoint::Last => "",

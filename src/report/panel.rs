@@ -10,7 +10,7 @@ pub use select::{by_area, ends};
 
 use crate::config;
 use crate::data::Source;
-use crate::eval::{self, Evaluation, MapKind};
+use crate::eval::{self, Evaluation, MapName};
 use crate::image::{Map, Mask, Rgb, codec, draw, resize};
 use crate::metric::RECALL_FPR;
 use crate::ui::text::number;
@@ -59,7 +59,7 @@ pub fn panels(
     title: &str,
     test: &Source,
     cfg: &config::Eval,
-    kind: MapKind,
+    map: MapName,
     evaluation: &Evaluation,
     map_of: &dyn Fn(usize) -> Result<Map>,
 ) -> Result<Option<Rgb>> {
@@ -88,21 +88,21 @@ pub fn panels(
     let (low, high) = range;
     let sheet = Sheet {
         title: title.to_owned(),
-        bar: [format!("colours of map {kind}:"), number(f64::from(low)), number(f64::from(high))],
-        rows: vec!["image".into(), "ground truth".into(), format!("map {kind}")],
+        bar: [format!("colours of map {map}:"), number(f64::from(low)), number(f64::from(high))],
+        rows: vec!["image".into(), "ground truth".into(), format!("map {map}")],
         sections,
-        caption: caption(kind, evaluation, range, test.len()),
+        caption: caption(map, evaluation, range, test.len()),
     };
     Ok(Some(sheet.draw()))
 }
 
-fn caption(kind: MapKind, evaluation: &Evaluation, (low, high): (f32, f32), maps: usize) -> String {
+fn caption(map: MapName, evaluation: &Evaluation, (low, high): (f32, f32), maps: usize) -> String {
     let (low, high) = (number(f64::from(low)), number(f64::from(high)));
     format!(
         "Of each kind of defect the images with the smallest, the median and the largest mask area are shown: chosen by mask area alone, \
          never by score; without defect, the first and the last by name. Images are grouped by their whole mask area, which stands above \
          them in per cent of the image; a region counts as large or tiny by its own area. Ground truth is outlined in yellow. The score is \
-         the image score on map {kind}. All maps share one range of colours: {low} is the 1st, {high} the 99.95th percentile of the pixels \
+         the image score on map {map}. All maps share one range of colours: {low} is the 1st, {high} the 99.95th percentile of the pixels \
          of all {maps} test maps before upsampling; values beyond are clipped. Protocol: {}.",
         evaluation.protocol.describe()
     )
@@ -142,12 +142,12 @@ pub(in crate::report) fn subject(test: &Source, cfg: &config::Eval, index: usize
 /// The colours of an image's map, as it is scored, fitted into a tile.
 pub(in crate::report) fn heat(test: &Source, cfg: &config::Eval, index: usize, map: &Map, (low, high): (f32, f32)) -> Result<Rgb> {
     if map.data.is_empty() {
-        return Err(Error::run(format!("the score map of {} is empty", test.items()[index].key), "write the maps anew"));
+        return Err(Error::run(format!("the score map of {} is empty", test.items()[index].key), "repeat the run with --force"));
     }
     let (width, height) = test.dimensions(index)?;
     let (width, height) = fitted(width, height);
     let (w, h) = eval::size(test, index, cfg)?;
-    let (map, _) = eval::full(map, w, h, cfg);
+    let map = eval::full(map, w, h, cfg);
     Ok(resize::bilinear(&draw::heat_map(&map, low, high), width, height))
 }
 

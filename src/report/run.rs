@@ -12,7 +12,7 @@
 
 use crate::config;
 use crate::data::Source;
-use crate::eval::{Evaluation, MapKind};
+use crate::eval::{self, Evaluation, MapName};
 use crate::image::{Map, codec};
 use crate::run::{Folder, event, file};
 use crate::{Error, Result};
@@ -20,7 +20,7 @@ use crate::{Error, Result};
 use super::panel;
 use super::plot::{self, Histogram, History, Loss, Pro, Roc};
 
-/// Writes the figures of a run. `evaluations` hold one of each map; `map_of` gives the map of a test image as the detector
+/// Writes the figures of a run. `evaluations` hold one of each of the detector's outputs, the headline first; `map_of` gives the map of a test image as the detector
 /// made it. The bytes depend on nothing else but the run's events and folder.
 ///
 /// # Errors
@@ -29,10 +29,10 @@ pub fn write(
     folder: &Folder,
     test: &Source,
     cfg: &config::Eval,
-    evaluations: &[(MapKind, Evaluation)],
-    headline: MapKind,
-    map_of: &dyn Fn(MapKind, usize) -> Result<Map>,
+    evaluations: &[(MapName, Evaluation)],
+    map_of: &dyn Fn(MapName, usize) -> Result<Map>,
 ) -> Result<()> {
+    let headline = evaluations.first().map_or(eval::IMAGE, |(name, _)| *name);
     let figures = folder.figures();
     std::fs::create_dir_all(&figures).map_err(|e| Error::io("create the folder", &figures, &e))?;
     let subject = subject(folder, test);
@@ -44,12 +44,13 @@ pub fn write(
     plot::write(&figures, "roc", Roc::of(titled("ROC"), evaluations, headline).as_ref())?;
     plot::write(&figures, "pro", Pro::of(titled("Per-region overlap"), evaluations, headline).as_ref())?;
 
-    let main = evaluations.iter().find(|(kind, _)| *kind == headline);
-    let scores = main.and_then(|(kind, evaluation)| Histogram::of(titled("Image scores"), *kind, evaluation));
+    let main = evaluations.iter().find(|(map, _)| *map == headline);
+    let scores = main.and_then(|(map, evaluation)| Histogram::of(titled("Image scores"), map, evaluation));
     plot::write(&figures, "scores", scores.as_ref())?;
 
     let title = titled("Test images");
-    let panels = main.map(|(kind, evaluation)| panel::panels(&title, test, cfg, *kind, evaluation, &|i| map_of(*kind, i)));
+    let mapped = main.filter(|(map, _)| *map != eval::IMAGE);
+    let panels = mapped.map(|(map, evaluation)| panel::panels(&title, test, cfg, map, evaluation, &|i| map_of(map, i)));
     let path = figures.join("panels.png");
     match panels.transpose()?.flatten() {
         Some(picture) => file::replace(&path, &codec::encode_png(&picture)),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use harness::config::{Config, Resize};
 use harness::data::{Item, Source};
-use harness::eval::{self, Evaluation, MapKind};
+use harness::eval::{self, Evaluation, MapName, Output};
 use harness::image::{Map, Mask, Rgb, codec};
 use harness::metric::Protocol;
 use harness::run::{Event, Folder, Id, event};
@@ -16,8 +16,8 @@ pub type Kind = (&'static str, usize, [f64; 2]);
 pub struct Run {
     pub folder: Folder,
     pub test: Source,
-    pub maps: Vec<(MapKind, Vec<Map>)>,
-    pub evaluations: Vec<(MapKind, Evaluation)>,
+    pub maps: Vec<(MapName, Vec<Map>)>,
+    pub evaluations: Vec<(MapName, Evaluation)>,
     pub cfg: Config,
 }
 
@@ -61,7 +61,7 @@ fn map(side: usize, width: usize, height: usize, spots: &[Spot], skill: f64, see
 }
 
 /// Makes the run below `root`; `sizes` of the images are used in turn.
-pub fn run(root: &Path, kinds: &[Kind], sizes: &[(usize, usize)], kinds_of_map: &[MapKind]) -> Run {
+pub fn run(root: &Path, kinds: &[Kind], sizes: &[(usize, usize)], kinds_of_map: &[MapName]) -> Run {
     let category = root.join("data/linen");
     let (mut items, mut spots_of, mut size_of) = (vec![], vec![], vec![]);
     for (k, (kind, count, [least, greatest])) in kinds.iter().enumerate() {
@@ -94,13 +94,14 @@ pub fn run(root: &Path, kinds: &[Kind], sizes: &[(usize, usize)], kinds_of_map: 
     }
     let test = Source::new(items, 64, Resize::Bilinear, 1);
     let maps = kinds_of_map.iter().map(|&kind| {
-        let (side, skill) = if kind == MapKind::S { (32, 0.9) } else { (16, 0.35) };
+        let (side, skill) = if kind == "S" { (32, 0.9) } else { (16, 0.35) };
         let one = |i: usize| map(side, size_of[i].0, size_of[i].1, &spots_of[i], skill, i as u64 + 77);
         (kind, (0..test.len()).map(one).collect::<Vec<Map>>())
     });
-    let maps: Vec<(MapKind, Vec<Map>)> = maps.collect();
+    let maps: Vec<(MapName, Vec<Map>)> = maps.collect();
     let cfg = Config::default();
-    let evaluate = |maps: &Vec<Map>| eval::evaluate(&test, &cfg.eval, &Protocol::default(), &|i| Ok(maps[i].clone())).unwrap();
+    let evaluate =
+        |maps: &Vec<Map>| eval::evaluate(&test, &cfg.eval, &Protocol::default(), &|i| Ok(Output::of_map(maps[i].clone()))).unwrap();
     let evaluations = maps.iter().map(|(kind, maps)| (*kind, evaluate(maps))).collect();
     let folder = Folder::of(&root.join("runs"), &Id::new("full", "0a1b2c3d4e", 0).unwrap());
     std::fs::create_dir_all(folder.path()).unwrap();
@@ -143,8 +144,8 @@ pub fn record(folder: &Folder, events: &[Event]) {
 
 impl Run {
     /// Writes the figures.
-    pub fn report(&self, headline: MapKind) -> harness::Result<()> {
-        let map_of = |kind: MapKind, i: usize| Ok(self.maps.iter().find(|(k, _)| *k == kind).unwrap().1[i].clone());
-        harness::report::run::write(&self.folder, &self.test, &self.cfg.eval, &self.evaluations, headline, &map_of)
+    pub fn report(&self) -> harness::Result<()> {
+        let map_of = |name: MapName, i: usize| Ok(self.maps.iter().find(|(n, _)| *n == name).unwrap().1[i].clone());
+        harness::report::run::write(&self.folder, &self.test, &self.cfg.eval, &self.evaluations, &map_of)
     }
 }

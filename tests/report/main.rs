@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use fixture::{Kind, Run, record, training};
-use harness::eval::MapKind::{A, S};
+use harness::eval::{self, MapName, Output};
 use harness::image::{Map, Rgb, codec};
-use harness::metric::Variant;
+use harness::metric::{Protocol, Variant};
 use harness::report::panel;
 use harness::run::Event;
 use proptest::prelude::*;
 
+const A: MapName = "A";
+const S: MapName = "S";
 const KINDS: [Kind; 3] = [("cut", 5, [8.0, 24.0]), ("good", 4, [0.0; 2]), ("hole", 4, [2.0, 5.0])];
 const PLOTS: [&str; 4] = ["loss", "pro", "roc", "scores"];
 
@@ -48,7 +50,7 @@ fn a_finished_run_has_all_figures_and_the_same_bytes_again() {
     let dir = tempfile::tempdir().unwrap();
     let run = fixture::run(dir.path(), &KINDS, &[(96, 96)], &[S, A]);
     record(&run.folder, &training(3, 4));
-    run.report(S).unwrap();
+    run.report().unwrap();
     assert_eq!(plots(&run), PLOTS);
     let panels = decoded(&run, "panels.png");
     assert!(panels.width > 900 && panels.height > 900);
@@ -63,7 +65,7 @@ fn a_finished_run_has_all_figures_and_the_same_bytes_again() {
     assert!(text("roc.svg").contains(&format!("map A: AUROC {:.4}", scores.pixel_auroc.unwrap())));
     assert!(text("pro.svg").contains(&format!("map A: AUPRO@0.3 {:.4}", scores.aupro.unwrap())));
     assert!(text("scores.svg").contains("normal (n = 4)") && text("scores.svg").contains("anomalous (n = 9)"));
-    run.report(S).unwrap();
+    run.report().unwrap();
     assert!(files(&run.folder.figures()) == first, "the same bytes");
 }
 
@@ -71,14 +73,14 @@ fn a_finished_run_has_all_figures_and_the_same_bytes_again() {
 fn the_images_of_the_panels_depend_on_masks_and_never_on_scores() {
     let dir = tempfile::tempdir().unwrap();
     let mut run = fixture::run(dir.path(), &KINDS, &[(96, 96)], &[S]);
-    run.report(S).unwrap();
+    run.report().unwrap();
     let one = decoded(&run, "panels.png");
     // Other maps, with other scores in another order.
     for map in &mut run.maps[0].1 {
         map.data.iter_mut().for_each(|v| *v = 3.0 - *v);
     }
     run.evaluations[0].1.images.iter_mut().for_each(|image| image.score = -image.score);
-    run.report(S).unwrap();
+    run.report().unwrap();
     let other = decoded(&run, "panels.png");
     assert_eq!((one.width, one.height), (other.width, other.height));
     // Rows of pixels where images and ground truth of the first section stand are the same, those of the maps are not.
@@ -104,7 +106,7 @@ fn images_of_any_size_and_shape_find_their_place() {
     let dir = tempfile::tempdir().unwrap();
     let sizes = [(300, 20), (20, 300), (1, 200), (200, 1), (1, 1), (5, 3), (64, 64)];
     let run = fixture::run(dir.path(), &[("a kind with a long name", 9, [1.0, 30.0]), ("good", 3, [0.0; 2])], &sizes, &[A]);
-    run.report(A).unwrap();
+    run.report().unwrap();
     assert_eq!(plots(&run), ["pro", "roc", "scores"]);
     assert!(decoded(&run, "panels.png").width > 900);
 }
@@ -117,7 +119,7 @@ fn what_there_is_nothing_for_is_left_out_and_removed() {
     for stale in ["loss.svg", "loss.png", "roc.png", "pro.svg"] {
         std::fs::write(run.folder.figures().join(stale), "of an earlier attempt").unwrap();
     }
-    run.report(S).unwrap();
+    run.report().unwrap();
     assert_eq!(plots(&run), ["scores"]);
     let scores = std::fs::read_to_string(run.folder.figures().join("scores.svg")).unwrap();
     assert!(scores.contains("There are no anomalous images."));
@@ -125,13 +127,21 @@ fn what_there_is_nothing_for_is_left_out_and_removed() {
 
     let dir = tempfile::tempdir().unwrap();
     let run = fixture::run(dir.path(), &[("cut", 2, [4.0, 9.0])], &[(40, 30)], &[S]);
-    run.report(S).unwrap();
+    run.report().unwrap();
     assert_eq!(plots(&run), ["pro", "roc", "scores"]);
     let roc = std::fs::read_to_string(run.folder.figures().join("roc.svg")).unwrap();
     assert!(roc.contains("no curve: a class is missing"));
-    // A headline map without an evaluation has no panels.
-    run.report(A).unwrap();
-    assert_eq!(plots(&run), ["pro", "roc"]);
+    // A detector that scores images and gives no map has no panels and no pixel curves, and leaves none of an earlier attempt.
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = fixture::run(dir.path(), &[("cut", 2, [4.0, 9.0]), ("good", 2, [0.0; 2])], &[(40, 30)], &[S]);
+    run.report().unwrap();
+    assert_eq!(plots(&run), ["pro", "roc", "scores"]);
+    let own = |i: usize| Ok(Output { map: None, own: Some(i as f32) });
+    let evaluation = eval::evaluate(&run.test, &run.cfg.eval, &Protocol::default(), &own).unwrap();
+    assert_eq!((evaluation.scores.pixel_auroc, evaluation.scores.aupro, evaluation.scores.pixels), (None, None, 0));
+    run.evaluations = vec![(eval::IMAGE, evaluation)];
+    run.report().unwrap();
+    assert_eq!(plots(&run), ["roc", "scores"]);
     assert!(!run.folder.figures().join("panels.png").exists());
 }
 
@@ -139,10 +149,10 @@ fn what_there_is_nothing_for_is_left_out_and_removed() {
 fn a_run_without_images_or_maps_writes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut run = fixture::run(dir.path(), &[], &[(8, 8)], &[S]);
-    run.report(S).unwrap();
+    run.report().unwrap();
     assert!(files(&run.folder.figures()).is_empty());
     run.evaluations.clear();
-    run.report(S).unwrap();
+    run.report().unwrap();
     assert!(files(&run.folder.figures()).is_empty());
 }
 
@@ -153,12 +163,12 @@ fn constant_maps_and_other_variants_are_drawn() {
     run.maps[0].1.iter_mut().for_each(|map| *map = Map::filled(2, 2, 0.25));
     run.evaluations[0].1.images.iter_mut().for_each(|image| image.score = 0.25);
     run.evaluations[0].1.protocol.variant = Variant::Linear200;
-    run.report(S).unwrap();
+    run.report().unwrap();
     assert_eq!(plots(&run), ["pro", "roc", "scores"]);
     let pro = std::fs::read_to_string(run.folder.figures().join("pro.svg")).unwrap();
     assert!(pro.contains("variant linear200") && pro.contains("AUPRO_linear200@0.3"));
     run.evaluations[0].1.images.iter_mut().for_each(|image| image.score = f32::NAN);
-    run.report(S).unwrap();
+    run.report().unwrap();
     assert_eq!(plots(&run), ["pro", "roc"], "no histogram without a finite score");
 }
 
@@ -168,11 +178,11 @@ fn errors_name_the_file() {
     let run = fixture::run(dir.path(), &[("cut", 1, [4.0, 9.0]), ("good", 1, [0.0; 2])], &[(40, 30)], &[S]);
     let mask = run.test.items()[0].mask.clone().unwrap();
     std::fs::remove_file(&mask).unwrap();
-    let error = run.report(S).unwrap_err();
+    let error = run.report().unwrap_err();
     assert!(error.what.contains("000_mask.png"), "{error}");
     std::fs::remove_dir_all(run.folder.figures()).unwrap();
     std::fs::write(run.folder.figures(), "a file where the folder should be").unwrap();
-    let error = run.report(S).unwrap_err();
+    let error = run.report().unwrap_err();
     assert!(error.what.contains("figures"), "{error}");
 }
 

@@ -1,6 +1,6 @@
 //! The paper's method: relations between the keys of `[model]` and `[loss]`.
 
-use super::Method;
+use super::{Method, Outputs};
 use crate::config::{BaselineHead, Config, Freeze, Offset};
 use crate::{Error, Result};
 
@@ -9,10 +9,21 @@ pub(super) const METHOD: Method = Method {
     defaults: include_str!("../../../experiments/detectors/mlff.toml"),
     reads: &["run", "data", "pseudo", "model", "loss", "optim", "train", "eval"],
     version: 1,
+    outputs,
     trained: true,
     check,
     describe,
 };
+
+/// The paper scores with eta(F), map S, where the score constraint trains it, else with the distance to the centre, map A
+/// (Table 4). Both are there where the score head is: for the score or the consistency constraint.
+fn outputs(cfg: &Config) -> Outputs {
+    Outputs::of_maps(match (cfg.loss.score.enabled, cfg.loss.consistency.enabled) {
+        (true, _) => &["S", "A"],
+        (false, true) => &["A", "S"],
+        (false, false) => &["A"],
+    })
+}
 
 /// The parts that can be taken away, by name: all, none, or those that are there.
 fn describe(cfg: &Config) -> String {

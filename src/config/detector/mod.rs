@@ -31,6 +31,8 @@ pub struct Method {
     pub reads: &'static [&'static str],
     /// Raise it with every change that moves a result of this detector alone; `METHOD_VERSION` moves those of all.
     pub version: u32,
+    /// What it gives of an image.
+    pub outputs: fn(&Config) -> Outputs,
     /// Whether an optimiser trains it, epoch by epoch; otherwise it looks at each image once.
     pub trained: bool,
     /// The relations between its keys.
@@ -40,6 +42,22 @@ pub struct Method {
     pub check: fn(&Config) -> Result<()>,
     /// The method in a few words, for the first line of a run.
     pub describe: fn(&Config) -> String,
+}
+
+/// What a detector gives of an image: maps by name, an image score of its own, or both. One of them at least.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outputs {
+    /// The detector's own names, the headline first: the map that its metrics are of. Folder names, none of them `image`.
+    pub maps: Vec<&'static str>,
+    /// Whether it scores an image by itself.
+    pub image: bool,
+}
+
+impl Outputs {
+    /// Maps alone.
+    pub fn of_maps(maps: &[&'static str]) -> Self {
+        Self { maps: maps.to_vec(), image: false }
+    }
 }
 
 /// The detectors of this package, in the order in which lists show them.
@@ -85,6 +103,11 @@ impl Detector {
 
     pub fn name(self) -> &'static str {
         self.0.name
+    }
+
+    /// What it gives of an image under a configuration.
+    pub fn outputs(self, cfg: &Config) -> Outputs {
+        (self.0.outputs)(cfg)
     }
 
     pub fn method(self) -> &'static Method {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Method;
+use super::{Method, Outputs};
 use crate::config::Config;
 use crate::{Error, Result};
 
@@ -27,6 +27,8 @@ pub(super) const METHOD: Method = Method {
         "eval",
     ],
     version: 1,
+    // S: the distances times the weight of the image.
+    outputs: |cfg| Outputs::of_maps(if cfg.nearest.neighbours > 0 { &["A", "S"] } else { &["A"] }),
     trained: false,
     check,
     describe: |cfg| format!("nearest of {} % of the patches", 100.0 * cfg.nearest.fraction),

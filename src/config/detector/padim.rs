@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Method, channels};
+use super::{Method, Outputs, channels};
 use crate::config::{Config, Upsample};
 use crate::{Error, Result};
 
@@ -27,6 +27,7 @@ pub(super) const METHOD: Method = Method {
         "eval",
     ],
     version: 1,
+    outputs: |_| Outputs::of_maps(&["A"]),
     trained: false,
     check,
     describe: |cfg| format!("PaDiM, {} channels", cfg.padim.channels),

@@ -7,13 +7,13 @@ use super::paper::{Paper, Stroke};
 use super::scale::Scale;
 use super::{Figure, palette};
 use crate::Result;
-use crate::eval::{Evaluation, MapKind};
+use crate::eval::{self, Evaluation, MapName};
 use crate::ui::text::number;
 
 /// The figure `scores`.
 pub struct Histogram {
     pub title: String,
-    kind: MapKind,
+    of: String,
     /// Least and greatest edge, and the counts between.
     range: [f64; 2],
     normal: Vec<usize>,
@@ -29,7 +29,7 @@ const OPACITY: f64 = 0.4;
 
 impl Histogram {
     /// The image scores of one map; `None` without a finite score.
-    pub fn of(title: String, kind: MapKind, evaluation: &Evaluation) -> Option<Self> {
+    pub fn of(title: String, map: MapName, evaluation: &Evaluation) -> Option<Self> {
         let scores = |anomalous: bool| -> Vec<f64> {
             let of_class = evaluation.images.iter().filter(|image| image.anomalous == anomalous);
             of_class.map(|image| f64::from(image.score)).filter(|s| s.is_finite()).collect()
@@ -51,7 +51,8 @@ impl Histogram {
             (.., lost) => Some(format!("{lost} scores are not finite and are left out.")),
         };
         let counted = |scores: &[f64]| counts(scores, range, bins);
-        Some(Self { title, kind, range, normal: counted(&normal), anomalous: counted(&anomalous), best, remark })
+        let of = if map == eval::IMAGE { "the detector's own image score".to_owned() } else { format!("image score on map {map}") };
+        Some(Self { title, of, range, normal: counted(&normal), anomalous: counted(&anomalous), best, remark })
     }
 
     /// The outlines of neighbouring parts that are not empty, from the axis up and down to it again; values.
@@ -90,8 +91,7 @@ impl Figure for Histogram {
         let [low, high] = self.range;
         let most = self.normal.iter().chain(&self.anomalous).copied().max().unwrap_or(1);
         let margin = 0.03 * (high - low);
-        let words = format!("image score on map {}", self.kind);
-        let x = Axis::new(&words, Scale::Linear { low: low - margin, high: high + margin });
+        let x = Axis::new(&self.of, Scale::Linear { low: low - margin, high: high + margin });
         let y = Axis::whole("images", Scale::up_from(0.0, most.max(2) as f64));
         let frame = Frame { left: 72.0, top: TOP, right: 616.0, bottom: BOTTOM, x, y };
         frame.draw(paper)?;

@@ -34,7 +34,7 @@ use std::path::Path;
 use plotters::backend::DrawingBackend;
 
 use crate::Result;
-use crate::eval::MapKind;
+use crate::eval::{self, MapName};
 use crate::run::file;
 
 /// What can be drawn.
@@ -83,15 +83,19 @@ pub mod palette {
     }
 }
 
-/// The line of a map, the same in every figure; told apart by its dashes too, for prints without colours.
-fn stroke_of(kind: MapKind) -> paper::Stroke {
-    match kind {
-        MapKind::S => paper::Stroke::solid(palette::BLUE, 2.0),
-        MapKind::A => paper::Stroke::dashed(palette::VERMILLION, 2.0),
+/// The line of an evaluation by its place among those of a run, the same in every figure; told apart by its dashes too, for
+/// prints without colours.
+fn stroke_of(place: usize) -> paper::Stroke {
+    match place {
+        0 => paper::Stroke::solid(palette::BLUE, 2.0),
+        1 => paper::Stroke::dashed(palette::VERMILLION, 2.0),
+        2 => paper::Stroke::dashed(palette::GREEN, 2.0),
+        _ => paper::Stroke::dashed(palette::PURPLE, 2.0),
     }
 }
 
-/// A map's name in a legend.
-fn name_of(kind: MapKind, headline: MapKind) -> String {
-    if kind == headline { format!("map {kind} (headline)") } else { format!("map {kind}") }
+/// The name of what was evaluated, in a legend.
+fn name_of(map: MapName, headline: MapName) -> String {
+    let name = if map == eval::IMAGE { "the detector's own score".to_owned() } else { format!("map {map}") };
+    if map == headline { format!("{name} (headline)") } else { name }
 }

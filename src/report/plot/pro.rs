@@ -3,12 +3,12 @@
 use plotters::backend::DrawingBackend;
 
 use super::frame::{Axis, Frame, LEGEND_LINE, Swatch, legend, remarks, title};
-use super::paper::Paper;
+use super::paper::{Paper, Stroke};
 use super::scale::Scale;
 use super::series::up_to;
 use super::{Figure, name_of, stroke_of};
 use crate::Result;
-use crate::eval::{Evaluation, MapKind};
+use crate::eval::{Evaluation, MapName};
 use crate::metric::Variant;
 
 /// The figure `pro`.
@@ -20,7 +20,7 @@ pub struct Pro {
 }
 
 struct Line {
-    kind: MapKind,
+    stroke: Stroke,
     headline: bool,
     /// Up to the limit.
     points: Vec<[f64; 2]>,
@@ -35,16 +35,16 @@ const OPACITY: f64 = 0.16;
 
 impl Pro {
     /// The curves of all maps; `None` where there is no region or no normal pixel.
-    pub fn of(title: String, evaluations: &[(MapKind, Evaluation)], headline: MapKind) -> Option<Self> {
+    pub fn of(title: String, evaluations: &[(MapName, Evaluation)], headline: MapName) -> Option<Self> {
         let (_, first) = evaluations.first()?;
         let limit = first.protocol.pro_limit;
-        let line = |(kind, evaluation): &(MapKind, Evaluation)| {
+        let line = |(place, (map, evaluation)): (usize, &(MapName, Evaluation))| {
             let area = evaluation.scores.aupro.map_or_else(|| "—".into(), |a| format!("{a:.4}"));
             let key = evaluation.protocol.aupro_key().replacen("aupro", "AUPRO", 1);
-            let words = format!("{}: {key} {area}", name_of(*kind, headline));
-            Line { kind: *kind, headline: *kind == headline, points: up_to(&evaluation.curves.pro, limit), words }
+            let words = format!("{}: {key} {area}", name_of(map, headline));
+            Line { stroke: stroke_of(place), headline: *map == headline, points: up_to(&evaluation.curves.pro, limit), words }
         };
-        let lines: Vec<Line> = evaluations.iter().map(line).filter(|l| l.points.len() > 1).collect();
+        let lines: Vec<Line> = evaluations.iter().enumerate().map(line).filter(|l| l.points.len() > 1).collect();
         let regions = first.scores.regions;
         let mut remarks = vec![format!(
             "Regions: n = {regions}; anomalous images: n = {}. AUPRO is the area under the curve divided by the limit, {limit}.",
@@ -71,10 +71,10 @@ impl Figure for Pro {
             let [first, last] = [line.points[0], line.points[line.points.len() - 1]];
             let around = line.points.iter().copied().chain([[last[0], 0.0], [first[0], 0.0]]);
             let around: Vec<[f64; 2]> = around.map(|p| frame.at(p)).collect();
-            paper.area(&around, stroke_of(line.kind).colour, OPACITY)?;
+            paper.area(&around, line.stroke.colour, OPACITY)?;
         }
-        self.lines.iter().try_for_each(|line| frame.curve(paper, &line.points, stroke_of(line.kind)))?;
-        let swatch = |l: &Line| if l.headline { Swatch::Area(stroke_of(l.kind), OPACITY) } else { Swatch::Line(stroke_of(l.kind)) };
+        self.lines.iter().try_for_each(|line| frame.curve(paper, &line.points, line.stroke))?;
+        let swatch = |l: &Line| if l.headline { Swatch::Area(l.stroke, OPACITY) } else { Swatch::Line(l.stroke) };
         let entries: Vec<_> = self.lines.iter().map(|l| (swatch(l), l.words.clone())).collect();
         legend(paper, [72.0, BOTTOM + 48.0], &entries)?;
         let (_, height) = self.size();

@@ -6,7 +6,7 @@ use super::frame::{Axis, Frame, LABEL, LEGEND_LINE, Swatch, legend, remarks, tit
 use super::paper::{Anchor, Paper, Stroke, Type};
 use super::{Figure, name_of, palette, stroke_of};
 use crate::Result;
-use crate::eval::{Evaluation, MapKind};
+use crate::eval::{Evaluation, MapName};
 
 /// The figure `roc`.
 pub struct Roc {
@@ -21,7 +21,7 @@ struct Panel {
 }
 
 struct Line {
-    kind: MapKind,
+    stroke: Stroke,
     name: String,
     points: Vec<[f64; 2]>,
     auroc: Option<f64>,
@@ -37,14 +37,14 @@ const TOP: f64 = 66.0;
 
 impl Roc {
     /// The curves of all maps; `None` where neither pixels nor images are of two classes.
-    pub fn of(title: String, evaluations: &[(MapKind, Evaluation)], headline: MapKind) -> Option<Self> {
+    pub fn of(title: String, evaluations: &[(MapName, Evaluation)], headline: MapName) -> Option<Self> {
         let (_, first) = evaluations.first()?;
         let panel = |name: String, curve: fn(&Evaluation) -> Curve| {
-            let line = |(kind, evaluation): &(MapKind, Evaluation)| {
+            let line = |(place, (map, evaluation)): (usize, &(MapName, Evaluation))| {
                 let (points, auroc) = curve(evaluation);
-                Line { kind: *kind, name: name_of(*kind, headline), points: points.to_vec(), auroc }
+                Line { stroke: stroke_of(place), name: name_of(map, headline), points: points.to_vec(), auroc }
             };
-            Panel { name, lines: evaluations.iter().map(line).filter(|l| !l.points.is_empty()).collect() }
+            Panel { name, lines: evaluations.iter().enumerate().map(line).filter(|l| !l.points.is_empty()).collect() }
         };
         let scores = &first.scores;
         let images = format!("Images: {} normal, {} anomalous", scores.images - scores.anomalous_images, scores.anomalous_images);
@@ -78,10 +78,10 @@ impl Figure for Roc {
                 continue;
             }
             frame.curve(paper, &[[0.0, 0.0], [1.0, 1.0]], Stroke { dash: Some((2.0, 4.0)), ..Stroke::solid(palette::GREY, 1.0) })?;
-            panel.lines.iter().try_for_each(|line| frame.curve(paper, &line.points, stroke_of(line.kind)))?;
+            panel.lines.iter().try_for_each(|line| frame.curve(paper, &line.points, line.stroke))?;
             let entry = |line: &Line| {
                 let area = line.auroc.map_or_else(|| "—".into(), |a| format!("{a:.4}"));
-                (Swatch::Line(stroke_of(line.kind)), format!("{}: AUROC {area}", line.name))
+                (Swatch::Line(line.stroke), format!("{}: AUROC {area}", line.name))
             };
             legend(paper, [left, TOP + SIDE + 48.0], &panel.lines.iter().map(entry).collect::<Vec<_>>())?;
         }
