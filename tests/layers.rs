@@ -19,7 +19,7 @@ const SRC: &[&[&str]] = &[
 /// The same of `torch/src`.
 const TORCH_SRC: &[&[&str]] = &[
     &["device", "boundary", "tensors"],
-    &["model", "loss", "optim"],
+    &["nn", "optim"],
     &["input"],
     &["train"],
     &["detector"],

@@ -8,8 +8,8 @@ use tch::{Device, Tensor};
 
 use super::Parts;
 use crate::input::Normalization;
-use crate::model::resnet::Stride;
-use crate::model::{self, Values, Weights};
+use crate::nn::stride::{Stride, stride};
+use crate::nn::{Values, Weights};
 
 /// Prefix of backbone parameters; behind it stands torchvision's name.
 const PREFIX: &str = "backbone.";
@@ -42,7 +42,7 @@ pub fn with_weights<T>(parts: &Parts, build: impl FnOnce(Option<&Weights>) -> Re
 /// A configuration that contradicts the weights.
 pub fn stride_in(parts: &Parts) -> Result<&'static str> {
     let basic = matches!(parts.cfg.model.backbone.name, BackboneName::Resnet18 | BackboneName::Resnet34);
-    Ok(match with_weights(parts, |weights| model::stride(parts.cfg, weights))? {
+    Ok(match with_weights(parts, |weights| stride(parts.cfg, weights))? {
         Stride::Conv2 if !basic => "conv2",
         _ => "conv1",
     })

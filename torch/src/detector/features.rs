@@ -10,10 +10,11 @@ use tch::{Device, Kind, Tensor};
 
 use super::{Count, Parts, backbone};
 use crate::input::Normalization;
-use crate::model::conv::arrange;
-use crate::model::param::Builder;
-use crate::model::resnet::{ResNet, Stages};
-use crate::model::{self, Mode};
+use crate::nn::Mode;
+use crate::nn::conv::arrange;
+use crate::nn::param::Builder;
+use crate::nn::resnet::{ResNet, Stages};
+use crate::nn::stride::stride;
 
 pub struct Features {
     cfg: Config,
@@ -31,7 +32,7 @@ impl Features {
     pub fn new(parts: &Parts) -> Result<Self> {
         let cfg = parts.cfg;
         let (network, parameters) = backbone::with_weights(parts, |weights| {
-            let stride = model::stride(cfg, weights)?;
+            let stride = stride(cfg, weights)?;
             let source = weights.map(|w| w.source);
             let mut builder = Builder::new(parts.seed, parts.device, cfg.train.precision, cfg.train.memory_format, source);
             let network = ResNet::new(&mut builder, cfg.model.backbone.name, stride, Freeze::All)?;

@@ -12,9 +12,9 @@ use rand::seq::SliceRandom;
 use tch::Device;
 
 use crate::detector::mlff;
+use crate::detector::mlff::model::Network;
 use crate::eval::{of_kind, to_map};
 use crate::input::{self, Normalization};
-use crate::model::Network;
 
 /// Least number of images that are held out.
 const LEAST: usize = 4;

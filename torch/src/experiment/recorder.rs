@@ -12,8 +12,8 @@ use serde_json::json;
 use tch::{Device, Tensor};
 
 use super::holdout::Holdout;
+use crate::detector::mlff::model::Network;
 use crate::input::Normalization;
-use crate::model::Network;
 use crate::tensors;
 use crate::train::{Best, Due, Epoch, Position, Sink, Snapshot, Step};
 

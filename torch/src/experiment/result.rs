@@ -11,10 +11,10 @@ use harness::ui::{Mode, Progress};
 use harness::{Error, Result};
 
 use super::{Planned, Setting};
+use crate::detector::mlff::model::Network;
 use crate::detector::{self, Count, Detector, Parts, mlff};
 use crate::eval::{of_kind, score_all, to_map};
 use crate::input::{self, Normalization};
-use crate::model::Network;
 use crate::tensors;
 
 /// Scores the test set, writes maps and figures, and gives the summary and the bytes of the weights to keep.

@@ -15,9 +15,10 @@ use harness::{Error, Result};
 use rand::Rng;
 use tch::{Device, Kind, Tensor};
 
+use crate::detector::mlff::loss;
+use crate::detector::mlff::model::Network;
 use crate::input::{self, Normalization};
-use crate::loss;
-use crate::model::{Mode, Network};
+use crate::nn::Mode;
 use crate::optim::{Optimizer, learning_rate};
 
 /// Reading a value from a GPU waits for it: there, only every so many steps are reported, and each epoch's last.

@@ -3,7 +3,7 @@
 use harness::Result;
 use tch::{Device, Kind, Tensor};
 
-use crate::model::Network;
+use crate::detector::mlff::model::Network;
 use crate::optim::Optimizer;
 use crate::tensors::find;
 

@@ -2,7 +2,7 @@
 
 use crate::slow::{self, Map, assert_all_near, assert_near, defaults, value, values, with_gradient};
 use harness::config::*;
-use harness_torch::loss::{RowEntropies, consistency};
+use harness_torch::detector::mlff::loss::{RowEntropies, consistency};
 use proptest::prelude::*;
 use tch::{Kind, Tensor};
 

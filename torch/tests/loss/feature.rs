@@ -2,7 +2,7 @@
 
 use crate::slow::{self, Map, assert_all_near, assert_near, defaults, value, values, with_gradient};
 use harness::config::{Feature, Scope};
-use harness_torch::loss::{distance, feature};
+use harness_torch::detector::mlff::loss::{distance, feature};
 use proptest::prelude::*;
 use tch::{Kind, Tensor};
 

@@ -3,7 +3,7 @@
 use crate::slow::{Map, assert_near, defaults};
 use harness::config::{Activation, KlDirection, Loss, Similarity};
 use harness::seed;
-use harness_torch::loss::total;
+use harness_torch::detector::mlff::loss::total;
 
 /// The sines of the flat index from 1, as in the script.
 fn wave(size: [usize; 4], speed: f64, amplitude: f64) -> Map {

@@ -3,7 +3,7 @@
 use crate::slow::{self, Map, assert_all_near, assert_near, defaults, split, value, values, with_gradient};
 use harness::config::{Activation, PairMode, Scope, Score};
 use harness::seed;
-use harness_torch::loss::{activate, normal_hinge, pair_hinge};
+use harness_torch::detector::mlff::loss::{activate, normal_hinge, pair_hinge};
 use proptest::prelude::*;
 use tch::{Kind, Tensor};
 

@@ -3,7 +3,7 @@
 use crate::slow::{self, Map, assert_all_near, assert_near, defaults, value, values};
 use harness::config::*;
 use harness::seed;
-use harness_torch::loss::{Terms, total};
+use harness_torch::detector::mlff::loss::{Terms, total};
 use proptest::prelude::*;
 use tch::{Kind, Tensor};
 

@@ -1,8 +1,8 @@
 //! Self-calibration against its equation with pooling and upsampling in loops.
 
 use harness::config::SelfCalibration as Config;
-use harness_torch::model::self_calibration::SelfCalibration;
-use harness_torch::model::{Mode, Params};
+use harness_torch::detector::mlff::model::self_calibration::SelfCalibration;
+use harness_torch::nn::{Mode, Params};
 use tch::{Device, Kind, Tensor};
 
 use crate::{builder, distance, fill, one_thread, tiny, wave};

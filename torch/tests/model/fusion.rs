@@ -1,8 +1,10 @@
 //! The reduction and the head against what they compute without shortcuts: resize, concatenate, convolve.
 
 use harness::config::MidActivation;
-use harness_torch::model::fusion::{Head, Reduce, resize};
-use harness_torch::model::{Mode, Params};
+use harness_torch::detector::mlff::model::head::Head;
+use harness_torch::detector::mlff::model::reduce::Reduce;
+use harness_torch::detector::mlff::model::resample::resize;
+use harness_torch::nn::{Mode, Params};
 use tch::{Kind, Tensor};
 
 use crate::{builder, distance, fill, one_thread, tiny, wave};

@@ -1,7 +1,8 @@
 //! The converted ImageNet network against golden features of the published one (tests/oracle/resnet_features.py).
 
 use harness::config::{BackboneName, Freeze};
-use harness_torch::model::{Mode, Network, Values, Weights};
+use harness_torch::detector::mlff::model::Network;
+use harness_torch::nn::{Mode, Values, Weights};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 

@@ -1,9 +1,10 @@
 //! Gradients of what is computed in another order than it is written, and what a training step moves.
 
 use harness::config::{Levels, Qco, Window};
-use harness_torch::model::fusion::Head;
-use harness_torch::model::qco::encode;
-use harness_torch::model::{Mode, Network, ParamKind};
+use harness_torch::detector::mlff::model::Network;
+use harness_torch::detector::mlff::model::head::Head;
+use harness_torch::detector::mlff::model::qco::encode;
+use harness_torch::nn::{Mode, ParamKind};
 use tch::{Device, Kind, Tensor};
 
 use crate::{builder, distance, one_thread, tiny, values, wave};

@@ -11,8 +11,8 @@ mod refusal;
 mod texture;
 
 use harness::config::{BackboneName, Config, MemoryFormat, Precision};
-use harness_torch::model::Params;
-use harness_torch::model::param::Builder;
+use harness_torch::nn::Params;
+use harness_torch::nn::param::Builder;
 use tch::{Device, Kind, Tensor};
 
 /// Tests run side by side, each on one core. To be called first: the setting belongs to the calling thread.

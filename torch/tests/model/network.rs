@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use harness::config::{BaselineHead, Config, Data, Freeze, MemoryFormat, Precision};
-use harness_torch::loss;
-use harness_torch::model::{Mode, Network, Output, ParamKind, Values, Weights};
+use harness_torch::detector::mlff::loss;
+use harness_torch::detector::mlff::model::{Network, Output};
+use harness_torch::nn::{Mode, ParamKind, Values, Weights};
 use harness_torch::optim::Optimizer;
 use tch::{Device, Kind, Tensor};
 

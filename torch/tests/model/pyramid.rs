@@ -1,8 +1,8 @@
 //! PTFEM's scales and offsets.
 
 use harness::config::Offset;
-use harness_torch::model::Mode;
-use harness_torch::model::ptfem::{Ptfem, co_occurrence};
+use harness_torch::detector::mlff::model::ptfem::{Ptfem, co_occurrence};
+use harness_torch::nn::Mode;
 use proptest::prelude::*;
 use tch::{Kind, Tensor};
 

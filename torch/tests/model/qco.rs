@@ -1,8 +1,8 @@
 //! Quantization, encoding and counting: invariants 42 to 48 of the design, each against nested loops.
 
 use harness::config::{Levels, Offset, OffsetMean, Qco, Window};
-use harness_torch::model::ptfem::co_occurrence;
-use harness_torch::model::qco::{self, encode};
+use harness_torch::detector::mlff::model::ptfem::co_occurrence;
+use harness_torch::detector::mlff::model::qco::{self, encode};
 use proptest::prelude::*;
 use tch::{Kind, Tensor};
 

@@ -2,7 +2,8 @@
 
 use harness::config::{BackboneName, Config, StrideIn};
 use harness::error::Kind;
-use harness_torch::model::{Network, Source, Values, Weights};
+use harness_torch::detector::mlff::model::Network;
+use harness_torch::nn::{Source, Values, Weights};
 use tch::Device;
 
 use crate::{one_thread, tiny};

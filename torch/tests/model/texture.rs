@@ -1,9 +1,9 @@
 //! TEM and PTFEM: the numpy oracle's values, locality, constant inputs.
 
 use harness::config::{AttentionScale, Levels, Model, Offset, OffsetMean, Window};
-use harness_torch::model::ptfem::Ptfem;
-use harness_torch::model::tem::Tem;
-use harness_torch::model::{Mode, Params};
+use harness_torch::detector::mlff::model::ptfem::Ptfem;
+use harness_torch::detector::mlff::model::tem::Tem;
+use harness_torch::nn::{Mode, Params};
 use serde_json::Value;
 use tch::{Kind, Tensor};
 

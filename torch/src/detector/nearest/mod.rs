@@ -24,7 +24,7 @@ use tch::{Kind, Tensor};
 use super::features::Features;
 use super::pass::{Pass, go_on};
 use super::{Count, Detector, Outlook, Parts};
-use crate::model::resnet::widths;
+use crate::nn::resnet::widths;
 use crate::train::{Sink, Snapshot};
 
 pub struct Nearest {

@@ -20,7 +20,7 @@ use tch::{Kind, Tensor};
 use super::features::Features;
 use super::pass::{Pass, go_on};
 use super::{Count, Detector, Outlook, Parts};
-use crate::model::resnet::{Stages, widths};
+use crate::nn::resnet::{Stages, widths};
 use crate::train::{Sink, Snapshot};
 
 pub struct Padim {

@@ -8,11 +8,11 @@ use harness::Result;
 use harness::config::{MemoryFormat, Model, Offset, Qco};
 use tch::{Kind, Tensor};
 
-use super::Mode;
-use super::conv::{Conv2d, ConvShape, Linear, arrange};
-use super::norm::BatchNorm;
-use super::param::Builder;
 use super::qco;
+use crate::nn::Mode;
+use crate::nn::conv::{Conv2d, ConvShape, Linear, arrange};
+use crate::nn::norm::BatchNorm;
+use crate::nn::param::Builder;
 
 #[derive(Debug)]
 pub struct Ptfem {

@@ -4,45 +4,30 @@
 //! Four toggles make the sixteen networks of which five are the rows of the paper's ablation. Whatever a combination does
 //! not use has no parameters.
 
-pub mod conv;
-pub mod fusion;
-pub mod norm;
-pub mod param;
+pub mod head;
 pub mod ptfem;
 pub mod qco;
-pub mod resnet;
+pub mod reduce;
+pub mod resample;
+pub mod score;
 pub mod self_calibration;
 pub mod tem;
-pub mod upsampled;
 
-use harness::config::{BackboneName, BaselineHead, Config, StrideIn};
+use harness::config::{BaselineHead, Config};
 use harness::{Error, Result};
 use tch::{Device, Tensor};
 
-pub use param::{Param, ParamKind, Params, Source, Values};
-
-use conv::arrange;
-use fusion::{Head, Reduce, Score};
-use param::Builder;
+use crate::nn::conv::arrange;
+use crate::nn::param::Builder;
+use crate::nn::resnet::{self, ResNet, Stages};
+use crate::nn::stride::stride;
+use crate::nn::{Mode, Params, Weights};
+use head::Head;
 use ptfem::Ptfem;
-use resnet::{ResNet, Stages, Stride};
+use reduce::Reduce;
+use score::Score;
 use self_calibration::SelfCalibration;
 use tem::Tem;
-
-/// Whose statistics batch norms use: the batch's, moving the running ones, or the running ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    Train,
-    Eval,
-}
-
-/// First values of a network's parameters, by name, and what a weights' file says about itself.
-pub struct Weights<'a> {
-    /// `None` for a name draws that parameter from the seed.
-    pub source: &'a Source<'a>,
-    /// Where the file's network has its strides, if it says so.
-    pub stride_in: Option<StrideIn>,
-}
 
 /// What a forward pass gives, both f32.
 #[derive(Debug)]
@@ -161,28 +146,5 @@ impl Network {
     /// All parameters, in the order in which they were made.
     pub fn params(&self) -> &Params {
         &self.params
-    }
-}
-
-/// The backbone's stride placement: what the file says unless the configuration contradicts it.
-pub(crate) fn stride(config: &Config, weights: Option<&Weights>) -> Result<Stride> {
-    let key = config.model.backbone.stride_in;
-    let basic = matches!(config.model.backbone.name, BackboneName::Resnet18 | BackboneName::Resnet34);
-    let file = weights.and_then(|w| w.stride_in).filter(|s| *s != StrideIn::Auto && !basic);
-    match (key, file) {
-        (StrideIn::Auto, Some(file)) => Ok(Stride::from_config(file)),
-        (key, Some(file)) if key != file => Err(Error::config(
-            format!("model.backbone.stride_in = {} contradicts the weights, which were trained with {}", name(key), name(file)),
-            format!("set model.backbone.stride_in to \"auto\" or {}, or choose other weights", name(file)),
-        )),
-        (key, _) => Ok(Stride::from_config(key)),
-    }
-}
-
-fn name(stride: StrideIn) -> &'static str {
-    match stride {
-        StrideIn::Auto => "\"auto\"",
-        StrideIn::Conv1 => "\"conv1\"",
-        StrideIn::Conv2 => "\"conv2\"",
     }
 }

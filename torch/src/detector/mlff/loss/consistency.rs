@@ -9,7 +9,7 @@ use harness::config::{self, ConsistencyScope, Detach, DistanceNormalize, KlDirec
 use harness::{Error, Result};
 use tch::{Kind, Tensor};
 
-use super::{mean_of_counted, real, sizes, sum};
+use super::maps::{mean_of_counted, real, sizes, sum};
 
 /// Logit of a patch that is no candidate. Finite, because 0 times a difference of infinities would be NaN.
 const CLOSED: f64 = -1e9;

@@ -1,5 +1,8 @@
 //! The paper's method behind the seam: the network, its input normalisation and the choice of map.
 
+pub mod loss;
+pub mod model;
+
 use std::sync::Arc;
 
 use harness::Result;
@@ -10,9 +13,9 @@ use tch::{Device, Kind, Tensor};
 
 use super::{Count, Detector, Outlook, Parts, backbone};
 use crate::input::Normalization;
-use crate::loss;
-use crate::model::{Mode, Network};
+use crate::nn::Mode;
 use crate::train::{self, Job, Sink, Snapshot};
+use model::Network;
 
 /// The multi-level feature fusion network.
 pub struct Mlff {

@@ -3,13 +3,14 @@
 //! Parameters carry torchvision's names behind `backbone.`. The fourth stage, pooling and classifier are not built.
 
 use harness::Result;
-use harness::config::{BackboneName, Freeze, StrideIn};
+use harness::config::{BackboneName, Freeze};
 use tch::Tensor;
 
-use super::Mode;
 use super::conv::ConvShape;
-use super::norm::ConvBn;
+use super::conv_bn::ConvBn;
+use super::norm::Mode;
 use super::param::{Builder, Part};
+use super::stride::Stride;
 
 /// The maps of the three stages; strides 4, 8 and 16.
 #[derive(Debug)]
@@ -62,23 +63,6 @@ fn plan(name: BackboneName) -> Plan {
         BackboneName::WideResnet50x2 => (Block::Bottleneck, [3, 4, 6], 2),
     };
     Plan { block, depths, wide }
-}
-
-/// Which convolution of a stage's first bottleneck carries the stride; basic blocks always stride in their first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stride {
-    Conv1,
-    Conv2,
-}
-
-impl Stride {
-    /// What a configuration names; torchvision's placement for `auto`.
-    pub fn from_config(key: StrideIn) -> Self {
-        match key {
-            StrideIn::Conv1 => Self::Conv1,
-            StrideIn::Auto | StrideIn::Conv2 => Self::Conv2,
-        }
-    }
 }
 
 /// Stem and stages 1 to 3.

@@ -1,16 +1,20 @@
-//! Batch normalisation, and convolutions that end in one.
+//! Batch normalisation.
 
-use harness::Result;
 use tch::{Kind, Tensor};
 
-use super::Mode;
-use super::conv::{Conv2d, ConvShape, Linear};
-use super::param::{Builder, Part};
+use super::conv::Linear;
+
+/// Whose statistics batch norms use: the batch's, moving the running ones, or the running ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Train,
+    Eval,
+}
 
 /// Share of the new statistics in the running ones.
 const MOMENTUM: f64 = 0.1;
 /// Added to variances.
-const EPS: f64 = 1e-5;
+pub(super) const EPS: f64 = 1e-5;
 
 /// Batch norm over all dimensions but the channels. In [`Mode::Train`] it uses the batch's statistics and moves the
 /// running ones; in [`Mode::Eval`] it uses the running ones.
@@ -79,73 +83,12 @@ fn gram(rows: &Tensor) -> Tensor {
     &product * 2.0 - product.detach()
 }
 
-/// A convolution without bias and its batch norm. Frozen ones are one convolution: the norm, a fixed affine map then, is
-/// folded into weight and bias when the network is built.
-#[derive(Debug)]
-pub enum ConvBn {
-    Trained { conv: Conv2d, bn: BatchNorm },
-    Frozen { folded: Conv2d },
-}
-
-impl ConvBn {
-    /// Named `<conv>.weight`, `<bn>.…`; trained or frozen as `builder.part` says.
-    pub fn new(builder: &mut Builder, conv: &str, bn: &str, shape: ConvShape) -> Result<Self> {
-        let conv = builder.conv(conv, shape)?;
-        let bn = builder.bn(bn, shape.cout)?;
-        Ok(match builder.part {
-            Part::Trained => Self::Trained { conv, bn },
-            Part::Frozen => Self::Frozen { folded: fold(&conv, &bn, shape.stride, builder) },
-        })
-    }
-
-    /// `[B, Cin, H, W]` to `[B, Cout, H/stride, W/stride]`.
-    pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        match self {
-            Self::Trained { conv, bn } => bn.forward(&conv.forward(x), mode),
-            Self::Frozen { folded } => folded.forward(x),
-        }
-    }
-}
-
-/// `bn(conv(x)) = conv'(x) + bias'` with the running statistics; computed in f64.
-fn fold(conv: &Conv2d, bn: &BatchNorm, stride: i64, builder: &Builder) -> Conv2d {
-    let double = |t: &Tensor| t.detach().to_kind(Kind::Double);
-    let scale = double(&bn.weight) / (double(&bn.var) + EPS).sqrt(); // [Cout]
-    let weight = (double(&conv.weight) * scale.view([-1, 1, 1, 1])).to_kind(Kind::Float);
-    let bias = (double(&bn.bias) - double(&bn.mean) * &scale).to_kind(Kind::Float);
-    Conv2d::new(super::conv::arrange(&weight, builder.format), Some(bias), stride, builder.precision).frozen()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::param::Builder;
     use super::*;
     use harness::config::{MemoryFormat, Precision};
     use tch::Device;
-
-    #[test]
-    fn a_folded_norm_is_the_norm_in_eval_mode() {
-        let source: &super::super::param::Source = &|name| {
-            let (shape, offset) = match name {
-                "c.weight" => (vec![4, 3, 3, 3], 0.0),
-                "n.running_var" => (vec![4], 1.5),
-                _ => (vec![4], 0.3),
-            };
-            let data = (0..shape.iter().product()).map(|i: i64| (i as f32 * 0.9).sin() + offset).collect();
-            Ok(Some(super::super::param::Values { shape, data }))
-        };
-        let build = |part| {
-            let mut builder = Builder::new(0, Device::Cpu, Precision::Fp32, MemoryFormat::ChannelsLast, Some(source));
-            builder.part = part;
-            let unit = ConvBn::new(&mut builder, "c", "n", ConvShape::new(3, 4, 3).stride(2)).expect("builds");
-            (unit, builder.finish())
-        };
-        let ((trained, _), (frozen, params)) = (build(Part::Trained), build(Part::Frozen));
-        let x = Tensor::arange(2 * 3 * 8 * 8, (Kind::Float, Device::Cpu)).cos().reshape([2, 3, 8, 8]);
-        let error = (trained.forward(&x, Mode::Eval) - frozen.forward(&x, Mode::Train)).abs().max().double_value(&[]);
-        assert!(error < 1e-5, "{error}");
-        assert!(params.iter().all(|p| !p.trained && !p.tensor.requires_grad()));
-        assert_eq!(params.len(), 5);
-    }
 
     #[test]
     fn the_mean_of_a_normed_linear_map_needs_no_output_of_that_map() {

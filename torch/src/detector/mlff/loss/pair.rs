@@ -13,14 +13,15 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use tch::{Kind, Tensor};
 
-use super::{mean_of_counted, rank};
+use super::maps::{mean_of_counted, sizes};
+use super::rank;
 
 /// The pair term of activated scores `s` under `mask`, both [B, 1, H, W]: at least 0, and 0 if a class is missing.
 ///
 /// With `Scope::Image` it is the mean over the images that have both classes. `draw` is read by `PairMode::Random` only:
 /// as many disjoint pairs as the smaller class has pixels. Cost: see `rank`.
 pub fn pair_hinge(s: &Tensor, mask: &Tensor, cfg: &config::Score, draw: &mut impl Rng) -> Tensor {
-    let [images, channels, height, width] = super::sizes(s);
+    let [images, channels, height, width] = sizes(s);
     let (rows, columns) = match cfg.pair_scope {
         Scope::Batch => (1, images * channels * height * width),
         Scope::Image => (images, channels * height * width),

@@ -7,7 +7,7 @@
 use harness::config::{self, Scope};
 use tch::{Kind, Tensor};
 
-use super::{real, sum};
+use super::maps::{real, sum};
 
 /// Least argument of `-ln(1 - exp(-x))`: it only matters for `eps = 0`, where a distance of 0 would give infinity.
 const LEAST: f64 = 1e-37;

@@ -5,10 +5,10 @@ use harness::Result;
 use harness::config::{SelfCalibration as Config, Upsample};
 use tch::Tensor;
 
-use super::Mode;
-use super::conv::ConvShape;
-use super::norm::ConvBn;
-use super::param::Builder;
+use crate::nn::Mode;
+use crate::nn::conv::ConvShape;
+use crate::nn::conv_bn::ConvBn;
+use crate::nn::param::Builder;
 
 #[derive(Debug)]
 pub struct SelfCalibration {

@@ -5,7 +5,7 @@
 use harness::config::Activation;
 use tch::Tensor;
 
-use super::{real, sum};
+use super::maps::{real, sum};
 
 /// The activation of scores, on the map as the network gives it, before any upsampling; any shape.
 pub fn activate(scores: &Tensor, activation: Activation) -> Tensor {

@@ -5,7 +5,11 @@ use harness::{Error, Result};
 use rand::Rng;
 use tch::{Kind, Tensor};
 
-use super::{RowEntropies, activate, consistency, distance, feature, normal_hinge, pair_hinge, real, sizes};
+use super::consistency::{RowEntropies, consistency};
+use super::feature::{distance, feature};
+use super::maps::{real, sizes};
+use super::pair::pair_hinge;
+use super::score::{activate, normal_hinge};
 
 /// The loss of one batch and what it is made of, unweighted; every tensor is 0-dimensional, float64 and on the device.
 #[derive(Debug)]

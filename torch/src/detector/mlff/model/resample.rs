@@ -1,4 +1,4 @@
-//! A 3x3 convolution of a bilinearly upsampled map, without the upsampled map.
+//! Maps at another size; and the 3x3 convolution of a bilinearly upsampled map, without the upsampled map.
 //!
 //! Convolution and interpolation are both linear: `conv(up(x)) = sum over taps t of shift_t(up(W_t x))`. The taps' 1x1
 //! convolutions run at the map's own, coarse size; what remains, interpolation with shifts, is separable and is two small
@@ -6,7 +6,18 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::conv::Conv2d;
+use crate::nn::conv::Conv2d;
+
+/// `x` [B, C, h, w] at `side` x `side` cells: bilinear with aligned corners where it grows, block means where it shrinks.
+/// `side` is a multiple or a divisor of the map's own side.
+pub fn resize(x: &Tensor, side: i64) -> Tensor {
+    let own = x.size()[2];
+    match own.cmp(&side) {
+        std::cmp::Ordering::Equal => x.shallow_clone(),
+        std::cmp::Ordering::Less => x.upsample_bilinear2d([side, side], true, None, None),
+        std::cmp::Ordering::Greater => x.avg_pool2d([own / side; 2], [own / side; 2], [0, 0], false, true, None),
+    }
+}
 
 /// The 3x3 convolution with padding 1 by `weight` [Cout, Cin, 3, 3], without bias, of the square `x` [B, Cin, h, h] brought
 /// to `side` x `side` cells (bilinear, corners aligned): [B, Cout, side, side] f32. `conv` lends its precision to the taps.

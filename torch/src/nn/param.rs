@@ -13,6 +13,7 @@ use tch::{Device, Tensor};
 
 use super::conv::{Conv2d, ConvShape, Linear, arrange};
 use super::norm::BatchNorm;
+use super::weights::Source;
 
 /// Who changes a tensor: the optimiser, or batch norm's running averages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,16 +73,6 @@ impl Params {
         self.items.push(param);
     }
 }
-
-/// The values of one parameter, row-major.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Values {
-    pub shape: Vec<i64>,
-    pub data: Vec<f32>,
-}
-
-/// First values by parameter name; `None` = drawn from the seed.
-pub type Source<'a> = dyn Fn(&str) -> Result<Option<Values>> + 'a;
 
 /// Whether a part of the network learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,6 +181,7 @@ impl First {
 
 #[cfg(test)]
 mod tests {
+    use super::super::weights::Values;
     use super::*;
 
     fn values(tensor: &Tensor) -> Vec<f32> {

@@ -7,11 +7,12 @@ use harness::Result;
 use harness::config::{AttentionScale, Model, Qco, Tem as Config};
 use tch::{Kind, Tensor};
 
-use super::Mode;
-use super::conv::{Conv2d, ConvShape, Linear};
-use super::norm::{BatchNorm, ConvBn};
-use super::param::Builder;
 use super::qco::{self, Encoded};
+use crate::nn::Mode;
+use crate::nn::conv::{Conv2d, ConvShape, Linear};
+use crate::nn::conv_bn::ConvBn;
+use crate::nn::norm::BatchNorm;
+use crate::nn::param::Builder;
 
 #[derive(Debug)]
 pub struct Tem {
