@@ -2,11 +2,26 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use crate::{Error, Result};
 
-/// The binary beside this one, or the one on the PATH.
+/// The program that carries out verbs which need tensors, where it is not the usual one.
+static OURSELVES: OnceLock<PathBuf> = OnceLock::new();
+
+/// From now on this very program is started where one is needed that has libtorch: it has it.
+pub fn start_ourselves() {
+    if let Ok(program) = std::env::current_exe() {
+        // Whoever said so first said the same.
+        let _ = OURSELVES.set(program);
+    }
+}
+
+/// This program where it has libtorch itself, else the binary beside it, or the one on the PATH.
 pub fn binary() -> PathBuf {
+    if let Some(program) = OURSELVES.get() {
+        return program.clone();
+    }
     let name = format!("harness-torch{}", std::env::consts::EXE_SUFFIX);
     let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join(&name))).filter(|p| p.is_file());
     beside.unwrap_or_else(|| name.into())

@@ -91,12 +91,21 @@ impl Cli {
 pub fn main() -> ExitCode {
     end_with_the_reader();
     let cli = Cli::parse();
-    let result = match &cli.verb {
-        Verb::Run(args) => run::check(args).and_then(|()| torch::exec()),
+    exit_code(carry_out(&cli, &|_| torch::exec()), cli.output())
+}
+
+/// Carries out what was typed; `with_tensors` has the verbs that need libtorch (run, predict, bench), checked as far as that
+/// goes without it.
+///
+/// # Errors
+/// The verb's own.
+pub fn carry_out(cli: &Cli, with_tensors: &dyn Fn(&Verb) -> Result<()>) -> Result<()> {
+    match &cli.verb {
+        Verb::Run(args) => run::check(args).and_then(|()| with_tensors(&cli.verb)),
         Verb::Sweep(args) => sweep::run(args, cli.verbosity()),
         Verb::Report(args) => report::run(args),
-        Verb::Predict(_) => torch::exec(),
-        Verb::Bench(args) => args.resolve().and_then(|_| torch::exec()),
+        Verb::Predict(_) => with_tensors(&cli.verb),
+        Verb::Bench(args) => args.resolve().and_then(|_| with_tensors(&cli.verb)),
         Verb::Score(args) => score::run(args),
         Verb::Data(args) => data::run(args),
         Verb::Config(args) => config::run(args),
@@ -104,8 +113,7 @@ pub fn main() -> ExitCode {
         Verb::Runs(args) => runs::run(args),
         Verb::Doctor => doctor::run(),
         Verb::Completions(args) => completions::run(args),
-    };
-    exit_code(result, cli.output())
+    }
 }
 
 /// Lets `harness … | head` end quietly, as other tools do: Rust ignores the signal of a closed pipe and panics on the next

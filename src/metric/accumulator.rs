@@ -125,6 +125,11 @@ impl Accumulator {
         })
     }
 
+    /// The rules that samples are keyed by.
+    pub fn protocol(&self) -> &Protocol {
+        &self.protocol
+    }
+
     /// Takes one image. Errors: those of [`Keyed::of`] and [`Accumulator::take`]; nothing of the image was taken then.
     pub fn push(&mut self, sample: Sample) -> Result<()> {
         self.take(Keyed::of(sample, &self.protocol)?)

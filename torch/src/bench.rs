@@ -10,11 +10,11 @@ use harness::num::quantile;
 use harness::{Error, Result, eval, seed};
 use serde::Serialize;
 
-use crate::detector::{self, Mlff, Parts};
-use crate::eval::{of_kind, to_map};
+use crate::detector::{self, Parts};
+use crate::eval::ImageScored;
 use crate::experiment::Setting;
 use crate::optim::Optimizer;
-use crate::train::{self, Sink};
+use crate::train::{self, Job, Sink};
 use crate::{LIBTORCH_VERSION, boundary, device, input};
 
 /// Steps, batches and images before the clock runs.
@@ -188,9 +188,10 @@ fn step(setting: &Setting, category: &Category, time: Duration) -> Result<Rate> 
     let cfg = setting.cfg();
     let source = source(setting, category, cfg.data.cache_mb);
     let batches = batches(setting, &source).take(BATCHES).collect::<Result<Vec<_>>>()?;
-    let mut mlff = Mlff::new(&parts(setting))?;
-    let job = mlff.job(source)?;
-    let mut optimizer = Optimizer::new(&cfg.optim, job.network.trained());
+    let mut detector = detector::build(&parts(setting))?;
+    let learner = detector.learner(&source)?.expect("a trained detector has a learner");
+    let job = Job { cfg, seed: 0, device: setting.device, learner, source };
+    let mut optimizer = Optimizer::new(&cfg.optim, learner.trained());
     let mut draws = seed::stream(job.seed, "bench", 0, 0);
     let mut next = batches.iter().cycle();
     let steps = if setting.device.is_cuda() { train::REPORT_EVERY_ON_GPU } else { 1 };
@@ -208,8 +209,9 @@ fn step(setting: &Setting, category: &Category, time: Duration) -> Result<Rate> 
 /// Batches as the network takes them, with `cache_mb` MiB for decoded images.
 fn feed(setting: &Setting, category: &Category, cache_mb: usize, time: Duration) -> Result<Rate> {
     let source = source(setting, category, cache_mb);
-    let mut mlff = Mlff::new(&parts(setting))?;
-    let job = mlff.job(source.clone())?;
+    let mut detector = detector::build(&parts(setting))?;
+    let learner = detector.learner(&source)?.expect("a trained detector has a learner");
+    let job = Job { cfg: setting.cfg(), seed: 0, device: setting.device, learner, source: source.clone() };
     if cache_mb > 0 {
         (0..source.len()).try_for_each(|index| source.get(index).map(drop))?;
     }
@@ -232,18 +234,17 @@ fn feed(setting: &Setting, category: &Category, cache_mb: usize, time: Duration)
 fn inference(setting: &Setting, category: &Category, time: Duration) -> Result<Latency> {
     // Untrained, but ready to score: how fast it is does not depend on what it learned.
     let mut cfg = setting.cfg().clone();
-    cfg.train.epochs = 0;
+    (cfg.train.epochs, cfg.train.steps) = (0, 0);
     let mut detector = detector::build(&Parts { cfg: &cfg, ..parts(setting) })?;
     detector.fit(source(setting, category, 0), None, &mut Silence)?;
     let test = Source::new(category.test.clone(), cfg.data.size, cfg.data.resize, 0);
-    let headline = detector.headline();
     let mut index = (0..test.len()).cycle();
     let once = || {
         let index = index.next().expect("a category has test images");
         let image = test.get(index)?;
-        let maps = detector.score(&input::unit(&image.data, 1, test.size(), setting.device));
+        let scored = detector.score(&input::unit(&image.data, 1, test.size(), setting.device));
         let (width, height) = eval::size(&test, index, &cfg.eval)?;
-        Ok(eval::full(&to_map(&of_kind(&maps, headline).get(0)), width, height, &cfg.eval).1)
+        Ok(eval::scored(&ImageScored::of(&scored, 0).headline(), width, height, &cfg.eval)?.1)
     };
     let mut samples = vec![];
     repeat(time, once, |_score, seconds| samples.push(1e3 * seconds))?;

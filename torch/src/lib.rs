@@ -4,6 +4,7 @@
 
 pub mod bench;
 pub mod boundary;
+pub mod command;
 pub mod detector;
 pub mod device;
 pub mod eval;

@@ -12,7 +12,7 @@ use harness::run::{Status, Store, Summary};
 use harness::{Error, Result};
 
 use crate::detector::{self, Detector, Parts};
-use crate::eval::{of_kind, score_all};
+use crate::eval::score_all;
 use crate::experiment::Setting;
 use crate::{boundary, device, tensors};
 
@@ -65,32 +65,27 @@ fn load(config: &Config, weights: &Path, summary: &Summary, results: &Path) -> R
 }
 
 fn write(detector: &dyn Detector, on: tch::Device, source: &Source, cfg: &Config, summary: &Summary, args: &Args) -> Result<()> {
-    let headline = detector.headline();
+    let headline = eval::names(&cfg.detector.outputs(cfg))[0];
     let csv_path = args.out.join("scores.csv");
     let mut table = csv::Writer::from_path(&csv_path).map_err(|e| Error::environment(format!("{}: {e}", csv_path.display()), ""))?;
     let mut row =
         |fields: [&str; 5]| table.write_record(fields).map_err(|e| Error::environment(format!("{}: {e}", csv_path.display()), ""));
     row(["image", "score", "map", "width", "height"])?;
-    score_all(detector, source, cfg.eval.batch, on, &mut |index, maps| {
+    score_all(detector, source, cfg.eval.batch, on, &mut |index, scored| {
         let item = &source.items()[index];
-        let map = of_kind(&maps, headline);
         let (width, height) = eval::size(source, index, &cfg.eval)?;
-        let (full, score) = eval::full(map, width, height, &cfg.eval);
-        let file = args.out.join(format!("{}.npy", item.key));
-        if let Some(folder) = file.parent() {
-            std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, &e))?;
+        let (map, score) = eval::scored(&scored.headline(), width, height, &cfg.eval)?;
+        if let Some(map) = map {
+            let file = args.out.join(format!("{}.npy", item.key));
+            if let Some(folder) = file.parent() {
+                std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, &e))?;
+            }
+            npy::write(&file, &map)?;
+            if !args.no_overlay {
+                overlay(item, &map, &args.out.join(format!("{}.png", item.key)))?;
+            }
         }
-        npy::write(&file, &full)?;
-        if !args.no_overlay {
-            overlay(item, &full, &args.out.join(format!("{}.png", item.key)))?;
-        }
-        row([
-            &item.path.display().to_string(),
-            &score.to_string(),
-            &headline.to_string(),
-            &full.width.to_string(),
-            &full.height.to_string(),
-        ])
+        row([&item.path.display().to_string(), &score.to_string(), headline, &width.to_string(), &height.to_string()])
     })?;
     table.flush().map_err(|e| Error::io("write", &csv_path, &e))?;
     println!("{} images scored with {} -> {}", source.len(), summary.id, args.out.display());
@@ -134,14 +129,14 @@ fn overwritten(items: &[Item], out: &Path) -> Option<PathBuf> {
     items.iter().filter_map(|item| out.join(format!("{}.png", item.key)).canonicalize().ok()).find(|overlay| images.contains(overlay))
 }
 
-/// Items with a key each: the wished one, or that with the first number that nobody has yet or wishes for.
+/// Items with a key each: the requested one, or that with the first number that is neither taken nor requested.
 fn unique(files: Vec<(PathBuf, String)>) -> Vec<Item> {
     let mut taken: HashSet<String> = HashSet::new();
-    let wished: HashSet<String> = files.iter().map(|(_, key)| key.clone()).collect();
+    let requested: HashSet<String> = files.iter().map(|(_, key)| key.clone()).collect();
     let mut free = |key: &str| taken.insert(key.to_owned());
-    let items = files.into_iter().map(|(path, wish)| {
-        let numbered = (2..).map(|n| format!("{wish}-{n}")).filter(|key| !wished.contains(key));
-        let key = std::iter::once(wish.clone()).chain(numbered).find(|key| free(key)).expect("numbers do not end");
+    let items = files.into_iter().map(|(path, request)| {
+        let numbered = (2..).map(|n| format!("{request}-{n}")).filter(|key| !requested.contains(key));
+        let key = std::iter::once(request.clone()).chain(numbered).find(|key| free(key)).expect("numbers do not end");
         Item { path, key, defect: "good".into(), mask: None }
     });
     items.collect()

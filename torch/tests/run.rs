@@ -207,7 +207,7 @@ fn a_detector_that_looks_once_is_killed_and_repeated_bit_for_bit_too() {
         let output = predict.arg("--out").arg(&out).arg(bench.path("data/gear/test/good")).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let stored = npy::read(&entry.folder.maps().join("A/gear/test/good/001.npy")).unwrap();
-        let (full, _) = harness::eval::full(&stored, 64, 64, &entry.folder.config().unwrap().eval);
+        let full = harness::eval::full(&stored, 64, 64, &entry.folder.config().unwrap().eval);
         assert!(npy::read(&out.join("001.npy")).unwrap() == full);
     }
 }
@@ -308,7 +308,8 @@ fn prediction_gives_the_evaluations_numbers_to_the_bit() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let stored = npy::read(&entry.folder.maps().join("S/gear/test/good/001.npy")).unwrap();
-    let (full, score) = harness::eval::full(&stored, 64, 64, &config.eval);
+    let (full, score) = harness::eval::scored(&harness::eval::Output::of_map(stored), 64, 64, &config.eval).unwrap();
+    let full = full.unwrap();
     let table = std::fs::read_to_string(bench.path("all/scores.csv")).unwrap();
     let row = table.lines().find(|l| l.contains("good/001.png")).unwrap();
     assert!(row.contains(&score.to_string()), "{score} is not in {row}");

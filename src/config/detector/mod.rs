@@ -63,20 +63,20 @@ impl Outputs {
 /// The detectors of this package, in the order in which lists show them.
 const SHIPPED: [&Method; 3] = [&mlff::METHOD, &padim::METHOD, &nearest::METHOD];
 
-static BROUGHT: OnceLock<&'static [&'static Method]> = OnceLock::new();
+static BROUGHT: OnceLock<Vec<&'static Method>> = OnceLock::new();
 
 /// Makes more detectors known to this program; once, before anything reads a configuration.
 ///
 /// # Panics
 /// When called twice, or with a name that is taken: a fault of the program.
-pub fn bring(methods: &'static [&'static Method]) {
+pub fn bring(methods: Vec<&'static Method>) {
     let taken = |name: &str| SHIPPED.iter().any(|shipped| shipped.name == name);
     assert!(!methods.iter().any(|m| taken(m.name)), "a detector of this name exists");
     assert!(BROUGHT.set(methods).is_ok(), "detectors are brought once");
 }
 
 fn methods() -> impl Iterator<Item = &'static Method> {
-    SHIPPED.into_iter().chain(BROUGHT.get().into_iter().flat_map(|brought| brought.iter().copied()))
+    SHIPPED.into_iter().chain(BROUGHT.get().into_iter().flatten().copied())
 }
 
 /// What is fitted and scores images: the value of the key `detector`.

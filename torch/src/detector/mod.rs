@@ -1,7 +1,7 @@
 //! The seam: what can be fitted to normal images and can score any image.
 //!
 //! The paper's method and every system that it is compared with stand behind [`Detector`]; they share the loader, the
-//! evaluator, the run store and the reports.
+//! evaluator, the run store and the reports. One folder a detector, one line in [`build`].
 
 mod backbone;
 mod features;
@@ -11,30 +11,32 @@ pub mod padim;
 mod pass;
 
 pub use backbone::stride_in;
+pub use features::Features;
 pub use mlff::Mlff;
 pub use nearest::Nearest;
 pub use padim::Padim;
+pub use pass::{Aside, Pass, check_stop};
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use harness::config::Config;
+use harness::config::detector::Method;
+use harness::config::{self, Config};
 use harness::data::Source;
-use harness::eval::MapKind;
 use harness::{Error, Result};
 use tch::{Device, Tensor};
 
-use crate::train::{Sink, Snapshot};
+use crate::train::{Learner, Scored, Sink, Snapshot};
 
 /// What fitting will take and leave, known before it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outlook {
+pub struct FitEstimate {
     /// Passes over the training images that are counted; 0 for a detector that looks once.
     pub epochs: u64,
     /// Steps that the sink is told of.
     pub steps: u64,
     /// What [`Detector::state`] will weigh.
     pub kept_bytes: u64,
-    /// Numbers in all the maps of an image.
+    /// Numbers in all that is stored of an image: its maps, and its own score as one.
     pub map_cells: u64,
 }
 
@@ -49,16 +51,25 @@ pub struct Count {
 /// A detector as it stands, fitted or not.
 pub trait Detector {
     /// What fitting to so many images means.
-    fn outlook(&self, images: usize) -> Outlook;
+    fn estimate(&self, images: usize) -> FitEstimate;
 
     /// Fits to the normal images of `source`, from `start` or from the beginning, telling `sink` what happens.
+    ///
+    /// A trained detector prepares (statistics of the images or of a teacher), trains ([`crate::train::train`]) and finishes
+    /// (Gaussians, memories, quantiles). What stands before and behind training is a pure function of images and weights: it
+    /// is never part of a checkpoint, a resume computes it again.
     fn fit(&mut self, source: Arc<Source>, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()>;
 
-    /// Score maps of images `[B, 3, S, S]` in 0..=1: each `[B, h, w]` in f32, higher is more anomalous.
-    fn score(&self, images: &Tensor) -> Vec<(MapKind, Tensor)>;
+    /// What it gives of images `[B, 3, S, S]` in 0..=1, in the order of its `config::Outputs`; without gradients.
+    fn score(&self, images: &Tensor) -> Scored;
 
-    /// The map that the paper uses for this configuration.
-    fn headline(&self) -> MapKind;
+    /// What the loop trains, ready to be trained on `source`; `None` for a detector that looks once.
+    ///
+    /// # Errors
+    /// An image that cannot be read.
+    fn learner(&mut self, _source: &Source) -> Result<Option<&dyn Learner>> {
+        Ok(None)
+    }
 
     /// How large its network is.
     fn count(&self) -> Count;
@@ -75,16 +86,42 @@ pub struct Parts<'a> {
     pub cfg: &'a Config,
     pub seed: u64,
     pub device: Device,
-    /// The backbone's weights, unless the configuration says "none".
+    /// The backbone's weights; none where the configuration says "none", or the detector has no backbone.
     pub weights: Option<&'a harness::weights::File>,
 }
 
+/// Makes a detector, unfitted.
+pub type Build = fn(&Parts) -> Result<Box<dyn Detector>>;
+
+/// A detector that stands outside this package: both of its halves.
+pub struct Brought {
+    pub method: Method,
+    pub build: Build,
+}
+
+static BROUGHT: OnceLock<&'static [Brought]> = OnceLock::new();
+
+/// Makes more detectors known to this program; once, before anything reads a configuration.
+///
+/// # Panics
+/// As [`config::detector::bring`].
+pub fn bring(detectors: &'static [Brought]) {
+    config::detector::bring(detectors.iter().map(|brought| &brought.method).collect());
+    assert!(BROUGHT.set(detectors).is_ok(), "detectors are brought once");
+}
+
 /// Builds the configured detector, unfitted.
+///
+/// # Errors
+/// A configuration, or weights, from which it cannot be built.
 pub fn build(parts: &Parts) -> Result<Box<dyn Detector>> {
     match parts.cfg.detector.name() {
         "mlff" => Ok(Box::new(Mlff::new(parts)?)),
         "padim" => Ok(Box::new(Padim::new(parts)?)),
         "nearest" => Ok(Box::new(Nearest::new(parts)?)),
-        other => Err(Error::config(format!("detector: {other} is known by name only"), "build it into the program that runs it")),
+        other => match BROUGHT.get().and_then(|all| all.iter().find(|brought| brought.method.name == other)) {
+            Some(brought) => (brought.build)(parts),
+            None => Err(Error::config(format!("detector: {other} is not built into this program"), "use the program that brings it")),
+        },
     }
 }

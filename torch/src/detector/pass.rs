@@ -1,4 +1,5 @@
-//! One look at each normal image: how the detectors that are not trained are fitted.
+//! One look at each normal image: how the detectors that are not trained are fitted, and what a trained one needs to know of them
+//! before or after its training.
 //!
 //! No pseudo anomaly, no augmentation, no repetition. Nothing is saved on the way: a fit that was broken off begins again, and
 //! ends in the same numbers, because what it computes of an image depends on that image alone.
@@ -42,14 +43,23 @@ impl Pass<'_> {
                 step += 1;
                 sink.step(&Step { epoch: 0, step, lr: 0.0, values: &[], images: 1 })?;
             }
-            go_on(sink)?;
+            check_stop(sink)?;
         }
         Ok(())
     }
 }
 
+/// What fitting tells of a pass before or after training: nothing but whether to stop. Its steps are no steps of the training.
+pub struct Aside<'a>(pub &'a mut dyn Sink);
+
+impl Sink for Aside<'_> {
+    fn due(&mut self) -> Due {
+        self.0.due()
+    }
+}
+
 /// An error where the sink asks to stop.
-pub fn go_on(sink: &mut dyn Sink) -> Result<()> {
+pub fn check_stop(sink: &mut dyn Sink) -> Result<()> {
     match sink.due() {
         Due::Stop => Err(Error::stopped("stopped while fitting: the same command begins again")),
         Due::Nothing | Due::Checkpoint => Ok(()),

@@ -1,15 +1,36 @@
-//! A detector over images: score maps at the network's resolution.
+//! A detector over images: what it gives of each, at its own resolution.
 
 use harness::Result;
 use harness::data::Source;
-use harness::eval::MapKind;
+use harness::eval::Output;
 use harness::image::Map;
 use tch::{Device, Kind, Tensor};
 
 use crate::detector::Detector;
 use crate::input;
+use crate::train::Scored;
 
-/// Calls `each(index, maps)` for the images of `source` in order, `batch` images a forward pass on a GPU.
+/// What a detector gave of one image: its maps in the order of its `config::Outputs`, and its own score.
+#[derive(Debug)]
+pub struct ImageScored {
+    pub maps: Vec<Map>,
+    pub own: Option<f32>,
+}
+
+impl ImageScored {
+    /// Image `place` of a batch.
+    pub fn of(scored: &Scored, place: i64) -> Self {
+        let number = |scores: &Tensor| scores.double_value(&[place]) as f32;
+        Self { maps: scored.maps.iter().map(|maps| to_map(&maps.get(place))).collect(), own: scored.image.as_ref().map(number) }
+    }
+
+    /// What the headline's metrics are computed from.
+    pub fn headline(&self) -> Output {
+        Output { map: self.maps.first().cloned(), own: self.own }
+    }
+}
+
+/// Calls `each(index, scored)` for the images of `source` in order, `batch` images a forward pass on a GPU.
 ///
 /// A CPU takes them one by one, whatever `batch` says: its kernels depend on the batch's size in the last bits, and an
 /// image's score must be the same alone and among others.
@@ -18,24 +39,19 @@ pub fn score_all(
     source: &Source,
     batch: usize,
     device: Device,
-    each: &mut dyn FnMut(usize, Vec<(MapKind, Map)>) -> Result<()>,
+    each: &mut dyn FnMut(usize, ImageScored) -> Result<()>,
 ) -> Result<()> {
     let batch = if device.is_cuda() { batch.max(1) } else { 1 };
     for first in (0..source.len()).step_by(batch) {
         let indices = first..(first + batch).min(source.len());
         let images = indices.clone().map(|i| source.get(i)).collect::<Result<Vec<_>>>()?;
         let bytes: Vec<u8> = images.iter().flat_map(|image| image.data.iter().copied()).collect();
-        let maps = detector.score(&input::unit(&bytes, images.len(), source.size(), device));
-        for (position, index) in indices.enumerate() {
-            each(index, maps.iter().map(|(kind, maps)| (*kind, to_map(&maps.get(position as i64)))).collect())?;
+        let scored = detector.score(&input::unit(&bytes, images.len(), source.size(), device));
+        for (place, index) in (0..).zip(indices) {
+            each(index, ImageScored::of(&scored, place))?;
         }
     }
     Ok(())
-}
-
-/// The map of a kind among those that a detector gave.
-pub fn of_kind<T>(maps: &[(MapKind, T)], kind: MapKind) -> &T {
-    maps.iter().find(|(k, _)| *k == kind).map(|(_, map)| map).expect("a detector gives its headline map")
 }
 
 /// A map `[h, w]` as a plane.

@@ -11,7 +11,7 @@ use harness::ui::text;
 
 use super::{Planned, Setting, holdout};
 use crate::boundary;
-use crate::detector::{self, Outlook, Parts};
+use crate::detector::{self, FitEstimate, Parts};
 use crate::train::{Due, Sink, Step};
 
 /// Steps that are timed at least, where there are as many: behind the first that is reported, which warms up.
@@ -26,17 +26,17 @@ pub fn report(setting: &Setting, plan: &[Planned], repeat: Repeat) -> Result<()>
             println!("{}  {}: finished, would be reused", planned.id, planned.category.name);
             continue;
         }
-        let (step_s, outlook) = boundary::guard("the trial steps", "a smaller train.batch", || probe(setting, planned))?;
-        let Outlook { steps, kept_bytes, .. } = outlook;
-        let maps = planned.category.test.len() as u64 * outlook.map_cells * 4;
+        let (step_s, estimate) = boundary::guard("the trial steps", "a smaller train.batch", || probe(setting, planned))?;
+        let FitEstimate { steps, kept_bytes, .. } = estimate;
+        let maps = planned.category.test.len() as u64 * estimate.map_cells * 4;
         let run_s = step_s.map(|step_s| step_s * steps as f64);
-        let meanwhile = match outlook.epochs {
+        let meanwhile = match estimate.epochs {
             0 => String::new(),
             _ => format!(" (and {} while it runs)", text::bytes(2 * kept_bytes)),
         };
         let verb = match (repeat, status) {
             (Repeat::Force, Status::Fresh) | (Repeat::Reuse, Status::Fresh | Status::Finished) => "would start",
-            (Repeat::Force, _) => "would start anew, what is there removed",
+            (Repeat::Force, _) => "would start over; existing files would be removed",
             (Repeat::Reuse, Status::Running) => "is being run by another process",
             (Repeat::Reuse, Status::Interrupted | Status::Failed) => "would resume",
         };
@@ -60,16 +60,16 @@ fn about(seconds: Option<f64>) -> String {
 
 /// Seconds a step, `None` where there are too few, and what fitting will take. What follows the last step (factors, a coreset)
 /// is not timed.
-fn probe(setting: &Setting, planned: &Planned) -> Result<(Option<f64>, Outlook)> {
+fn probe(setting: &Setting, planned: &Planned) -> Result<(Option<f64>, FitEstimate)> {
     let (cfg, seed) = (setting.cfg(), planned.id.seed);
     let mut detector = detector::build(&Parts { cfg, seed, device: setting.device, weights: setting.weights.as_ref() })?;
     let (train, _) = holdout::images(cfg, &planned.category, seed)?;
-    let outlook = detector.outlook(train.len());
+    let estimate = detector.estimate(train.len());
     let source = Arc::new(Source::new(train, cfg.data.size, cfg.data.resize, cfg.data.cache_mb));
     let mut stopwatch = Stopwatch::default();
     match detector.fit(source, None, &mut stopwatch) {
         Err(e) if e.kind != Kind::Stopped => Err(e),
-        _ => Ok((stopwatch.step_s(), outlook)),
+        _ => Ok((stopwatch.step_s(), estimate)),
     }
 }
 

@@ -6,15 +6,14 @@ use harness::config::{Checkpoint, Config};
 use harness::data::{Category, Item, Source};
 use harness::eval::protocol;
 use harness::image::{Mask, Rgb, upsample};
-use harness::metric::{Accumulator, Sample};
+use harness::metric::{Accumulator, Keyed, Sample};
 use harness::{Error, Result, seed, synth};
 use rand::seq::SliceRandom;
 use tch::Device;
 
-use crate::detector::mlff;
-use crate::detector::mlff::model::Network;
-use crate::eval::{of_kind, to_map};
-use crate::input::{self, Normalization};
+use super::recorder::{Quality, Score};
+use crate::eval::ImageScored;
+use crate::input;
 
 /// Least number of images that are held out.
 const LEAST: usize = 4;
@@ -68,17 +67,25 @@ impl Holdout {
         Ok(Self { images: images.collect::<Result<_>>()? })
     }
 
-    /// Pixel AUROC of the headline map on the held-out images, at the input's size.
-    pub fn quality(&self, network: &Network, normalization: &Normalization, cfg: &Config, device: Device) -> Result<Option<f64>> {
+    /// Pixel AUROC of the headline map on the held-out images, at the input's size; image AUROC of a detector without a map.
+    pub fn quality(&self, score: &Score, cfg: &Config, device: Device) -> Result<Quality> {
         let mut accumulator = Accumulator::new(&protocol(cfg, None)?)?;
-        let headline = mlff::headline(cfg);
+        let maps = !cfg.detector.outputs(cfg).maps.is_empty();
         for (i, (image, mask)) in self.images.iter().enumerate() {
-            let maps = tch::no_grad(|| mlff::score(network, normalization, cfg, &input::unit(&image.data, 1, image.width, device)));
-            let map = upsample::bilinear(&to_map(&of_kind(&maps, headline).get(0)), mask.width, mask.height, cfg.eval.align_corners.into());
-            let name = format!("held out {i}");
-            accumulator.push(Sample { name: &name, map: &map, mask: Some(mask), image_score: 0.0, anomalous: !mask.is_empty() })?;
+            let output = ImageScored::of(&score(&input::unit(&image.data, 1, image.width, device)), 0).headline();
+            let (name, anomalous) = (format!("held out {i}"), !mask.is_empty());
+            let keyed = match (output.map, output.own) {
+                (Some(map), _) => {
+                    let map = upsample::bilinear(&map, mask.width, mask.height, cfg.eval.align_corners.into());
+                    let sample = Sample { name: &name, map: &map, mask: Some(mask), image_score: 0.0, anomalous };
+                    Keyed::of(sample, accumulator.protocol())?
+                }
+                (None, own) => Keyed::of_image(&name, own.expect("a detector gives a map or a score"), anomalous)?,
+            };
+            accumulator.take(keyed)?;
         }
-        Ok(accumulator.finish().0.pixel_auroc)
+        let scores = accumulator.finish().0;
+        Ok(if maps { ("pixel_auroc", scores.pixel_auroc) } else { ("image_auroc", scores.image_auroc) })
     }
 }
 

@@ -10,7 +10,7 @@ use harness::run::{self, Ask, Attempt, Environment, Git, Opened, Stop, Summary, 
 use harness::ui::{Mode, Progress};
 use harness::{Result, error};
 
-use super::recorder::{Recorder, Rule, unpack};
+use super::recorder::{Recorder, Rule, Score, unpack};
 use super::{Planned, Setting, holdout, result};
 use crate::detector::{self, Parts};
 use crate::train::Snapshot;
@@ -80,22 +80,22 @@ fn work(
         Checkpoint::Last => Rule::Last,
         Checkpoint::BestPseudoVal => Rule::Pseudo(holdout::Holdout::new(out, cfg, seed)?),
         Checkpoint::BestTest => {
-            let measure = |network: &_, normalization: &_| result::on_test(network, normalization, setting, &test);
+            let measure = |score: &Score| result::on_test(score, setting, &test);
             Rule::Test(Box::new(measure))
         }
     };
     let source = Arc::new(Source::new(train, cfg.data.size, cfg.data.resize, cfg.data.cache_mb));
-    let outlook = detector.outlook(source.len());
-    let mut progress = Progress::new(mode, &format!("{} s{seed}", planned.category.name), outlook.steps);
+    let estimate = detector.estimate(source.len());
+    let mut progress = Progress::new(mode, &format!("{} s{seed}", planned.category.name), estimate.steps);
     for note in attempt.notes() {
         progress.message(&format!("note: {note}"));
     }
     match &start {
-        Some(at) => progress.message(&format!("{} goes on in epoch {} of {}", planned.id, at.position.epoch + 1, cfg.train.epochs)),
-        None => progress.message(&format!("{} starts: {} images, {} steps", planned.id, source.len(), outlook.steps)),
+        Some(at) => progress.message(&format!("{} resumes in epoch {} of {}", planned.id, at.position.epoch + 1, estimate.epochs)),
+        None => progress.message(&format!("{} starts: {} images, {} steps", planned.id, source.len(), estimate.steps)),
     }
     let shape = Shape::new(source.len(), &cfg.data, &cfg.train);
-    if outlook.epochs > 0 && shape.is_short() {
+    if estimate.epochs > 0 && shape.is_short() {
         progress.message(&format!(
             "train.batch is {}, an epoch has only {} images: one smaller batch each",
             cfg.train.batch,
@@ -103,7 +103,7 @@ fn work(
         ));
     }
 
-    let mut recorder = Recorder::new(attempt, progress, stop, cfg, outlook.epochs, setting.device, rule);
+    let mut recorder = Recorder::new(attempt, progress, stop, cfg, estimate.epochs, setting.device, rule);
     detector.fit(source.clone(), start, &mut recorder)?;
     recorder.finish();
     if source.saw_alpha() || test.saw_alpha() {

@@ -12,16 +12,20 @@ use serde_json::json;
 use tch::{Device, Tensor};
 
 use super::holdout::Holdout;
-use crate::detector::mlff::model::Network;
-use crate::input::Normalization;
 use crate::tensors;
-use crate::train::{Best, Due, Epoch, Position, Sink, Snapshot, Step};
+use crate::train::{Best, Due, Epoch, Position, Quantity, Scored, Sink, Snapshot, Step, Value};
 
 /// Prefix of the best weights so far inside a checkpoint.
 const BEST: &str = "best/";
 
-/// Measures a network on the test set: only for `train.checkpoint = "best_test"`.
-pub type OnTest<'a> = dyn Fn(&Network, &Normalization) -> Result<Option<f64>> + 'a;
+/// Scores images `[B, 3, S, S]` in 0..=1 with what is being trained, as it stands.
+pub type Score<'a> = dyn Fn(&Tensor) -> Scored + 'a;
+
+/// A quality with its metric's name, higher is better.
+pub type Quality = (&'static str, Option<f64>);
+
+/// Measures on the test set: only for `train.checkpoint = "best_test"`.
+pub type OnTest<'a> = dyn Fn(&Score) -> Result<Quality> + 'a;
 
 /// By what the best epoch is chosen.
 pub enum Rule<'a> {
@@ -75,7 +79,7 @@ impl Sink for Recorder<'_> {
             epoch: step.epoch as u64,
             epochs: self.epochs,
             step: step.step,
-            losses: step.values,
+            losses: &shown(step.values),
             images: step.images as u64,
         });
         let (losses, stats, grad_norm) = sorted(step.values);
@@ -109,25 +113,30 @@ impl Sink for Recorder<'_> {
         Ok(())
     }
 
-    fn quality(&mut self, epoch: u64, step: u64, network: &Network, normalization: &Normalization) -> Result<Option<f64>> {
-        let (name, quality) = match &self.rule {
+    fn quality(&mut self, epoch: u64, step: u64, score: &Score) -> Result<Option<f64>> {
+        let (split, (name, quality)) = match &self.rule {
             Rule::Last => return Ok(None),
-            Rule::Pseudo(holdout) => ("pseudo_val/pixel_auroc", holdout.quality(network, normalization, self.cfg, self.device)?),
-            Rule::Test(measure) => ("selected_on_test/pixel_auroc", measure(network, normalization)?),
+            Rule::Pseudo(holdout) => ("pseudo_val", holdout.quality(score, self.cfg, self.device)?),
+            Rule::Test(measure) => ("selected_on_test", measure(score)?),
         };
-        self.attempt.event(&Event::Eval { epoch, step, metrics: BTreeMap::from([(name.to_owned(), quality)]) })?;
+        self.attempt.event(&Event::Eval { epoch, step, metrics: BTreeMap::from([(format!("{split}/{name}"), quality)]) })?;
         Ok(quality)
     }
 }
 
-/// Losses, other figures and the gradient norm of a step's or an epoch's values.
-pub fn sorted(values: &[(&'static str, f64)]) -> (BTreeMap<String, f64>, BTreeMap<String, f64>, Option<f64>) {
+/// The losses and the gradient norm, as progress shows them.
+fn shown(values: &[Value]) -> Vec<(&'static str, f64)> {
+    values.iter().filter(|value| value.quantity != Quantity::Statistic).map(|value| (value.name, value.value)).collect()
+}
+
+/// Losses, statistics and the gradient norm of a step's or an epoch's values.
+pub fn sorted(values: &[Value]) -> (BTreeMap<String, f64>, BTreeMap<String, f64>, Option<f64>) {
     let (mut losses, mut stats, mut grad_norm) = (BTreeMap::new(), BTreeMap::new(), None);
-    for &(name, value) in values {
-        match name {
-            "grad_norm" => grad_norm = Some(value),
-            _ if name.starts_with("entropy") => drop(stats.insert(name.to_owned(), value)),
-            _ => drop(losses.insert(name.to_owned(), value)),
+    for &Value { name, quantity, value } in values {
+        match quantity {
+            Quantity::GradientNorm => grad_norm = Some(value),
+            Quantity::Statistic => drop(stats.insert(name.to_owned(), value)),
+            Quantity::Loss => drop(losses.insert(name.to_owned(), value)),
         }
     }
     (losses, stats, grad_norm)

@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 
 use harness::data::Source;
-use harness::eval::{self, Evaluation, MapKind, MapStore};
-use harness::image::Map;
+use harness::eval::{self, Evaluation, MapName, Output, OutputStore};
 use harness::report;
 use harness::run::{Attempt, Event, Lineage, Spent, Stop, Summary, event, summary};
 use harness::ui::{Mode, Progress};
 use harness::{Error, Result};
 
+use super::recorder::{Quality, Score};
 use super::{Planned, Setting};
-use crate::detector::mlff::model::Network;
-use crate::detector::{self, Count, Detector, Parts, mlff};
-use crate::eval::{of_kind, score_all, to_map};
-use crate::input::{self, Normalization};
+use crate::detector::{self, Count, Detector, Parts};
+use crate::eval::{ImageScored, score_all};
+use crate::input;
 use crate::tensors;
 
 /// Scores the test set, writes maps and figures, and gives the summary and the bytes of the weights to keep.
@@ -35,37 +34,38 @@ pub fn conclude(
     let train_s = attempt.wall_s();
     let mut progress = Progress::new(mode, "score", test.len() as u64);
     progress.message(&format!("scoring {} test images", test.len()));
-    let root = attempt.folder().maps();
-    let mut kinds = vec![];
-    let go_on = || if stop.requested() { Err(Error::stopped("stopped while scoring")) } else { Ok(()) };
-    score_all(detector, test, cfg.eval.batch, setting.device, &mut |index, maps| {
-        go_on()?;
-        kinds = maps.iter().map(|(kind, _)| *kind).collect();
-        maps.iter().try_for_each(|(kind, map)| store(&root, *kind).write(category, &test.items()[index].key, map))
+    let outputs = cfg.detector.outputs(cfg);
+    let stored = OutputStore::of(&attempt.folder().maps(), category, &outputs);
+    let check_stop = || if stop.requested() { Err(Error::stopped("stopped while scoring")) } else { Ok(()) };
+    score_all(detector, test, cfg.eval.batch, setting.device, &mut |index, scored| {
+        check_stop()?;
+        let key = &test.items()[index].key;
+        outputs.maps.iter().zip(&scored.maps).try_for_each(|(name, map)| stored.write(name, key, map))?;
+        scored.own.map_or(Ok(()), |score| stored.write_score(key, score))
     })?;
     let protocol = eval::protocol(cfg, None)?;
-    let read = |kind: MapKind, index: usize| -> Result<Map> {
-        go_on()?;
-        store(&root, kind).read(category, &test.items()[index].key)
+    let read = |name: MapName, index: usize| -> Result<Output> {
+        check_stop()?;
+        stored.read(name, &test.items()[index].key)
     };
-    let evaluations = kinds
-        .iter()
-        .map(|&kind| Ok((kind, eval::evaluate(test, &cfg.eval, &protocol, &|i| read(kind, i))?)))
-        .collect::<Result<Vec<(MapKind, Evaluation)>>>()?;
+    let evaluations = eval::names(&outputs)
+        .into_iter()
+        .map(|name| Ok((name, eval::evaluate(test, &cfg.eval, &protocol, &|i| read(name, i))?)))
+        .collect::<Result<Vec<(MapName, Evaluation)>>>()?;
 
     let split = summary::split(cfg.train.checkpoint);
-    let headline = detector.headline();
+    let (headline, _) = evaluations[0];
     let mut metrics = BTreeMap::new();
-    for (kind, evaluation) in &evaluations {
+    for (map, evaluation) in &evaluations {
         for (name, value) in evaluation.scores.metrics() {
-            metrics.insert(format!("{split}/{kind}/{name}"), value);
-            if *kind == headline {
+            metrics.insert(format!("{split}/{map}/{name}"), value);
+            if *map == headline {
                 metrics.insert(format!("{split}/{name}"), value);
             }
         }
     }
-    attempt.event(&Event::Eval { epoch: detector.outlook(planned.category.train.len()).epochs, step: 0, metrics: metrics.clone() })?;
-    report::run::write(attempt.folder(), test, &cfg.eval, &evaluations, headline, &read)?;
+    attempt.event(&Event::Eval { epoch: detector.estimate(planned.category.train.len()).epochs, step: 0, metrics: metrics.clone() })?;
+    report::run::write(attempt.folder(), test, &cfg.eval, &evaluations, &|name, i| stored.map(name, &test.items()[i].key))?;
 
     let (losses, grad_norm) = last_epoch(attempt)?;
     let Count { parameters, trained } = detector.count();
@@ -83,7 +83,7 @@ pub fn conclude(
         id: planned.id.to_string(),
         category: category.clone(),
         seed: planned.id.seed,
-        detector: word(&cfg.detector),
+        detector: cfg.detector.name().into(),
         headline: headline.to_string(),
         metrics,
         protocol: serde_json::json!({
@@ -116,20 +116,17 @@ fn last_epoch(attempt: &Attempt) -> Result<(BTreeMap<String, f64>, Option<f64>)>
     Ok(last.unwrap_or_default())
 }
 
-/// Pixel AUROC of the headline map on the test set: for `train.checkpoint = "best_test"` alone.
-pub fn on_test(network: &Network, normalization: &Normalization, setting: &Setting, test: &Source) -> Result<Option<f64>> {
+/// Pixel AUROC of the headline map on the test set, or image AUROC of a detector without a map: for
+/// `train.checkpoint = "best_test"` alone.
+pub fn on_test(score: &Score, setting: &Setting, test: &Source) -> Result<Quality> {
     let cfg = setting.cfg();
-    let headline = mlff::headline(cfg);
-    let map_of = |index: usize| -> Result<Map> {
+    let output_of = |index: usize| -> Result<Output> {
         let image = test.get(index)?;
-        let maps = tch::no_grad(|| mlff::score(network, normalization, cfg, &input::unit(&image.data, 1, test.size(), setting.device)));
-        Ok(to_map(&of_kind(&maps, headline).get(0)))
+        Ok(ImageScored::of(&score(&input::unit(&image.data, 1, test.size(), setting.device)), 0).headline())
     };
-    Ok(eval::evaluate(test, &cfg.eval, &eval::protocol(cfg, None)?, &map_of)?.scores.pixel_auroc)
-}
-
-fn store(root: &std::path::Path, kind: MapKind) -> MapStore {
-    MapStore::at(&root.join(kind.to_string()))
+    let scores = eval::evaluate(test, &cfg.eval, &eval::protocol(cfg, None)?, &output_of)?.scores;
+    let maps = !cfg.detector.outputs(cfg).maps.is_empty();
+    Ok(if maps { ("pixel_auroc", scores.pixel_auroc) } else { ("image_auroc", scores.image_auroc) })
 }
 
 /// The word for a value of an enumeration, as configurations have it.
@@ -137,8 +134,12 @@ fn word(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).expect("it is written as a word")
 }
 
+/// Where the backbone came from; empty for a detector that has none.
 fn lineage(setting: &Setting, planned: &Planned) -> Result<Lineage> {
     let (cfg, weights) = (setting.cfg(), setting.weights.as_ref());
+    if !cfg.detector.reads("model.backbone.name") {
+        return Ok(Lineage::default());
+    }
     let parts = Parts { cfg, seed: planned.id.seed, device: setting.device, weights };
     Ok(Lineage {
         name: word(&cfg.model.backbone.name),

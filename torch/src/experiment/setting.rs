@@ -62,8 +62,8 @@ impl Setting {
         &self.resolved.config
     }
 
-    /// Two lines that say which profile, data, method and machine this is.
-    pub fn announcement(&self) -> [String; 2] {
+    /// Lines that say which profile, data, method and machine this is, and which keys were set in vain.
+    pub fn announcement(&self) -> Vec<String> {
         let cfg = self.cfg();
         let data = if cfg.data.root == data::root::BUILTIN {
             format!("built-in data ({})", self.root.display())
@@ -79,8 +79,11 @@ impl Setting {
             if runs == 1 { "" } else { "s" }
         );
         let method = cfg.detector.method();
-        let passes =
-            if method.trained { format!("batch {}, {} epochs", cfg.train.batch, cfg.train.epochs) } else { "each image once".into() };
+        let passes = match (method.trained, cfg.train.steps) {
+            (false, _) => "each image once".into(),
+            (true, 0) => format!("batch {}, {} epochs", cfg.train.batch, cfg.train.epochs),
+            (true, steps) => format!("batch {}, {steps} steps", cfg.train.batch),
+        };
         let machine = format!(
             "{}, {} threads · {} px, {passes} · {}",
             device::name(self.device),
@@ -88,7 +91,8 @@ impl Setting {
             cfg.data.size,
             precision(cfg, self.device)
         );
-        [what, machine]
+        let unread = self.resolved.unread.iter().map(|key| format!("warning: {} does not read `{key}`: it changes nothing", cfg.detector));
+        [what, machine].into_iter().chain(unread).collect()
     }
 
     /// The runs in the order seed by seed, so that a first complete set of categories stands early.
@@ -135,7 +139,7 @@ fn precision(cfg: &Config, device: Device) -> String {
 
 fn open_weights(cfg: &Config) -> Result<Option<weights::File>> {
     let path = cfg.model.backbone.weights.as_str();
-    if path == "none" {
+    if path == "none" || !cfg.detector.reads("model.backbone.weights") {
         return Ok(None);
     }
     match weights::File::open(Path::new(path)) {

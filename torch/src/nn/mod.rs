@@ -5,6 +5,7 @@ pub mod conv_bn;
 pub mod norm;
 pub mod param;
 pub mod resnet;
+mod state;
 pub mod stride;
 pub mod weights;
 

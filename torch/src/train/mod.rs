@@ -1,24 +1,25 @@
-//! The training loop: one function that can be read whole. It emits what happens to a [`Sink`] and knows nothing of disk.
+//! The training loop: one function that can be read whole. It trains a [`Learner`], emits what happens to a [`Sink`], and knows
+//! nothing of networks and nothing of disk.
 //!
 //! Where it stands is four numbers (epoch, batch, step and the sums of this epoch's losses); together with the tensors of
-//! the network and the optimiser they are a [`Snapshot`], from which the same function goes on bit for bit.
+//! the learner and the optimiser they are a [`Snapshot`], from which the same function goes on bit for bit.
 
+mod learner;
 mod snapshot;
 
+pub use learner::{Fed, Learner, Quantity, Scored, Terms, Value};
 pub use snapshot::{Best, Position, Snapshot};
 
 use std::sync::Arc;
 
-use harness::config::{self, Config};
+use harness::config::{Config, Train};
 use harness::data::{self, Batch, Loader, Shape, Source};
 use harness::{Error, Result};
-use rand::Rng;
+use learner::Named;
+use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
-use crate::detector::mlff::loss;
-use crate::detector::mlff::model::Network;
-use crate::input::{self, Normalization};
-use crate::nn::Mode;
+use crate::input;
 use crate::optim::{Optimizer, learning_rate};
 
 /// Reading a value from a GPU waits for it: there, only every so many steps are reported, and each epoch's last.
@@ -38,8 +39,8 @@ pub struct Step<'a> {
     pub epoch: usize,
     pub step: u64,
     pub lr: f64,
-    /// Loss parts and diagnostics by name, `total` first, `grad_norm` last.
-    pub values: &'a [(&'static str, f64)],
+    /// `total` first, `grad_norm` last.
+    pub values: &'a [Value],
     /// Images since the step that was reported before.
     pub images: usize,
 }
@@ -49,7 +50,7 @@ pub struct Epoch<'a> {
     pub epoch: usize,
     pub step: u64,
     /// Means over the epoch's steps.
-    pub means: &'a [(&'static str, f64)],
+    pub means: &'a [Value],
     /// Images of the epoch, or of what was left of it where it was taken up in its middle.
     pub images: usize,
 }
@@ -73,9 +74,9 @@ pub trait Sink {
         Ok(())
     }
 
-    /// After each epoch, of which `_epoch` counts from 0 and `_step` over the run: how good the network is by the rule of
-    /// `train.checkpoint`, higher is better; `None` = no rule.
-    fn quality(&mut self, _epoch: u64, _step: u64, _: &Network, _: &Normalization) -> Result<Option<f64>> {
+    /// After each epoch, of which `_epoch` counts from 0 and `_step` over the run: how good what is trained is by the rule of
+    /// `train.checkpoint`, higher is better; `None` = no rule. `_score` scores images `[B, 3, S, S]` in 0..=1.
+    fn quality(&mut self, _epoch: u64, _step: u64, _score: &dyn Fn(&Tensor) -> Scored) -> Result<Option<f64>> {
         Ok(None)
     }
 }
@@ -85,27 +86,37 @@ pub struct Job<'a> {
     pub cfg: &'a Config,
     pub seed: u64,
     pub device: Device,
-    pub network: &'a Network,
-    pub normalization: &'a Normalization,
+    pub learner: &'a dyn Learner,
     /// The normal training images, decoded and resized.
     pub source: Arc<Source>,
 }
 
-/// A batch on the device, as a step takes it.
-pub struct Fed {
-    /// Network input, f32 `[B, 3, S, S]`.
-    images: Tensor,
-    /// 1 = anomalous, f32 `[B, 1, S, S]`.
-    mask: Tensor,
-}
-
 impl Job<'_> {
-    /// Uploads and normalises `batch`; on a GPU nothing waits for either.
+    /// Uploads `batch`, as the learner takes it; on a GPU nothing waits for it.
     pub fn feed(&self, batch: &Batch) -> Fed {
         let (count, size) = (batch.len(), batch.size);
         Fed {
-            images: self.normalization.apply(&input::unit(&batch.images, count, size, self.device)), // [B, 3, S, S]
-            mask: input::mask(&batch.masks, count, size, self.device),                               // [B, 1, S, S]
+            images: self.learner.input(&input::unit(&batch.images, count, size, self.device)), // [B, 3, S, S]
+            mask: input::mask(&batch.masks, count, size, self.device),                         // [B, 1, S, S]
+        }
+    }
+}
+
+/// How long a training is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Length {
+    /// Epochs, the last of which may end in its middle.
+    pub epochs: usize,
+    pub steps: u64,
+}
+
+impl Length {
+    /// `train.steps`, or else `train.epochs` of so many batches.
+    pub fn of(train: &Train, batches: usize) -> Self {
+        match (train.steps, batches) {
+            (0, _) => Self { epochs: train.epochs, steps: (train.epochs * batches) as u64 },
+            (_, 0) => Self { epochs: 0, steps: 0 },
+            (steps, batches) => Self { epochs: steps.div_ceil(batches), steps: steps as u64 },
         }
     }
 }
@@ -116,24 +127,25 @@ impl Job<'_> {
 /// `Kind::Stopped` when the sink asked to stop, `Kind::Run` when the loss is no longer finite, `Kind::Config` where an epoch
 /// has a batch too small for its batch norms, and what the sink or the loader report.
 pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()> {
-    let Job { cfg, seed, device, network, .. } = *job;
+    let Job { cfg, seed, device, learner, .. } = *job;
     let shape = Shape::new(job.source.len(), &cfg.data, &cfg.train);
     let batches = shape.batches();
-    let mut optimizer = Optimizer::new(&cfg.optim, network.trained());
+    let Length { epochs, steps } = Length::of(&cfg.train, batches);
+    let mut optimizer = Optimizer::new(&cfg.optim, learner.trained());
     let (mut at, mut best) = (Position::default(), None);
     if let Some(snapshot) = start {
-        snapshot.restore(network, &mut optimizer)?;
+        snapshot.restore(learner, &mut optimizer)?;
         (at, best) = (snapshot.position.clone(), snapshot.best);
     }
     let report_every = if device.is_cuda() { REPORT_EVERY_ON_GPU } else { 1 };
 
     let begin = |epoch: usize, first_batch: usize| {
         let here = data::Epoch { shape, seed, epoch: epoch as u64, first_batch };
-        (epoch < cfg.train.epochs).then(|| Loader::start(job.source.clone(), here, &cfg.data, &cfg.pseudo))
+        (epoch < epochs).then(|| Loader::start(job.source.clone(), here, &cfg.data, &cfg.pseudo))
     };
     let mut upcoming = begin(at.epoch, at.batch);
     if upcoming.is_some() {
-        config::check_batch(cfg, shape.smallest())?;
+        learner.check_batch(shape.smallest())?;
     }
     while let Some(mut loader) = upcoming.take() {
         let mut feed = || loader.next().map(|batch| batch.map(|batch| (batch.len(), job.feed(&batch))));
@@ -141,7 +153,7 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
         let mut next = feed();
         while let Some(fed) = next.take() {
             let (count, fed) = fed?;
-            let lr = learning_rate(&cfg.optim, at.epoch, cfg.train.epochs, at.batch, batches);
+            let lr = learning_rate(&cfg.optim, at.epoch, epochs, at.batch, batches);
             let mut draws = harness::seed::stream(seed, "pairs", at.epoch as u64, at.batch as u64);
             let (names, values) = step(job, fed, &mut optimizer, lr, &mut draws)?;
             // While a GPU is busy with this step: reading a value, below, waits for it.
@@ -150,12 +162,12 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
             at.batch += 1;
             at.step += 1;
             (images, unreported) = (images + count, unreported + count);
-            let last = at.batch == batches;
+            let last = at.batch == batches || at.step == steps;
             if last || at.step.is_multiple_of(report_every) {
                 let numbers = Vec::<f64>::try_from(&values.to_device(Device::Cpu)).expect("a vector of f64");
-                let named: Vec<_> = names.iter().copied().zip(numbers).collect();
-                finite(&named, at.step, lr)?;
-                sink.step(&Step { epoch: at.epoch, step: at.step, lr, values: &named, images: unreported })?;
+                let values = snapshot::valued(&names, numbers);
+                finite(&values, at.step, lr)?;
+                sink.step(&Step { epoch: at.epoch, step: at.step, lr, values: &values, images: unreported })?;
                 unreported = 0;
             }
             at.names = names;
@@ -164,56 +176,74 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
                 due if !last => {
                     // Steps that were not reported count here too: nobody could go on from what is not a number.
                     finite(&at.means(), at.step, lr)?;
-                    sink.checkpoint(&Snapshot::take(&at, best.as_ref(), network, &optimizer))?;
+                    sink.checkpoint(&Snapshot::take(&at, best.as_ref(), learner, &optimizer))?;
                     if due == Due::Stop {
-                        return Err(Error::stopped(format!("stopped in epoch {} of {}", at.epoch + 1, cfg.train.epochs)));
+                        return Err(Error::stopped(format!("stopped in epoch {} of {epochs}", at.epoch + 1)));
                     }
                 }
                 // The epoch's own checkpoint is a moment away.
                 Due::Checkpoint => {}
                 Due::Stop => at.stopping = true,
             }
+            if last {
+                break;
+            }
         }
         // Its threads begin while this epoch is judged and written.
         upcoming = begin(at.epoch + 1, 0);
         let means = at.means();
-        finite(&means, at.step, learning_rate(&cfg.optim, at.epoch, cfg.train.epochs, at.batch.saturating_sub(1), batches))?;
+        finite(&means, at.step, learning_rate(&cfg.optim, at.epoch, epochs, at.batch.saturating_sub(1), batches))?;
         sink.epoch(&Epoch { epoch: at.epoch, step: at.step, means: &means, images })?;
-        if let Some(quality) = sink.quality(at.epoch as u64, at.step, network, job.normalization)? {
-            best = snapshot::better(best, quality, network);
+        if let Some(quality) = sink.quality(at.epoch as u64, at.step, &|images| learner.score(images))? {
+            best = snapshot::better(best, quality, learner);
         }
         at.next_epoch();
-        sink.checkpoint(&Snapshot::take(&at, best.as_ref(), network, &optimizer))?;
-        if at.stopping && at.epoch < cfg.train.epochs {
-            return Err(Error::stopped(format!("stopped after epoch {} of {}", at.epoch, cfg.train.epochs)));
+        sink.checkpoint(&Snapshot::take(&at, best.as_ref(), learner, &optimizer))?;
+        if at.stopping && at.epoch < epochs {
+            return Err(Error::stopped(format!("stopped after epoch {} of {epochs}", at.epoch)));
         }
     }
     if let Some(best) = &best {
-        best.put_back(network)?;
+        best.put_back(learner)?;
     }
     Ok(())
 }
 
-/// One step on `fed`: forward, losses, backward, update. What it measured by name, and the values, f64 on the device; reading
-/// them waits for it.
+/// One step on `fed`: forward, losses, backward, update. What it measured, and the values, f64 on the device; reading them waits
+/// for it.
 ///
 /// # Errors
 /// Where the losses cannot be computed on such a batch.
-pub fn step(job: &Job, fed: Fed, optimizer: &mut Optimizer, lr: f64, draws: &mut impl Rng) -> Result<(Vec<&'static str>, Tensor)> {
-    let out = job.network.forward(&fed.images, Mode::Train);
-    let terms = loss::total(&out.features, out.scores.as_ref(), &fed.mask, &job.cfg.loss, draws)?;
+pub fn step(job: &Job, fed: Fed, optimizer: &mut Optimizer, lr: f64, draws: &mut ChaCha8Rng) -> Result<(Vec<Named>, Tensor)> {
+    let terms = job.learner.loss(&fed, draws)?;
     let norm = optimizer.step(&terms.total, lr, job.cfg.train.clip_norm);
     let (mut names, values) = terms.stacked();
-    names.push("grad_norm");
+    names.push(("grad_norm", Quantity::GradientNorm));
     Ok((names, Tensor::cat(&[values, norm.to_kind(Kind::Double).view([1])], 0)))
 }
 
-fn finite(values: &[(&'static str, f64)], step: u64, lr: f64) -> Result<()> {
-    match values.iter().find(|(_, v)| !v.is_finite()) {
+fn finite(values: &[Value], step: u64, lr: f64) -> Result<()> {
+    match values.iter().find(|value| !value.value.is_finite()) {
         None => Ok(()),
-        Some((name, value)) => Err(Error::run(
+        Some(Value { name, value, .. }) => Err(Error::run(
             format!("{name} is {value} after step {step} (learning rate {lr:.2e})"),
             "lower optim.lr, or clip the gradient with train.clip_norm (5 is a start)",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_training_ends_by_epochs_or_by_steps() {
+        let train = |epochs, steps| Train { epochs, steps, ..Config::default().train };
+        for (epochs, steps, batches, want) in
+            [(3, 0, 10, (3, 30)), (3, 25, 10, (3, 25)), (3, 30, 10, (3, 30)), (0, 7, 10, (1, 7)), (5, 9, 0, (0, 0))]
+        {
+            let length = Length::of(&train(epochs, steps), batches);
+            assert_eq!((length.epochs, length.steps), want);
+        }
     }
 }

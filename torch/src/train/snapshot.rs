@@ -3,7 +3,7 @@
 use harness::Result;
 use tch::{Device, Kind, Tensor};
 
-use crate::detector::mlff::model::Network;
+use super::learner::{Learner, Named, Value};
 use crate::optim::Optimizer;
 use crate::tensors::find;
 
@@ -15,7 +15,7 @@ pub struct Position {
     pub batch: usize,
     /// Steps since the beginning.
     pub step: u64,
-    pub(super) names: Vec<&'static str>,
+    pub(super) names: Vec<Named>,
     sums: Option<Tensor>,
     pub(super) stopping: bool,
 }
@@ -47,14 +47,19 @@ impl Position {
         });
     }
 
-    pub(super) fn means(&self) -> Vec<(&'static str, f64)> {
+    pub(super) fn means(&self) -> Vec<Value> {
         let steps = self.batch.max(1) as f64;
-        self.names.iter().copied().zip(self.sums().into_iter().map(|s| s / steps)).collect()
+        valued(&self.names, self.sums().into_iter().map(|s| s / steps))
     }
 
     pub(super) fn next_epoch(&mut self) {
         (self.epoch, self.batch, self.sums) = (self.epoch + 1, 0, None);
     }
+}
+
+/// Names with their numbers.
+pub(super) fn valued(names: &[Named], numbers: impl IntoIterator<Item = f64>) -> Vec<Value> {
+    names.iter().zip(numbers).map(|(&(name, quantity), value)| Value { name, quantity, value }).collect()
 }
 
 /// The best weights so far by a rule of selection.
@@ -65,8 +70,8 @@ pub struct Best {
 }
 
 impl Best {
-    pub(super) fn put_back(&self, network: &Network) -> Result<()> {
-        network.restore(&|name| find(&self.tensors, name))
+    pub(super) fn put_back(&self, learner: &dyn Learner) -> Result<()> {
+        learner.restore(&|name| find(&self.tensors, name))
     }
 
     fn share(&self) -> Self {
@@ -74,10 +79,10 @@ impl Best {
     }
 }
 
-pub(super) fn better(best: Option<Best>, quality: f64, network: &Network) -> Option<Best> {
+pub(super) fn better(best: Option<Best>, quality: f64, learner: &dyn Learner) -> Option<Best> {
     match best {
         Some(best) if best.quality >= quality => Some(best),
-        _ => Some(Best { quality, tensors: network.state().into_iter().map(|(n, t)| (n, t.detach().copy())).collect() }),
+        _ => Some(Best { quality, tensors: learner.state().into_iter().map(|(n, t)| (n, t.detach().copy())).collect() }),
     }
 }
 
@@ -87,21 +92,21 @@ pub struct Snapshot {
     pub position: Position,
     /// Updates the optimiser has made.
     pub updates: i64,
-    /// Network and optimiser by name, as they stand: shared, not copied.
+    /// Learner and optimiser by name, as they stand: shared, not copied.
     pub tensors: Vec<(String, Tensor)>,
     pub best: Option<Best>,
 }
 
 impl Snapshot {
-    pub(super) fn take(position: &Position, best: Option<&Best>, network: &Network, optimizer: &Optimizer) -> Self {
+    pub(super) fn take(position: &Position, best: Option<&Best>, learner: &dyn Learner, optimizer: &Optimizer) -> Self {
         let (moments, updates) = optimizer.state();
-        let mut tensors = network.state();
+        let mut tensors = learner.state();
         tensors.extend(moments);
         Self { position: position.clone(), updates, tensors, best: best.map(Best::share) }
     }
 
-    pub(super) fn restore(&self, network: &Network, optimizer: &mut Optimizer) -> Result<()> {
-        network.restore(&|name| find(&self.tensors, name))?;
+    pub(super) fn restore(&self, learner: &dyn Learner, optimizer: &mut Optimizer) -> Result<()> {
+        learner.restore(&|name| find(&self.tensors, name))?;
         optimizer.restore(&|name| find(&self.tensors, name), self.updates)
     }
 }

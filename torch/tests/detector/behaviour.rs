@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use harness::Result;
-use harness::config::{BackboneName, Config, Detector as Which, Resize};
+use harness::config::{BackboneName, Config, Detector as Which, Resize, reference};
 use harness::data::{self, Category, Source, builtin};
-use harness::eval::MapKind;
-use harness_torch::detector::mlff::model::Network;
 use harness_torch::detector::{self, Detector, Parts};
 use harness_torch::eval::score_all;
-use harness_torch::input::{self, Normalization};
+use harness_torch::input;
 use harness_torch::tensors;
-use harness_torch::train::{Due, Epoch, Sink, Snapshot, Step};
+use harness_torch::train::{Due, Epoch, Scored, Sink, Snapshot, Step};
 use tch::{Device, Tensor};
 
 use super::{one_thread, values};
@@ -37,7 +35,7 @@ impl Sink for Counter {
     fn checkpoint(&mut self, _: &Snapshot) -> Result<()> {
         panic!("a detector that looks once makes no checkpoints")
     }
-    fn quality(&mut self, _: u64, _: u64, _: &Network, _: &Normalization) -> Result<Option<f64>> {
+    fn quality(&mut self, _: u64, _: u64, _: &dyn Fn(&Tensor) -> Scored) -> Result<Option<f64>> {
         panic!("a detector that looks once is not selected")
     }
 }
@@ -64,16 +62,16 @@ impl Bench {
         let mut made = build(cfg, seed);
         let mut counter = Counter { steps: 0, stop_at: u64::MAX };
         made.fit(self.train(), None, &mut counter).unwrap();
-        assert_eq!(counter.steps, made.outlook(self.category.train.len()).steps);
+        assert_eq!(counter.steps, made.estimate(self.category.train.len()).steps);
         made
     }
 
     /// Every map of every test image.
-    fn maps(&self, detector: &dyn Detector, batch: usize) -> Vec<(MapKind, Vec<u32>)> {
+    fn maps(&self, detector: &dyn Detector, batch: usize) -> Vec<Vec<u32>> {
         let test = Source::new(self.category.test.clone(), 64, Resize::Bilinear, 64);
         let mut all = vec![];
-        score_all(detector, &test, batch, Device::Cpu, &mut |_, maps| {
-            all.extend(maps.into_iter().map(|(kind, map)| (kind, map.data.iter().map(|v| v.to_bits()).collect())));
+        score_all(detector, &test, batch, Device::Cpu, &mut |_, scored| {
+            all.extend(scored.maps.into_iter().map(|map| map.data.iter().map(|v| v.to_bits()).collect()));
             Ok(())
         })
         .unwrap();
@@ -95,14 +93,42 @@ fn build(cfg: &Config, seed: u64) -> Box<dyn Detector> {
 
 const BOTH: [Which; 2] = [Which::PADIM, Which::NEAREST];
 
+/// Each key that a detector does not read, with another value that it may have.
+fn unread(which: Which) -> Vec<String> {
+    let another = |key: &reference::Key| -> String {
+        let options = key.spec.to_string();
+        let candidates: Vec<String> = match &key.default {
+            toml::Value::Boolean(value) => vec![(!value).to_string()],
+            toml::Value::Integer(value) => vec![(value + 1).to_string(), (value / 2).to_string(), (2 * value).to_string()],
+            toml::Value::Float(value) => vec![format!("{:?}", value / 2.0), "0.25".into()],
+            toml::Value::Array(values) => {
+                let reversed: Vec<String> = values.iter().rev().map(ToString::to_string).collect();
+                vec![format!("[{}]", reversed.join(", ")), format!("[{}]", values[0])]
+            }
+            _ => options.split('"').skip(1).step_by(2).map(|word| format!("{word:?}")).collect(),
+        };
+        let allowed = |text: &String| {
+            let value = toml::from_str::<toml::Table>(&format!("v = {text}")).unwrap()["v"].clone();
+            value != key.default && key.spec.check(&value).is_ok()
+        };
+        candidates.into_iter().find(allowed).unwrap_or_else(|| panic!("no other value for {}", key.path))
+    };
+    let keys = reference::keys().iter().filter(|key| !which.reads(&key.path) && key.path != "train.checkpoint");
+    // Pairs of numbers that would no longer be a range stay as they are.
+    let keys = keys.filter(|key| !(key.path.starts_with("pseudo.") && key.default.is_array()) && key.path != "optim.nesterov");
+    keys.map(|key| format!("{}={}", key.path, another(key))).collect()
+}
+
 #[test]
-fn the_same_seed_gives_the_same_maps_whatever_the_loader_and_another_seed_others() {
+fn nothing_but_what_a_detector_reads_moves_its_maps() {
     let bench = Bench::new();
     for which in BOTH {
         let cfg = config(which);
         let here = bench.maps(bench.fitted(&cfg, 1).as_ref(), 1);
-        let mut other = cfg.clone();
-        (other.data.workers, other.data.cache_mb, other.pseudo.ratio) = (5, 0, 1.0);
+        let unread = unread(which);
+        assert!(unread.iter().any(|text| text.starts_with("optim.lr=")) && unread.len() > 60, "{unread:?}");
+        let mut other = cfg.with(&unread).unwrap();
+        (other.data.workers, other.data.cache_mb) = (5, 0);
         assert!(here == bench.maps(bench.fitted(&other, 1).as_ref(), 1), "{which:?}");
         assert!(here != bench.maps(bench.fitted(&cfg, 2).as_ref(), 1), "{which:?}");
     }
@@ -120,7 +146,7 @@ fn a_stored_detector_scores_to_the_bit_and_weighs_what_was_said() {
             let mut again = build(&cfg, 3);
             again.restore(&|name| tensors::find(&stored, name)).unwrap();
             assert!(bench.maps(fitted.as_ref(), 1) == bench.maps(again.as_ref(), 1), "{which:?} {normalize}");
-            let said = fitted.outlook(bench.category.train.len()).kept_bytes;
+            let said = fitted.estimate(bench.category.train.len()).kept_bytes;
             assert!((said..said + 2000).contains(&(bytes.len() as u64)), "{which:?}: {said} against {}", bytes.len());
             assert!(build(&cfg, 3).restore(&|_| None).unwrap_err().remedy.contains("--force"));
         }
@@ -135,12 +161,11 @@ fn companions_of_a_batch_do_not_show() {
         let fitted = bench.fitted(&config(which), 3);
         assert!(bench.maps(fitted.as_ref(), 1) == bench.maps(fitted.as_ref(), 4));
         let images: Vec<Tensor> = (0..4).map(|i| input::unit(&test.get(i).unwrap().data, 1, 64, Device::Cpu)).collect();
-        for (together, position) in fitted.score(&Tensor::cat(&images, 0)).into_iter().zip(0..) {
+        for (together, position) in fitted.score(&Tensor::cat(&images, 0)).maps.into_iter().zip(0..) {
             for (i, image) in images.iter().enumerate() {
-                let alone = &fitted.score(image)[position];
-                assert_eq!(alone.0, together.0);
+                let alone = &fitted.score(image).maps[position];
                 // Convolutions depend on the batch's size in the last bits.
-                assert!(alone.1.get(0).allclose(&together.1.get(i as i64), 1e-3, 1e-4, false), "{which:?} {i}");
+                assert!(alone.get(0).allclose(&together.get(i as i64), 1e-3, 1e-4, false), "{which:?} {i}");
             }
         }
     }
@@ -153,7 +178,7 @@ fn defects_score_above_normal_images() {
         let fitted = bench.fitted(&config(which), 3);
         let score = |image: &[u8]| {
             let maps = fitted.score(&input::unit(image, 1, 64, Device::Cpu));
-            maps.iter().map(|(_, map)| map.max().double_value(&[])).collect::<Vec<_>>()
+            maps.maps.iter().map(|map| map.max().double_value(&[])).collect::<Vec<_>>()
         };
         let test = Source::new(bench.category.test.clone(), 64, Resize::Bilinear, 64);
         for i in (0..test.len()).filter(|&i| test.items()[i].is_good()) {
@@ -170,22 +195,22 @@ fn defects_score_above_normal_images() {
 }
 
 #[test]
-fn the_maps_are_what_the_outlook_says() {
+fn the_maps_are_those_of_the_configuration_and_of_the_estimate() {
     let bench = Bench::new();
     let image = Tensor::zeros([1, 3, 64, 64], (tch::Kind::Float, Device::Cpu));
-    for (cfg, side, kinds) in [
-        (config(Which::PADIM), 16, vec![MapKind::A]),
-        (config(Which::NEAREST), 8, vec![MapKind::A, MapKind::S]),
-        (config(Which::NEAREST).with(&["nearest.neighbours=0".into(), "nearest.stages=[1,3]".into()]).unwrap(), 16, vec![MapKind::A]),
-        (config(Which::NEAREST).with(&["nearest.dims=0".into(), "nearest.project=0".into()]).unwrap(), 8, vec![MapKind::A, MapKind::S]),
+    for (cfg, side, names) in [
+        (config(Which::PADIM), 16, vec!["A"]),
+        (config(Which::NEAREST), 8, vec!["A", "S"]),
+        (config(Which::NEAREST).with(&["nearest.neighbours=0".into(), "nearest.stages=[1,3]".into()]).unwrap(), 16, vec!["A"]),
+        (config(Which::NEAREST).with(&["nearest.dims=0".into(), "nearest.project=0".into()]).unwrap(), 8, vec!["A", "S"]),
     ] {
         let fitted = bench.fitted(&cfg, 3);
-        let maps = fitted.score(&image);
-        assert_eq!(maps.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), kinds);
-        assert!(maps.iter().all(|(_, map)| map.size() == [1, side, side]));
-        assert_eq!(maps.iter().map(|(_, map)| map.numel() as u64).sum::<u64>(), fitted.outlook(6).map_cells);
-        assert_eq!(fitted.headline(), MapKind::A);
-        if let [(_, a), (_, s)] = maps.as_slice() {
+        let Scored { maps, image } = fitted.score(&image);
+        assert!(image.is_none());
+        assert_eq!(cfg.detector.outputs(&cfg).maps, names);
+        assert_eq!(maps.iter().map(Tensor::size).collect::<Vec<_>>(), vec![vec![1, side, side]; names.len()]);
+        assert_eq!(maps.iter().map(|map| map.numel() as u64).sum::<u64>(), fitted.estimate(6).map_cells);
+        if let [a, s] = maps.as_slice() {
             let weights: Vec<f64> = values(&(s / a.clamp_min(1e-9)));
             assert!(weights.iter().all(|w| (0.0..=1.0).contains(w)));
         }
@@ -200,7 +225,7 @@ fn what_was_remembered_is_normal() {
     cfg.nearest.fraction = 1.0;
     let fitted = bench.fitted(&cfg, 3);
     let image = input::unit(&bench.train().get(2).unwrap().data, 1, 64, Device::Cpu);
-    assert_eq!(fitted.score(&image)[0].1.max().double_value(&[]), 0.0);
+    assert_eq!(fitted.score(&image).maps[0].max().double_value(&[]), 0.0);
 }
 
 #[test]

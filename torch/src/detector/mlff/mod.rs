@@ -1,4 +1,4 @@
-//! The paper's method behind the seam: the network, its input normalisation and the choice of map.
+//! The paper's method behind the seam: the network with its input normalisation, its losses, and what it gives of an image.
 
 pub mod loss;
 pub mod model;
@@ -6,15 +6,15 @@ pub mod model;
 use std::sync::Arc;
 
 use harness::Result;
-use harness::config::Config;
+use harness::config::{self, Config};
 use harness::data::{Shape, Source};
-use harness::eval::MapKind;
+use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
-use super::{Count, Detector, Outlook, Parts, backbone};
+use super::{Count, Detector, FitEstimate, Parts, backbone};
 use crate::input::Normalization;
 use crate::nn::Mode;
-use crate::train::{self, Job, Sink, Snapshot};
+use crate::train::{self, Fed, Job, Learner, Length, Scored, Sink, Snapshot, Terms};
 use model::Network;
 
 /// The multi-level feature fusion network.
@@ -34,13 +34,12 @@ impl Mlff {
         Ok(Self { cfg: parts.cfg.clone(), seed: parts.seed, device: parts.device, network, normalization })
     }
 
-    /// What the training loop works on: `source` and this network, ready to be trained.
-    pub fn job(&mut self, source: Arc<Source>) -> Result<Job<'_>> {
+    /// Learns the input's range from the training images where the configuration asks for it.
+    fn prepare(&mut self, source: &Source) -> Result<()> {
         if self.normalization.is_none() {
-            self.normalization = Some(backbone::learned_normalization(&source, &self.cfg.data, self.device)?);
+            self.normalization = Some(backbone::learned_normalization(source, &self.cfg.data, self.device)?);
         }
-        let (seed, device) = (self.seed, self.device);
-        Ok(Job { cfg: &self.cfg, seed, device, network: &self.network, normalization: self.normalization(), source })
+        Ok(())
     }
 
     fn normalization(&self) -> &Normalization {
@@ -48,28 +47,74 @@ impl Mlff {
     }
 }
 
+impl Learner for Mlff {
+    fn trained(&self) -> Vec<(String, Tensor)> {
+        self.network.trained()
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        self.network.state()
+    }
+
+    fn restore(&self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
+        self.network.restore(get)
+    }
+
+    fn input(&self, images: &Tensor) -> Tensor {
+        self.normalization().apply(images)
+    }
+
+    fn loss(&self, fed: &Fed, draws: &mut ChaCha8Rng) -> Result<Terms> {
+        let out = self.network.forward(&fed.images, Mode::Train);
+        Ok(loss::total(&out.features, out.scores.as_ref(), &fed.mask, &self.cfg.loss, draws)?.logged())
+    }
+
+    fn check_batch(&self, images: usize) -> Result<()> {
+        config::check_batch(&self.cfg, images)
+    }
+
+    fn score(&self, images: &Tensor) -> Scored {
+        let _guard = tch::no_grad_guard();
+        let out = self.network.forward(&self.normalization().apply(images), Mode::Eval);
+        let distance = loss::distance(&out.features).squeeze_dim(1); // A [B, h, w]
+        let scores = out.scores.map(|scores| {
+            let scores = scores.squeeze_dim(1).to_kind(Kind::Float); // [B, h, w]
+            loss::activate(&scores, self.cfg.loss.score.activation) // S
+        });
+        // As `config::Outputs` has them.
+        let maps = match scores {
+            Some(scores) if self.cfg.loss.score.enabled => vec![scores, distance],
+            Some(scores) => vec![distance, scores],
+            None => vec![distance],
+        };
+        Scored { maps, image: None }
+    }
+}
+
 impl Detector for Mlff {
-    fn outlook(&self, images: usize) -> Outlook {
-        let (epochs, cells) = (self.cfg.train.epochs, (self.cfg.data.size / self.cfg.model.fusion.stride).pow(2));
-        let maps = if self.cfg.loss.score.enabled || self.cfg.loss.consistency.enabled { 2 } else { 1 };
-        Outlook {
+    fn estimate(&self, images: usize) -> FitEstimate {
+        let Length { epochs, steps } = Length::of(&self.cfg.train, Shape::new(images, &self.cfg.data, &self.cfg.train).batches());
+        let cells = (self.cfg.data.size / self.cfg.model.fusion.stride).pow(2);
+        FitEstimate {
             epochs: epochs as u64,
-            steps: (Shape::new(images, &self.cfg.data, &self.cfg.train).batches() * epochs) as u64,
+            steps,
             kept_bytes: self.network.state().iter().map(|(_, t)| 4 * t.numel() as u64).sum(),
-            map_cells: (maps * cells) as u64,
+            map_cells: (self.cfg.detector.outputs(&self.cfg).maps.len() * cells) as u64,
         }
     }
 
     fn fit(&mut self, source: Arc<Source>, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()> {
-        train::train(&self.job(source)?, start, sink)
+        self.prepare(&source)?;
+        train::train(&Job { cfg: &self.cfg, seed: self.seed, device: self.device, learner: self, source }, start, sink)
     }
 
-    fn score(&self, images: &Tensor) -> Vec<(MapKind, Tensor)> {
-        tch::no_grad(|| score(&self.network, self.normalization(), &self.cfg, images))
+    fn score(&self, images: &Tensor) -> Scored {
+        Learner::score(self, images)
     }
 
-    fn headline(&self) -> MapKind {
-        headline(&self.cfg)
+    fn learner(&mut self, source: &Source) -> Result<Option<&dyn Learner>> {
+        self.prepare(source)?;
+        Ok(Some(self))
     }
 
     fn count(&self) -> Count {
@@ -90,21 +135,4 @@ impl Detector for Mlff {
         }
         self.network.restore(get)
     }
-}
-
-/// The paper scores with eta(F) where the score constraint trains it, else with the distance to the centre (Table 4).
-pub fn headline(cfg: &Config) -> MapKind {
-    if cfg.loss.score.enabled { MapKind::S } else { MapKind::A }
-}
-
-/// Score maps `[B, h, w]` of images `[B, 3, S, S]` in 0..=1.
-pub fn score(network: &Network, normalization: &Normalization, cfg: &Config, images: &Tensor) -> Vec<(MapKind, Tensor)> {
-    let out = network.forward(&normalization.apply(images), Mode::Eval);
-    let mut maps = vec![(MapKind::A, loss::distance(&out.features).squeeze_dim(1))]; // [B, h, w]
-    if let Some(scores) = out.scores {
-        let scores = scores.squeeze_dim(1).to_kind(Kind::Float); // [B, h, w]
-        let scores = loss::activate(&scores, cfg.loss.score.activation);
-        maps.push((MapKind::S, scores));
-    }
-    maps
 }

@@ -16,16 +16,15 @@ use std::sync::Arc;
 
 use harness::config::Config;
 use harness::data::Source;
-use harness::eval::MapKind;
 use harness::{Error, Result, seed};
 use rand::RngExt;
 use tch::{Kind, Tensor};
 
 use super::features::Features;
-use super::pass::{Pass, go_on};
-use super::{Count, Detector, Outlook, Parts};
+use super::pass::{Pass, check_stop};
+use super::{Count, Detector, FitEstimate, Parts};
 use crate::nn::resnet::widths;
-use crate::train::{Sink, Snapshot};
+use crate::train::{Scored, Sink, Snapshot};
 
 pub struct Nearest {
     cfg: Config,
@@ -66,17 +65,17 @@ impl Nearest {
             _ => patches.shallow_clone(),
         };
         let first = seed::stream(self.seed, "nearest/first", 0, 0).random_range(0..m);
-        let members = choose(&points, self.count(m) as usize, first, &mut || go_on(sink))?;
+        let members = choose(&points, self.count(m) as usize, first, &mut || check_stop(sink))?;
         Ok(patches.index_select(0, &Tensor::from_slice(&members).to_device(patches.device())))
     }
 }
 
 impl Detector for Nearest {
-    fn outlook(&self, images: usize) -> Outlook {
+    fn estimate(&self, images: usize) -> FitEstimate {
         let cells = self.side().pow(2);
         let kept_bytes = (self.count(images as i64 * cells) * self.width() * 4) as u64;
         let maps = if self.cfg.nearest.neighbours > 0 { 2 } else { 1 };
-        Outlook { epochs: 0, steps: images as u64, kept_bytes, map_cells: maps * cells as u64 }
+        FitEstimate { epochs: 0, steps: images as u64, kept_bytes, map_cells: maps * cells as u64 }
     }
 
     fn fit(&mut self, source: Arc<Source>, _: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()> {
@@ -93,7 +92,7 @@ impl Detector for Nearest {
         Ok(())
     }
 
-    fn score(&self, images: &Tensor) -> Vec<(MapKind, Tensor)> {
+    fn score(&self, images: &Tensor) -> Scored {
         let _guard = tch::no_grad_guard();
         let memory = self.memory.as_ref().expect("a detector is fitted or restored before it scores");
         let (b, side) = (self.cfg.nearest.neighbours, self.side());
@@ -109,15 +108,11 @@ impl Detector for Nearest {
             }
             distances.push(distance.view([side, side]));
         }
-        let mut maps = vec![(MapKind::A, Tensor::stack(&distances, 0))]; // [B, side, side]
+        let mut maps = vec![Tensor::stack(&distances, 0)]; // A [B, side, side]
         if b > 0 {
-            maps.push((MapKind::S, Tensor::stack(&weighted, 0)));
+            maps.push(Tensor::stack(&weighted, 0)); // S [B, side, side]
         }
-        maps
-    }
-
-    fn headline(&self) -> MapKind {
-        MapKind::A
+        Scored { maps, image: None }
     }
 
     fn count(&self) -> Count {
@@ -135,7 +130,7 @@ impl Detector for Nearest {
         let width = self.width();
         let fits = |t: &Tensor| matches!(t.size().as_slice(), [k, d] if *k > 0 && *d == width);
         let members = get("nearest.members").filter(fits).ok_or_else(|| {
-            let remedy = "it belongs to another configuration or version; start anew with --force";
+            let remedy = "it belongs to another configuration or version; start over with --force";
             Error::environment(format!("the stored detector lacks `nearest.members` [.., {width}]"), remedy)
         })?;
         self.memory = Some(Memory::new(members.to_device(self.backbone.device())));

@@ -12,16 +12,15 @@ use std::sync::Arc;
 
 use harness::config::{Config, Upsample};
 use harness::data::Source;
-use harness::eval::MapKind;
 use harness::{Error, Result, seed};
 use rand::seq::SliceRandom;
 use tch::{Kind, Tensor};
 
 use super::features::Features;
-use super::pass::{Pass, go_on};
-use super::{Count, Detector, Outlook, Parts};
+use super::pass::{Pass, check_stop};
+use super::{Count, Detector, FitEstimate, Parts};
 use crate::nn::resnet::{Stages, widths};
-use crate::train::{Sink, Snapshot};
+use crate::train::{Scored, Sink, Snapshot};
 
 pub struct Padim {
     cfg: Config,
@@ -60,10 +59,10 @@ impl Padim {
 }
 
 impl Detector for Padim {
-    fn outlook(&self, images: usize) -> Outlook {
+    fn estimate(&self, images: usize) -> FitEstimate {
         let (d, p) = (self.cfg.padim.channels, self.positions());
         let kept_bytes = (p * (d + d * (d + 1) / 2) * 4) as u64;
-        Outlook { epochs: 0, steps: images as u64, kept_bytes, map_cells: p as u64 }
+        FitEstimate { epochs: 0, steps: images as u64, kept_bytes, map_cells: p as u64 }
     }
 
     fn fit(&mut self, source: Arc<Source>, _: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()> {
@@ -76,21 +75,17 @@ impl Detector for Padim {
             let embedded = self.embed(images);
             indices.iter().zip(0..).for_each(|(&i, k)| features.get(i as i64).copy_(&embedded.get(k)));
         })?;
-        let gaussians = Gaussians::fit(&features, self.cfg.padim.eps, positions_at_once(d), &mut || go_on(sink))?;
+        let gaussians = Gaussians::fit(&features, self.cfg.padim.eps, positions_at_once(d), &mut || check_stop(sink))?;
         self.gaussians = Some(gaussians);
         Ok(())
     }
 
-    fn score(&self, images: &Tensor) -> Vec<(MapKind, Tensor)> {
+    fn score(&self, images: &Tensor) -> Scored {
         let _guard = tch::no_grad_guard();
         let gaussians = self.gaussians.as_ref().expect("a detector is fitted or restored before it scores");
         let distance = gaussians.distance(&self.embed(images), positions_at_once(self.cfg.padim.channels)); // [B, P]
         let (batch, side) = (distance.size()[0], self.cfg.data.size as i64 / 4);
-        vec![(MapKind::A, distance.view([batch, side, side]))]
-    }
-
-    fn headline(&self) -> MapKind {
-        MapKind::A
+        Scored { maps: vec![distance.view([batch, side, side])], image: None }
     }
 
     fn count(&self) -> Count {
@@ -110,7 +105,7 @@ impl Detector for Padim {
         let (d, p, on) = (self.cfg.padim.channels, self.positions(), self.features.device());
         let find = |name: &str, shape: [i64; 2]| {
             get(name).filter(|t| t.size() == shape).map(|t| t.to_device(on)).ok_or_else(|| {
-                let remedy = "it belongs to another configuration or version; start anew with --force";
+                let remedy = "it belongs to another configuration or version; start over with --force";
                 Error::environment(format!("the stored detector lacks `{name}` {shape:?}"), remedy)
             })
         };

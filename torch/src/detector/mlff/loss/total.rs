@@ -5,6 +5,8 @@ use harness::{Error, Result};
 use rand::Rng;
 use tch::{Kind, Tensor};
 
+use crate::train;
+
 use super::consistency::{RowEntropies, consistency};
 use super::feature::{distance, feature};
 use super::maps::{real, sizes};
@@ -63,28 +65,23 @@ pub fn total(features: &Tensor, scores: Option<&Tensor>, mask: &Tensor, cfg: &co
 }
 
 impl Terms {
-    /// Every value there is with its name, the total first: `total`, `feature`, `score_normal`, `score_pair`, `consistency`,
-    /// `entropy_features`, `entropy_scores`. One transfer from the device.
-    pub fn scalars(&self) -> Vec<(&'static str, f64)> {
-        let (names, values) = self.stacked();
-        let values = Vec::<f64>::try_from(values).expect("one dimension of float64");
-        names.into_iter().zip(values).collect()
+    /// As the loop takes them: `total`, `feature`, `score_normal`, `score_pair`, `consistency` and, as statistics,
+    /// `entropy_features` and `entropy_scores`.
+    pub fn logged(&self) -> train::Terms {
+        let mut terms = train::Terms::new(self.total.shallow_clone()).with_loss("feature", &self.feature);
+        let named = [("score_normal", &self.score_normal), ("score_pair", &self.score_pair), ("consistency", &self.consistency)];
+        for (name, value) in named.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+            terms = terms.with_loss(name, value);
+        }
+        match &self.entropies {
+            Some(rows) => terms.with_statistic("entropy_features", &rows.features).with_statistic("entropy_scores", &rows.scores),
+            None => terms,
+        }
     }
 
-    /// The same on the device: the names, and their values `[names]` in float64.
-    pub fn stacked(&self) -> (Vec<&'static str>, Tensor) {
-        let entropies = self.entropies.as_ref();
-        let named = [
-            ("total", Some(&self.total)),
-            ("feature", Some(&self.feature)),
-            ("score_normal", self.score_normal.as_ref()),
-            ("score_pair", self.score_pair.as_ref()),
-            ("consistency", self.consistency.as_ref()),
-            ("entropy_features", entropies.map(|e| &e.features)),
-            ("entropy_scores", entropies.map(|e| &e.scores)),
-        ];
-        let (names, tensors): (Vec<_>, Vec<_>) = named.into_iter().filter_map(|(name, t)| t.map(|t| (name, t.detach()))).unzip();
-        (names, Tensor::stack(&tensors, 0).to_kind(Kind::Double))
+    /// Every value there is with its name, the total first. One transfer from the device.
+    pub fn scalars(&self) -> Vec<(&'static str, f64)> {
+        self.logged().values().into_iter().map(|value| (value.name, value.value)).collect()
     }
 }
 

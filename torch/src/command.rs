@@ -1,0 +1,36 @@
+//! The command line of `harness-torch`: that of `harness`, every verb in this one program.
+//!
+//! A program with detectors of its own calls [`crate::detector::bring`] and then [`main`].
+
+use std::process::ExitCode;
+
+use crate::{LIBTORCH_VERSION, bench, device, experiment, predict};
+use clap::Parser;
+use harness::cli::{self, Cli, Verb};
+use harness::torch as launcher;
+use harness::ui::Output;
+
+/// Carries out what was typed, or what `harness` asks of libtorch.
+pub fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("--libtorch") {
+        println!("libtorch {LIBTORCH_VERSION}, {} threads", tch::get_num_threads());
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args().nth(1).as_deref() == Some("--device-kind") {
+        let requested = std::env::args().nth(2).unwrap_or_else(|| "auto".into());
+        return cli::exit_code(device::resolve(&requested).map(|found| println!("{}", device::kind(found))), Output::People);
+    }
+    launcher::start_ourselves();
+    let cli = Cli::parse();
+    // A run goes on without who reads its progress; it ends with the reader of its result.
+    if !matches!(&cli.verb, Verb::Run(args) if !args.dry_run) {
+        cli::end_with_the_reader();
+    }
+    let with_tensors = |verb: &Verb| match verb {
+        Verb::Run(args) => experiment::run(args, cli.verbosity()),
+        Verb::Predict(args) => predict::run(args),
+        Verb::Bench(args) => bench::run(args),
+        _ => Ok(()),
+    };
+    cli::exit_code(cli::carry_out(&cli, &with_tensors), cli.output())
+}
