@@ -143,8 +143,9 @@ impl Finished {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::file;
     use crate::image::Map;
-    use crate::run::{Id, file};
+    use crate::run::Id;
     use std::collections::BTreeMap;
     use std::path::Path;
 

@@ -35,7 +35,7 @@ impl Id {
         format!("{}-s{}", self.hash10, self.seed)
     }
 
-    /// The inverse of `Display`; `None` where `text` is no id.
+    /// The inverse of `Display`; `None` where `text` is not an id.
     pub fn parse(text: &str) -> Option<Self> {
         let (experiment, name) = text.split_once('/')?;
         let (hash10, seed) = name.split_once("-s")?;
@@ -44,7 +44,7 @@ impl Id {
     }
 }
 
-/// Refuses what is no plain folder name; `whose` says whose name it is.
+/// Refuses what is not a plain folder name; `whose` says whose name it is.
 ///
 /// # Errors
 /// `Kind::Config`.
@@ -65,7 +65,7 @@ impl serde::Serialize for Id {
 impl<'de> serde::Deserialize<'de> for Id {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no id of a run")))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not a valid run id")))
     }
 }
 

@@ -14,8 +14,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if std::env::args().nth(1).as_deref() == Some("--device-kind") {
-        let wish = std::env::args().nth(2).unwrap_or_else(|| "auto".into());
-        return cli::exit_code(device::resolve(&wish).map(|found| println!("{}", device::kind(found))), Output::People);
+        let requested = std::env::args().nth(2).unwrap_or_else(|| "auto".into());
+        return cli::exit_code(device::resolve(&requested).map(|found| println!("{}", device::kind(found))), Output::People);
     }
     let cli = Cli::parse();
     // A run goes on without who reads its progress; it ends with the reader of its result.

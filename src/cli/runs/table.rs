@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::flatten;
 use crate::report;
 use crate::report::study::spelled;
-use crate::run::{Id, Status, Store, Summary};
+use crate::run::{Id, Status, Summary};
+use crate::store::Store;
 use crate::{Error, Result};
 
 /// Keys that runs of one configuration do not share, or that cannot change a result.
@@ -30,7 +31,7 @@ pub fn run(store: &Store, experiments: &[String]) -> Result<()> {
         let Some(configurations) = found.remove(&name) else {
             return Err(Error::environment(
                 format!("no finished run of `{name}` in {}", store.runs().display()),
-                "`harness runs list` shows what is there",
+                "`harness runs list` shows the runs that exist",
             ));
         };
         rows.extend(named(&name, configurations));

@@ -6,7 +6,8 @@ use std::fmt;
 
 use super::{Field, Key};
 use crate::config::reference;
-use crate::run::{Entry, Id, Record, Status};
+use crate::run::{Id, Record, Status};
+use crate::store::Entry;
 
 /// One run as conditions see it.
 #[derive(Debug, Clone)]
