@@ -1,17 +1,52 @@
-//! The one error type of the library: what happened, where, and the way out.
-//!
-//! Three kinds, because a user can do three different things about an error; each has its exit code.
+//! The one error type of the library: what happened, where, and the way out; and the exit codes of the program.
 
-/// Who can mend it; decides the exit code.
+/// The exit codes of `harness` and `harness-torch`. Scripts rely on them: none is ever given another meaning.
+///
+/// | code | meaning |
+/// |---|---|
+/// | 0 | all right |
+/// | 1 | a run failed, of one or of many |
+/// | 2 | usage or configuration: nothing was started |
+/// | 3 | data, weights, files or devices |
+/// | 75 | stopped on request; the same command resumes |
+/// | 130 | a second Ctrl-C, or one where there is nothing to save |
+/// | 141 | the reader of the output closed it (`harness … \| head`) |
+pub mod exit {
+    /// A run failed.
+    pub const FAILED: u8 = 1;
+    /// Command line or configuration; clap exits with it too.
+    pub const USAGE: u8 = 2;
+    /// Data, weights, files or devices.
+    pub const ENVIRONMENT: u8 = 3;
+    /// Stopped and resumable; sysexits.h's EX_TEMPFAIL, "the user is invited to retry".
+    pub const STOPPED: u8 = 75;
+    /// 128 + SIGINT, as shells say it.
+    pub const INTERRUPTED: u8 = 130;
+    /// 128 + SIGPIPE.
+    pub const CLOSED_PIPE: u8 = 141;
+
+    /// The table for people, at the end of `harness --help`.
+    pub const HELP: &str = "\
+Exit codes:
+  0    all right
+  1    a run failed; of a sweep: at least one
+  2    usage or configuration: nothing was started
+  3    data, weights, files or devices: see the message
+  75   stopped on request (Ctrl-C, SIGTERM); the same command resumes
+  130  a second Ctrl-C, or one where there is nothing to save
+  141  whoever read the output closed it";
+}
+
+/// Who can fix it; decides the exit code, see [`exit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Command line or configuration: exit code 2.
+    /// Command line or configuration.
     Config,
-    /// Data, weights, files, devices: exit code 3.
+    /// Data, weights, files, devices.
     Environment,
-    /// The run itself went wrong (diverged, out of memory): exit code 1.
+    /// The run itself went wrong (diverged, out of memory).
     Run,
-    /// Stopped on request, resumable: exit code 75.
+    /// Stopped on request, resumable.
     Stopped,
 }
 
@@ -27,24 +62,24 @@ pub struct Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A fault of the command line or the configuration (exit code 2).
+    /// A fault of the command line or the configuration ([`exit::USAGE`]).
     pub fn config(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { kind: Kind::Config, what: what.into(), remedy: remedy.into() }
     }
 
-    /// A fault of data, files, weights or devices (exit code 3).
+    /// A fault of data, files, weights or devices ([`exit::ENVIRONMENT`]).
     pub fn environment(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { kind: Kind::Environment, what: what.into(), remedy: remedy.into() }
     }
 
-    /// A run that failed (exit code 1).
+    /// A run that failed ([`exit::FAILED`]).
     pub fn run(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { kind: Kind::Run, what: what.into(), remedy: remedy.into() }
     }
 
-    /// A run that was stopped and can be resumed (exit code 75).
+    /// A run that was stopped and can be resumed ([`exit::STOPPED`]).
     pub fn stopped(what: impl Into<String>) -> Self {
-        Self { kind: Kind::Stopped, what: what.into(), remedy: "repeat the same command to go on".into() }
+        Self { kind: Kind::Stopped, what: what.into(), remedy: "repeat the same command to resume".into() }
     }
 
     /// An I/O error on `path`; `doing` completes "cannot …".
@@ -62,10 +97,10 @@ impl Error {
     /// The process exit code of this error.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
-            Kind::Run => 1,
-            Kind::Config => 2,
-            Kind::Environment => 3,
-            Kind::Stopped => 75,
+            Kind::Run => exit::FAILED,
+            Kind::Config => exit::USAGE,
+            Kind::Environment => exit::ENVIRONMENT,
+            Kind::Stopped => exit::STOPPED,
         }
     }
 }

@@ -6,17 +6,19 @@ pub mod data;
 pub mod error;
 pub mod eval;
 pub mod export;
+pub mod file;
 pub mod image;
+pub mod launcher;
 pub mod metric;
 pub mod num;
 pub mod report;
 pub mod run;
 pub mod seed;
+pub mod store;
 pub mod sweep;
 pub mod synth;
 #[doc(hidden)]
 pub mod testing;
-pub mod torch;
 pub mod ui;
 pub mod weights;
 

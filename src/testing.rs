@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::run::{Id, Lineage, Spent, Summary, summary};
+use crate::run::{Id, Lineage, Summary, TimeSpent, summary};
 use crate::weights;
 
 /// Notes that a test is skipped and why: on stderr and in the file that `HARNESS_SKIP_LOG` names.
@@ -127,6 +127,6 @@ pub fn summary(id: &Id, category: &str) -> Summary {
         losses: BTreeMap::new(),
         grad_norm: None,
         counts: BTreeMap::new(),
-        timing: Spent::default(),
+        timing: TimeSpent::default(),
     }
 }

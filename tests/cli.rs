@@ -70,7 +70,7 @@ fn data_is_checked_and_what_spoils_a_result_ends_in_exit_code_3() {
 }
 
 #[test]
-fn anybodys_maps_are_scored() {
+fn maps_from_any_source_are_scored() {
     let dir = data();
     let category = harness::data::category(&dir.path().join("data"), "gear").unwrap();
     for item in &category.test {

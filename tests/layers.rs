@@ -5,12 +5,13 @@ use std::path::Path;
 
 /// Lowest first. A module uses those of earlier lines, and its own line where two are named together.
 const SRC: &[&[&str]] = &[
-    &["error", "num", "seed"],
+    &["error", "file", "num", "seed"],
     &["config"],
     &["image", "synth", "metric", "data", "run", "weights"],
+    &["store"],
     &["eval"],
     &["export"],
-    &["ui", "torch"],
+    &["ui", "launcher"],
     &["sweep"],
     &["report"],
     &["cli"],

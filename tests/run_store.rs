@@ -2,7 +2,9 @@
 //!
 //! A small stand-in for training runs in child processes: this test binary itself, started for its one ignored test.
 
-use harness::run::{self, Ask, Environment, Event, Folder, Id, Opened, Position, Repeat, Status, Stop, Store, Summary, Timing};
+use harness::file::lines;
+use harness::run::{self, Ask, Environment, Event, Folder, Id, Opened, Position, Repeat, Status, Stop, Summary, Timing};
+use harness::store::Store;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -16,7 +18,7 @@ fn id() -> Id {
 }
 
 fn environment() -> Environment {
-    let given = run::env::Given { device: "cpu".into(), threads: 1, data_hash: "d".into(), ..Default::default() };
+    let given = run::env::Provenance { device: "cpu".into(), threads: 1, data_hash: "d".into(), ..Default::default() };
     Environment::capture(Path::new("/"), None, given)
 }
 
@@ -80,7 +82,7 @@ fn train(results: &Path, pause: Duration) -> harness::Result<()> {
 fn summary(metric: f64, wall_s: f64) -> Summary {
     Summary {
         metrics: BTreeMap::from([("test/image_auroc".to_owned(), Some(metric))]),
-        timing: run::Spent { wall_s, ..Default::default() },
+        timing: run::TimeSpent { wall_s, ..Default::default() },
         ..harness::testing::summary(&id(), "bottle")
     }
 }
@@ -136,7 +138,7 @@ fn result(results: &Path) -> (Vec<u8>, String, Vec<u8>) {
     (std::fs::read(folder.events_jsonl()).unwrap(), summary.comparable(), std::fs::read(folder.weights()).unwrap())
 }
 
-/// The result of a run that nobody disturbed.
+/// The result of an undisturbed run.
 fn undisturbed() -> (Vec<u8>, String, Vec<u8>) {
     let dir = tempfile::tempdir().unwrap();
     assert!(child(dir.path(), 0).wait().unwrap().success());
@@ -166,7 +168,7 @@ fn a_run_killed_at_any_moment_ends_bit_for_bit_as_if_it_had_never_stopped() {
     let kept: Vec<_> = std::fs::read_dir(folder.checkpoints()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(kept, ["weights.safetensors"], "a finished run keeps trained weights only");
     let attempts = folder.record().unwrap().unwrap().attempts;
-    let timing: Vec<Timing> = run::line::read(&folder.timing_jsonl()).unwrap();
+    let timing: Vec<Timing> = lines::read(&folder.timing_jsonl()).unwrap();
     assert!(timing.iter().any(|t| matches!(t, Timing::Attempt { attempt, .. } if *attempt == attempts)));
 }
 
@@ -178,7 +180,7 @@ fn sigterm_and_ctrl_c_write_a_checkpoint_and_exit_with_75() {
     for (name, number) in [("TERM", 1), ("INT", 2)] {
         let mut child = child(dir.path(), 30_000);
         wait_for("the child trains", || {
-            let timing: Vec<Timing> = run::line::read(&folder.timing_jsonl()).unwrap();
+            let timing: Vec<Timing> = lines::read(&folder.timing_jsonl()).unwrap();
             timing.iter().any(|t| matches!(t, Timing::Checkpoint { attempt, .. } if *attempt == number))
         });
         assert_eq!(folder.status(), Status::Running);
@@ -224,7 +226,7 @@ fn a_finished_run_is_found_and_repeated_only_by_force() {
     let dir = tempfile::tempdir().unwrap();
     assert!(child(dir.path(), 0).wait().unwrap().success());
     let before = result(dir.path());
-    // As a process leaves it that is killed right behind its summary.
+    // As a process leaves it that is killed right after its summary.
     std::fs::write(folder(dir.path()).last_checkpoint(), b"left").unwrap();
     let Opened::Finished(summary) = open(dir.path(), Repeat::Reuse).unwrap() else { panic!("it was not found") };
     assert_eq!(summary.comparable(), before.1);
@@ -240,11 +242,11 @@ fn a_finished_run_is_found_and_repeated_only_by_force() {
     assert_eq!(result(dir.path()), before);
 }
 
-/// A run that did three steps and was dropped as if killed, with one event behind its checkpoint.
+/// A run that did three steps and was dropped as if killed, with one event after its checkpoint.
 fn interrupted(results: &Path) -> Folder {
     let Opened::Active { mut attempt, .. } = open(results, Repeat::Reuse).unwrap() else { panic!() };
     attempt.checkpoint(Position { step: 3, ..Position::default() }, b"tensors").unwrap();
-    attempt.event(&Event::Note { step: 3, text: "behind the checkpoint".into() }).unwrap();
+    attempt.event(&Event::Eval { epoch: 0, step: 3, metrics: BTreeMap::new() }).unwrap();
     folder(results)
 }
 
@@ -255,7 +257,7 @@ fn a_resume_cuts_events_back_to_the_checkpoint_and_removes_half_written_files() 
     assert_eq!(run::event::read(&folder.events_jsonl()).unwrap().len(), 2);
     // A torn event, and a checkpoint whose writer was killed before the rename.
     use std::io::Write;
-    std::fs::OpenOptions::new().append(true).open(folder.events_jsonl()).unwrap().write_all(b"{\"event\":\"no").unwrap();
+    std::fs::OpenOptions::new().append(true).open(folder.events_jsonl()).unwrap().write_all(b"{\"event\":\"ev").unwrap();
     let half = folder.checkpoints().join(".last.ckpt.1-0.tmp");
     std::fs::write(&half, b"half").unwrap();
     let Opened::Active { attempt, resumed } = open(dir.path(), Repeat::Reuse).unwrap() else { panic!() };
@@ -267,7 +269,7 @@ fn a_resume_cuts_events_back_to_the_checkpoint_and_removes_half_written_files() 
 }
 
 #[test]
-fn a_damaged_checkpoint_is_moved_aside_and_the_run_starts_anew_and_says_so() {
+fn a_damaged_checkpoint_is_moved_aside_and_the_run_starts_over_and_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let folder = interrupted(dir.path());
     let mut bytes = std::fs::read(folder.last_checkpoint()).unwrap();
@@ -277,7 +279,7 @@ fn a_damaged_checkpoint_is_moved_aside_and_the_run_starts_anew_and_says_so() {
     assert_eq!((resumed, attempt.number()), (None, 2));
     assert!(attempt.notes().next().unwrap().contains("damaged"));
     assert!(folder.checkpoints().join("last.ckpt.damaged").exists());
-    assert!(std::fs::read_to_string(folder.log_txt()).unwrap().contains("starts anew"));
+    assert!(std::fs::read_to_string(folder.log_txt()).unwrap().contains("starting over"));
     drop(attempt);
     // Lost events make a checkpoint worthless just so.
     let folder = interrupted(dir.path());

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use harness::config::Config;
-use harness::run::{self, Ask, Attempt, Environment, Folder, Id, Lock, Opened, Repeat, Status, Store, Summary, identity};
+use harness::run::{self, Ask, Attempt, Environment, Folder, Id, Lock, Opened, Repeat, Status, Summary, identity};
+use harness::store::Store;
 use support::harness;
 
 mod support;
@@ -23,7 +24,7 @@ fn begin(dir: &Path, made: &Made) -> Box<Attempt> {
     let mut cfg = Config::default();
     cfg.loss.score.gamma = made.gamma;
     let id = Id::new(made.experiment, &identity(&cfg, "gear", "d", None, "cpu"), made.seed).unwrap();
-    let given = run::env::Given { device: "cpu".into(), threads: 2, data_hash: "d".into(), ..Default::default() };
+    let given = run::env::Provenance { device: "cpu".into(), threads: 2, data_hash: "d".into(), ..Default::default() };
     let environment = Environment::capture(Path::new("/"), None, given);
     let ask = Ask {
         category: "gear",
@@ -190,6 +191,12 @@ fn gc_carries_out_exactly_what_it_shows_and_never_what_a_sweep_cites() {
     let half = a.checkpoints().join(".weights.safetensors.1-0.tmp");
     std::fs::write(&half, [0; 2048]).unwrap();
     std::fs::write(a.last_checkpoint(), [0; 1024]).unwrap();
+    let maps = a.maps().join("S/gear/test/good");
+    std::fs::create_dir_all(&maps).unwrap();
+    let of_maps = [maps.join("zz.npy.999.tmp"), maps.join(".yy.npy.999-0.tmp")];
+    of_maps.iter().for_each(|path| std::fs::write(path, "half").unwrap());
+    let probe = dir.path().join("results/runs/.writable-999");
+    std::fs::write(&probe, "").unwrap();
     let remains = dir.path().join("results/runs/full/.removed-0123456789-s5-77");
     std::fs::create_dir_all(&remains).unwrap();
     let text = std::fs::read_to_string(b.config_toml()).unwrap();
@@ -204,6 +211,7 @@ fn gc_carries_out_exactly_what_it_shows_and_never_what_a_sweep_cites() {
     assert!(shown.contains(&id(&b)) && shown.contains("another version of the method"), "{shown}");
     assert!(!shown.contains(&id(&c)) && shown.contains("1 more could go, but stay: they are finished and bear a tag"), "{shown}");
     assert!(shown.contains(".weights.safetensors.1-0.tmp") && shown.contains("2.0 KiB") && shown.contains("last.ckpt"), "{shown}");
+    assert!(shown.contains("zz.npy.999.tmp") && shown.contains(".yy.npy.999-0.tmp") && shown.contains(".writable-999"), "{shown}");
     assert!(shown.contains(".removed-") && shown.contains("--apply"), "{shown}");
     assert!(half.exists() && d.path().exists(), "a look changes nothing");
 
@@ -215,6 +223,7 @@ fn gc_carries_out_exactly_what_it_shows_and_never_what_a_sweep_cites() {
     let shown = gc(&["--apply"]);
     assert!(shown.contains("2 more could go, but stay: a sweep's plan names them"), "{shown}");
     assert!([&a, &b, &c, &d].iter().all(|run| run.path().exists()));
+    assert!(of_maps.iter().all(|path| !path.exists()) && !probe.exists() && maps.is_dir());
     assert!(!half.exists() && !a.last_checkpoint().exists() && !remains.exists());
     assert_eq!(a.status(), Status::Finished);
     let (_, out, _) = harness(dir.path(), &["runs", "rm", &id(&b)]);

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use harness::config::Config;
-use harness::export::tensorboard::Writer;
+use harness::export;
 use harness::image::{Rgb, codec};
-use harness::run::{self, Ask, Attempt, Environment, Event, Folder, Follower, Id, Opened, Position, Repeat, Store, Summary, Timing};
+use harness::run::{self, Ask, Attempt, Environment, Event, Folder, Follower, Id, Opened, Position, Repeat, Summary, Timing};
+use harness::store::Store;
 use harness::testing;
 
 const CATEGORY: &str = "gear";
@@ -22,7 +25,7 @@ fn config() -> Config {
 }
 
 fn open(results: &Path, seed: u64, repeat: Repeat) -> (Box<Attempt>, Option<Position>) {
-    let given = run::env::Given { device: "cpu".into(), threads: 1, data_hash: "d".into(), ..Default::default() };
+    let given = run::env::Provenance { device: "cpu".into(), threads: 1, data_hash: "d".into(), ..Default::default() };
     let environment = Environment::capture(Path::new("/"), None, given);
     let config = config().to_toml();
     let ask = Ask {
@@ -38,7 +41,7 @@ fn open(results: &Path, seed: u64, repeat: Repeat) -> (Box<Attempt>, Option<Posi
     };
     let folder = Store::new(results).folder(&id(seed));
     let Opened::Active { mut attempt, resumed } = run::open(&folder, &id(seed), &ask).unwrap() else { panic!("it is finished") };
-    attempt.follow(Writer::start(&folder, &id(seed), CATEGORY, &self::config(), run::now)).unwrap();
+    attempt.follow(export::followers(&folder, &id(seed), CATEGORY, &self::config(), run::now)).unwrap();
     (attempt, resumed.map(|(position, _)| position))
 }
 
@@ -84,7 +87,7 @@ fn whole(results: &Path, seed: u64, auroc: f64) {
     finish(attempt, seed, auroc);
 }
 
-/// The same, killed behind its checkpoint of step 4 and resumed.
+/// The same, killed after its checkpoint of step 4 and resumed.
 fn interrupted(results: &Path, seed: u64, auroc: f64) {
     let (mut attempt, _) = open(results, seed, Repeat::Reuse);
     train(&mut attempt, 0, 4);
@@ -108,7 +111,7 @@ enum Field<'a> {
 
 impl<'a> Field<'a> {
     fn bytes(&self) -> &'a [u8] {
-        let Field::Bytes(bytes) = self else { panic!("{self:?} is no message") };
+        let Field::Bytes(bytes) = self else { panic!("{self:?} is not a message") };
         bytes
     }
 
@@ -228,7 +231,7 @@ fn what_a_run_writes_is_read_back_and_an_interrupted_one_has_nothing_twice() {
     assert_eq!(of("stats/entropy").len(), 6);
     assert_eq!(of("epoch/score"), [(3, 0.125), (6, 0.125)]);
     assert_eq!(of("epoch/images_per_s"), [(3, 6.0), (6, 7.0)]);
-    // The last evaluation stands behind the last step.
+    // The last evaluation stands after the last step.
     assert_eq!(of("test/image_auroc"), [(6, 0.75)]);
     assert_eq!(of("test/A/image_auroc"), [(6, 0.5)]);
     assert!(of("test/aupro@0.3").is_empty(), "a metric without a value has no point");
@@ -277,7 +280,7 @@ fn figures_and_hyperparameters_are_there_once_the_run_is_finished() {
     assert_eq!([number(1), number(2), number(3)], [Field::Int(5), Field::Int(7), Field::Int(3)]);
     let decoded = codec::decode_bytes(number(4).bytes(), Path::new("panels.png")).unwrap();
     assert_eq!(decoded.rgb, Rgb::filled(7, 5, [200, 30, 40]));
-    assert!(!values.iter().any(|v| get(v, 1).unwrap().text() == "figures/loss"), "an SVG is no picture to TensorBoard");
+    assert!(!values.iter().any(|v| get(v, 1).unwrap().text() == "figures/loss"), "TensorBoard does not show an SVG");
 
     let content = |tag: &str, field: u64| {
         let metadata = get(tagged(tag), 9).unwrap();
@@ -302,7 +305,7 @@ fn figures_and_hyperparameters_are_there_once_the_run_is_finished() {
 }
 
 #[test]
-fn a_run_that_starts_anew_or_cannot_write_here_goes_on_all_the_same() {
+fn a_run_that_starts_over_or_cannot_write_here_goes_on_all_the_same() {
     let dir = tempfile::tempdir().unwrap();
     whole(dir.path(), 0, 0.75);
     let (mut attempt, _) = open(dir.path(), 0, Repeat::Force);
@@ -316,8 +319,9 @@ fn a_run_that_starts_anew_or_cannot_write_here_goes_on_all_the_same() {
     std::fs::remove_dir_all(folder.tb()).unwrap();
     std::fs::write(folder.tb(), "").unwrap();
     let path = folder.path().to_path_buf();
-    assert!(Writer::start(&folder, &id(0), CATEGORY, &config(), run::now).unwrap_err().what.contains("tb"));
-    let given = run::env::Given { device: "cpu".into(), threads: 1, data_hash: "d".into(), ..Default::default() };
+    let blocked = export::followers(&folder, &id(0), CATEGORY, &config(), run::now).pop().unwrap();
+    assert!(blocked.as_ref().unwrap_err().what.contains("/tb"));
+    let given = run::env::Provenance { device: "cpu".into(), threads: 1, data_hash: "d".into(), ..Default::default() };
     let environment = Environment::capture(Path::new("/"), None, given);
     let ask = Ask {
         category: CATEGORY,
@@ -332,14 +336,40 @@ fn a_run_that_starts_anew_or_cannot_write_here_goes_on_all_the_same() {
     };
     std::fs::remove_file(folder.tb()).unwrap();
     let Opened::Active { mut attempt, .. } = run::open(&folder, &id(0), &ask).unwrap() else { panic!() };
-    attempt.follow::<Writer>(Err(harness::Error::environment("no room for tb", ""))).unwrap();
-    attempt.follow(Ok(Broken)).unwrap();
+    // One that could not start, one that fails, one that works and comes after both.
+    let told = Arc::new(AtomicUsize::new(0));
+    attempt.follow([blocked, Ok(Box::new(Broken)), Ok(Box::new(Counter(told.clone())))]).unwrap();
     train(&mut attempt, 0, 3);
     finish(attempt, 0, 0.5);
     let log = std::fs::read_to_string(path.join("log.txt")).unwrap();
-    assert!(log.contains("note: no room for tb"), "{log}");
+    assert!(log.contains("note: ") && log.contains("/tb"), "{log}");
     assert_eq!(log.matches("the disk is gone").count(), 1, "said once: {log}");
     assert_eq!(folder.status(), run::Status::Finished);
+    // Three steps, their epoch with its time, the metrics; the end with its time.
+    assert_eq!(told.load(Ordering::Relaxed), 8, "what makes one fail, the other is told all the same");
+}
+
+/// Counts what it is told.
+#[derive(Debug)]
+struct Counter(Arc<AtomicUsize>);
+
+impl Counter {
+    fn count(&self) -> harness::Result<()> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Follower for Counter {
+    fn event(&mut self, _: &Event) -> harness::Result<()> {
+        self.count()
+    }
+    fn timing(&mut self, _: &Timing) -> harness::Result<()> {
+        self.count()
+    }
+    fn end(&mut self, _: run::Outcome) -> harness::Result<()> {
+        self.count()
+    }
 }
 
 #[derive(Debug)]

@@ -8,17 +8,17 @@ use crate::config::{Profile, Resolved};
 pub struct Args {
     /// An experiment file (TOML) and any number of key=value overrides; the first category is used
     #[arg(value_name = "FILE | KEY=VALUE")]
-    pub words: Vec<String>,
-    /// Defaults below the file: cpu (small) or paper; else what the file names, else cpu
+    pub arguments: Vec<String>,
+    /// Defaults below the file: cpu (small) or paper; by default what the file names, or else cpu
     #[arg(long, value_enum)]
     pub profile: Option<Profile>,
     /// auto, cpu, cuda or cuda:N; the same as run.device=…
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
-    /// Measure only these, in this order; all without
+    /// Measure only these, in this order; by default all
     #[arg(value_enum, long, value_name = "PART", value_delimiter = ',')]
     pub only: Vec<Part>,
-    /// How long each part is measured, after warming up
+    /// How long to measure each part, after warming up
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     pub seconds: f64,
     /// The figures as JSON
@@ -47,7 +47,7 @@ impl Args {
     /// # Errors
     /// As [`crate::config::Request::resolve`].
     pub fn resolve(&self) -> Result<Resolved> {
-        resolve(&self.words, self.profile, self.device.as_deref())
+        resolve(&self.arguments, self.profile, self.device.as_deref())
     }
 
     /// The parts to measure.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::data::root;
-use crate::torch;
+use crate::launcher;
 use crate::weights;
 use crate::{Error, Result};
 
@@ -29,7 +29,7 @@ pub fn run() -> Result<()> {
         }
     }
     if findings.iter().any(|f| f.needed && f.state.is_err()) {
-        return Err(Error::environment("this machine cannot train yet", "mend what is marked MISSING"));
+        return Err(Error::environment("this machine cannot train yet", "fix what is marked MISSING"));
     }
     Ok(())
 }
@@ -58,10 +58,10 @@ fn npm() -> Finding {
 }
 
 fn libtorch() -> Finding {
-    let state = match Command::new(torch::binary()).arg("--libtorch").output() {
+    let state = match Command::new(launcher::binary()).arg("--libtorch").output() {
         Ok(out) if out.status.success() => Ok(String::from_utf8_lossy(&out.stdout).trim().to_owned()),
         Ok(out) => Err(String::from_utf8_lossy(&out.stderr).lines().next().unwrap_or("it does not start").to_owned()),
-        Err(e) => Err(format!("{}: {e}", torch::binary().display())),
+        Err(e) => Err(format!("{}: {e}", launcher::binary().display())),
     };
     Finding { what: "harness-torch, libtorch", state, remedy: "`just build` (sets libtorch up first), or `just install`", needed: true }
 }

@@ -22,12 +22,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::Result;
-use crate::torch;
+use crate::error::exit;
+use crate::launcher;
 use crate::ui::{Output, Verbosity};
 
 /// Reproducible research on image anomaly detection: seeded experiments, exact metrics, tables and figures.
 #[derive(Debug, Parser)]
-#[command(name = "harness", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "harness", version, about, max_term_width = 100, arg_required_else_help = true, after_help = exit::HELP)]
 pub struct Cli {
     #[command(subcommand)]
     pub verb: Verb,
@@ -43,25 +44,25 @@ pub struct Cli {
 pub enum Verb {
     /// Train and evaluate one experiment: one run for each category and seed
     Run(run::Args),
-    /// Run many experiments from one file, compare and draw them: ablations, grids; repeat the command to go on
+    /// Run many experiments from one file, compare and draw them: ablations, grids; repeat the command to resume
     Sweep(sweep::Args),
     /// Tables, figures and page of a sweep, from what is finished
     Report(report::Args),
     /// Score new images with a finished run
     Predict(predict::Args),
-    /// Compute the metrics of score maps: a run's, or anybody's
+    /// Compute the metrics of score maps: a run's, or from any other source
     Score(score::Args),
-    /// Look at data: check a folder, draw contact sheets, see pseudo anomalies, write the built-in set
+    /// Look at data: check a folder, draw contact sheets, show pseudo anomalies, write the built-in set
     Data(data::Args),
     /// Show, explain and check configurations
     Config(config::Args),
     /// Convert and inspect backbone weights
     Weights(weights::Args),
-    /// List and show runs
+    /// List, show, compare and remove runs
     Runs(runs::Args),
-    /// How fast this machine trains, feeds and scores with a configuration
+    /// Measure how fast this machine trains, loads data and scores with a configuration
     Bench(bench::Args),
-    /// Say what this machine has and what is missing, with the remedy
+    /// Show what this machine has, what is missing, and how to get it
     Doctor,
     /// Print a completion script for a shell
     Completions(completions::Args),
@@ -76,7 +77,7 @@ impl Cli {
         }
     }
 
-    /// For whom standard error is meant.
+    /// Whom standard error is for.
     pub fn output(&self) -> Output {
         let json = match &self.verb {
             Verb::Run(args) => args.json,
@@ -91,7 +92,7 @@ impl Cli {
 pub fn main() -> ExitCode {
     end_with_the_reader();
     let cli = Cli::parse();
-    exit_code(carry_out(&cli, &|_| torch::exec()), cli.output())
+    exit_code(carry_out(&cli, &|_| launcher::exec()), cli.output())
 }
 
 /// Carries out what was typed; `with_tensors` has the verbs that need libtorch (run, predict, bench), checked as far as that
@@ -120,7 +121,11 @@ pub fn carry_out(cli: &Cli, with_tensors: &dyn Fn(&Verb) -> Result<()>) -> Resul
 /// print instead. Where the handler cannot be set, that is all that happens.
 pub fn end_with_the_reader() {
     use std::sync::{Arc, atomic::AtomicBool};
-    let _ = signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGPIPE, 141, Arc::new(AtomicBool::new(true)));
+    let _ = signal_hook::flag::register_conditional_shutdown(
+        signal_hook::consts::SIGPIPE,
+        exit::CLOSED_PIPE.into(),
+        Arc::new(AtomicBool::new(true)),
+    );
 }
 
 /// Prints an error and turns the result into the process's exit code.
@@ -140,6 +145,6 @@ pub fn complain(error: &str, output: Output) {
         Output::People => format!("harness: {error}"),
         Output::Json => serde_json::json!({ "type": "error", "text": error }).to_string(),
     };
-    // Nobody may be there to read it.
+    // Its reader may be gone.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

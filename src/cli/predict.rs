@@ -19,7 +19,7 @@ pub struct Args {
     /// auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
-    /// No overlays
+    /// Write no overlays
     #[arg(long)]
     pub no_overlay: bool,
 }

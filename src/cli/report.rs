@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::file;
 use crate::report::study::{Extent, Format, Incomplete, Pivot, Report};
-use crate::run::{Store, file};
+use crate::store::Store;
 use crate::sweep::place::Place;
 use crate::sweep::{Plan, plan};
 use crate::{Error, Result};

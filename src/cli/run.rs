@@ -10,8 +10,8 @@ use crate::run::Repeat;
 pub struct Args {
     /// An experiment file (TOML) and any number of key=value overrides
     #[arg(value_name = "FILE | KEY=VALUE")]
-    pub words: Vec<String>,
-    /// Defaults below the file: cpu (small) or paper; else what the file names, else cpu
+    pub arguments: Vec<String>,
+    /// Defaults below the file: cpu (small) or paper; by default what the file names, or else cpu
     #[arg(long, value_enum)]
     pub profile: Option<Profile>,
     /// The run store
@@ -20,13 +20,13 @@ pub struct Args {
     /// auto, cpu, cuda or cuda:N; the same as run.device=…
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
-    /// Run again even if the same run is finished: its folder is emptied first
+    /// Start over even if the same run is finished: its folder is emptied first
     #[arg(long)]
     pub force: bool,
-    /// Say what would be done, how long it may take and how much disk it needs, and stop
+    /// Only say what would be done, how long it may take and how much disk it needs
     #[arg(long)]
     pub dry_run: bool,
-    /// Label of the runs, for lists; any number
+    /// Label of the runs, for lists; can be repeated
     #[arg(long, value_name = "TEXT")]
     pub tag: Vec<String>,
     /// Remark kept with the runs
@@ -35,7 +35,7 @@ pub struct Args {
     /// Progress as JSON lines on stderr, the result as JSON on stdout
     #[arg(long)]
     pub json: bool,
-    /// Refuse to run anything but this run: a sweep's way of noticing that data or weights changed under it
+    /// Refuse to run anything but this run: a sweep's way of noticing that data or weights have changed
     #[arg(long, value_name = "ID", hide = true)]
     pub id: Option<String>,
     /// Stop, with a checkpoint, as soon as standard input ends: a sweep's runs do not outlive it
@@ -57,31 +57,31 @@ impl Args {
     /// # Errors
     /// As [`Request::resolve`].
     pub fn resolve(&self) -> Result<Resolved> {
-        resolve(&self.words, self.profile, self.device.as_deref())
+        resolve(&self.arguments, self.profile, self.device.as_deref())
     }
 }
 
-/// The configuration that words, `--profile` and `--device` ask for.
+/// The configuration that an experiment file, overrides, `--profile` and `--device` ask for.
 ///
 /// # Errors
 /// As [`Request::resolve`].
-pub fn resolve(words: &[String], profile: Option<Profile>, device: Option<&str>) -> Result<Resolved> {
-    let mut request = split(words, profile);
+pub fn resolve(arguments: &[String], profile: Option<Profile>, device: Option<&str>) -> Result<Resolved> {
+    let mut request = split(arguments, profile);
     request.overrides.extend(device.map(|d| format!("run.device={d}")));
     request.resolve()
 }
 
-/// Tells the experiment file from the overrides: it is the first word, unless that one is an override.
-pub fn split(words: &[String], profile: Option<Profile>) -> Request {
-    let is_file = |word: &String| word.ends_with(".toml") || !word.contains('=');
-    let (file, overrides) = match words.split_first() {
+/// Tells the experiment file from the overrides: it is the first argument, unless that is an override.
+pub fn split(arguments: &[String], profile: Option<Profile>) -> Request {
+    let is_file = |argument: &String| argument.ends_with(".toml") || !argument.contains('=');
+    let (file, overrides) = match arguments.split_first() {
         Some((first, rest)) if is_file(first) => (Some(PathBuf::from(first)), rest),
-        _ => (None, words),
+        _ => (None, arguments),
     };
     Request { profile, file, overrides: overrides.to_vec(), ..Request::default() }
 }
 
-/// Refuses what cannot work before libtorch is loaded.
+/// Refuses what cannot work, before libtorch is loaded.
 pub fn check(args: &Args) -> Result<()> {
     args.resolve().map(drop)
 }
@@ -91,8 +91,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_word_is_the_file_unless_it_is_an_override() {
-        let request = |words: &[&str]| split(&words.iter().map(|w| w.to_string()).collect::<Vec<_>>(), None);
+    fn the_first_argument_is_the_file_unless_it_is_an_override() {
+        let request = |arguments: &[&str]| split(&arguments.iter().map(|a| a.to_string()).collect::<Vec<_>>(), None);
         assert_eq!(request(&["a.toml", "b=1"]).file, Some("a.toml".into()));
         assert_eq!(request(&["run.seeds=[1]"]).file, None);
         assert_eq!(request(&["missing"]).file, Some("missing".into()));

@@ -8,7 +8,7 @@ use crate::data::{self, Source};
 use crate::eval::{self, Evaluation, MapName, MapStore, Output, OutputStore};
 use crate::metric::Variant;
 use crate::report::runs::percent;
-use crate::run::Store;
+use crate::store::Store;
 use crate::ui::text::{self, Align, Rule};
 use crate::{Error, Result};
 

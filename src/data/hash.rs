@@ -13,8 +13,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::layout::Category;
-use crate::image::codec;
-use crate::{Error, Result};
+use crate::{Error, Result, file};
 
 /// Version of the cache file.
 const FORMAT: u32 = 1;
@@ -122,7 +121,7 @@ fn write(path: &Path, files: BTreeMap<String, Entry>) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
     std::fs::create_dir_all(folder).map_err(|e| Error::io("make the folder", folder, &e))?;
     let json = serde_json::to_vec(&Cache { format: FORMAT, files }).expect("names and numbers are JSON");
-    codec::write_whole(path, &json)
+    file::replace(path, &json)
 }
 
 /// The cache file's name: it follows the folder's place, so that copies of one name do not take turns in it.

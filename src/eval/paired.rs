@@ -155,8 +155,9 @@ impl Finished {
 mod tests {
     use super::*;
     use crate::eval::MapStore;
+    use crate::file;
     use crate::image::Map;
-    use crate::run::{Id, file};
+    use crate::run::Id;
     use std::collections::BTreeMap;
     use std::path::Path;
 

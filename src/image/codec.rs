@@ -6,11 +6,12 @@
 //! middle pass: the decoder has no strict mode that `image` lets through.
 
 use super::{Mask, Rgb};
+use crate::file::{self, Durable};
 use crate::{Error, Result};
 use ::image::error::{ImageError, LimitErrorKind};
 use ::image::metadata::Orientation;
 use ::image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Limits};
-use std::io::{BufRead, BufReader, Cursor, Seek};
+use std::io::{BufRead, BufReader, Cursor, Seek, Write};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
@@ -115,15 +116,16 @@ pub fn is_upright(bytes: &[u8], name: &Path) -> Result<bool> {
     Ok(orientation == Orientation::NoTransforms)
 }
 
-/// Writes an image of at least one pixel as an 8-bit RGB PNG, replacing the file whole.
+/// Writes an image of at least one pixel as an 8-bit RGB PNG, replacing the file whole. Pictures come by the hundred: they are
+/// [`Durable::OnceSynced`].
 pub fn write_png(path: &Path, image: &Rgb) -> Result<()> {
-    write_whole(path, &encode_png(image))
+    write_many(path, &encode_png(image))
 }
 
-/// Writes a mask of at least one pixel as an 8-bit grey PNG of 0 and 255, replacing the file whole.
+/// Writes a mask of at least one pixel as an 8-bit grey PNG of 0 and 255, replacing the file whole; [`Durable::OnceSynced`].
 pub fn write_mask_png(path: &Path, mask: &Mask) -> Result<()> {
     let grey: Vec<u8> = mask.data.iter().map(|&p| if p == 0 { 0 } else { 255 }).collect();
-    write_whole(path, &png(&grey, mask.width, mask.height, ExtendedColorType::L8))
+    write_many(path, &png(&grey, mask.width, mask.height, ExtendedColorType::L8))
 }
 
 /// The bytes of an 8-bit RGB PNG. The image must have at least one pixel.
@@ -140,16 +142,9 @@ fn png(data: &[u8], width: usize, height: usize, colour: ExtendedColorType) -> V
     bytes
 }
 
-/// Writes beside the target and renames, so that no reader ever sees half a file.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.tmp", std::process::id()));
-    let beside = Path::new(&beside);
-    let written = std::fs::write(beside, bytes).and_then(|()| std::fs::rename(beside, path));
-    written.map_err(|e| {
-        let _ = std::fs::remove_file(beside);
-        Error::io("write", path, &e)
-    })
+/// Writes one of many files, which are synced together.
+pub(super) fn write_many(path: &Path, bytes: &[u8]) -> Result<()> {
+    file::replace_with(path, Durable::OnceSynced, |out| out.write_all(bytes))
 }
 
 /// The content of a file.
@@ -371,6 +366,27 @@ mod tests {
         assert!(decode(&missing).unwrap_err().what.contains("missing.png"));
         assert!(dimensions(&missing).is_err() && decode_mask(&missing).is_err());
         assert!(write_png(&folder.path().join("no/such.png"), &pattern()).is_err());
+    }
+
+    #[test]
+    fn a_reader_never_sees_part_of_a_picture_that_is_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("picture.png");
+        let noise =
+            |seed: u32| Rgb::from_vec(64, 64, (0..12_288_u32).map(|i| ((i ^ seed).wrapping_mul(2_654_435_761) >> 24) as u8).collect());
+        let pictures = [noise(1), noise(77)];
+        write_png(&path, &pictures[0]).unwrap();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                (0..200).for_each(|round| write_png(&path, &pictures[round % 2]).unwrap());
+                done.store(true, std::sync::atomic::Ordering::Relaxed);
+            });
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let seen = decode(&path).unwrap();
+                assert!(pictures.contains(&seen));
+            }
+        });
     }
 
     proptest! {

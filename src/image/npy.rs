@@ -26,15 +26,16 @@ pub fn read(path: &Path) -> Result<Map> {
     decode(&std::fs::read(path).map_err(|e| Error::io("read", path, &e))?, path)
 }
 
-/// Writes a map as `.npy` version 1.0, `<f4`, C order, shape (height, width), replacing the file whole.
+/// Writes a map as `.npy` version 1.0, `<f4`, C order, shape (height, width), replacing the file whole; maps come by the hundred
+/// and are [`crate::file::Durable::OnceSynced`].
 pub fn write(path: &Path, map: &Map) -> Result<()> {
-    codec::write_whole(path, &encode(map))
+    codec::write_many(path, &encode(map))
 }
 
 /// The bytes of a `.npy` file.
 pub fn encode(map: &Map) -> Vec<u8> {
     let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", map.height, map.width);
-    // Magic, version and length take 10 bytes; the data start at a multiple of 64, behind a line end.
+    // Magic, version and length take 10 bytes; the data start at a multiple of 64, after a line feed.
     let length = (10 + header.len() + 1).next_multiple_of(64) - 10;
     let mut bytes = Vec::with_capacity(10 + length + 4 * map.data.len());
     bytes.extend_from_slice(MAGIC);
@@ -64,7 +65,7 @@ pub fn decode(bytes: &[u8], name: &Path) -> Result<Map> {
     let body = &bytes[start + length..];
 
     let value = |key: &str| {
-        header.split_once(&format!("'{key}':")).map(|(_, rest)| rest.trim_start()).ok_or_else(|| wrong(&format!("its header lacks {key}")))
+        header.split_once(&format!("'{key}':")).map(|(_, rest)| rest.trim_start()).ok_or_else(|| wrong(&format!("its header has no {key}")))
     };
     let kind = value("descr")?;
     let kind = kind.get(1..).and_then(|k| k.split_once('\'')).map(|(k, _)| k).ok_or_else(|| wrong("it holds records, not numbers"))?;

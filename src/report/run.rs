@@ -13,8 +13,9 @@
 use crate::config;
 use crate::data::Source;
 use crate::eval::{self, Evaluation, MapName};
+use crate::file;
 use crate::image::{Map, codec};
-use crate::run::{Folder, event, file};
+use crate::run::{Folder, event};
 use crate::{Error, Result};
 
 use super::panel;

@@ -76,10 +76,9 @@ pub fn comparison(configurations: &[(String, Vec<Summary>)]) -> String {
     text::table(&columns, &rows, Rule::Unicode) + "\n" + &footnotes(&all)
 }
 
-/// The metric of a run; `map` is empty for the headline map, else such as `A/`. A metric that was selected on the test set
-/// stands under another split and is not found here.
+/// [`Summary::metric`].
 pub fn metric(run: &Summary, map: &str, name: &str) -> Option<f64> {
-    run.metrics.get(&format!("test/{map}{name}")).copied().flatten()
+    run.metric(map, name)
 }
 
 /// Mean over seeds within each category, then over categories, each counting the same; `None` if any run lacks the metric.

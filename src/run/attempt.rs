@@ -1,19 +1,20 @@
 //! The door to a run's folder: find it finished, resume it, or start it; then write into it in an order that survives
 //! being killed anywhere.
 //!
-//! The order: events are synced before the checkpoint that counts them; weights and run.json stand before summary.json;
-//! the last checkpoint goes only after it. So at each moment either the summary is there, or the last checkpoint and the
+//! The order: events are synced before the checkpoint that counts them; weights, maps and run.json are on disk before
+//! summary.json; the last checkpoint goes only after it. So at each moment either the summary is there, or the last checkpoint and the
 //! events up to it are, or nothing was promised yet.
 
 use super::checkpoint::{self, Loaded, Position};
 use super::event::{self, Event, Timing};
-use super::{Environment, Folder, Follower, Id, Lock, Outcome, Record, SCHEMA_VERSION, Summary, file, line, record};
+use super::{Environment, Folder, Follower, Id, Lock, Outcome, Record, SCHEMA_VERSION, Summary, record};
+use crate::file::{self, lines};
 use crate::{Error, Result};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::time::Instant;
 
-/// What is asked of [`open`].
+/// What [`open`] is asked for.
 #[derive(Debug, Clone)]
 pub struct Ask<'a> {
     pub category: &'a str,
@@ -34,9 +35,9 @@ pub struct Ask<'a> {
 /// What to do with a run that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
-    /// Take a finished run as it is, go on with one that is not.
+    /// Take a finished run as it is, resume one that is not.
     Reuse,
-    /// Throw away what is there and start anew (`--force`).
+    /// Remove what is there and start over (`--force`).
     Force,
 }
 
@@ -45,7 +46,8 @@ pub enum Repeat {
 pub enum Opened {
     /// The run was finished before: nothing is to be done.
     Finished(Box<Summary>),
-    /// The run is this process's now; `resumed` is where to go on and the tensors to load, `None` to start anew.
+    /// The run is this process's now; `resumed` is the position and the tensors to resume from, `None` to start from
+    /// the beginning.
     Active { attempt: Box<Attempt>, resumed: Option<(Position, Vec<u8>)> },
 }
 
@@ -55,22 +57,22 @@ pub struct Attempt {
     folder: Folder,
     record: Record,
     events: event::Writer,
-    timing: line::Writer<Timing>,
+    timing: lines::Writer<Timing>,
     log: File,
     began: Instant,
     /// Seconds of earlier attempts up to the checkpoint.
     before_s: f64,
-    follower: Option<Box<dyn Follower>>,
+    followers: Vec<Box<dyn Follower>>,
     _lock: Lock,
 }
 
-/// Opens the folder of a run: finished, or locked and ready to go on.
+/// Opens the folder of a run: finished, or locked and ready to be worked on.
 ///
-/// Failed and interrupted runs go on from their last checkpoint; a damaged one is moved aside and the run starts anew.
+/// Failed and interrupted runs are resumed from their last checkpoint; a damaged one is moved aside and the run starts over.
 /// Everything odd is noted in run.json and log.txt, see [`Attempt::notes`].
 pub fn open(folder: &Folder, id: &Id, ask: &Ask<'_>) -> Result<Opened> {
     if let Some(summary) = finished(folder, ask)? {
-        // A process that was killed right behind its summary left the checkpoint.
+        // A process that was killed right after its summary left the checkpoint.
         if folder.last_checkpoint().exists() && Lock::acquire(&folder.lock(), ask.now).is_ok() {
             let _ = file::remove(&folder.last_checkpoint());
         }
@@ -91,24 +93,8 @@ pub fn open(folder: &Folder, id: &Id, ask: &Ask<'_>) -> Result<Opened> {
         }
     };
     file::remove_leftovers(folder.path())?;
-    file::remove_leftovers(&folder.checkpoints())?;
 
-    let mut record = Record {
-        format: record::FORMAT,
-        id: id.to_string(),
-        category: ask.category.into(),
-        schema: SCHEMA_VERSION,
-        status: Outcome::Running,
-        attempts: earlier.as_ref().map_or(0, |r| r.attempts) + 1,
-        started: format!("{:.3}", ask.now),
-        git: ask.environment.git.clone(),
-        argv: ask.argv.to_vec(),
-        tags: if ask.tags.is_empty() { earlier.as_ref().map_or_else(Vec::new, |r| r.tags.clone()) } else { ask.tags.to_vec() },
-        sweep: ask.sweep.map(str::to_owned),
-        note: ask.note.map(str::to_owned).or_else(|| earlier.as_ref().and_then(|r| r.note.clone())),
-        notes: earlier.map_or_else(Vec::new, |r| r.notes),
-        error: None,
-    };
+    let mut record = begun(id, ask, earlier);
     let resumed = resume(folder, &mut record)?;
     match &resumed {
         Some(_) => note_changes(folder, ask.environment, &mut record)?,
@@ -122,13 +108,13 @@ pub fn open(folder: &Folder, id: &Id, ask: &Ask<'_>) -> Result<Opened> {
 
     let mut attempt = Attempt {
         events: event::Writer::open(&folder.events_jsonl())?,
-        timing: line::Writer::open(&folder.timing_jsonl())?,
+        timing: lines::Writer::open(&folder.timing_jsonl())?,
         log: OpenOptions::new().create(true).append(true).open(folder.log_txt()).map_err(|e| Error::io("open", &folder.log_txt(), &e))?,
         began: Instant::now(),
         before_s: resumed.as_ref().map_or(0.0, |(position, _)| position.wall_s),
         folder: folder.clone(),
         record,
-        follower: None,
+        followers: vec![],
         _lock: lock,
     };
     if resumed.is_none() {
@@ -163,20 +149,22 @@ impl Attempt {
         self.before_s + self.began.elapsed().as_secs_f64()
     }
 
-    /// Has `follower` told of all that this attempt writes from here on; one that could not be made is noted in log.txt.
-    pub fn follow<F: Follower + 'static>(&mut self, follower: Result<F>) -> Result<()> {
-        match follower {
-            Ok(follower) => self.follower = Some(Box::new(follower)),
-            Err(error) => self.log(&format!("note: {error}"))?,
+    /// Has `followers` told of all that this attempt writes from here on; one that could not start is noted in log.txt.
+    pub fn follow(&mut self, followers: impl IntoIterator<Item = Result<Box<dyn Follower>>>) -> Result<()> {
+        for follower in followers {
+            match follower {
+                Ok(follower) => self.followers.push(follower),
+                Err(error) => self.log(&format!("note: {error}"))?,
+            }
         }
         Ok(())
     }
 
-    fn tell(&mut self, what: impl FnOnce(&mut dyn Follower) -> Result<()>) -> Result<()> {
-        let Some(follower) = &mut self.follower else { return Ok(()) };
-        let Err(error) = what(follower.as_mut()) else { return Ok(()) };
-        self.follower = None;
-        self.log(&format!("note: {error}"))
+    /// Tells every follower; one that fails is noted in log.txt and told no more.
+    fn tell(&mut self, what: impl Fn(&mut dyn Follower) -> Result<()>) -> Result<()> {
+        let mut failed = vec![];
+        self.followers.retain_mut(|follower| what(follower.as_mut()).map_err(|error| failed.push(error)).is_ok());
+        failed.iter().try_for_each(|error| self.log(&format!("note: {error}")))
     }
 
     /// Appends to events.jsonl; on disk with the next checkpoint.
@@ -222,9 +210,10 @@ impl Attempt {
     }
 
     /// Ends the run for good: its trained weights (a safetensors file) stay, its checkpoint goes.
-    /// Maps and figures have to be there already.
+    /// Maps and figures have to be there already. Maps are synced here, all together.
     pub fn finish(mut self, weights: &[u8], summary: &Summary) -> Result<()> {
         file::replace(&self.folder.weights(), weights)?;
+        file::sync_all(&self.folder.maps())?;
         self.end(Outcome::Finished, None)?;
         file::write_json(&self.folder.summary_json(), summary)?;
         file::remove(&checkpoint::damaged(&self.folder))?;
@@ -247,6 +236,26 @@ impl Attempt {
     }
 }
 
+/// run.json of a new attempt; tags, note and notes of the `earlier` one stay.
+fn begun(id: &Id, ask: &Ask<'_>, earlier: Option<Record>) -> Record {
+    Record {
+        format: record::FORMAT,
+        id: id.to_string(),
+        category: ask.category.into(),
+        schema: SCHEMA_VERSION,
+        status: Outcome::Running,
+        attempts: earlier.as_ref().map_or(0, |r| r.attempts) + 1,
+        started: format!("{:.3}", ask.now),
+        git: ask.environment.git.clone(),
+        argv: ask.argv.to_vec(),
+        tags: if ask.tags.is_empty() { earlier.as_ref().map_or_else(Vec::new, |r| r.tags.clone()) } else { ask.tags.to_vec() },
+        sweep: ask.sweep.map(str::to_owned),
+        note: ask.note.map(str::to_owned).or_else(|| earlier.as_ref().and_then(|r| r.note.clone())),
+        notes: earlier.map_or_else(Vec::new, |r| r.notes),
+        error: None,
+    }
+}
+
 fn finished(folder: &Folder, ask: &Ask<'_>) -> Result<Option<Box<Summary>>> {
     match ask.repeat {
         Repeat::Reuse => Ok(folder.summary()?.map(Box::new)),
@@ -254,22 +263,22 @@ fn finished(folder: &Folder, ask: &Ask<'_>) -> Result<Option<Box<Summary>>> {
     }
 }
 
-/// Where to go on, with events.jsonl cut back to it.
+/// Where to resume, with events.jsonl cut back to it.
 fn resume(folder: &Folder, record: &mut Record) -> Result<Option<(Position, Vec<u8>)>> {
     let attempt = record.attempts;
     let mut note = |text: String| record.notes.push(prefix(attempt) + &text);
     match checkpoint::load(folder)? {
         Loaded::None => Ok(None),
         Loaded::Damaged { moved, why } => {
-            note(format!("the last checkpoint is damaged ({why}): moved to {}, starts anew", moved.display()));
+            note(format!("the last checkpoint is damaged ({why}): moved to {}, starting over", moved.display()));
             Ok(None)
         }
         Loaded::Whole(position, tensors) => {
-            let have = line::length(&folder.events_jsonl())?;
+            let have = lines::length(&folder.events_jsonl())?;
             if have < position.events_len {
                 let moved = checkpoint::move_aside(folder)?;
                 let short = format!("events.jsonl has {have} bytes where the last checkpoint counts {}", position.events_len);
-                note(format!("{short}: checkpoint moved to {}, starts anew", moved.display()));
+                note(format!("{short}: checkpoint moved to {}, starting over", moved.display()));
                 return Ok(None);
             }
             event::truncate(&folder.events_jsonl(), position.events_len)?;
@@ -289,7 +298,7 @@ fn note_changes(folder: &Folder, now: &Environment, record: &mut Record) -> Resu
     Ok(())
 }
 
-/// Removes what earlier attempts computed, for a run that starts anew. Times and the log stay.
+/// Removes what earlier attempts computed, for a run that starts over. Times and the log stay.
 fn clear(folder: &Folder) -> Result<()> {
     [folder.events_jsonl(), folder.weights()].iter().try_for_each(|path| file::remove(path))?;
     for path in [folder.maps(), folder.figures(), folder.tb()] {
@@ -302,4 +311,82 @@ fn clear(folder: &Folder) -> Result<()> {
 
 fn prefix(attempt: u32) -> String {
     format!("attempt {attempt}: ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::env::Provenance;
+    use std::path::Path;
+
+    fn id() -> Id {
+        Id::new("test", "0123456789", 0).unwrap()
+    }
+
+    fn opened(runs: &Path) -> (Box<Attempt>, Option<Position>) {
+        let environment = Environment::capture(runs, None, Provenance::default());
+        let ask = Ask {
+            category: "gear",
+            config: "a = 1\n",
+            environment: &environment,
+            argv: &[],
+            tags: &[],
+            note: None,
+            sweep: None,
+            repeat: Repeat::Reuse,
+            now: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let Opened::Active { attempt, resumed } = open(&Folder::of(runs, &id()), &id(), &ask).unwrap() else { panic!("it is finished") };
+        (attempt, resumed.map(|(position, _)| position))
+    }
+
+    fn eval(step: u64) -> Event {
+        Event::Eval { epoch: 0, step, metrics: [].into() }
+    }
+
+    #[test]
+    fn a_resume_cuts_events_back_to_the_length_that_its_checkpoint_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut attempt, _) = opened(dir.path());
+        let path = attempt.folder().events_jsonl();
+        attempt.event(&eval(1)).unwrap();
+        attempt.checkpoint(Position { step: 1, ..Position::default() }, b"tensors").unwrap();
+        let counted = std::fs::read(&path).unwrap();
+        (2..9).for_each(|step| attempt.event(&eval(step)).unwrap());
+        drop(attempt);
+        assert!(std::fs::read(&path).unwrap().len() > counted.len(), "what came after the checkpoint reached the disk");
+        let (_attempt, position) = opened(dir.path());
+        let position = position.unwrap();
+        assert_eq!((position.step, position.events_len), (1, counted.len() as u64));
+        assert_eq!(std::fs::read(&path).unwrap(), counted);
+    }
+
+    /// Puts a folder where run.json should be written, the moment before it is.
+    #[derive(Debug)]
+    struct Blocker(Folder);
+
+    impl Follower for Blocker {
+        fn event(&mut self, _: &Event) -> Result<()> {
+            Ok(())
+        }
+        fn timing(&mut self, _: &Timing) -> Result<()> {
+            Ok(())
+        }
+        fn end(&mut self, _: Outcome) -> Result<()> {
+            std::fs::remove_file(self.0.run_json()).unwrap();
+            std::fs::create_dir(self.0.run_json()).unwrap();
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_summary_is_written_only_after_run_json_tells_of_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut attempt, _) = opened(dir.path());
+        let folder = attempt.folder().clone();
+        attempt.follow([Ok(Box::new(Blocker(folder.clone())) as Box<dyn Follower>)]).unwrap();
+        let error = attempt.finish(b"weights", &crate::testing::summary(&id(), "gear")).unwrap_err();
+        assert!(error.what.contains("run.json"), "{error}");
+        assert!(!folder.summary_json().exists(), "a summary would say that the run is finished");
+    }
 }

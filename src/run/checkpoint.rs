@@ -1,4 +1,4 @@
-//! Where a run goes on after it was stopped or killed: one file with its position and its tensors, the last kept.
+//! Where a run is resumed after it was stopped or killed: one file with its position and its tensors, the last kept.
 //!
 //! `checkpoints/last.ckpt`, integers little-endian:
 //!
@@ -13,9 +13,10 @@
 //! | 32 | blake3 of all that stands before |
 
 use super::Folder;
-use super::file::{check_format, replace_parts};
+use crate::file::{Durable, check_format, replace_with};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The format of last.ckpt.
@@ -65,7 +66,8 @@ pub fn save(folder: &Folder, position: &Position, tensors: &[u8]) -> Result<u64>
     head.extend_from_slice(&(tensors.len() as u64).to_le_bytes());
     head.extend_from_slice(&json);
     let hash = blake3::Hasher::new().update(&head).update(tensors).finalize();
-    replace_parts(&folder.last_checkpoint(), &[&head, tensors, hash.as_bytes()])?;
+    let parts = [&head, tensors, hash.as_bytes()];
+    replace_with(&folder.last_checkpoint(), Durable::Now, |out| parts.iter().try_for_each(|part| out.write_all(part)))?;
     Ok((head.len() + tensors.len() + HASH) as u64)
 }
 
@@ -83,7 +85,7 @@ pub fn load(folder: &Folder) -> Result<Loaded> {
     }
 }
 
-/// Renames last.ckpt to last.ckpt.damaged (over an older one), so that the next start does not stumble over it.
+/// Renames last.ckpt to last.ckpt.damaged (over an older one), so that the next start does not trip over it.
 pub fn move_aside(folder: &Folder) -> Result<PathBuf> {
     let (path, moved) = (folder.last_checkpoint(), damaged(folder));
     std::fs::rename(&path, &moved).map_err(|e| Error::io("move", &path, &e))?;
@@ -98,13 +100,13 @@ pub fn damaged(folder: &Folder) -> PathBuf {
 /// The parts of a checkpoint, or why it is damaged. The tensors stay in the buffer that was read.
 fn decode(path: &Path, mut bytes: Vec<u8>) -> Result<std::result::Result<(Position, Vec<u8>), &'static str>> {
     if bytes.len() < HEAD + HASH || !bytes.starts_with(MAGIC) {
-        return Ok(Err("it is cut short or no checkpoint"));
+        return Ok(Err("it is cut short or not a checkpoint"));
     }
     let number = |at: usize, len: usize| bytes[at..at + len].iter().rev().fold(0u64, |n, b| n << 8 | u64::from(*b));
     let (format, json_len, tensors_len) = (number(8, 4), number(12, 8), number(20, 8));
     let end = bytes.len() - HASH;
     let sound = blake3::hash(&bytes[..end]).as_bytes() == &bytes[end..];
-    // A newer format may be laid out otherwise: it is no damage, and must not be moved away.
+    // A newer format may be laid out otherwise: that is no damage, and it must not be moved away.
     if format > u64::from(FORMAT) && sound {
         check_format(path, Some(format), FORMAT)?;
     }

@@ -9,7 +9,7 @@ pub const FORMAT: u32 = 1;
 
 /// What only the caller knows.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Given {
+pub struct Provenance {
     /// Version of the compiler, if the build recorded it.
     pub rustc: Option<String>,
     /// Version of libtorch; none where no tensor library is linked.
@@ -81,13 +81,13 @@ pub struct Environment {
     /// Main memory; none where the system does not say.
     pub ram_bytes: Option<u64>,
     #[serde(flatten)]
-    pub given: Given,
+    pub given: Provenance,
 }
 
 impl Environment {
     /// Looks at the machine and at the checkout around `folder`; `program` is the one that the build recorded. Cost: two short
     /// runs of `git`.
-    pub fn capture(folder: &Path, program: Option<Git>, given: Given) -> Self {
+    pub fn capture(folder: &Path, program: Option<Git>, given: Provenance) -> Self {
         let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let name = field(&text("/etc/os-release"), "PRETTY_NAME", '=').map(|name| format!(" ({})", name.trim_matches('"')));
         Self {
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn a_capture_reads_back_and_names_what_changed() {
         let dir = tempfile::tempdir().unwrap();
-        let given = Given { device: "cpu".into(), threads: 2, data_hash: "d".into(), ..Given::default() };
+        let given = Provenance { device: "cpu".into(), threads: 2, data_hash: "d".into(), ..Provenance::default() };
         let program = Git::described("0123abcd-dirty");
         assert_eq!(program, Git { revision: "0123abcd".into(), dirty: true });
         let here = Environment::capture(dir.path(), Some(program.clone()), given);

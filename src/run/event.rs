@@ -6,15 +6,17 @@
 //!
 //! A number that is not finite is written as null and read as NaN.
 
-use super::file::check_format;
-use super::line;
 use crate::Result;
+use crate::file::{check_format, lines};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The format of events.jsonl, which its first line names.
 pub const FORMAT: u32 = 1;
+
+/// How a line begins of a kind of event that earlier versions knew, for remarks: nothing ever read it.
+const NOTE: &[u8] = br#"{"event":"note","#;
 
 /// One line of events.jsonl. Epochs and steps count from 0; `step` counts over the whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,8 +51,6 @@ pub enum Event {
     },
     /// Metrics after `step` steps, keyed `split/metric`; `None` where a metric has no value.
     Eval { epoch: u64, step: u64, metrics: BTreeMap<String, Option<f64>> },
-    /// A remark that the computation itself determines (others belong in log.txt).
-    Note { step: u64, text: String },
 }
 
 /// One line of timing.jsonl.
@@ -67,8 +67,8 @@ pub enum Timing {
     End { attempt: u32, at: String, status: super::Outcome, wall_s: f64 },
 }
 
-/// The writer of events.jsonl; [`line::Writer::flush`] tells the length that a checkpoint stores.
-pub type Writer = line::Writer<Event>;
+/// The writer of events.jsonl; [`lines::Writer::flush`] tells the length that a checkpoint stores.
+pub type Writer = lines::Writer<Event>;
 
 /// The events of a run without a torn last line; none if the file is missing.
 pub fn read(path: &Path) -> Result<Vec<Event>> {
@@ -76,10 +76,10 @@ pub fn read(path: &Path) -> Result<Vec<Event>> {
     if let Some(first) = first_line(path)? {
         check_format(path, first.get("format").and_then(serde_json::Value::as_u64), FORMAT)?;
     }
-    line::read(path)
+    lines::read_where(path, &|line| !line.starts_with(NOTE))
 }
 
-pub use super::line::truncate;
+pub use crate::file::lines::truncate;
 
 fn first_line(path: &Path) -> Result<Option<serde_json::Value>> {
     use std::io::BufRead;
@@ -113,7 +113,6 @@ mod tests {
             Event::Start { format: FORMAT, id: "x/0123456789-s0".into() },
             step(1.0 / 3.0),
             Event::Eval { epoch: 0, step: 4, metrics },
-            Event::Note { step: 4, text: "no defective\nimages".into() },
         ];
         let mut writer = Writer::open(&path).unwrap();
         events.iter().for_each(|e| writer.append(e).unwrap());
@@ -124,6 +123,19 @@ mod tests {
             text.lines().nth(1).unwrap(),
             r#"{"event":"step","epoch":0,"step":3,"losses":{"total":0.3333333333333333},"lr":0.001,"grad_norm":0.30000000000000004}"#
         );
+    }
+
+    #[test]
+    fn a_note_of_an_earlier_version_is_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let lines = [r#"{"event":"start","format":1,"id":"x"}"#, r#"{"event":"note","step":3,"text":"no defective images"}"#];
+        let step = serde_json::to_string(&step(0.5)).unwrap();
+        std::fs::write(&path, format!("{}\n{}\n{step}\n", lines[0], lines[1])).unwrap();
+        let read = read(&path).unwrap();
+        assert!(matches!(read.as_slice(), [Event::Start { .. }, Event::Step { .. }]), "{read:?}");
+        std::fs::write(&path, format!("{}\n{{\"event\":\"nothing\"}}\n", lines[0])).unwrap();
+        assert!(super::read(&path).unwrap_err().what.contains("line 2"), "an event that no version wrote is damage");
     }
 
     #[test]

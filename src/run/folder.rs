@@ -1,8 +1,8 @@
-//! The paths of one run, and its status as a pure function of what is there.
+//! The paths of one run, and its status as a pure function of the files that exist.
 
-use super::file::read_json;
 use super::{Id, Lock, Outcome, Record, Summary, record, summary};
 use crate::config::{self, Config};
+use crate::file::read_json;
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub enum Status {
     Fresh,
     /// A living process holds its lock.
     Running,
-    /// Stopped or killed: the same command goes on from the last checkpoint.
+    /// Stopped or killed: the same command resumes from the last checkpoint.
     Interrupted,
     /// Its last attempt ended with an error.
     Failed,
@@ -29,7 +29,7 @@ pub enum Status {
 
 /// What [`Status::of`] looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
+pub struct Evidence {
     /// summary.json is there.
     pub summary: bool,
     /// run.json or a checkpoint is there.
@@ -43,12 +43,12 @@ pub struct Seen {
 impl Status {
     /// The status that follows from what was seen. The summary decides first, because it is written last; then the lock,
     /// because run.json still tells of the attempt before while a new one is starting.
-    pub fn of(seen: Seen) -> Self {
+    pub fn of(seen: Evidence) -> Self {
         match seen {
-            Seen { summary: true, .. } => Self::Finished,
-            Seen { locked: true, .. } => Self::Running,
-            Seen { begun: false, .. } => Self::Fresh,
-            Seen { failed: true, .. } => Self::Failed,
+            Evidence { summary: true, .. } => Self::Finished,
+            Evidence { locked: true, .. } => Self::Running,
+            Evidence { begun: false, .. } => Self::Fresh,
+            Evidence { failed: true, .. } => Self::Failed,
             _ => Self::Interrupted,
         }
     }
@@ -119,7 +119,7 @@ impl Folder {
         self.path.join("checkpoints")
     }
 
-    /// Where to go on from; gone once the run is finished.
+    /// Where a run resumes from; gone once it is finished.
     pub fn last_checkpoint(&self) -> PathBuf {
         self.path.join("checkpoints/last.ckpt")
     }
@@ -173,10 +173,10 @@ impl Folder {
         self.status_beside(self.record().ok().flatten().as_ref())
     }
 
-    /// [`Folder::status`] for who has read run.json already.
-    pub(super) fn status_beside(&self, record: Option<&Record>) -> Status {
+    /// [`Folder::status`] for a caller that has read run.json already.
+    pub fn status_beside(&self, record: Option<&Record>) -> Status {
         let summary = self.summary_json().exists();
-        Status::of(Seen {
+        Status::of(Evidence {
             summary,
             begun: record.is_some() || self.run_json().exists() || self.last_checkpoint().exists(),
             failed: record.is_some_and(|r| r.status == Outcome::Failed),
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_status_follows_from_what_is_there() {
-        let see = |summary, locked, begun, failed| Status::of(Seen { summary, begun, failed, locked });
+        let see = |summary, locked, begun, failed| Status::of(Evidence { summary, begun, failed, locked });
         assert_eq!(see(false, false, false, false), Status::Fresh);
         assert_eq!(see(false, false, true, false), Status::Interrupted);
         assert_eq!(see(false, false, true, true), Status::Failed);

@@ -69,7 +69,7 @@ impl serde::Serialize for Id {
 impl<'de> serde::Deserialize<'de> for Id {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not a run id")))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not a valid run id")))
     }
 }
 

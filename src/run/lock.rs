@@ -35,7 +35,7 @@ impl Lock {
     /// Takes the lock of the file `path`, which is created if missing, or says who holds it. Waits some 0.1 s at most.
     pub fn acquire(path: &Path, now: jiff::Timestamp) -> Result<Self> {
         let mut lock = Self::take(path)?;
-        // Who held it may have removed the run, and the file with it: a lock on what is not there keeps nobody out.
+        // Its last holder may have removed the run, and the file with it: a lock on a removed file keeps nobody out.
         while !is_at(&lock.file, path) {
             lock = Self::take(path)?;
         }
@@ -58,7 +58,7 @@ impl Lock {
                 Err(TryLockError::Error(error)) => {
                     return Err(Error::environment(
                         format!("cannot lock {}: {error}", path.display()),
-                        "its file system may know no locks: choose another folder with `--results`",
+                        "its file system may not support locks: choose another folder with `--results`",
                     ));
                 }
             }
@@ -119,7 +119,7 @@ mod tests {
         let path = dir.path().join(".lock");
         let now = jiff::Timestamp::UNIX_EPOCH;
         let old = Lock::acquire(&path, now).unwrap();
-        // Removed and made anew while another waits for the old file.
+        // Removed and made again while another waits for the old file.
         let waiting = std::thread::spawn({
             let path = path.clone();
             move || Lock::acquire(&path, now).map(|lock| is_at(&lock.file, &path))
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn who_looks_at_a_lock_keeps_nobody_from_taking_it() {
+    fn looking_at_a_lock_keeps_nobody_from_taking_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".lock");
         let done = std::sync::atomic::AtomicBool::new(false);

@@ -1,5 +1,6 @@
 //! Ctrl-C and SIGTERM ask for a checkpoint; a second Ctrl-C ends the process at once.
 
+use crate::error::exit;
 use crate::{Error, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::sync::Arc;
@@ -15,14 +16,14 @@ impl Stop {
     /// Listens for SIGINT and SIGTERM from now on, in the whole process; call it once. Without it (`Stop::default()`) only
     /// [`Stop::request`] asks.
     ///
-    /// A second SIGINT exits with 130 without clean-up. SIGTERM never does: a parent may send it to a child that got the
+    /// A second SIGINT exits with [`exit::INTERRUPTED`] without clean-up. SIGTERM never does: a parent may send it to a child that got the
     /// terminal's SIGINT already.
     pub fn install() -> Result<Self> {
         use signal_hook::flag;
         let stop = Self::default();
         let interrupted = Arc::new(AtomicBool::new(false));
         // The shutdown stands before what arms it: handlers run in this order.
-        let installed = flag::register_conditional_shutdown(SIGINT, 130, interrupted.clone())
+        let installed = flag::register_conditional_shutdown(SIGINT, i32::from(exit::INTERRUPTED), interrupted.clone())
             .and_then(|_| flag::register(SIGINT, interrupted))
             .and_then(|_| flag::register(SIGINT, stop.requested.clone()))
             .and_then(|_| flag::register(SIGTERM, stop.requested.clone()));

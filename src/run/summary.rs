@@ -34,7 +34,7 @@ pub struct Summary {
     pub grad_norm: Option<f64>,
     /// Images by split and kind, steps, parameters.
     pub counts: BTreeMap<String, u64>,
-    pub timing: Spent,
+    pub timing: TimeSpent,
 }
 
 /// The split that a run's metrics stand under: never `test` where the test set chose the epoch.
@@ -60,7 +60,7 @@ pub struct Lineage {
 
 /// Times, which no two runs share.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Spent {
+pub struct TimeSpent {
     /// Seconds of all attempts, work that was lost left out.
     pub wall_s: f64,
     /// Seconds of it by part, such as `train` and `eval`.
@@ -71,6 +71,12 @@ pub struct Spent {
 }
 
 impl Summary {
+    /// A metric of the run; `map` is empty for the headline map, else such as `A/`. A metric that was selected on the test set
+    /// stands under another split and is not found here.
+    pub fn metric(&self, map: &str, name: &str) -> Option<f64> {
+        self.metrics.get(&format!("test/{map}{name}")).copied().flatten()
+    }
+
     /// Canonical JSON of everything but `timing`: equal for two runs exactly if their results are, bit for bit.
     pub fn comparable(&self) -> String {
         let mut value = serde_json::to_value(self).expect("a summary is plain data");
@@ -80,7 +86,7 @@ impl Summary {
 }
 
 #[cfg(test)]
-pub(super) fn example(id: &super::Id) -> Summary {
+pub(crate) fn example(id: &super::Id) -> Summary {
     Summary {
         metrics: BTreeMap::from([("test/image_auroc".into(), Some(0.1 + 0.2)), ("test/aupro@0.3".into(), None)]),
         protocol: serde_json::json!({ "limit": 0.3 }),
@@ -101,6 +107,16 @@ mod tests {
         assert_eq!(one.comparable(), other.comparable());
         other.metrics.insert("test/image_auroc".into(), Some(0.3));
         assert_ne!(one.comparable(), other.comparable());
+    }
+
+    #[test]
+    fn a_metric_is_found_by_map_and_name_and_never_where_the_test_set_chose() {
+        let mut one = example(&crate::run::Id::new("x", "0123456789", 3).unwrap());
+        one.metrics = [("test/image_auroc", Some(0.9)), ("test/A/image_auroc", Some(0.8)), ("best_on_test/pixel_auroc", Some(0.7))]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into();
+        assert_eq!((one.metric("", "image_auroc"), one.metric("A/", "image_auroc")), (Some(0.9), Some(0.8)));
+        assert_eq!((one.metric("", "pixel_auroc"), one.metric("", "aupro@0.3")), (None, None));
     }
 
     #[test]

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::ledger::How;
+use crate::error::exit;
 use crate::run::Id;
-use crate::{Result, torch};
+use crate::{Result, launcher};
 
 /// What a child's reader thread tells: which job said what; `None` when it fell silent for good.
 pub type Said = (usize, Option<String>);
@@ -81,7 +82,7 @@ impl Job {
     /// # Errors
     /// Where the process cannot be started.
     pub fn start(order: &Order, number: usize, said: &Sender<Said>) -> Result<Self> {
-        let mut command = torch::command();
+        let mut command = launcher::command();
         command
             .arg("run")
             .arg(order.config)
@@ -90,7 +91,7 @@ impl Job {
         command.args(["--id", &order.id.to_string(), "--leash", "--json", "--device", order.device, "--sweep", order.sweep]);
         command.arg("--results").arg(order.results);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|e| torch::not_started(&e))?;
+        let mut child = command.spawn().map_err(|e| launcher::spawn_error(&e))?;
         let words = BufReader::new(child.stderr.take().expect("it is piped"));
         let said = said.clone();
         std::thread::spawn(move || {
@@ -165,7 +166,7 @@ impl Job {
 fn how(status: ExitStatus) -> How {
     match status.code() {
         Some(0) => How::Finished,
-        Some(75) => How::Stopped,
+        Some(code) if code == i32::from(exit::STOPPED) => How::Stopped,
         Some(_) => How::Failed,
         None => How::Killed,
     }

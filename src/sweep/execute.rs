@@ -15,7 +15,8 @@ use super::decide::{Action, Failed};
 use super::ledger::{How, Ledger, What};
 use super::place::Place;
 use super::plan::PlannedRun;
-use crate::run::{Id, Status, Stop, Store};
+use crate::run::{Id, Status, Stop};
+use crate::store::Store;
 use crate::{Error, Result};
 
 /// How a plan is carried out.

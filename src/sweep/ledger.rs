@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Id, Store, line};
+use crate::file::lines;
+use crate::run::Id;
+use crate::store::Store;
 use crate::{Error, Result};
 
 /// One line.
@@ -63,14 +65,14 @@ impl Ledger {
         let io = |e: &std::io::Error| Error::io("append to", &self.path, e);
         let lock = std::fs::OpenOptions::new().create(true).append(true).open(&self.path).map_err(|e| io(&e))?;
         lock.lock().map_err(|e| io(&e))?;
-        let mut writer = line::Writer::open(&self.path)?;
+        let mut writer = lines::Writer::open(&self.path)?;
         writer.append(&Entry { at: format!("{:.3}", jiff::Timestamp::now()), what })?;
         writer.sync().map(drop)
     }
 
     /// All lines.
     pub fn read(&self) -> Result<Vec<Entry>> {
-        line::read(&self.path)
+        lines::read(&self.path)
     }
 
     /// Runs whose last known attempt failed and whose folders are still there: who removed one wants it made again.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Plan, plan};
-use crate::run::file;
+use crate::file;
 use crate::{Error, Result};
 
 /// Where a sweep's files lie.

@@ -17,7 +17,7 @@ use crate::run::{Id, METHOD_VERSION, identity};
 use crate::{Error, Result};
 
 /// The format of plan.json.
-pub const FORMAT: u32 = 1;
+pub use crate::store::PLAN_FORMAT as FORMAT;
 
 /// Keys that make several runs of one row, and are therefore no part of its configuration.
 const SPREAD: [&str; 2] = ["run.seeds", "data.categories"];

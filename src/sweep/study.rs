@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::Plan;
 use crate::Result;
-use crate::run::{Id, Store, Summary};
+use crate::run::{Id, Summary};
+use crate::store::Store;
 
 /// One sweep as it stands, finished or not.
 #[derive(Debug, Clone, PartialEq)]

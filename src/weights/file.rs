@@ -71,7 +71,7 @@ impl File {
     /// Reads `path`.
     ///
     /// # Errors
-    /// The file cannot be read, is no safetensors file, carries metadata of another version, or carries none and fits no
+    /// The file cannot be read, is not a safetensors file, carries metadata of another version, or carries none and fits no
     /// known network. Shapes are not checked here: see [`File::check`].
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(|e| match e.kind() {
@@ -83,8 +83,8 @@ impl File {
         })?;
         let (header, index) = SafeTensors::read_metadata(&bytes).map_err(|e| {
             Error::environment(
-                format!("{} is no complete safetensors file: {e}", path.display()),
-                "make it anew with `harness weights import`",
+                format!("{} is not a complete safetensors file: {e}", path.display()),
+                "convert it again with `harness weights import`",
             )
         })?;
         let entries: BTreeMap<String, Entry> = index
@@ -209,13 +209,13 @@ impl Meta {
         if format != FORMAT {
             return Err(Error::environment(
                 format!("{} has the format {format}, this version reads {FORMAT}", path.display()),
-                "make it anew with `harness weights import`",
+                "convert it again with `harness weights import`",
             ));
         }
         let broken = |key: &str| {
             Error::environment(
                 format!("{}: the metadata's `{key}` is missing or not understood", path.display()),
-                "make the file anew with `harness weights import`",
+                "convert it again with `harness weights import`",
             )
         };
         let need = |key: &str| text(key).cloned().ok_or_else(|| broken(key));

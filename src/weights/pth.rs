@@ -26,7 +26,7 @@ pub(super) fn read(path: &Path) -> Result<Tensors> {
     let tensors = if bytes.starts_with(b"PK") { zip_form(&bytes) } else { old_form(&bytes) };
     tensors.map_err(|what| {
         Error::environment(
-            format!("{} is no state dict that can be read without Python: {what}", path.display()),
+            format!("{} is not a state dict that can be read without Python: {what}", path.display()),
             "in Python: torch.save(model.state_dict(), FILE), or safetensors.torch.save_file(model.state_dict(), FILE)",
         )
     })

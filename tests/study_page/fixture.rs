@@ -6,9 +6,11 @@ use std::path::Path;
 
 use harness::config::Config;
 use harness::eval::MapStore;
+use harness::file;
 use harness::image::Map;
 use harness::report::study::Comparison;
-use harness::run::{Cpu, Environment, Event, Git, Id, Lineage, Spent, Store, Summary, env, file};
+use harness::run::{Cpu, Environment, Event, Git, Id, Lineage, Summary, TimeSpent, env};
+use harness::store::Store;
 use harness::sweep::{Against, Axis, Cell, Outcome, Published, Row, Study};
 use serde_json::{Value, json};
 
@@ -32,13 +34,13 @@ fn summary(id: &Id, row: usize, category: usize, seed: u64) -> Summary {
         data_hash: format!("{category:064}"),
         losses: BTreeMap::from([("total".into(), 0.4)]),
         grad_norm: Some(1.5),
-        timing: Spent { wall_s: 61.25 + 10.0 * row as f64, parts_s: BTreeMap::new(), attempts: 1 },
+        timing: TimeSpent { wall_s: 61.25 + 10.0 * row as f64, parts_s: BTreeMap::new(), attempts: 1 },
         ..harness::testing::summary(id, CATEGORIES.get(category).copied().unwrap_or("x"))
     }
 }
 
 fn environment(revision: &str) -> Environment {
-    let given = env::Given { device: "cpu".into(), threads: 2, libtorch: Some("2.11.0".into()), ..env::Given::default() };
+    let given = env::Provenance { device: "cpu".into(), threads: 2, libtorch: Some("2.11.0".into()), ..env::Provenance::default() };
     Environment {
         format: env::FORMAT,
         harness: "0.1.0".into(),

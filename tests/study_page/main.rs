@@ -88,7 +88,7 @@ fn an_ablation_has_all_its_figures_and_the_same_bytes_again() {
 #[test]
 fn one_varied_number_has_a_course_and_two_have_maps() {
     let (_dir, root) = place("axes");
-    let store = harness::run::Store::new(&root);
+    let store = harness::store::Store::new(&root);
     let (study, comparison) = fixture::grid(&[("pseudo.ratio", &[0.0, 0.05, 0.25, 0.5, 0.75, 1.0])], &fixture::CATEGORIES);
     let drawn = write_all(&study, &comparison, &store, &root.join("one")).unwrap();
     assert_eq!(names(&drawn), ["means", "differences", "course", "categories"]);
@@ -105,7 +105,7 @@ fn one_varied_number_has_a_course_and_two_have_maps() {
 #[test]
 fn rows_beside_axes_have_a_line_or_a_map_each_and_quoted_ones_none() {
     let (_dir, root) = place("rows");
-    let store = harness::run::Store::new(&root);
+    let store = harness::store::Store::new(&root);
     let (study, comparison) = fixture::rows_and_axes(&["baseline", "+ STLNet"], &[("pseudo.ratio", &[0.0, 0.25, 1.0])]);
     let course = Course::of(&study, &comparison).unwrap();
     for panel in &course.panels {
@@ -141,7 +141,7 @@ fn panels_of_categories_that_are_gone_are_removed() {
     for name in ["panels-velvet.png", "notes.png"] {
         std::fs::write(root.join("plots").join(name), "").unwrap();
     }
-    write_all(&study, &comparison, &harness::run::Store::new(&root), &root.join("plots")).unwrap();
+    write_all(&study, &comparison, &harness::store::Store::new(&root), &root.join("plots")).unwrap();
     let left = files(&root.join("plots"));
     assert!(!left.contains_key("panels-velvet.png") && left.contains_key("notes.png"));
 }

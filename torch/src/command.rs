@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use crate::{LIBTORCH_VERSION, bench, device, experiment, predict};
 use clap::Parser;
 use harness::cli::{self, Cli, Verb};
-use harness::torch as launcher;
+use harness::launcher;
 use harness::ui::Output;
 
 /// Carries out what was typed, or what `harness` asks of libtorch.

@@ -8,7 +8,8 @@ use harness::config::{Config, Profile, Resolved};
 use harness::data::{Item, Source};
 use harness::eval;
 use harness::image::{Map, codec, draw, npy};
-use harness::run::{Status, Store, Summary};
+use harness::run::{Status, Summary};
+use harness::store::Store;
 use harness::{Error, Result};
 
 use crate::detector::{self, Detector, Parts};

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use harness::data::builtin;
 use harness::image::npy;
-use harness::run::{Status, Store};
+use harness::run::Status;
+use harness::store::Store;
 
 /// Small enough for seconds: 64 px, a random ResNet-18, narrow branches; every step may be followed by a checkpoint.
 const SMALL: &[&str] = &[

@@ -5,8 +5,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use harness::data::builtin;
-use harness::run::{Status, Store};
+use harness::run::Status;
 use harness::seed;
+use harness::store::Store;
 use harness::sweep::ledger::{Entry, How, Ledger, What};
 use rand::RngExt;
 
@@ -220,7 +221,7 @@ fn a_sweep_that_is_interrupted_stops_its_runs_and_goes_on_when_repeated() {
     assert!(signal("INT", sweep.id()));
     let output = sweep.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(75), "{}", said(&output));
-    assert!(said(&output).contains("repeat the same command to go on"), "{}", said(&output));
+    assert!(said(&output).contains("repeat the same command to resume"), "{}", said(&output));
     assert!(!has(Status::Running) && !has(Status::Failed));
     json_lines(&output);
     bench.finished("results");

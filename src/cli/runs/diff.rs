@@ -2,7 +2,8 @@
 
 use crate::Result;
 use crate::eval::{self, PairedDifference};
-use crate::run::{Difference, Entry, Pair, Status, Store};
+use crate::run::Status;
+use crate::store::{Difference, Entry, Pair, Store};
 use crate::ui::text::{self, Align, Rule};
 
 #[derive(Debug, clap::Args)]

@@ -1,7 +1,8 @@
 //! `harness runs gc`: shows what can go from the store; with `--apply` it goes.
 
-use crate::run::gc::{Item, Plan, Sight, What, Why};
-use crate::run::{Status, Store};
+use crate::run::Status;
+use crate::store::Store;
+use crate::store::gc::{Inventory, Item, Plan, What, Why};
 use crate::ui::text::{self, Align, Rule};
 use crate::{Error, Result};
 
@@ -10,27 +11,27 @@ pub struct Args {
     /// Remove what the plan names
     #[arg(long)]
     apply: bool,
-    /// Whole runs go only if no file of them was written for so many days
+    /// Remove whole runs only if none of their files was written for this many days
     #[arg(long, value_name = "DAYS", default_value_t = 7)]
     older_than: u32,
 }
 
 pub fn run(store: &Store, args: &Args) -> Result<()> {
     let now = crate::run::now();
-    let plan = Plan::of(&Sight::of(store)?, args.older_than, now);
+    let plan = Plan::of(&Inventory::of(store)?, args.older_than, now);
     print!("{}", described(&plan, store));
     if plan.items.is_empty() {
         return Ok(());
     }
     if !args.apply {
-        println!("nothing was removed; `--apply` removes it");
+        println!("nothing was removed; pass --apply to remove it");
         return Ok(());
     }
     let (mut freed, mut failed) = (0, 0);
     for item in &plan.items {
         match item.carry_out(now) {
             Ok(true) => freed += item.size_bytes,
-            Ok(false) => println!("{} stays: it has changed meanwhile", name(item, store)),
+            Ok(false) => println!("{} stays: it has changed in the meantime", name(item, store)),
             Err(error) => {
                 eprintln!("harness: {error}");
                 failed += 1;
@@ -40,7 +41,10 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
     println!("freed {}", text::bytes(freed));
     match failed {
         0 => Ok(()),
-        n => Err(Error::environment(format!("{n} of {} could not be removed", plan.items.len()), "see above, then repeat the command")),
+        n => Err(Error::environment(
+            format!("{n} of {} could not be removed", plan.items.len()),
+            "fix the causes above and repeat the command",
+        )),
     }
 }
 
@@ -52,7 +56,7 @@ fn described(plan: &Plan, store: &Store) -> String {
         let columns = [("what", Align::Left), ("why", Align::Left), ("size", Align::Right)];
         format!("{}\n{} in all\n", text::table(&columns, &rows, Rule::Unicode), text::bytes(plan.size_bytes()))
     };
-    for (count, why) in [(plan.cited, "a sweep's plan names them"), (plan.labelled, "they are finished and bear a tag or a note")] {
+    for (count, why) in [(plan.cited, "a sweep's plan names them"), (plan.labelled, "they are finished and have a tag or a note")] {
         if count > 0 {
             shown += &format!("{count} more could go, but stay: {why}\n");
         }
@@ -81,7 +85,7 @@ fn name(item: &Item, store: &Store) -> String {
 
 fn why(why: Why) -> String {
     match why {
-        Why::Leftover => "nobody reads it".into(),
+        Why::Leftover => "leftover that no command uses".into(),
         Why::Abandoned { status: Status::Fresh, days } => format!("never begun, {days} days old"),
         Why::Abandoned { status, days } => format!("{}, untouched for {days} days", status.name()),
         Why::Outdated => "made by an earlier version of its method".into(),

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use crate::Result;
 use crate::report::runs::percent;
-use crate::run::query::{Facts, Query, Sort};
-use crate::run::{SCHEMA_VERSION, Status, Store};
+use crate::run::{SCHEMA_VERSION, Status};
+use crate::store::Store;
+use crate::store::query::{Facts, Query, Sort};
 use crate::ui::text::{self, Align, Rule};
 
 #[derive(Debug, clap::Args)]
@@ -42,7 +43,7 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
     } else if count == 0 {
         println!("no runs in {}; start one with `harness run experiments/full.toml`", store.runs().display());
     } else if runs.is_empty() {
-        println!("none of {count} runs in {} meets the condition", store.runs().display());
+        println!("none of {count} runs in {} meet the condition", store.runs().display());
     } else {
         println!("{}", table(&runs));
         let foreign = runs.iter().filter(|run| run.status == Status::Finished && run.schema() != SCHEMA_VERSION).count();

@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use crate::run::{Cited, Entry, Status, Store, removal};
+use crate::run::Status;
+use crate::store::{Cited, Entry, Store, removal};
 use crate::ui::text;
 use crate::{Error, Result};
 
@@ -25,7 +26,7 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
         }
     }
     if let Some(running) = entries.iter().find(|e| e.status == Status::Running) {
-        return Err(Error::environment(format!("{} is running: nothing was removed", running.id), "stop it first, or leave it out"));
+        return Err(Error::environment(format!("{} is running: nothing was removed", running.id), "stop it first, or omit it"));
     }
     let cited = Cited::read(store.results())?;
     let sizes: Vec<u64> = entries.iter().map(|e| removal::size_bytes(e.folder.path())).collect();
@@ -49,12 +50,12 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
 fn agreed(count: usize) -> Result<bool> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
-        return Err(Error::config("removing runs needs a confirmation, and nobody can be asked here", "give --yes"));
+        return Err(Error::config("cannot ask for confirmation: stdin is not a terminal", "pass --yes"));
     }
     eprint!("remove {} for good? [y/N] ", counted(count));
     let _ = std::io::stderr().flush();
     let mut answer = String::new();
-    stdin.lock().read_line(&mut answer).map_err(|e| Error::environment(format!("cannot read the answer: {e}"), "give --yes"))?;
+    stdin.lock().read_line(&mut answer).map_err(|e| Error::environment(format!("cannot read the answer: {e}"), "pass --yes"))?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 

@@ -2,9 +2,11 @@
 
 use serde_json::json;
 
+use crate::file;
 use crate::report;
-use crate::run::query::Facts;
-use crate::run::{Entry, Environment, Store, env, file};
+use crate::run::{Environment, env};
+use crate::store::query::Facts;
+use crate::store::{Entry, Store};
 use crate::ui::text;
 use crate::{Error, Result};
 

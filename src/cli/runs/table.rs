@@ -6,7 +6,8 @@ use crate::config::flatten;
 use crate::config::reference::{self, Identity};
 use crate::report;
 use crate::report::study::spelled;
-use crate::run::{Id, Status, Store, Summary};
+use crate::run::{Id, Status, Summary};
+use crate::store::Store;
 use crate::{Error, Result};
 
 /// A configuration's keys, as they would be typed.
@@ -28,7 +29,7 @@ pub fn run(store: &Store, experiments: &[String]) -> Result<()> {
         let Some(configurations) = found.remove(&name) else {
             return Err(Error::environment(
                 format!("no finished run of `{name}` in {}", store.runs().display()),
-                "`harness runs list` shows what is there",
+                "`harness runs list` shows the runs that exist",
             ));
         };
         rows.extend(named(&name, configurations));

@@ -3,7 +3,8 @@
 
 use super::{Category, PER_DEFECT, SIDE, Split, TEST_GOOD, TRAIN, VERSION, categories, render_at};
 use crate::error::{Error, Result};
-use crate::image::codec::{write_mask_png, write_png, write_whole};
+use crate::file;
+use crate::image::codec::{write_mask_png, write_png};
 use rayon::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -151,8 +152,10 @@ fn folder_of(path: &Path) -> Result<()> {
 
 /// Adds the note on the licence and the marker.
 fn finish(root: &Path, items: &[Item]) -> Result<()> {
-    write_whole(&root.join("LICENSE.txt"), ABOUT.as_bytes())?;
-    write_whole(&root.join(MARKER), format!("version {VERSION}\nimages {}\n", items.len()).as_bytes())
+    file::replace(&root.join("LICENSE.txt"), ABOUT.as_bytes())?;
+    // The marker promises the whole set, also after a power failure.
+    file::sync_all(root)?;
+    file::replace(&root.join(MARKER), format!("version {VERSION}\nimages {}\n", items.len()).as_bytes())
 }
 
 /// Whether the marker of this version lies in the folder.

@@ -46,7 +46,7 @@ pub fn session_start(id: &Id, category: &str, cfg: &Config, began: f64) -> Messa
     plugin("session_start_info", 3, &start)
 }
 
-/// How the run ended, in seconds since 1970; `None` for one that will go on.
+/// How the run ended, in seconds since 1970; `None` for one that will be resumed.
 pub fn session_end(outcome: Outcome, at: f64) -> Option<Message> {
     let status = match outcome {
         Outcome::Finished => 1,

@@ -96,7 +96,7 @@ pub fn opening(wall_time: f64) -> Message {
     event(wall_time, 0).text(3, FILE_VERSION)
 }
 
-/// Tells who has read an earlier file of the same run that it holds no longer: all steps from 0 on come anew.
+/// Tells a reader of an earlier file of the same run that it no longer holds: all steps from 0 on come again.
 pub fn restart(wall_time: f64) -> Message {
     const START: u64 = 1;
     event(wall_time, 0).message(7, &Message::new().int(1, START))
@@ -112,7 +112,7 @@ pub fn scalar(tag: &str, value: f64) -> Message {
     Message::new().text(1, tag).float(2, value as f32)
 }
 
-/// A picture; `None` where `png` is no PNG.
+/// A picture; `None` where `png` is not a PNG.
 pub fn image(tag: &str, png: &[u8]) -> Option<Message> {
     // The signature, then the header chunk: length, `IHDR`, width, height (big-endian), bit depth, kind of colour.
     let header = png.strip_prefix(b"\x89PNG\r\n\x1a\n")?.get(4..)?.strip_prefix(b"IHDR")?;
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_png_is_no_image() {
+    fn bytes_that_are_not_a_png_are_not_an_image() {
         for bytes in [&b""[..], b"GIF89a", b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0"] {
             assert!(image("x", bytes).is_none());
         }

@@ -1,6 +1,6 @@
 //! A run as TensorBoard shows it, written while it runs: `tensorboard --logdir results/runs`.
 //!
-//! events.jsonl is the truth; the file in `tb/` follows it. A resumed run writes it anew from the events that its checkpoint
+//! events.jsonl is the truth; the file in `tb/` follows it. A resumed run rewrites it from the events that its checkpoint
 //! kept, at the wall times of the earlier file, so that nothing stands in it twice. Wall times are real, which is why no
 //! test of determinism looks at it.
 //!
@@ -22,17 +22,17 @@ use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use self::message::Message;
+use super::Clock;
 use crate::config::Config;
-use crate::run::{Event, Folder, Follower, Id, Outcome, Timing, event, file, line};
+use crate::file;
+use crate::file::lines;
+use crate::run::{Event, Folder, Follower, Id, Outcome, Timing, event};
 use crate::{Error, Result};
 
 /// Longest time in seconds that what was written stays in the buffer: TensorBoard looks every five.
 const FLUSH_S: f64 = 5.0;
 
-/// Reads the clock, for wall times.
-pub type Clock = fn() -> jiff::Timestamp;
-
-/// Writes the file of one run; to be given to [`crate::run::Attempt::follow`].
+/// Writes the file of one run; one of [`super::followers`].
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
@@ -59,7 +59,7 @@ impl Writer {
         let (kept, step) = replay(folder, &earlier, now)?;
         events.extend(kept);
 
-        // The name has to sort behind that of the file before: TensorBoard reads on in the next one.
+        // The name has to sort after that of the file before: TensorBoard continues in the next one.
         let path = tb.join(format!("events.out.tfevents.{:017.6}.harness", now));
         let bytes: Vec<u8> = events.iter().flat_map(|event| record::frame(event.as_bytes())).collect();
         file::replace(&path, &bytes)?;
@@ -142,7 +142,7 @@ impl Earlier {
 
 /// The events on disk as TensorBoard's, and the last step among them.
 fn replay(folder: &Folder, earlier: &Earlier, now: f64) -> Result<(Vec<Message>, u64)> {
-    let timings: Vec<Timing> = line::read(&folder.timing_jsonl())?;
+    let timings: Vec<Timing> = lines::read(&folder.timing_jsonl())?;
     let speeds: BTreeMap<u64, &Timing> =
         timings.iter().filter_map(|t| if let Timing::Epoch { epoch, .. } = t { Some((*epoch, t)) } else { None }).collect();
     let (mut messages, mut last) = (Vec::new(), 0);
@@ -163,7 +163,7 @@ fn replay(folder: &Folder, earlier: &Earlier, now: f64) -> Result<(Vec<Message>,
 fn step(event: &Event) -> u64 {
     match event {
         Event::Start { .. } => 0,
-        Event::Step { step, .. } | Event::Epoch { step, .. } | Event::Eval { step, .. } | Event::Note { step, .. } => *step,
+        Event::Step { step, .. } | Event::Epoch { step, .. } | Event::Eval { step, .. } => *step,
     }
 }
 
@@ -173,7 +173,7 @@ fn scalars(event: &Event) -> Vec<Message> {
     };
     let norm = |tag: &str, norm: &Option<f64>| norm.map(|norm| message::scalar(tag, norm));
     match event {
-        Event::Start { .. } | Event::Note { .. } => vec![],
+        Event::Start { .. } => vec![],
         Event::Step { losses, lr, grad_norm, stats, .. } => {
             let mut values = [named("loss", losses), named("stats", stats), vec![message::scalar("optim/lr", *lr)]].concat();
             values.extend(norm("optim/grad_norm", grad_norm));

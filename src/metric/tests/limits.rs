@@ -115,6 +115,23 @@ fn recall_of_large_and_tiny_regions_is_read_where_one_pixel_in_twenty_is_a_false
 }
 
 #[test]
+fn a_region_of_exactly_one_hundredth_of_its_image_is_large() {
+    let square = |side: usize| {
+        let mut mask = Mask::filled(100, 100, 0);
+        (0..side * side).for_each(|i| mask.set(40 + i % side, 30 + i / side, 1));
+        mask
+    };
+    let counts = |mask: Mask| {
+        let scores = scores(&[Image { map: Map::filled(100, 100, 0.0), mask: Some(mask) }], &Protocol::default());
+        (scores.large_regions, scores.tiny_regions)
+    };
+    assert_eq!(counts(square(10)), (1, 0));
+    let mut less = square(10);
+    less.set(40, 30, 0);
+    assert_eq!(counts(less), (0, 1));
+}
+
+#[test]
 fn recall_is_linear_within_a_group_that_straddles_the_rate() {
     // 40 normal pixels: 2 may be false alarms; the tied group goes from 0 to 8 of them, so a quarter of it is covered.
     let mut mask = vec![0; 41];

@@ -64,7 +64,7 @@ impl History {
                     history.grad_norm.epochs.extend(grad_norm.map(|y| [x, y]));
                     history.epochs = history.epochs.max(epoch + 1);
                 }
-                Event::Start { .. } | Event::Eval { .. } | Event::Note { .. } => {}
+                Event::Start { .. } | Event::Eval { .. } => {}
             }
         }
         history.losses = losses.into_iter().map(|(name, series)| Series { name: name.to_owned(), ..series }).collect();
@@ -97,7 +97,7 @@ mod tests {
         let step =
             |epoch, step, total| Event::Step { epoch, step, losses: losses(total), lr: 0.1, grad_norm: Some(2.0), stats: BTreeMap::new() };
         let mean = Event::Epoch { epoch: 0, step: 2, losses: losses(5.0), grad_norm: None, stats: BTreeMap::new() };
-        let events = [step(0, 0, 6.0), step(0, 1, 4.0), mean, Event::Note { step: 2, text: "x".into() }, step(1, 2, f64::NAN)];
+        let events = [step(0, 0, 6.0), step(0, 1, 4.0), mean, step(1, 2, f64::NAN)];
         let history = History::of(&events).unwrap();
         assert_eq!(history.losses.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["total", "feature"]);
         assert_eq!(history.losses[0].epochs, [[0.5, 5.0]]);

@@ -35,7 +35,7 @@ use plotters::backend::DrawingBackend;
 
 use crate::Result;
 use crate::eval::{self, MapName};
-use crate::run::file;
+use crate::file;
 
 /// What can be drawn.
 pub trait Figure {

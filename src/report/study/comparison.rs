@@ -7,7 +7,8 @@ use std::path::Path;
 
 use crate::num;
 use crate::report::runs::metric as value;
-use crate::run::{Event, Store, Summary};
+use crate::run::{Event, Summary};
+use crate::store::Store;
 use crate::sweep::{Cell, Row, Study, published};
 use crate::{Error, Result};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::run::{Id, Lineage, Spent, Summary};
+use crate::run::{Id, Lineage, Summary, TimeSpent};
 use crate::sweep::{Against, Cell, Outcome, Published, Row, Study};
 
 pub const CATEGORIES: [&str; 2] = ["gear", "terrazzo"];
@@ -23,7 +23,7 @@ pub fn summary(row: usize, category: &str, seed: u64, metrics: &[(&str, f64)]) -
         backbone: Lineage { name: "resnet50".into(), lineage: "caffe".into(), stride_in: "conv1".into(), weights_hash: Some("77".into()) },
         losses: BTreeMap::from([("total".to_owned(), [0.9, 0.5, 0.25][row.min(2)])]),
         grad_norm: Some([30.0, 8.0, 5.0][row.min(2)]),
-        timing: Spent { wall_s: 60.0 + seed as f64, ..Spent::default() },
+        timing: TimeSpent { wall_s: 60.0 + seed as f64, ..TimeSpent::default() },
         ..crate::testing::summary(&id(row, category, seed), category)
     }
 }

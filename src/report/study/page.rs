@@ -14,7 +14,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::Result;
-use crate::run::{Environment, Git, file};
+use crate::file;
+use crate::run::{Environment, Git};
 use crate::sweep::{Against, Cell, Outcome, Study};
 use crate::ui::text;
 

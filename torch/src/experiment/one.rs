@@ -5,7 +5,7 @@ use std::sync::Arc;
 use harness::cli::run::Args;
 use harness::config::Checkpoint;
 use harness::data::{Shape, Source};
-use harness::export::tensorboard;
+use harness::export;
 use harness::run::{self, Ask, Attempt, Environment, Git, Opened, Stop, Summary, env};
 use harness::ui::{Mode, Progress};
 use harness::{Result, error};
@@ -40,7 +40,7 @@ pub fn run(setting: &Setting, planned: &Planned, args: &Args, mode: Mode, stop: 
             Ok(*summary)
         }
         Opened::Active { mut attempt, resumed } => {
-            attempt.follow(tensorboard::Writer::start(&folder, &planned.id, &planned.category.name, cfg, harness::run::now))?;
+            attempt.follow(export::followers(&folder, &planned.id, &planned.category.name, cfg, harness::run::now))?;
             let start = resumed.map(|(at, bytes)| unpack(&at, &bytes, &folder.last_checkpoint())).transpose()?;
             let remedy = format!("a smaller train.batch ({}) or data.size ({}), or train.precision=bf16", cfg.train.batch, cfg.data.size);
             let outcome = boundary::guard("the run", &remedy, || work(setting, planned, &mut attempt, start, mode, stop));
@@ -114,7 +114,7 @@ fn work(
 
 fn environment(setting: &Setting, planned: &Planned) -> Result<Environment> {
     let (device, gpu) = device::describe(setting.device);
-    let given = env::Given {
+    let given = env::Provenance {
         rustc: option_env!("HARNESS_RUSTC").map(str::to_owned),
         libtorch: Some(crate::LIBTORCH_VERSION.to_owned()),
         device,

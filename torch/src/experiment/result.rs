@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use harness::data::Source;
 use harness::eval::{self, Evaluation, MapName, Output, OutputStore};
 use harness::report;
-use harness::run::{Attempt, Event, Lineage, Spent, Stop, Summary, event, summary};
+use harness::run::{Attempt, Event, Lineage, Stop, Summary, TimeSpent, event, summary};
 use harness::ui::{Mode, Progress};
 use harness::{Error, Result};
 
@@ -96,7 +96,7 @@ pub fn conclude(
         losses,
         grad_norm,
         counts,
-        timing: Spent {
+        timing: TimeSpent {
             wall_s: attempt.wall_s(),
             parts_s: BTreeMap::from([("train".to_owned(), train_s), ("eval".to_owned(), attempt.wall_s() - train_s)]),
             attempts: attempt.number(),

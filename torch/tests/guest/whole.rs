@@ -7,7 +7,7 @@ use std::time::Duration;
 use harness::data::builtin;
 use harness::eval::IMAGE;
 use harness::image::npy;
-use harness::run::{Entry, Store};
+use harness::store::{Entry, Store};
 use serde_json::Value;
 
 pub const TESTS: &[(&str, fn())] = &[

@@ -6,7 +6,7 @@ use crate::eval::MapStore;
 use crate::image::{Map, Rgb, draw};
 use crate::report::panel::sheet::{Case, Section, Sheet, TILE};
 use crate::report::panel::{self, Chosen, by_area};
-use crate::run::Store;
+use crate::store::Store;
 use crate::sweep::Study;
 use crate::ui::text::number;
 use crate::{Error, Result};

@@ -11,7 +11,8 @@ use crate::report::plot::paper::{Paper, Stroke, Type, fitted, text_width};
 use crate::report::plot::scale::Scale;
 use crate::report::plot::series::envelope;
 use crate::report::plot::{Figure, History, palette};
-use crate::run::{Store, event};
+use crate::run::event;
+use crate::store::Store;
 use crate::sweep::{Cell, Outcome, Study};
 
 /// The figure.

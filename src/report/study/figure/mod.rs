@@ -34,14 +34,14 @@ pub use means::means;
 
 use std::path::{Path, PathBuf};
 
+use crate::file;
 use crate::image::codec;
 use crate::report::plot;
-use crate::run::{Store, file};
+use crate::store::Store;
 use crate::sweep::Study;
 use crate::{Error, Result};
 
 use super::Comparison;
-use super::write::remove_stale;
 
 /// A figure that was written, with its words for a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +115,7 @@ pub fn write_all(study: &Study, comparison: &Comparison, store: &Store, folder: 
         drawn.extend(panels(study, store, category, folder)?);
     }
     let fresh = |path: &Path| drawn.iter().any(|d| d.file.as_deref() == Some(path));
-    remove_stale(folder, &|path, name| name.starts_with("panels-") && name.ends_with(".png") && !fresh(path))?;
+    file::remove_stale(folder, &|path, name| name.starts_with("panels-") && name.ends_with(".png") && !fresh(path))?;
     Ok(drawn)
 }
 

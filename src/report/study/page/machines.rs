@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::Result;
-use crate::run::{Environment, Git, Store, env, file};
+use crate::file;
+use crate::run::{Environment, Git, env};
+use crate::store::Store;
 use crate::sweep::{Outcome, Study};
 
 /// The environments of a study's runs, each once, with how many runs had it.

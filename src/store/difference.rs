@@ -1,8 +1,9 @@
-//! What two runs do not share: configuration, environment, metrics.
+//! In what two runs differ: configuration, environment, metrics.
 
-use super::{Entry, file};
-use crate::Result;
+use super::Entry;
 use crate::config::{self, flatten};
+use crate::run::env;
+use crate::{Result, file};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,7 +71,7 @@ impl Sides {
             Err(error) => return Err(crate::Error::io("read", &entry.folder.config_toml(), &error)),
         };
         let mut environment = BTreeMap::new();
-        if let Some(value) = file::read_json::<Value>(&entry.folder.env_json(), super::env::FORMAT)? {
+        if let Some(value) = file::read_json::<Value>(&entry.folder.env_json(), env::FORMAT)? {
             leaves("", &value, &mut environment);
         }
         let metrics = entry.folder.summary()?.map(|summary| summary.metrics).unwrap_or_default();
@@ -83,7 +84,7 @@ impl Sides {
     }
 }
 
-/// Dotted paths of what is no table; text without its quotes.
+/// Dotted paths of everything but tables; text without its quotes.
 fn leaves(path: &str, value: &Value, found: &mut BTreeMap<String, String>) {
     match value {
         Value::Object(members) => {

@@ -54,23 +54,23 @@ pub fn exec() -> Result<()> {
         Ok(status) => std::process::exit(status.code().unwrap_or(1)),
         Err(error) => error,
     };
-    Err(not_started(&error))
+    Err(spawn_error(&error))
 }
 
 /// `cpu` or `cuda`: what `run.device` means on this machine. Only `"auto"` needs libtorch to be asked.
 ///
 /// # Errors
 /// Where it cannot be asked.
-pub fn device_kind(wish: &str) -> Result<String> {
-    if wish == "auto" { probe(wish) } else { Ok(wish.split(':').next().unwrap_or(wish).to_owned()) }
+pub fn device_kind(requested: &str) -> Result<String> {
+    if requested == "auto" { probe(requested) } else { Ok(requested.split(':').next().unwrap_or(requested).to_owned()) }
 }
 
 /// Asks libtorch for a device; its kind, `cpu` or `cuda`.
 ///
 /// # Errors
 /// Where it is not there or libtorch cannot be asked.
-pub fn probe(wish: &str) -> Result<String> {
-    let output = command().args(["--device-kind", wish]).stdin(Stdio::null()).output().map_err(|e| not_started(&e))?;
+pub fn probe(requested: &str) -> Result<String> {
+    let output = command().args(["--device-kind", requested]).stdin(Stdio::null()).output().map_err(|e| spawn_error(&e))?;
     let kind = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     match kind.as_str() {
         "cpu" | "cuda" if output.status.success() => Ok(kind),
@@ -84,7 +84,7 @@ pub fn probe(wish: &str) -> Result<String> {
 }
 
 /// The error of a `harness-torch` that cannot be started.
-pub fn not_started(error: &std::io::Error) -> Error {
+pub fn spawn_error(error: &std::io::Error) -> Error {
     Error::environment(
         format!("cannot start {}: {error}", binary().display()),
         "build it with `just build` (needs libtorch: `just setup`), or put it on the PATH with `just install`",

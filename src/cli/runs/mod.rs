@@ -10,7 +10,7 @@ mod table;
 use std::path::PathBuf;
 
 use crate::Result;
-use crate::run::Store;
+use crate::store::Store;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -23,20 +23,20 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// All runs with their state, or those that meet a condition
+    /// List all runs with their state, or those that meet a condition
     List(list::Args),
-    /// One run: its result, its files
+    /// Show one run: its result, its files
     Show(show::Args),
-    /// In what two runs differ: configuration, environment, metrics
+    /// Show in what two runs differ: configuration, environment, metrics
     Diff(diff::Args),
-    /// Experiments side by side: the mean of the finished runs of each of their configurations
+    /// Compare experiments: the mean of the finished runs of each of their configurations
     Table {
-        /// Names of experiments, in the order of the rows; all without any
+        /// Names of experiments, in the order of the rows; by default all
         experiments: Vec<String>,
     },
     /// Remove runs with all their files
     Rm(remove::Args),
-    /// What can go: leftovers, abandoned and outdated runs; never what a sweep cites
+    /// Show or remove leftovers, abandoned and outdated runs; never what a sweep cites
     Gc(gc::Args),
 }
 

@@ -46,7 +46,7 @@ pub const FIELDS: [(&str, Field); 11] = [
     ("note", Field::Note),
 ];
 
-/// A name that is no key.
+/// A name that is not a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
     pub name: String,
@@ -103,7 +103,7 @@ impl Unknown {
     }
 
     pub fn what(&self) -> String {
-        format!("`{}` is no configuration key, metric or field of a run", self.name)
+        format!("`{}` is not a configuration key, a metric or a field of a run", self.name)
     }
 }
 

@@ -6,7 +6,8 @@ use std::fmt;
 
 use super::{Field, Key};
 use crate::config::{self, reference};
-use crate::run::{Entry, Id, Record, SCHEMA_VERSION, Status};
+use crate::run::{Id, Record, SCHEMA_VERSION, Status};
+use crate::store::Entry;
 
 /// One run as conditions see it.
 #[derive(Debug, Clone)]

@@ -95,7 +95,7 @@ fn what_cannot_be_understood_is_pointed_at() {
         ("seed=1 and image_auroc>0.9", 12, ["`image_auroc`", "did you mean `test/image_auroc`?"]),
         ("test/image_aurok>0.9", 1, ["`test/image_aurok`", "did you mean `test/image_auroc`?"]),
         ("sed=1", 1, ["`sed`", "did you mean `seed`?"]),
-        ("seed", 5, ["an operator behind `seed`", "!="]),
+        ("seed", 5, ["an operator after `seed`", "!="]),
         ("seed 1", 6, ["an operator", "!="]),
         ("seed=", 6, ["a value", "quotes"]),
         ("seed=1 seed=2", 8, ["expected `and` or `or`", ""]),
@@ -107,7 +107,7 @@ fn what_cannot_be_understood_is_pointed_at() {
         ("seed ! 1", 6, ["`!` alone", "not"]),
         ("category>a", 9, ["`category` has no order", "contains"]),
         ("model.ptfem.scales<3", 19, ["no order", ""]),
-        ("state=broken", 7, ["`broken` is no state", "interrupted"]),
+        ("state=broken", 7, ["`broken` is not a state", "interrupted"]),
         ("optim.kind=sdg", 12, ["did you mean \"sgd\"?", "harness config explain optim.kind"]),
         ("pseudo.ratio=2", 14, ["[0, 1]", ""]),
         ("model.stlnet=maybe", 14, ["true or false", ""]),
@@ -121,7 +121,7 @@ fn what_cannot_be_understood_is_pointed_at() {
         words.iter().for_each(|w| assert!(error.to_string().contains(w), "{text}: `{w}` is not in: {error}"));
     }
     let deep = "(".repeat(100_000);
-    assert!(Query::parse(&deep, &metrics()).unwrap_err().what.contains("too many"));
+    assert!(Query::parse(&deep, &metrics()).unwrap_err().what.contains("nested too deeply"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! Taking things out of the store, so that whoever is killed in between leaves no half run behind.
+//! Taking things out of the store, so that a kill in between leaves no half of a run.
 
-use super::{Folder, Lock};
+use crate::file::is_temporary;
+use crate::run::{Folder, Lock};
 use crate::{Error, Result};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// How the folder of a run is named while it is being removed.
 const PREFIX: &str = ".removed-";
 
-/// Removes a whole run. It is moved out of sight first: what a kill leaves is no run any more, but see [`remains`].
+/// Removes a whole run. It is moved out of sight first: what a kill leaves is no longer a run, but see [`remains`].
 ///
 /// # Errors
 /// A run that a living process works on.
@@ -27,13 +28,17 @@ pub fn remove_run(folder: &Folder, now: jiff::Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Folders below the experiments of `runs` whose removal was cut off.
+/// What lies in `runs` and belongs to no run: folders below its experiments whose removal was cut off, and temporary files.
 pub fn remains(runs: &Path) -> Vec<PathBuf> {
     let inside = |folder: &Path| -> Vec<PathBuf> {
         std::fs::read_dir(folder).map(|entries| entries.flatten().map(|e| e.path()).collect()).unwrap_or_default()
     };
-    let named = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
-    let mut found: Vec<PathBuf> = inside(runs).iter().flat_map(|experiment| inside(experiment)).filter(named).collect();
+    let named = |path: &Path, is: &dyn Fn(&str) -> bool| path.file_name().is_some_and(|name| is(&name.to_string_lossy()));
+    // An experiment may be called as a temporary file is, but it is a folder.
+    let (files, experiments): (Vec<PathBuf>, Vec<PathBuf>) = inside(runs).into_iter().partition(|path| path.is_file());
+    let mut found: Vec<PathBuf> = files.into_iter().filter(|path| named(path, &is_temporary)).collect();
+    let cut_off = |path: &PathBuf| named(path, &|name| name.starts_with(PREFIX));
+    found.extend(experiments.iter().flat_map(|experiment| inside(experiment)).filter(cut_off));
     found.sort();
     found
 }
@@ -47,7 +52,7 @@ pub fn remove_all(path: &Path) -> Result<()> {
     }
 }
 
-/// Bytes of a file, or of all files below a folder; links count nothing, as does what vanishes meanwhile.
+/// Bytes of a file, or of all files below a folder; links count as nothing, as does what vanishes meanwhile.
 pub fn size_bytes(path: &Path) -> u64 {
     let Ok(data) = std::fs::symlink_metadata(path) else { return 0 };
     if data.is_dir() {
@@ -55,4 +60,20 @@ pub fn size_bytes(path: &Path) -> u64 {
         return entries.map(|entry| size_bytes(&entry.path())).sum();
     }
     if data.is_file() { data.len() } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_no_run_is_found_and_an_experiment_of_an_odd_name_is_none_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let odd = dir.path().join("night.12.tmp/0123456789-s0");
+        let cut_off = dir.path().join("full/.removed-0123456789-s1-7");
+        [&odd, &cut_off].iter().for_each(|path| std::fs::create_dir_all(path).unwrap());
+        let probe = dir.path().join(".writable.7-0.tmp");
+        [&probe, &dir.path().join(".claim")].iter().for_each(|path| std::fs::write(path, "").unwrap());
+        assert_eq!(remains(dir.path()), [probe, cut_off]);
+    }
 }

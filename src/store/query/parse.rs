@@ -29,7 +29,7 @@ struct Fault {
 
 const EXAMPLE: &str = "such as `loss.score.gamma>2 and test/image_auroc>0.9`";
 
-/// Parentheses and `not` in one another: far more than anybody types, far less than the stack bears.
+/// How deeply parentheses and `not` may be nested: far more than anyone types, far less than the stack bears.
 const DEPTH: usize = 64;
 
 pub(super) fn parse(text: &str, metrics: &BTreeSet<String>) -> Result<Node> {
@@ -99,7 +99,7 @@ fn tokens(text: &str) -> std::result::Result<Vec<Placed>, Fault> {
 struct Parser<'a> {
     tokens: Vec<Placed>,
     at: usize,
-    /// Column behind the text.
+    /// Column after the text.
     end: usize,
     metrics: &'a BTreeSet<String>,
 }
@@ -137,7 +137,7 @@ impl Parser<'_> {
     fn factor(&mut self, depth: usize) -> std::result::Result<Node, Fault> {
         if depth > DEPTH {
             let column = self.tokens.get(self.at).map_or(self.end, |(_, column)| *column);
-            return Err(Fault::new(column, "too many parentheses in one another", ""));
+            return Err(Fault::new(column, "nested too deeply", ""));
         }
         if self.take("not") {
             return Ok(Node::Not(Box::new(self.factor(depth + 1)?)));
@@ -163,7 +163,7 @@ impl Parser<'_> {
             Some((Token::Operator(operator), placed)) => (operator, placed),
             other => {
                 let column = other.map_or(self.end, |(_, column)| column);
-                return Err(Fault::new(column, format!("expected an operator behind `{name}`"), "one of = != < <= > >= ~"));
+                return Err(Fault::new(column, format!("expected an operator after `{name}`"), "one of = != < <= > >= ~"));
             }
         };
         let (text, at) = match self.next() {
@@ -207,7 +207,7 @@ fn check_value(key: &Key, name: &str, operator: Operator, literal: &Literal) -> 
     match key {
         Key::Field(Field::State) => {
             let all = [Status::Fresh, Status::Running, Status::Interrupted, Status::Failed, Status::Finished].map(Status::name);
-            let wrong = || (format!("`{}` is no state of a run", literal.text), format!("one of {}", all.join(", ")));
+            let wrong = || (format!("`{}` is not a state of a run", literal.text), format!("one of {}", all.join(", ")));
             if all.contains(&literal.text.as_str()) { Ok(()) } else { Err(wrong()) }
         }
         // An entry of a list cannot be checked by what the whole may be.

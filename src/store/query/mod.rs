@@ -7,7 +7,7 @@
 //! ```
 //!
 //! VALUE is a number, a word, or text in quotes. A list, such as tags, equals a value that is one of its entries. A run that
-//! lacks the key (a metric before it is finished) meets no comparison with it, `!=` included; `not` turns that round.
+//! lacks the key (a metric before it is finished) meets no comparison with it, not even `!=`; `not` turns that round.
 
 mod facts;
 mod key;

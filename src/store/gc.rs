@@ -5,8 +5,9 @@
 //! Stays, whatever its state: a run that a sweep's plan cites, one that is running, and a finished one with a tag or a note, or
 //! one of an earlier schema or with keys of another version: its result stands, although no command finds it by its id.
 
-use super::{Cited, Entry, Folder, Id, Lock, Record, SCHEMA_VERSION, Status, Store, checkpoint, identity, removal};
-use crate::{Result, config};
+use super::{Cited, Entry, Store, removal};
+use crate::run::{Environment, Folder, Id, Lock, Record, SCHEMA_VERSION, Status, checkpoint, env, identity};
+use crate::{Result, config, file};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -21,11 +22,11 @@ pub struct Found {
     pub size_bytes: u64,
     /// A sweep's plan names it.
     pub cited: bool,
-    /// It bears a tag or a note.
+    /// It has a tag or a note.
     pub labelled: bool,
     /// Why no command would find it again.
     pub outdated: Option<Outdated>,
-    /// Files in it that nobody reads, with their size.
+    /// Files in it that nothing reads, with their size.
     pub leftovers: Vec<(PathBuf, u64)>,
 }
 
@@ -42,9 +43,9 @@ pub enum Outdated {
 
 /// All that was looked at.
 #[derive(Debug, Clone, Default)]
-pub struct Sight {
+pub struct Inventory {
     pub runs: Vec<Found>,
-    /// Folders whose removal was cut off, with their size.
+    /// What belongs to no run, with its size: see [`removal::remains`].
     pub remains: Vec<(PathBuf, u64)>,
 }
 
@@ -62,13 +63,13 @@ pub enum What {
     Run { id: Id, folder: Folder, status: Status },
     /// A file of a run.
     File { path: PathBuf, of: Folder },
-    /// A folder that is no run any more.
+    /// A file or folder that belongs to no run.
     Remains { path: PathBuf },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// Nobody reads it.
+    /// An unused file.
     Leftover,
     /// Stopped, failed or never begun, and not touched for so many days.
     Abandoned { status: Status, days: i64 },
@@ -88,7 +89,7 @@ pub struct Plan {
     pub foreign: usize,
 }
 
-impl Sight {
+impl Inventory {
     /// Looks at a whole store.
     ///
     /// # Errors
@@ -110,9 +111,9 @@ impl Found {
 
 impl Plan {
     /// Decides. Whole runs go only if no file of them was written for `days` days before `now`.
-    pub fn of(sight: &Sight, days: u32, now: jiff::Timestamp) -> Self {
+    pub fn of(inventory: &Inventory, days: u32, now: jiff::Timestamp) -> Self {
         let mut plan = Self::default();
-        for run in &sight.runs {
+        for run in &inventory.runs {
             plan.foreign += usize::from(run.is_foreign());
             match removable(run, days, now) {
                 Some(_) if run.cited => plan.cited += 1,
@@ -133,7 +134,7 @@ impl Plan {
                 plan.items.extend(files);
             }
         }
-        let remains = sight.remains.iter().map(|(path, size_bytes)| Item {
+        let remains = inventory.remains.iter().map(|(path, size_bytes)| Item {
             what: What::Remains { path: path.clone() },
             why: Why::Leftover,
             size_bytes: *size_bytes,
@@ -162,7 +163,7 @@ impl Item {
             }
             What::File { path, of } => {
                 let _lock = Lock::acquire(&of.lock(), now)?;
-                // A run that was started anew in the meantime needs its checkpoint.
+                // A run that was started over in the meantime needs its checkpoint.
                 if *path == of.last_checkpoint() && !of.summary_json().exists() {
                     return Ok(false);
                 }
@@ -174,7 +175,7 @@ impl Item {
     }
 }
 
-/// Why a run could go, if nothing speaks for it.
+/// Why a run could go, unless something keeps it.
 fn removable(run: &Found, days: u32, now: jiff::Timestamp) -> Option<Why> {
     let age = (now.as_second() - run.touched?.as_second()) / 86400;
     if age < i64::from(days) {
@@ -210,7 +211,7 @@ fn outdated(folder: &Folder, id: &Id, record: &Record) -> Option<Outdated> {
     }
     let text = std::fs::read_to_string(folder.config_toml()).ok()?;
     let Ok(cfg) = config::stored(&text) else { return Some(Outdated::Configuration) };
-    let env = super::file::read_json::<super::Environment>(&folder.env_json(), super::env::FORMAT).ok().flatten()?.given;
+    let env = file::read_json::<Environment>(&folder.env_json(), env::FORMAT).ok().flatten()?.given;
     // Whatever is not a CPU stands there by its place or its name.
     let kind = if env.device == "cpu" { "cpu" } else { "cuda" };
     let hash = identity(&cfg, &record.category, &env.data_hash, env.weights_hash.as_deref(), kind);
@@ -223,17 +224,9 @@ fn leftovers(folder: &Folder, status: Status) -> Vec<PathBuf> {
         found.push(folder.last_checkpoint());
     }
     found.retain(|path| path.exists());
-    for place in [folder.path(), &folder.checkpoints(), &folder.figures(), &folder.tb()] {
-        let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
-        found.extend(entries.filter(|e| is_temporary(&e.file_name().to_string_lossy())).map(|e| e.path()));
-    }
+    found.extend(file::leftovers(folder.path()));
     found.sort();
     found
-}
-
-/// Whether [`super::file::replace`] names a file so while it writes it.
-fn is_temporary(name: &str) -> bool {
-    name.starts_with('.') && name.ends_with(".tmp")
 }
 
 /// The last time at which anything below a folder was written.
@@ -266,7 +259,7 @@ mod tests {
     }
 
     fn plan(runs: &[Found]) -> Plan {
-        Plan::of(&Sight { runs: runs.to_vec(), remains: vec![] }, 7, now())
+        Plan::of(&Inventory { runs: runs.to_vec(), remains: vec![] }, 7, now())
     }
 
     #[test]
@@ -318,7 +311,7 @@ mod tests {
         let plan = plan(&[with(Status::Finished), with(Status::Interrupted), with(Status::Running)]);
         assert_eq!((plan.items.len(), plan.size_bytes()), (2, 10));
         let whole = Found { leftovers: vec![("x/.a.1-0.tmp".into(), 5)], ..run("0000000000", Status::Failed, 30) };
-        let all = super::Plan::of(&Sight { runs: vec![whole], remains: vec![("runs/x/.removed-y-1".into(), 3)] }, 7, now());
+        let all = super::Plan::of(&Inventory { runs: vec![whole], remains: vec![("runs/x/.removed-y-1".into(), 3)] }, 7, now());
         assert_eq!(all.size_bytes(), 1003, "a run that goes takes its files along");
     }
 
@@ -330,7 +323,7 @@ mod tests {
         ) {
             let status = [Status::Fresh, Status::Running, Status::Interrupted, Status::Failed, Status::Finished][status];
             let found = Found { cited, labelled, outdated: outdated.then_some(Outdated::Method), ..run("0000000000", status, age) };
-            let plan = Plan::of(&Sight { runs: vec![found], remains: vec![] }, days, now());
+            let plan = Plan::of(&Inventory { runs: vec![found], remains: vec![] }, days, now());
             let may = !cited && status != Status::Running && age >= i64::from(days)
                 && (status != Status::Finished || outdated && !labelled);
             prop_assert_eq!(plan.items.len(), usize::from(may));

@@ -1,9 +1,7 @@
 //! All runs below a results folder: where each lies, which there are, and how people name them.
-//!
-//! There is no index: the folders are the truth, so that any number of processes may start, end and list runs at once.
 
-use super::{Folder, Id, Record, Status, file};
-use crate::{Error, Result};
+use crate::run::{Folder, Id, Record, Status};
+use crate::{Error, Result, file};
 use std::path::{Path, PathBuf};
 
 /// The runs below `<results>/runs`.
@@ -79,7 +77,7 @@ impl Store {
     }
 
     /// All runs: the last started first, then those whose start is unknown; by id where that is equal.
-    /// Folders that are no runs are passed over, as are those that vanish meanwhile.
+    /// Other folders are passed over, as are those that vanish meanwhile.
     pub fn list(&self) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
         for experiment in names(&self.runs())? {
@@ -118,7 +116,7 @@ impl Store {
                 if many > lines.len() {
                     lines.push(format!("  and {} more", many - lines.len()));
                 }
-                Err(Error::config(format!("{name:?} is the beginning of {many} runs:\n{}", lines.join("\n")), "give more of the id"))
+                Err(Error::config(format!("{name:?} is the beginning of {many} runs:\n{}", lines.join("\n")), "type more of the id"))
             }
         }
     }
@@ -130,7 +128,7 @@ impl Store {
     }
 
     fn nothing(&self, name: &str, count: usize) -> Error {
-        let what = if name == "latest" { "there is no run yet".to_owned() } else { format!("no run is named {name:?}") };
+        let what = if name == "latest" { "there are no runs yet".to_owned() } else { format!("no run is named {name:?}") };
         let remedy = format!("{} holds {count} runs; `--results` chooses another folder", self.runs().display());
         Error::config(what, remedy)
     }
@@ -234,7 +232,7 @@ mod tests {
         assert!(error.what.contains("2 runs") && error.what.contains("base/aaaa000000-s10  interrupted"), "{error}");
         assert!(store.find("zzz").unwrap_err().remedy.contains("holds 4 runs"));
         assert!(store.find("").is_err());
-        assert!(Store::new(&dir.path().join("empty")).find("latest").unwrap_err().what.contains("no run yet"));
+        assert!(Store::new(&dir.path().join("empty")).find("latest").unwrap_err().what.contains("no runs yet"));
     }
 
     #[test]
@@ -245,6 +243,26 @@ mod tests {
         assert_eq!(store.locate(&id("full/abbb000000-s1")), id("full/abbb000000-s1"));
         assert_eq!(store.claim(&id("full/0000000000-s1")).unwrap(), id("full/0000000000-s1"));
         assert_eq!(store.claim(&id("other/0000000000-s1")).unwrap(), id("full/0000000000-s1"));
+    }
+
+    #[test]
+    fn a_run_that_two_experiments_claim_at_once_gets_one_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(dir.path());
+        for seed in 0..200 {
+            let start = std::sync::Barrier::new(2);
+            let claim = |experiment: &str| {
+                let id = Id::new(experiment, "0123456789", seed).unwrap();
+                start.wait();
+                store.claim(&id).unwrap()
+            };
+            let (one, other) = std::thread::scope(|scope| {
+                let other = scope.spawn(|| claim("wide"));
+                (claim("full"), other.join().unwrap())
+            });
+            assert_eq!(one, other, "seed {seed}");
+        }
+        assert_eq!(store.list().unwrap().len(), 200);
     }
 
     #[test]

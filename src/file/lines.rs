@@ -58,12 +58,17 @@ impl<T: Serialize> Writer<T> {
 
 /// All whole lines; none if there is no such file. A torn last line is dropped; an error names file and line.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    read_where(path, &|_| true)
+}
+
+/// [`read`], but lines of which `wanted` is false are passed over unread.
+pub fn read_where<T: DeserializeOwned>(path: &Path, wanted: &dyn Fn(&[u8]) -> bool) -> Result<Vec<T>> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Error::io("read", path, &error)),
     };
-    let lines = whole(&bytes).split_inclusive(|b| *b == b'\n').enumerate();
+    let lines = whole(&bytes).split_inclusive(|b| *b == b'\n').enumerate().filter(|(_, line)| wanted(line));
     let parsed = lines.map(|(index, line)| {
         serde_json::from_slice(line).map_err(|e| {
             Error::environment(
@@ -146,5 +151,6 @@ mod tests {
         assert!(truncate(&path, 1).is_err());
         std::fs::write(&path, "1\nx\n3\n").unwrap();
         assert!(read::<u8>(&path).unwrap_err().what.contains("line 2 of"));
+        assert_eq!(read_where::<u8>(&path, &|line| line != b"x\n").unwrap(), [1, 3]);
     }
 }

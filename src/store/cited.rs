@@ -1,16 +1,17 @@
 //! Runs that a sweep's plan names: what its tables and reports are made of.
 
-use super::Id;
-use super::file::read_json;
+use crate::file::read_json;
+use crate::run::Id;
 use crate::{Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The newest format of plan.json that is understood.
-const FORMAT: u32 = 1;
+/// The format of a sweep's plan.json. It stands here because this is the lowest that reads one; `sweep` writes it.
+pub const PLAN_FORMAT: u32 = 1;
 
-/// The part of a plan.json that tells which runs it stands on.
+/// The part of a plan.json that tells which runs it stands on. Plans of other versions have other keys beside it, and their
+/// runs must not count as uncited for that.
 #[derive(Debug, Deserialize)]
 struct Plan {
     runs: Vec<Planned>,
@@ -29,7 +30,7 @@ impl Cited {
     /// Reads `<results>/<sweep>/plan.json` of each sweep.
     ///
     /// # Errors
-    /// A plan that cannot be read, so that nobody takes its runs for uncited.
+    /// A plan that cannot be read, so that its runs are not taken for uncited.
     pub fn read(results: &Path) -> Result<Self> {
         let entries = match std::fs::read_dir(results) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
@@ -42,12 +43,12 @@ impl Cited {
             if !entry.path().is_dir() {
                 continue;
             }
-            let Some(plan) = read_json::<Plan>(&path, FORMAT)? else { continue };
+            let Some(plan) = read_json::<Plan>(&path, PLAN_FORMAT)? else { continue };
             let sweep = entry.file_name().to_string_lossy().into_owned();
             for planned in plan.runs {
                 let id = Id::parse(&planned.id).ok_or_else(|| {
                     Error::environment(
-                        format!("{} names a run {:?}, which is no id", path.display(), planned.id),
+                        format!("{} names a run {:?}, which is not a valid id", path.display(), planned.id),
                         "the file was changed or damaged",
                     )
                 })?;

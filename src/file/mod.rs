@@ -1,0 +1,13 @@
+//! Files on disk: replaced whole or appended by line, nothing in between.
+//!
+//! A reader, and whoever comes after a crash, sees the old content or the new, never a mix. [`replace_with`] is the one function
+//! of the program that writes a whole file; [`lines`] holds the files that only grow.
+
+mod folder;
+mod json;
+pub mod lines;
+mod replace;
+
+pub use folder::{leftovers, probe, remove, remove_leftovers, remove_stale, sync_all};
+pub use json::{check_format, read_json, write_json};
+pub use replace::{Durable, is_temporary, replace, replace_with};
