@@ -9,11 +9,11 @@ pub mod export;
 pub mod image;
 pub mod metric;
 pub mod num;
+pub mod pseudo;
 pub mod report;
 pub mod run;
 pub mod seed;
 pub mod sweep;
-pub mod synth;
 #[doc(hidden)]
 pub mod testing;
 pub mod torch;

@@ -10,9 +10,11 @@ mod detector;
 mod layer;
 mod loss;
 mod model;
+mod pseudo;
 pub mod reference;
 mod spec;
 mod train;
+pub mod upgrade;
 
 pub use check::{check, check_batch, check_device, check_seeds};
 pub use data::*;
@@ -20,6 +22,7 @@ pub use detector::{Detector, Nearest, Padim};
 pub use layer::{Layer, Profile, Request, Resolved, flatten};
 pub use loss::*;
 pub use model::*;
+pub use pseudo::*;
 pub use train::*;
 
 use serde::{Deserialize, Serialize};

@@ -10,7 +10,7 @@ pub use snapshot::{Best, Position, Snapshot};
 use std::sync::Arc;
 
 use harness::config::{self, Config};
-use harness::data::{self, Batch, Loader, Shape, Source};
+use harness::data::{self, Batch, Loader, Shape, Source, Views};
 use harness::{Error, Result};
 use rand::Rng;
 use tch::{Device, Kind, Tensor};
@@ -128,7 +128,7 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
 
     let begin = |epoch: usize, first_batch: usize| {
         let here = data::Epoch { shape, seed, epoch: epoch as u64, first_batch };
-        (epoch < cfg.train.epochs).then(|| Loader::start(job.source.clone(), here, &cfg.data, &cfg.pseudo))
+        (epoch < cfg.train.epochs).then(|| Loader::start(job.source.clone(), here, Views::Pseudo, &cfg.data, &cfg.pseudo))
     };
     let mut upcoming = begin(at.epoch, at.batch);
     if upcoming.is_some() {
