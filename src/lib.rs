@@ -11,12 +11,12 @@ pub mod image;
 pub mod launcher;
 pub mod metric;
 pub mod num;
+pub mod pseudo;
 pub mod report;
 pub mod run;
 pub mod seed;
 pub mod store;
 pub mod sweep;
-pub mod synth;
 #[doc(hidden)]
 pub mod testing;
 pub mod ui;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use harness::cli::data_check;
+use harness::cli::data::check as data_check;
 use harness::data::check::check;
 use harness::data::report::{Finding, Grade, Report};
 use harness::image::codec::{write_mask_png, write_png};

@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use harness::config::{Augment, Config, CutPasteMask, RatioMode, Resize};
-use harness::data::loader::Epoch;
-use harness::data::{Batch, Item, Loader, Shape, Source, category};
+use harness::config::{Augment, Combine, Config, CutPasteMask, RatioMode, Resize, Weight};
+use harness::data::{Batch, Epoch, Item, Loader, Shape, Source, Views, category};
 use harness::image::codec::{decode, write_mask_png, write_png};
 use harness::image::{Mask, Rgb, resize::resize};
+use harness::pseudo::{self, Name};
 use harness::seed::stream;
-use harness::synth;
 use harness::testing::{shared, skip};
 
 const SIZE: usize = 64;
@@ -43,7 +42,11 @@ fn epoch(images: usize, config: &Config, epoch: u64, first_batch: usize) -> Epoc
 }
 
 fn batches(source: &Arc<Source>, epoch: Epoch, config: &Config) -> Vec<Batch> {
-    let mut loader = Loader::start(source.clone(), epoch, &config.data, &config.pseudo);
+    views(source, epoch, Views::Pseudo, config)
+}
+
+fn views(source: &Arc<Source>, epoch: Epoch, views: Views, config: &Config) -> Vec<Batch> {
+    let mut loader = Loader::start(source.clone(), epoch, views, &config.data, &config.pseudo);
     std::iter::from_fn(|| loader.next()).collect::<Result<_, _>>().unwrap()
 }
 
@@ -51,17 +54,17 @@ fn source(items: &[Item], cache_mb: usize) -> Arc<Source> {
     Arc::new(Source::new(items.to_vec(), SIZE, Resize::Bilinear, cache_mb))
 }
 
-/// One item as method.md section 6.3 says it, without threads or cache.
+/// One item as docs/method.md says it, without threads or cache.
 fn slow_item(items: &[Item], config: &Config, epoch: u64, item: usize) -> (Rgb, Mask) {
     let mut image = resize(&decode(&items[item % items.len()].path).unwrap(), SIZE, config.data.resize);
     if config.data.augment == Augment::Light {
-        image = synth::augment::light(&image, &mut stream(11, "augment", epoch, item as u64));
+        image = pseudo::augment::light(&image, &mut stream(11, "augment", epoch, item as u64));
     }
-    if !synth::chosen(&config.pseudo, 11, epoch, config.data.repeat * items.len())[item] {
+    if !pseudo::chosen(&config.pseudo, 11, epoch, config.data.repeat * items.len())[item] {
         return (image, Mask::filled(SIZE, SIZE, 0));
     }
     let of = if config.pseudo.mode == RatioMode::Fixed { 0 } else { epoch };
-    let sample = synth::pseudo(&image, &config.pseudo, &mut stream(11, "pseudo", of, item as u64));
+    let sample = pseudo::pseudo(&image, &config.pseudo, &mut stream(11, "pseudo", of, item as u64));
     (sample.image, sample.mask)
 }
 
@@ -103,9 +106,9 @@ fn an_epoch_is_that_of_the_first_release() {
     let made = [
         hash(|_| ()),
         hash(|config| config.data.augment = Augment::Light),
-        hash(|config| config.pseudo.both = true),
-        hash(|config| (config.pseudo.confetti_prob, config.pseudo.cutpaste.mask) = (0.0, CutPasteMask::Rect)),
-        hash(|config| (config.pseudo.confetti_prob, config.pseudo.confetti.blur_kernel) = (1.0, 11)),
+        hash(|config| config.pseudo.combine = Combine::All),
+        hash(|config| (config.pseudo.weight.confetti, config.pseudo.cutpaste.mask) = (0.0, CutPasteMask::Rect)),
+        hash(|config| (config.pseudo.weight.cutpaste, config.pseudo.confetti.blur_kernel) = (0.0, 11)),
     ];
     assert_eq!(made, EPOCHS);
 }
@@ -146,6 +149,131 @@ fn batches_are_the_same_for_any_threads_any_cache_and_any_start() {
     }
 }
 
+/// The images, masks and kinds of each item's views, by item.
+fn by_item(batches: &[Batch]) -> Vec<(usize, Vec<Rgb>, Vec<Mask>, Vec<u8>)> {
+    let mut all = Vec::new();
+    for batch in batches {
+        let (v, side) = (batch.views, batch.size);
+        assert_eq!((batch.images.len(), batch.masks.len()), (3 * side * side * v * batch.len(), side * side * v * batch.len()));
+        assert_eq!(batch.kinds.len(), v * batch.len());
+        for (at, &item) in batch.items.iter().enumerate() {
+            let images = batch.images.chunks_exact(3 * side * side).skip(at * v).take(v);
+            let masks = batch.masks.chunks_exact(side * side).skip(at * v).take(v);
+            all.push((
+                item,
+                images.map(|data| Rgb::from_vec(side, side, data.to_vec())).collect(),
+                masks.map(|data| Mask::from_vec(side, side, data.to_vec())).collect(),
+                batch.kinds[at * v..][..v].to_vec(),
+            ));
+        }
+    }
+    all.sort_by_key(|one| one.0);
+    all
+}
+
+#[test]
+fn a_bare_view_is_the_image_whatever_the_configuration_says_and_a_plain_one_is_augmented_only() {
+    let (_root, items) = folder(3);
+    let mut config = config();
+    config.pseudo.ratio = 1.0;
+    for augment in [Augment::None, Augment::Light, Augment::Translate] {
+        config.data.augment = augment;
+        for (kind, augmented) in [(Views::Bare, false), (Views::Plain, augment != Augment::None)] {
+            for (item, images, masks, kinds) in by_item(&views(&source(&items, 1), epoch(3, &config, 1, 0), kind, &config)) {
+                let clean = resize(&decode(&items[item % 3].path).unwrap(), SIZE, config.data.resize);
+                assert_eq!((images.len(), kinds, masks[0].is_empty()), (1, vec![0], true));
+                assert_eq!(images[0] != clean, augmented, "{kind:?}, {augment:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_kind_of_a_view_names_the_generator_that_lies_on_top() {
+    let (_root, items) = folder(3);
+    let mut config = config();
+    config.pseudo.ratio = 0.5;
+    let kinds = |config: &Config| {
+        let made = by_item(&batches(&source(&items, 1), epoch(3, config, 1, 0), config));
+        assert!(made.iter().all(|(_, _, masks, kinds)| masks[0].is_empty() == (kinds[0] == 0)));
+        made.into_iter().map(|one| one.3[0]).collect::<std::collections::BTreeSet<u8>>()
+    };
+    let with = |confetti, cutpaste, scar| {
+        let mut config = config.clone();
+        config.pseudo.weight = Weight { confetti, cutpaste, scar };
+        config
+    };
+    for (config, kind) in [(with(1.0, 0.0, 0.0), Name::Confetti), (with(0.0, 1.0, 0.0), Name::CutPaste), (with(0.0, 0.0, 1.0), Name::Scar)]
+    {
+        assert_eq!(kinds(&config), [0, kind.kind()].into());
+    }
+    let mut all = with(1.0, 1.0, 1.0);
+    all.pseudo.combine = Combine::All;
+    assert_eq!(kinds(&all), [0, Name::Confetti.kind()].into());
+}
+
+#[test]
+fn three_views_are_of_one_image_normal_cutpaste_and_scar_whatever_the_ratio() {
+    let (_root, items) = folder(3);
+    let mut config = config();
+    (config.data.augment, config.pseudo.ratio) = (Augment::Translate, 0.0);
+    for crop in [None, Some(24)] {
+        let three = Views::ThreeWay { crop };
+        let made = by_item(&views(&source(&items, 1), epoch(3, &config, 1, 0), three, &config));
+        assert_eq!(made.len(), 9);
+        let plain = by_item(&views(&source(&items, 1), epoch(3, &config, 1, 0), Views::Plain, &config));
+        for ((item, images, masks, kinds), (_, whole, ..)) in made.iter().zip(&plain) {
+            assert_eq!((kinds.as_slice(), masks[0].is_empty()), ([0, 1, 2].as_slice(), true), "item {item}");
+            // All differences are marked, so each paste lies in the crop.
+            for view in [1, 2] {
+                assert_eq!(masks[view], pseudo::changed(&images[0], &images[view]), "item {item}, view {view}");
+                assert!(!masks[view].is_empty());
+            }
+            assert_ne!(images[1], images[2]);
+            let side = crop.unwrap_or(SIZE);
+            let places = |most: usize| (0..=most - side).flat_map(move |y| (0..=most - side).map(move |x| (x, y)));
+            let found = places(SIZE).filter(|&(x, y)| whole[0].crop(x, y, side, side) == images[0]).count();
+            assert_eq!(found, 1, "item {item}: a part of the augmented image");
+        }
+        let smaller = made.iter().filter(|one| one.2[2].area() < one.2[1].area()).count();
+        assert!(crop.is_some() || smaller > 4, "a scar is smaller than most pastes");
+    }
+}
+
+#[test]
+fn a_paste_that_does_not_show_is_a_normal_view() {
+    let root = tempfile::tempdir().unwrap();
+    let item = |n: usize| {
+        let path = root.path().join(format!("{n}.png"));
+        write_png(&path, &Rgb::filled(70, 70, [0; 3])).unwrap();
+        Item { path, key: format!("train/good/{n}"), defect: "good".into(), mask: None }
+    };
+    let items: Vec<Item> = (0..2).map(item).collect();
+    let config = config();
+    let made = by_item(&views(&source(&items, 1), epoch(2, &config, 0, 0), Views::ThreeWay { crop: Some(32) }, &config));
+    assert!(made.iter().all(|(_, images, masks, kinds)| *kinds == [0; 3] && masks.iter().all(Mask::is_empty) && images[0] == images[2]));
+}
+
+#[test]
+fn three_views_are_the_same_for_any_threads_any_cache_and_any_start_and_differ_between_epochs() {
+    let (_root, items) = folder(5);
+    let three = Views::ThreeWay { crop: Some(32) };
+    let mut config = config();
+    config.data.workers = 1;
+    let first = views(&source(&items, 0), epoch(5, &config, 1, 0), three, &config);
+    for (workers, cache_mb, from) in [(1, 1, 0), (3, 0, 1), (8, 1, 2)] {
+        config.data.workers = workers;
+        let again = views(&source(&items, cache_mb), epoch(5, &config, 1, from), three, &config);
+        assert_eq!(again, first[from..], "{workers} workers, {cache_mb} MiB, from batch {from}");
+    }
+    let images = |of: u64, config: &Config| {
+        by_item(&views(&source(&items, 1), epoch(5, config, of, 0), three, config)).into_iter().map(|one| one.1).collect::<Vec<_>>()
+    };
+    assert!(images(1, &config).iter().zip(&images(2, &config)).all(|(a, b)| a != b));
+    config.pseudo.mode = RatioMode::Fixed;
+    assert_eq!(images(1, &config), images(2, &config), "a fixed set has fixed crops and pastes");
+}
+
 #[test]
 fn epochs_differ_and_a_fixed_set_of_pseudo_anomalies_does_not() {
     let (_root, items) = folder(4);
@@ -180,7 +308,7 @@ fn a_file_that_breaks_ends_the_stream_with_an_error_that_names_it() {
     let (_root, items) = folder(4);
     std::fs::write(&items[2].path, "no image").unwrap();
     let config = config();
-    let mut loader = Loader::start(source(&items, 1), epoch(4, &config, 0, 0), &config.data, &config.pseudo);
+    let mut loader = Loader::start(source(&items, 1), epoch(4, &config, 0, 0), Views::Pseudo, &config.data, &config.pseudo);
     let error = loop {
         match loader.next().expect("an error before the end") {
             Ok(batch) => assert!(batch.items.iter().all(|item| item % 4 != 2)),
@@ -197,7 +325,7 @@ fn dropping_a_loader_in_an_epoch_lets_go_of_its_source() {
     let mut config = config();
     config.data.repeat = 500;
     let source = source(&items, 1);
-    let mut loader = Loader::start(source.clone(), epoch(4, &config, 0, 0), &config.data, &config.pseudo);
+    let mut loader = Loader::start(source.clone(), epoch(4, &config, 0, 0), Views::Pseudo, &config.data, &config.pseudo);
     loader.next().unwrap().unwrap();
     drop(loader);
     assert_eq!(Arc::strong_count(&source), 1);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use harness::cli::data_show::{Args, run};
+use harness::cli::data::show::{Args, run};
 use harness::image::codec::{decode, write_mask_png, write_png};
 use harness::image::{Mask, Rgb};
 use harness::testing::{shared, skip};

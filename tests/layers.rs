@@ -7,7 +7,7 @@ use std::path::Path;
 const SRC: &[&[&str]] = &[
     &["error", "file", "num", "seed"],
     &["config"],
-    &["image", "synth", "metric", "data", "run", "weights"],
+    &["image", "pseudo", "metric", "data", "run", "weights"],
     &["store"],
     &["eval"],
     &["export"],

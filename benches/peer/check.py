@@ -138,7 +138,8 @@ def pseudo_anomalies(cfg: config.Config, args: argparse.Namespace, category: str
     for kind, share in ("confetti", 1.0), ("cutpaste", 0.0):
         for item in range(theirs[kind]["count"]):
             before = images.image(item)
-            after, mask = data.pseudo_anomaly(before, cfg["pseudo"] | {"confetti_prob": share}, np.random.default_rng([0, 3, item]))
+            weight = {"confetti": share, "cutpaste": 1 - share}
+            after, mask = data.pseudo_anomaly(before, cfg["pseudo"] | {"weight": weight}, np.random.default_rng([0, 3, item]))
             if mask.any():
                 change = np.abs(grey(after) - grey(before))[mask].mean()
                 own.setdefault(kind, []).append((100 * mask.mean(), change))

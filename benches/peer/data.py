@@ -110,7 +110,8 @@ def cutpaste(image: np.ndarray, cfg: Config, rng: Generator) -> np.ndarray:
 
 def pseudo_anomaly(image: np.ndarray, cfg: Config, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
     """An image [H, W, 3] uint8 with one pseudo anomaly, and where any channel changed, [H, W] bool."""
-    if rng.random() < cfg["confetti_prob"]:
+    weight = cfg["weight"]
+    if rng.random() < weight["confetti"] / (weight["confetti"] + weight["cutpaste"]):
         changed = confetti(image, cfg["confetti"], rng)
         return changed, (changed != image).any(2)
     for _ in range(TRIES):

@@ -14,15 +14,11 @@ pub fn check(cfg: &Config) -> Result<()> {
     check_device("run.device", &cfg.run.device)?;
     check_seeds("run.seeds", &cfg.run.seeds)?;
 
-    let [low, high] = cfg.pseudo.confetti.size;
-    require(low <= high, format!("pseudo.confetti.size: [{low}, {high}] is not a range"), "put the smaller side first")?;
-    require(
-        cfg.pseudo.confetti.blur_kernel % 2 == 1,
-        format!("pseudo.confetti.blur_kernel: {} is even", cfg.pseudo.confetti.blur_kernel),
-        "use an odd side",
-    )?;
-    let [low, high] = cfg.pseudo.cutpaste.area;
-    require(low <= high, format!("pseudo.cutpaste.area: [{low}, {high}] is not a range"), "put the smaller share first")?;
+    cfg.pseudo.check()?;
+    if cfg.train.checkpoint == Checkpoint::BestPseudoVal {
+        // Held-out images get pseudo anomalies whatever pseudo.ratio says.
+        cfg.pseudo.check_weights()?;
+    }
 
     require(
         cfg.detector.method().trained || cfg.train.checkpoint == Checkpoint::Last,
@@ -116,7 +112,13 @@ mod tests {
         refuse(|c| c.model.ptfem.scales = vec![1, 3], "model.ptfem.scales");
         refuse(|c| c.loss.consistency.patch = [3, 4], "loss.consistency.patch");
         refuse(|c| c.pseudo.confetti.blur_kernel = 4, "pseudo.confetti.blur_kernel");
-        refuse(|c| c.pseudo.cutpaste.area = [0.2, 0.1], "pseudo.cutpaste.area");
+        refuse(
+            |c| {
+                (c.pseudo.ratio, c.train.checkpoint) = (0.0, Checkpoint::BestPseudoVal);
+                (c.pseudo.weight.confetti, c.pseudo.weight.cutpaste) = (0.0, 0.0);
+            },
+            "pseudo.weight.confetti",
+        );
         refuse(|c| c.optim.momentum = 0.0, "optim.nesterov");
         refuse(|c| c.run.device = "gpu".into(), "run.device");
         refuse(|c| c.run.seeds = vec![0, 1, 0], "run.seeds: 0 is listed twice");

@@ -1,4 +1,4 @@
-//! `[data]` and `[pseudo]`: what the network sees.
+//! `[data]`: where images come from and how they become network input.
 
 use serde::{Deserialize, Serialize};
 
@@ -45,8 +45,10 @@ pub enum Normalize {
 #[serde(rename_all = "snake_case")]
 pub enum Augment {
     None,
-    /// Light colour jitter and random crop before the pseudo anomaly.
+    /// A random crop and a light jitter of brightness and contrast, before the pseudo anomaly.
     Light,
+    /// A random shift with a reflected border and a jitter of all colours, before the pseudo anomaly (CutPaste's).
+    Translate,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,68 +57,4 @@ pub enum Resize {
     /// Antialiased bilinear as PIL does it.
     Bilinear,
     Nearest,
-}
-
-/// Pseudo anomalies (method.md section 6).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pseudo {
-    /// Share of an epoch's images that get a pseudo anomaly, 0..=1.
-    pub ratio: f64,
-    pub mode: RatioMode,
-    /// Probability of confetti against CutPaste, 0..=1.
-    pub confetti_prob: f64,
-    /// Apply both generators to one image.
-    pub both: bool,
-    pub confetti: Confetti,
-    pub cutpaste: CutPaste,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RatioMode {
-    /// Exactly `round(ratio * items)` items, drawn anew each epoch.
-    Exact,
-    /// Each item with probability `ratio`.
-    Bernoulli,
-    /// One set of items and anomalies, the same in each epoch.
-    Fixed,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Confetti {
-    /// Probability that a pixel is the centre of a coloured blob.
-    pub color_rate: f64,
-    /// Probability that a pixel is the centre of a black-or-white blob.
-    pub bw_rate: f64,
-    /// Least and greatest side of a blob, px, inclusive.
-    pub size: [u32; 2],
-    /// Greatest rotation, degrees.
-    pub rotation: f64,
-    /// Side of the Gaussian kernel, px, odd.
-    pub blur_kernel: u32,
-    /// Standard deviation of the Gaussian, px.
-    pub blur_sigma: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CutPaste {
-    /// Least and greatest share of the image's area.
-    pub area: [f64; 2],
-    /// Least aspect ratio; the greatest is its inverse.
-    pub aspect: f64,
-    /// Brightness, contrast, saturation and hue jitter.
-    pub jitter: f64,
-    pub mask: CutPasteMask,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CutPasteMask {
-    /// Pixels that changed.
-    Diff,
-    /// The pasted rectangle.
-    Rect,
 }

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::reference::{self, BASE};
-use super::{Config, Detector, check, spec};
+use super::{Config, Detector, check, spec, upgrade};
 use crate::{Error, Result};
 
 /// A named set of defaults.
@@ -258,9 +258,10 @@ fn leaves(prefix: &str, table: &DeTable) -> Vec<(String, usize)> {
 }
 
 fn unknown(path: &str, at: &str) -> Error {
-    let remedy = match reference::suggestion(path) {
-        Some(near) => format!("did you mean `{near}`? `harness config explain` lists all keys"),
-        None => "`harness config explain` lists all keys".to_owned(),
+    let remedy = match (upgrade::successor(path), reference::suggestion(path)) {
+        (Some(now), _) => format!("it is now {now}"),
+        (None, Some(near)) => format!("did you mean `{near}`? `harness config explain` lists all keys"),
+        (None, None) => "`harness config explain` lists all keys".to_owned(),
     };
     Error::config(format!("{at}: unknown key `{path}`"), remedy)
 }
@@ -356,6 +357,15 @@ mod tests {
         assert!(e.what.contains("try.toml:5: unknown key `loss.score.gama`"), "{e}");
         assert!(e.remedy.contains("loss.score.gamma"), "{e}");
         assert_eq!(e.exit_code(), 2);
+    }
+
+    #[test]
+    fn a_key_of_an_older_version_is_refused_with_its_new_name() {
+        for e in [resolve("[pseudo]\nconfetti_prob = 0.3", &[]).unwrap_err(), resolve("", &["pseudo.confetti_prob=0.3"]).unwrap_err()] {
+            assert!(e.what.contains("unknown key `pseudo.confetti_prob`"), "{e}");
+            assert!(e.remedy.contains("it is now pseudo.weight.confetti and pseudo.weight.cutpaste"), "{e}");
+        }
+        assert!(resolve("", &["pseudo.both=true"]).unwrap_err().remedy.contains("pseudo.combine"));
     }
 
     #[test]

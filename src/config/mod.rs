@@ -10,10 +10,12 @@ pub mod detector;
 mod layer;
 mod loss;
 mod model;
+mod pseudo;
 pub mod reference;
 mod spec;
 mod stored;
 mod train;
+pub mod upgrade;
 
 pub use check::{check, check_device, check_seeds};
 pub use data::*;
@@ -21,6 +23,7 @@ pub use detector::{Detector, Nearest, Outputs, Padim, check_batch};
 pub use layer::{Layer, Profile, Request, Resolved, flatten};
 pub use loss::*;
 pub use model::*;
+pub use pseudo::*;
 pub use stored::{stored, stored_table};
 pub use train::*;
 

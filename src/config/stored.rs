@@ -5,16 +5,17 @@ use toml::{Table, Value};
 
 use super::layer::{flatten, lay, nest};
 use super::reference::{self, BASE};
-use super::{Config, Detector};
+use super::{Config, Detector, upgrade};
 
 /// A stored configuration over today's defaults: a key that did not exist then has the default that does what was done before
-/// it. A key that no longer exists is passed over where the detector does not read its section.
+/// it. A key that was renamed is translated; one that no longer exists is passed over where the detector does not read its section.
 ///
 /// # Errors
 /// In words that follow the file's name: not TOML, an unknown detector, a key that this version would have to read and does
 /// not know, a value of another type.
 pub fn stored(text: &str) -> Result<Config, String> {
-    let stored: Table = toml::from_str(text).map_err(|e| e.message().to_owned())?;
+    let mut stored: Table = toml::from_str(text).map_err(|e| e.message().to_owned())?;
+    upgrade::table(&mut stored);
     let name = stored.get("detector").cloned().ok_or("it does not name a detector")?;
     let detector = Detector::deserialize(name).map_err(|e| e.message().to_owned())?;
     let mut table: Table = toml::from_str(BASE).expect("base.toml is TOML");
@@ -66,6 +67,13 @@ mod tests {
         let text = |detector: &str| format!("detector = \"{detector}\"\n[optim]\nspeed = 3\n");
         assert!(stored(&text("mlff")).unwrap_err().contains("`optim.speed`"));
         assert_eq!(stored(&text("padim")).unwrap().optim, Config::default().optim);
+    }
+
+    #[test]
+    fn a_key_that_was_renamed_is_translated() {
+        let old = "detector = \"mlff\"\n[pseudo]\nconfetti_prob = 0.25\nboth = false\n";
+        let pseudo = stored(old).unwrap().pseudo;
+        assert_eq!((pseudo.weight.confetti, pseudo.weight.cutpaste), (0.25, 0.75));
     }
 
     #[test]

@@ -116,9 +116,12 @@ pub fn is_upright(bytes: &[u8], name: &Path) -> Result<bool> {
     Ok(orientation == Orientation::NoTransforms)
 }
 
-/// Writes an image of at least one pixel as an 8-bit RGB PNG, replacing the file whole. Pictures come by the hundred: they are
-/// [`Durable::OnceSynced`].
+/// Writes an image of at least one pixel as an 8-bit RGB PNG, replacing the file whole; the folders on the way are made. Pictures
+/// come by the hundred: they are [`Durable::OnceSynced`].
 pub fn write_png(path: &Path, image: &Rgb) -> Result<()> {
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, &e))?;
+    }
     write_many(path, &encode_png(image))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use harness::cli::bench::{Args, Part};
-use harness::data::{self, Batch, Category, Loader, Shape, Source};
+use harness::data::{self, Batch, Category, Loader, Shape, Source, Views};
 use harness::num::quantile;
 use harness::{Error, Result, eval, seed};
 use serde::Serialize;
@@ -177,7 +177,8 @@ fn batches(setting: &Setting, source: &Arc<Source>) -> impl Iterator<Item = Resu
     let (cfg, source) = (setting.cfg().clone(), source.clone());
     let shape = Shape::new(source.len(), &cfg.data, &cfg.train);
     (0..).flat_map(move |epoch| {
-        let mut loader = Loader::start(source.clone(), data::Epoch { shape, seed: 0, epoch, first_batch: 0 }, &cfg.data, &cfg.pseudo);
+        let here = data::Epoch { shape, seed: 0, epoch, first_batch: 0 };
+        let mut loader = Loader::start(source.clone(), here, Views::Pseudo, &cfg.data, &cfg.pseudo);
         std::iter::from_fn(move || loader.next())
     })
 }

@@ -1,4 +1,4 @@
-//! What a category is: a scene that can be drawn, spoilt and painted; and how a picture comes of it.
+//! What a category is: a scene that can be drawn, damaged and painted; and how that becomes a picture.
 
 use super::camera::{Camera, Sensor};
 use super::draw::Draw;
@@ -69,7 +69,7 @@ pub fn normal<S: Subject>(draw: &mut Draw, grid: Grid) -> Rgb {
     camera.expose(&shade(&scene.paint(None, grid), grid, &light, S::RELIEF), grid, Sensor::Noisy)
 }
 
-/// A defective picture and its mask. A flaw that hardly shows (it fell on a hidden place) is drawn anew.
+/// A defective picture and its mask. A flaw that hardly shows (it fell on a hidden place) is drawn again.
 pub fn defective<S: Subject>(kind: usize, index: usize, draw: &mut Draw, grid: Grid) -> (Rgb, Mask) {
     let (scene, light, camera) = (S::draw(draw), S::light(draw), Camera::draw(draw));
     let clean = shade(&scene.paint(None, grid), grid, &light, S::RELIEF);

@@ -68,7 +68,7 @@ fn plan(categories: &[Category], counts: Counts) -> Vec<Item> {
     items
 }
 
-/// Makes sure that the whole set lies in the folder `root`, which then holds the categories: draws what lacks, which
+/// Makes sure that the whole set is in the folder `root`, which then holds the categories: draws what is missing, which
 /// takes about a minute of processor time, spread over all cores, the first time; later it looks at the marker and the
 /// files' names.
 ///

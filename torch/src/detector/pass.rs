@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use harness::config::{Augment, Config};
-use harness::data::{Epoch, Loader, Shape, Source};
+use harness::config::Config;
+use harness::data::{Epoch, Loader, Shape, Source, Views};
 use harness::{Error, Result};
 use tch::{Device, Tensor};
 
@@ -32,9 +32,8 @@ impl Pass<'_> {
         let Self { cfg, seed, device } = *self;
         let batch = if device.is_cuda() { cfg.eval.batch } else { 1 };
         let shape = Shape { images: source.len(), repeat: 1, batch, drop_last: false };
-        let data = harness::config::Data { augment: Augment::None, ..cfg.data.clone() };
-        let pseudo = harness::config::Pseudo { ratio: 0.0, ..cfg.pseudo.clone() };
-        let mut loader = Loader::start(source, Epoch { shape, seed, epoch: 0, first_batch: 0 }, &data, &pseudo);
+        let epoch = Epoch { shape, seed, epoch: 0, first_batch: 0 };
+        let mut loader = Loader::start(source, epoch, Views::Bare, &cfg.data, &cfg.pseudo);
         let mut step = 0;
         while let Some(batch) = loader.next() {
             let batch = batch?;

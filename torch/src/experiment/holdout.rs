@@ -7,7 +7,7 @@ use harness::data::{Category, Item, Source};
 use harness::eval::protocol;
 use harness::image::{Mask, Rgb, upsample};
 use harness::metric::{Accumulator, Keyed, Sample};
-use harness::{Error, Result, seed, synth};
+use harness::{Error, Result, pseudo, seed};
 use rand::seq::SliceRandom;
 use tch::Device;
 
@@ -61,7 +61,7 @@ impl Holdout {
                 let clean = Mask::filled(image.width, image.height, 0);
                 return Ok(((*image).clone(), clean));
             }
-            let sample = synth::pseudo(&image, &cfg.pseudo, &mut seed::stream(seed, "holdout", 1, i as u64));
+            let sample = pseudo::pseudo(&image, &cfg.pseudo, &mut seed::stream(seed, "holdout", 1, i as u64));
             Ok((sample.image, sample.mask))
         });
         Ok(Self { images: images.collect::<Result<_>>()? })

@@ -1,6 +1,7 @@
 //! What the loop trains, and what a step measures. The loop knows neither networks nor losses.
 
 use harness::Result;
+use harness::data::Views;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
@@ -13,13 +14,17 @@ pub struct Scored {
     pub image: Option<Tensor>,
 }
 
-/// A batch on the device, as a step takes it.
+/// A batch of B items with V views each on the device, as a step takes it: all views of the first item, then of the second.
 #[derive(Debug)]
 pub struct Fed {
-    /// What [`Learner::input`] made of the images, f32 `[B, 3, S, S]`.
+    /// What [`Learner::input`] made of the images, f32 `[B * V, 3, S, S]`.
     pub images: Tensor,
-    /// 1 = anomalous, f32 `[B, 1, S, S]`.
+    /// 1 = anomalous, f32 `[B * V, 1, S, S]`.
     pub mask: Tensor,
+    /// V.
+    pub views: usize,
+    /// What was done to each view, `[B * V]`: see [`harness::data::Batch::kinds`].
+    pub kinds: Vec<u8>,
 }
 
 /// A network, or several, with a loss. Tensors are shared: an optimiser and a checkpoint write into the learner in place.
@@ -38,6 +43,11 @@ pub trait Learner {
     /// # Errors
     /// A tensor that is missing or of another shape.
     fn restore(&self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()>;
+
+    /// What the loader makes of an item.
+    fn views(&self) -> Views {
+        Views::Pseudo
+    }
 
     /// Images `[B, 3, S, S]` in 0..=1 as [`Learner::loss`] takes them. Made while the step before is still at work.
     fn input(&self, images: &Tensor) -> Tensor {

@@ -94,10 +94,12 @@ pub struct Job<'a> {
 impl Job<'_> {
     /// Uploads `batch`, as the learner takes it; on a GPU nothing waits for it.
     pub fn feed(&self, batch: &Batch) -> Fed {
-        let (count, size) = (batch.len(), batch.size);
+        let (count, size) = (batch.len() * batch.views, batch.size);
         Fed {
             images: self.learner.input(&input::unit(&batch.images, count, size, self.device)), // [B, 3, S, S]
             mask: input::mask(&batch.masks, count, size, self.device),                         // [B, 1, S, S]
+            views: batch.views,
+            kinds: batch.kinds.clone(),
         }
     }
 }
@@ -141,7 +143,7 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
 
     let begin = |epoch: usize, first_batch: usize| {
         let here = data::Epoch { shape, seed, epoch: epoch as u64, first_batch };
-        (epoch < epochs).then(|| Loader::start(job.source.clone(), here, &cfg.data, &cfg.pseudo))
+        (epoch < epochs).then(|| Loader::start(job.source.clone(), here, learner.views(), &cfg.data, &cfg.pseudo))
     };
     let mut upcoming = begin(at.epoch, at.batch);
     if upcoming.is_some() {

@@ -1,7 +1,7 @@
-//! Images as the network sees them: decoded, brought to `data.size`, and kept.
+//! Images as the network sees them: decoded, resized to `data.size`, and kept.
 //!
 //! The first images that are asked for stay in memory until the bound is reached (3 * size^2 bytes each); the rest is decoded
-//! again each time. Nothing is thrown out: an epoch visits everything once a round, in random order, where the oldest image is
+//! again each time. Nothing is evicted: an epoch visits everything once a round, in random order, where the oldest image is
 //! as likely to be needed next as any other. Threads share a source; none waits while another decodes.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -85,7 +85,7 @@ impl Source {
         Ok(*self.slots[index].dimensions.get_or_init(|| found))
     }
 
-    /// The ground truth of image `index` in the image's own size; empty for a good image. It is read anew each time.
+    /// The ground truth of image `index` in the image's own size; empty for a good image. It is read again each time.
     /// Errors: a defective image without a mask, and a mask of another size than its image.
     pub fn mask(&self, index: usize) -> Result<Mask> {
         let item = &self.items[index];

@@ -46,7 +46,7 @@ struct State<T, B> {
     delivered: usize,
     open: VecDeque<Group<T, B>>,
     /// Why no thread could be started.
-    lame: Option<Error>,
+    spawn_error: Option<Error>,
     stopped: bool,
 }
 
@@ -66,7 +66,8 @@ impl<T: Send + 'static, B: Send + 'static> Queue<T, B> {
     pub fn start(work: Work<T, B>, workers: usize, depth: usize) -> Self {
         let first = work.groups.first().map_or(0, |g| g.start);
         let positions = work.groups.iter().map(|g| g.len()).sum::<usize>();
-        let state = State { next: (0, first), end: work.groups.len(), delivered: 0, open: VecDeque::new(), lame: None, stopped: false };
+        let state =
+            State { next: (0, first), end: work.groups.len(), delivered: 0, open: VecDeque::new(), spawn_error: None, stopped: false };
         let line = Arc::new(Line { work, state: Mutex::new(state), changed: Condvar::new() });
         let mut threads = Vec::new();
         for i in 0..workers.max(1).min(positions) {
@@ -76,7 +77,7 @@ impl<T: Send + 'static, B: Send + 'static> Queue<T, B> {
                 // Fewer threads are slower and nothing else.
                 Err(_) if i > 0 => break,
                 Err(e) => {
-                    line.lock().lame =
+                    line.lock().spawn_error =
                         Some(Error::environment(format!("cannot start a loader thread: {e}"), "raise the limit of threads (ulimit -u)"))
                 }
             }
@@ -93,7 +94,7 @@ impl<T: Send + 'static, B: Send + 'static> Queue<T, B> {
             if state.stopped || state.delivered == line.work.groups.len() {
                 return None;
             }
-            if let Some(error) = state.lame.take() {
+            if let Some(error) = state.spawn_error.take() {
                 state.stopped = true;
                 return Some(Err(error));
             }
@@ -221,7 +222,7 @@ impl<T, B> State<T, B> {
 /// Runs `action`, turning a panic into an error.
 fn guarded<R>(action: impl FnOnce() -> R) -> Result<R> {
     catch_unwind(AssertUnwindSafe(action)).map_err(|panic| {
-        Error::run(format!("a loader thread panicked: {}", message(&*panic)), "this is a fault of the harness: please report it")
+        Error::run(format!("a loader thread panicked: {}", message(&*panic)), "this is a bug in harness: please report it")
     })
 }
 

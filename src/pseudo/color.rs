@@ -129,7 +129,7 @@ fn turned(p: [u8; 3], turn: f64) -> [u8; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::synth::tests::picture;
+    use crate::pseudo::tests::picture;
     use crate::{image::codec, testing::root};
 
     #[test]

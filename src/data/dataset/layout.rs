@@ -1,7 +1,7 @@
 //! MVTec AD's folder layout: `ROOT/<category>/{train/good, test/good, test/<defect>, ground_truth/<defect>/<stem>_mask.png}`.
 //!
 //! [`listing`] is what lies there, without judgement; [`category`] is what a run may use, with every reason to refuse. Hidden
-//! files and files that are no images are passed over. Cost: one directory listing a folder; no file is opened.
+//! files and files that are not images are skipped. Cost: one directory listing a folder; no file is opened.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -155,7 +155,7 @@ impl Listing {
         let (key, files) = train.or(test)?;
         Some((
             format!("{files} images would be called {key}"),
-            "rename all but one: a name without its ending must be unique in its folder",
+            "rename all but one: a name without its extension must be unique in its folder",
         ))
     }
 
@@ -191,15 +191,15 @@ fn same_key(split: &str, folders: &[Folder]) -> Option<(String, usize)> {
     })
 }
 
-/// A file's name without its ending.
+/// A file's name without its extension.
 fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// True where the ending, in any case, is that of an image format we read.
+/// True where the extension, in any case, is that of an image format we read.
 fn is_image(path: &Path) -> bool {
-    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    IMAGE_EXTENSIONS.contains(&ending.as_str())
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    IMAGE_EXTENSIONS.contains(&extension.as_str())
 }
 
 struct Entries {
@@ -207,7 +207,7 @@ struct Entries {
     images: Vec<PathBuf>,
 }
 
-/// The folders (names) and image files (paths) in `folder`, sorted; links are followed, hidden entries passed over.
+/// The folders (names) and image files (paths) in `folder`, sorted; links are followed, hidden entries skipped.
 fn entries(folder: &Path) -> Result<Entries> {
     let fault = |e: &std::io::Error| Error::io("list the folder", folder, e);
     let mut found = Entries { folders: Vec::new(), images: Vec::new() };
@@ -216,7 +216,7 @@ fn entries(folder: &Path) -> Result<Entries> {
         let Some(name) = path.file_name().and_then(|n| n.to_str()) else {
             return Err(Error::environment(
                 format!("the name of {} is not Unicode", path.display()),
-                "rename it: names stand in reports and tables",
+                "rename it: names appear in reports and tables",
             ));
         };
         if name.starts_with('.') {

@@ -13,10 +13,10 @@ pub fn select(available: &[String], wanted: &Categories) -> Result<Vec<String>> 
         return Ok(available.to_vec());
     }
     if names.is_empty() {
-        return Err(Error::config("data.categories is an empty list", "name at least one category, or \"all\""));
+        return Err(Error::config("data.categories is an empty list", "list at least one category, or use \"all\""));
     }
     if let Some(twice) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)).map(|(_, name)| name) {
-        return Err(Error::config(format!("data.categories names {twice} twice"), "name each category once"));
+        return Err(Error::config(format!("data.categories: {twice} is listed twice"), "list each category once"));
     }
     names.iter().map(|name| one(available, name)).collect()
 }
@@ -26,11 +26,11 @@ fn one(available: &[String], name: &str) -> Result<String> {
         return Ok(found.clone());
     }
     let remedy = if name == "all" {
-        "\"all\" stands alone, not in a list with other names".to_owned()
+        "\"all\" cannot be listed with other names".to_owned()
     } else {
         match nearest(available, name) {
             Some(near) => format!("did you mean {near}?"),
-            None => format!("there are: {}", available.join(", ")),
+            None => format!("the categories are {}", available.join(", ")),
         }
     };
     Err(Error::config(format!("data.categories: there is no category {name} under data.root"), remedy))
@@ -70,9 +70,9 @@ mod tests {
         };
         assert!(fault(&["tranzistor"]).contains("did you mean transistor?"));
         assert!(fault(&["Leather"]).contains("did you mean leather?"));
-        assert!(fault(&["xyz"]).contains("there are: bottle, leather, transistor"));
+        assert!(fault(&["xyz"]).contains("the categories are bottle, leather, transistor"));
         assert!(fault(&[]).contains("empty"));
-        assert!(fault(&["bottle", "bottle"]).contains("bottle twice"));
-        assert!(fault(&["all", "bottle"]).contains("stands alone"));
+        assert!(fault(&["bottle", "bottle"]).contains("bottle is listed twice"));
+        assert!(fault(&["all", "bottle"]).contains("cannot be listed"));
     }
 }

@@ -29,6 +29,6 @@ pub fn run(args: &Args) -> Result<()> {
     let findings = if spoils == 1 { "finding" } else { "findings" };
     Err(Error::environment(
         format!("{}: {spoils} {findings} would spoil a result", args.root.display()),
-        "mend what is marked SPOILS above; --json lists every file",
+        "fix what is marked SPOILS above; --json lists every file",
     ))
 }

@@ -1,15 +1,23 @@
-//! Pseudo anomalies: confetti noise, CutPaste and their mix (method.md section 6). Pure, on u8 images.
+//! Pseudo anomalies: confetti noise, CutPaste, scars and their mix (docs/method.md, "Data and pseudo anomalies"). Pure, on u8
+//! images.
 //!
 //! Every function draws from the stream that it is given, in a fixed order; the stream of a training item is
 //! [`item_stream`], so that an item looks the same whichever thread makes it and when.
+//!
+//! **Adding a generator** touches one file here, with its `impl Generator`; in [`generator`] a name and its line in the match;
+//! its weight and its section in `experiments/base.toml` and in `src/config/pseudo.rs`. With a weight of 0 by default it changes
+//! no number.
 
 pub mod augment;
 pub mod color;
 pub mod confetti;
 pub mod cutpaste;
+pub mod generator;
 mod mix;
+pub mod scar;
 
-pub use mix::{Kind, Sample, chosen, item_stream, pseudo, stream_epoch};
+pub use generator::{Generator, Name, generator};
+pub use mix::{Sample, chosen, item_stream, pseudo, stream_epoch};
 
 use crate::image::{Mask, Rgb};
 use rand::{Rng, RngExt};
@@ -33,7 +41,8 @@ fn uniform<R: Rng>(rng: &mut R, low: f64, high: f64) -> f64 {
     low + (high - low) * rng.random::<f64>()
 }
 
-/// A random permutation in place (Fisher-Yates).
+/// A random permutation in place (Fisher-Yates). By hand, because rand's `SliceRandom::shuffle` draws other numbers: the items
+/// that are chosen, and with them every result, would change.
 fn shuffle<T, R: Rng>(rng: &mut R, items: &mut [T]) {
     for i in (1..items.len()).rev() {
         items.swap(i, rng.random_range(0..=i));
@@ -43,7 +52,7 @@ fn shuffle<T, R: Rng>(rng: &mut R, items: &mut [T]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, CutPasteMask, Pseudo};
+    use crate::config::{Combine, Config, CutPasteMask, Pseudo, Weight};
     use crate::seed::stream;
     use proptest::prelude::*;
 
@@ -61,14 +70,15 @@ mod tests {
         image
     }
 
-    fn configuration(ratio: f64, confetti_prob: f64, both: bool) -> Pseudo {
-        Pseudo { ratio, confetti_prob, both, ..Config::default().pseudo }
+    /// Every item, confetti with this share of the weights, on one another where `combine` says so.
+    fn configuration(confetti: f64, combine: Combine) -> Pseudo {
+        Pseudo { ratio: 1.0, combine, weight: Weight { confetti, cutpaste: 1.0 - confetti, scar: 0.0 }, ..Config::default().pseudo }
     }
 
     #[test]
     fn an_item_is_the_same_in_any_thread_and_differs_between_epochs() {
         use rayon::prelude::*;
-        let cfg = configuration(1.0, 0.5, false);
+        let cfg = configuration(0.5, Combine::One);
         let image = picture(72, 64, 3);
         let make = |epoch: u64, index: u64| pseudo(&image, &cfg, &mut item_stream(&cfg, 7, epoch, index));
         let forwards: Vec<Sample> = (0..12).map(|i| make(2, i)).collect();
@@ -92,28 +102,31 @@ mod tests {
             }
             hasher.finalize().to_hex()[..16].to_owned()
         };
-        let [confetti, cutpaste] = [1.0, 0.0].map(|p| hash(&configuration(1.0, p, false)));
-        assert_eq!([confetti.as_str(), cutpaste.as_str()], GOLDEN);
+        let [confetti, cutpaste] = [1.0, 0.0].map(|p| hash(&configuration(p, Combine::One)));
+        let both = hash(&configuration(0.5, Combine::All));
+        assert_eq!([confetti, cutpaste, both], GOLDEN);
     }
 
-    const GOLDEN: [&str; 2] = ["8ec4e065167f06b9", "44f19ec47d2a1598"];
+    const GOLDEN: [&str; 3] = ["8ec4e065167f06b9", "44f19ec47d2a1598", "1cb2371548e0a780"];
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn the_mask_is_exactly_where_a_channel_changed(w in 8..80_usize, h in 8..80_usize, seed: u64, probability in 0.0..1.0, both: bool) {
+        fn the_mask_is_exactly_where_a_channel_changed(w in 8..80_usize, h in 8..80_usize, seed: u64, weights in [0.0..1.0, 0.0..1.0, 0.0..1.0], all: bool) {
             let image = picture(w, h, seed % 1000);
-            let cfg = configuration(1.0, probability, both);
+            let [confetti, cutpaste, scar] = weights;
+            let combine = if all { Combine::All } else { Combine::One };
+            let cfg = Pseudo { weight: Weight { confetti, cutpaste, scar }, ..configuration(0.5, combine) };
             let sample = pseudo(&image, &cfg, &mut item_stream(&cfg, seed, 0, 0));
             prop_assert_eq!(&sample.mask, &changed(&image, &sample.image));
-            prop_assert_eq!(sample.mask.is_empty(), sample.kind == Kind::None);
+            prop_assert_eq!(sample.mask.is_empty(), sample.by.is_empty());
         }
 
         #[test]
-        fn a_rectangle_label_covers_every_change(seed: u64, both: bool) {
+        fn a_rectangle_label_covers_every_change(seed: u64, all: bool) {
             let image = picture(48, 56, seed % 1000);
-            let mut cfg = configuration(1.0, 0.3, both);
+            let mut cfg = configuration(0.3, if all { Combine::All } else { Combine::One });
             cfg.cutpaste.mask = CutPasteMask::Rect;
             let sample = pseudo(&image, &cfg, &mut item_stream(&cfg, seed, 0, 0));
             let change = changed(&image, &sample.image);

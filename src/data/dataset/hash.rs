@@ -3,7 +3,7 @@
 //! A category's hash is blake3 of its sorted list of (relative name, blake3 of the file), over every image and mask that a run
 //! may read; neither the place of the folder nor its name is part of it. Files are hashed in parallel, and each hash is kept by
 //! (size, modification time in ns) in one small file a category under `$XDG_CACHE_HOME/harness`. That file is an optimisation
-//! and nothing else: one that is missing, torn, of another version or not writable is passed over in silence.
+//! and nothing else: one that is missing, torn, of another version or not writable is silently ignored.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

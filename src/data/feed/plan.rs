@@ -16,7 +16,7 @@ pub struct Shape {
     pub repeat: usize,
     /// Images a step (`train.batch`), at least 1.
     pub batch: usize,
-    /// Leave out the last, smaller batch (`train.drop_last`).
+    /// Omit the last, smaller batch (`train.drop_last`).
     pub drop_last: bool,
 }
 
@@ -53,11 +53,22 @@ impl Shape {
     }
 }
 
+/// Which epoch, and from where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch {
+    pub shape: Shape,
+    /// The run's seed.
+    pub seed: u64,
+    pub epoch: u64,
+    /// The first batch that is wanted: 0, or where a resumed run goes on.
+    pub first_batch: usize,
+}
+
 /// The order of one epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     pub shape: Shape,
-    /// A permutation of `0..shape.items()`; what `drop_last` leaves out stands at its end.
+    /// A permutation of `0..shape.items()`; what `drop_last` omits is at its end.
     pub order: Vec<usize>,
 }
 

@@ -1,13 +1,25 @@
 //! CutPaste (Li et al., 2021): a rectangle of the image, its colours jittered, pasted elsewhere in the same image.
 
 use super::color::Jitter;
+use super::generator::Generator;
 use super::{differ, uniform};
 use crate::config::{CutPaste, CutPasteMask};
 use crate::image::{Mask, Rgb, draw::blit};
 use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
 
 /// Pastes that may come out empty before the image is given up as normal.
 const TRIES: usize = 10;
+
+impl Generator for CutPaste {
+    fn apply(&self, image: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
+        apply(image, self, draws)
+    }
+
+    fn marks_region(&self) -> bool {
+        self.mask == CutPasteMask::Rect
+    }
+}
 
 /// Cuts and pastes once; `None` if ten draws in a row changed nothing (a flat image).
 ///
@@ -54,9 +66,9 @@ fn size<R: Rng>(width: usize, height: usize, cfg: &CutPaste, rng: &mut R) -> (us
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::pseudo::changed;
+    use crate::pseudo::tests::picture;
     use crate::seed::stream;
-    use crate::synth::changed;
-    use crate::synth::tests::picture;
     use proptest::prelude::*;
 
     fn default() -> CutPaste {

@@ -1,12 +1,12 @@
 //! A contact sheet of a data set: some images of every folder, defects outlined.
 //!
-//! A block a category, a row a folder, tiles spread evenly over the folder's images. An image of any size and shape is scaled
+//! One block per category, one row per folder, tiles spread evenly over the folder's images. An image of any size and shape is scaled
 //! to fit its tile; a mask keeps its thinnest line, because a pixel is anomalous where any that it covers is. A file that
 //! cannot be read, or a mask that is missing, shows as such: the sheet is there to find faults.
 
 use rayon::prelude::*;
 
-use super::layout::{Item, Listing};
+use crate::data::dataset::layout::{GOOD, Item, Listing};
 use crate::image::draw::{blit, fill_rect, fitted, outline, text, text_height};
 use crate::image::{Mask, Rgb, codec, resize::bilinear};
 
@@ -68,7 +68,7 @@ fn rows(listing: &Listing) -> Vec<Row> {
     for (split, there) in [("train", &listing.train), ("test", &listing.test)] {
         folders.extend(there.iter().map(|f| (split, f.name.clone())));
     }
-    folders.sort_by_key(|(split, name)| (*split == "test", name != super::layout::GOOD, name.clone()));
+    folders.sort_by_key(|(split, name)| (*split == "test", name != GOOD, name.clone()));
     let row = |(split, name): (&str, String)| {
         let items: Vec<Item> = listing.items(split).into_iter().filter(|item| item.defect == name).collect();
         let tiles = spread(items.len(), COLUMNS).into_par_iter().map(|i| Tile::of(&items[i])).collect();

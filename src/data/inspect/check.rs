@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::layout::{GOOD, Item, Listing, listing, open};
 use super::report::{CategoryReport, Count, Finding, Grade, Report, Sizes};
+use crate::data::dataset::layout::{GOOD, Item, Listing, listing, open};
 use crate::image::{Mask, codec};
 use crate::metric::{Connectivity, label};
 use crate::{Error, Result};
@@ -20,7 +20,7 @@ pub fn check(root: &Path) -> Result<Report> {
     Ok(Report { root: root.to_owned(), categories, findings: halves(root)? })
 }
 
-/// Folders that look like a category and are none.
+/// Folders that look like a category but are not.
 fn halves(root: &Path) -> Result<Vec<Finding>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(root).map_err(|e| Error::io("list the folder", root, &e))? {
@@ -32,9 +32,7 @@ fn halves(root: &Path) -> Result<Vec<Finding>> {
         }
     }
     names.sort();
-    Ok(Finding::some(Grade::Warns, "folders that look like a category have no train/good; \"all\" leaves them out", names)
-        .into_iter()
-        .collect())
+    Ok(Finding::some(Grade::Warns, "folders that look like a category have no train/good; \"all\" omits them", names).into_iter().collect())
 }
 
 fn category(root: &Path, name: &str) -> Result<CategoryReport> {
@@ -48,7 +46,7 @@ fn category(root: &Path, name: &str) -> Result<CategoryReport> {
     findings.extend(of_masks(&seen));
     findings.extend(of_copies(&seen));
     findings.extend(of_folders(&listing));
-    // Also within the decoder's words about a file.
+    // Also in what the decoder says about a file.
     let above = format!("{}/", root.display());
     let below = |file: &String| file.replace(&above, "");
     findings.iter_mut().for_each(|finding| finding.files = finding.files.iter().map(below).collect());
@@ -191,7 +189,7 @@ fn of_copies(seen: &[Seen]) -> Vec<Finding> {
     .collect()
 }
 
-/// What the folders themselves tell.
+/// What the folders themselves show.
 fn of_folders(listing: &Listing) -> Vec<Finding> {
     let test = listing.items("test");
     let text = |paths: Vec<PathBuf>| paths.into_iter().map(|p| p.display().to_string()).collect::<Vec<_>>();

@@ -27,7 +27,7 @@ pub enum Grade {
 pub struct Finding {
     pub grade: Grade,
     pub what: String,
-    /// What it is about: files below the root, keys of images, or the decoder's words about a file.
+    /// What it is about: files below the root, keys of images, or what the decoder said about a file.
     pub files: Vec<String>,
 }
 
@@ -71,7 +71,7 @@ pub struct CategoryReport {
     pub counts: Vec<Count>,
     /// `None` where no image could be read.
     pub sizes: Option<Sizes>,
-    /// The gravest first.
+    /// The most serious first.
     pub findings: Vec<Finding>,
 }
 

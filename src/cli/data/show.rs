@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::data::write_picture;
 use crate::Result;
 use crate::config::Categories;
 use crate::data::layout::{listing, open};
 use crate::data::{select, show};
+use crate::image::codec;
 
 /// Draw some images of every folder, with the masks outlined, into one PNG.
 #[derive(Debug, Clone, clap::Args)]
@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> Result<()> {
     let names = select(&open(&args.root)?, &wanted)?;
     let listings = names.into_iter().map(|name| listing(&args.root.join(&name)).map(|l| (name, l))).collect::<Result<Vec<_>>>()?;
     let sheet = show::sheet(&listings);
-    write_picture(&args.out, &sheet)?;
+    codec::write_png(&args.out, &sheet)?;
     println!("{}: {}x{} px, {} categories", args.out.display(), sheet.width, sheet.height, listings.len());
     Ok(())
 }

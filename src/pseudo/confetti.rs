@@ -8,8 +8,10 @@
 use crate::config::Confetti;
 use crate::image::blur::{Border, Kernel, separable};
 use crate::image::{Map, Mask, Rgb};
-use crate::synth::{differ, uniform};
+use crate::pseudo::generator::Generator;
+use crate::pseudo::{differ, uniform};
 use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
 
 /// The border rule of FCDD's blur (kornia's default).
 const BORDER: Border = Border::Mirror;
@@ -30,7 +32,13 @@ pub struct Blob {
     pub change: [i32; 3],
 }
 
-/// Adds confetti noise to an image; the mask is 1 where any channel changed. A rate of 0 leaves its layer out.
+impl Generator for Confetti {
+    fn apply(&self, image: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
+        Some(apply(image, self, draws)).filter(|(_, mask)| !mask.is_empty())
+    }
+}
+
+/// Adds confetti noise to an image; the mask is 1 where any channel changed. A rate of 0 omits its layer.
 pub fn apply<R: Rng>(image: &Rgb, cfg: &Confetti, rng: &mut R) -> (Rgb, Mask) {
     let layers = draw(image.width, image.height, cfg, rng);
     paint(image, &layers, cfg)
@@ -202,16 +210,16 @@ fn union(a: &Region, b: &Region) -> Region {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::pseudo::changed;
+    use crate::pseudo::tests::picture;
     use crate::seed::stream;
-    use crate::synth::changed;
-    use crate::synth::tests::picture;
     use proptest::prelude::*;
 
     fn default() -> Confetti {
         Config::default().pseudo.confetti
     }
 
-    /// The steps of method.md 6.1 over the whole image.
+    /// The steps of docs/method.md over the whole image.
     fn slow(image: &Rgb, layers: &[Vec<Blob>; 2], cfg: &Confetti) -> Rgb {
         let kernel = Kernel::gaussian(cfg.blur_kernel as usize, cfg.blur_sigma);
         let channel = |c: usize| -> Vec<i32> {
@@ -253,6 +261,49 @@ mod tests {
             grown += usize::from(!mask.is_empty() && out.data.iter().any(|&v| v > 100));
         }
         assert_eq!(grown, 20);
+    }
+
+    #[test]
+    fn noise_that_darkens_by_exactly_the_limit_counts_as_visible_and_by_less_it_brightens() {
+        // 20x20 px are 1200 values, of which 0.025 is 30: one pixel of three times 10 grey levels made black.
+        let cfg = Confetti { blur_sigma: 0.0, ..default() };
+        let blob = Blob { centre: (7, 11), side: 1, angle: 0.0, change: [-255; 3] };
+        for (colour, want) in [([10, 10, 11], 0), ([10; 3], 0), ([10, 10, 9], 255)] {
+            let (out, mask) = paint(&Rgb::filled(20, 20, colour), &[vec![blob], vec![]], &cfg);
+            assert_eq!((out.at(7, 11), mask.area()), ([want; 3], 1), "{colour:?}");
+        }
+    }
+
+    #[test]
+    fn angles_are_uniform_within_the_rotation_either_way() {
+        for rotation in [45.0, 10.0] {
+            let cfg = Confetti { rotation, ..default() };
+            let mut angles: Vec<f64> = (0..3000)
+                .flat_map(|i| draw(256, 256, &cfg, &mut stream(2, "test", 0, i)))
+                .flatten()
+                .map(|b| b.angle.to_degrees())
+                .collect();
+            angles.sort_by(f64::total_cmp);
+            let n = angles.len() as f64;
+            // The distance of Kolmogorov and Smirnov; 1.63 / sqrt(n) is exceeded by one uniform sample in a hundred.
+            let distance = |(i, angle): (usize, &f64)| ((angle + rotation) / (2.0 * rotation) - (i as f64 + 0.5) / n).abs();
+            let worst = angles.iter().enumerate().map(distance).fold(0.0, f64::max);
+            assert!(worst < 1.63 / n.sqrt(), "{rotation} degrees: {worst} of {n} angles");
+        }
+        let upright = Confetti { rotation: 0.0, ..default() };
+        assert!(draw(256, 256, &upright, &mut stream(2, "test", 0, 0)).iter().flatten().all(|b| b.angle == 0.0));
+    }
+
+    #[test]
+    fn a_blob_is_turned_by_its_angle() {
+        // Half a turn of a right angle makes a square of 9 px a diamond, whose corners reach 9 / sqrt(2) px along the axes.
+        let covers =
+            |angle: f64, dx: usize, dy: usize| Blob { centre: (40, 40), side: 9, angle, change: [-7; 3] }.square()(40 + dx, 40 + dy);
+        let eighth = std::f64::consts::FRAC_PI_4;
+        assert_eq!([covers(0.0, 4, 4), covers(0.0, 6, 0)], [true, false]);
+        assert_eq!([covers(eighth, 4, 4), covers(eighth, 6, 0), covers(eighth, 0, 6), covers(eighth, 7, 0)], [false, true, true, false]);
+        // By a small angle the sides lean one way: clockwise in an image, whose rows go down.
+        assert_eq!([covers(0.3, 5, 1), covers(-0.3, 5, 1)], [true, false]);
     }
 
     #[test]

@@ -4,13 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::data::write_picture;
-use super::run::split;
+use crate::cli::run::split;
 use crate::config::{Config, Profile};
-use crate::data::{self, Epoch, Plan, Shape, Source, loader::Recipe};
+use crate::data::{self, Epoch, Plan, Recipe, Shape, Source, Views};
 use crate::image::montage::montage;
-use crate::image::{Rgb, draw};
-use crate::synth::{Kind, Sample, color};
+use crate::image::{Rgb, codec, draw};
+use crate::pseudo::{Name, Sample, color};
 use crate::{Error, Result};
 
 #[derive(Debug, clap::Args)]
@@ -38,7 +37,7 @@ pub fn run(args: &Args) -> Result<()> {
     let source = Source::new(category.train, cfg.data.size, cfg.data.resize, 0);
     let seed = cfg.run.seeds.first().copied().unwrap_or(0);
     let (sheet, stats) = gallery(source, cfg, seed, usize::from(args.count))?;
-    write_picture(&args.out, &sheet)?;
+    codec::write_png(&args.out, &sheet)?;
     println!("profile {} · {} · category {name} · seed {seed}", resolved.profile, root.display());
     println!("{stats}");
     println!("gallery: {}", args.out.display());
@@ -48,7 +47,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// Colour of the mask's outline.
 const OUTLINE: [u8; 3] = [0, 255, 140];
 
-/// Size and strength of anomalous items: means over the items.
+/// Size and strength of pseudo anomalies: means over the items that have one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Strength {
     pub count: usize,
@@ -66,12 +65,12 @@ pub struct Stats {
     pub chosen: usize,
     /// Chosen, but nothing changed: they stay normal.
     pub degenerate: usize,
-    /// Share of items that are anomalous, 0..=1; `None` without items.
+    /// Share of items with a pseudo anomaly that shows, 0..=1; `None` without items.
     pub ratio: Option<f64>,
-    /// All anomalous items; `None` if there is none.
+    /// All items with a pseudo anomaly; `None` if there is none.
     pub all: Option<Strength>,
-    /// The kinds that occur.
-    pub kinds: Vec<(Kind, Strength)>,
+    /// By what was applied, as far as it occurs.
+    pub kinds: Vec<(Vec<Name>, Strength)>,
 }
 
 /// An item before and after its pseudo anomaly.
@@ -83,18 +82,19 @@ struct Pair {
 
 /// Makes the first `count` items of the first epoch of a run with `seed` on all images of `source`, at least one each.
 ///
-/// The picture has a row for each chosen item, original, pseudo-anomalous and outlined mask; if none was chosen, a row
+/// The picture has a row for each chosen item: original, pseudo anomaly and outlined mask; if none was chosen, a row
 /// for the first item.
 fn gallery(source: Source, cfg: &Config, seed: u64, count: usize) -> Result<(Rgb, Stats)> {
     let shape = Shape::new(source.len(), &cfg.data, &cfg.train);
     let keys: Vec<String> = source.items().iter().map(|item| item.key.clone()).collect();
-    let recipe = Recipe::new(Arc::new(source), Epoch { shape, seed, epoch: 0, first_batch: 0 }, &cfg.data, &cfg.pseudo);
+    let epoch = Epoch { shape, seed, epoch: 0, first_batch: 0 };
+    let recipe = Recipe::new(Arc::new(source), epoch, Views::Pseudo, &cfg.data, &cfg.pseudo);
     let mut items = Plan::new(shape, seed, 0).order;
     items.truncate(count);
     let mut made = Vec::new();
     for &item in &items {
         let before = recipe.normal(item)?;
-        if let Some(sample) = recipe.anomalous(item, &before) {
+        if let Some(sample) = recipe.with_pseudo_anomaly(item, &before) {
             made.push(Pair { item, before, sample });
         }
     }
@@ -103,7 +103,7 @@ fn gallery(source: Source, cfg: &Config, seed: u64, count: usize) -> Result<(Rgb
         let before = recipe.normal(items[0])?;
         made.push(Pair { item: items[0], sample: Sample::normal((*before).clone()), before });
     }
-    let label = |pair: &Pair| format!("{} {}", keys[pair.item % keys.len()], name(pair.sample.kind));
+    let label = |pair: &Pair| format!("{} {}", keys[pair.item % keys.len()], name(&pair.sample.by));
     let labels: Vec<String> = made.iter().map(label).collect();
     let tiles: Vec<Vec<Rgb>> =
         made.iter().map(|pair| vec![(*pair.before).clone(), pair.sample.image.clone(), outlined(&pair.sample)]).collect();
@@ -118,35 +118,36 @@ fn outlined(sample: &Sample) -> Rgb {
     image
 }
 
-fn name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::None => "none",
-        Kind::Confetti => "confetti",
-        Kind::CutPaste => "cutpaste",
-        Kind::Both => "both",
+/// "cutpaste+confetti" of both; "none" of nothing.
+fn name(by: &[Name]) -> String {
+    match by {
+        [] => "none".into(),
+        names => names.iter().map(Name::to_string).collect::<Vec<_>>().join("+"),
     }
 }
 
 fn stats(made: &[Pair], items: usize) -> Stats {
     let area = |sample: &Sample| sample.mask.area() as f64 / sample.mask.data.len() as f64;
-    let strengths: Vec<(Kind, f64, f64)> = made
-        .iter()
-        .filter(|pair| pair.sample.kind != Kind::None)
-        .map(|Pair { before, sample, .. }| (sample.kind, area(sample), contrast(before, sample)))
-        .collect();
-    let of = |wanted: &dyn Fn(Kind) -> bool| {
+    let shown = made.iter().filter(|pair| !pair.sample.by.is_empty());
+    let strengths: Vec<(&[Name], f64, f64)> =
+        shown.map(|Pair { before, sample, .. }| (&*sample.by, area(sample), contrast(before, sample))).collect();
+    let of = |wanted: &dyn Fn(&[Name]) -> bool| {
         let some: Vec<_> = strengths.iter().filter(|s| wanted(s.0)).collect();
         let n = some.len() as f64;
-        let mean = |value: fn(&(Kind, f64, f64)) -> f64| some.iter().map(|s| value(s)).sum::<f64>() / n;
+        let mean = |value: fn(&(&[Name], f64, f64)) -> f64| some.iter().map(|s| value(s)).sum::<f64>() / n;
         (!some.is_empty()).then(|| Strength { count: some.len(), area: mean(|s| s.1), contrast: mean(|s| s.2) })
     };
+    // One generator before several, each in the order of the list.
+    let mut kinds: Vec<&[Name]> = strengths.iter().map(|s| s.0).collect();
+    kinds.sort_by_key(|by| (by.len(), *by));
+    kinds.dedup();
     Stats {
         items,
         chosen: made.len(),
         degenerate: made.len() - strengths.len(),
         ratio: (items > 0).then(|| strengths.len() as f64 / items as f64),
         all: of(&|_| true),
-        kinds: [Kind::Confetti, Kind::CutPaste, Kind::Both].into_iter().filter_map(|kind| Some((kind, of(&|k| k == kind)?))).collect(),
+        kinds: kinds.into_iter().filter_map(|kind| Some((kind.to_vec(), of(&|by| by == kind)?))).collect(),
     }
 }
 
@@ -161,16 +162,17 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let ratio = self.ratio.map_or("—".into(), |r| format!("{r:.3}"));
         writeln!(f, "{} items, {} chosen, {} of them degenerate: ratio {ratio}", self.items, self.chosen, self.degenerate)?;
-        write!(f, "{:<10}{:>6}{:>11}{:>20}", "kind", "n", "mean area", "mean change (grey)")?;
+        let width = self.kinds.iter().map(|(by, _)| name(by).len() + 2).max().unwrap_or(0).max(10);
+        write!(f, "{:<width$}{:>6}{:>11}{:>20}", "kind", "n", "mean area", "mean change (grey)")?;
         let line = |f: &mut fmt::Formatter, name: &str, s: &Strength| {
-            write!(f, "\n{name:<10}{:>6}{:>9.2} %{:>20.1}", s.count, 100.0 * s.area, s.contrast)
+            write!(f, "\n{name:<width$}{:>6}{:>9.2} %{:>20.1}", s.count, 100.0 * s.area, s.contrast)
         };
-        for (kind, strength) in &self.kinds {
-            line(f, name(*kind), strength)?;
+        for (by, strength) in &self.kinds {
+            line(f, &name(by), strength)?;
         }
         match &self.all {
             Some(strength) => line(f, "all", strength),
-            None => write!(f, "\n{:<10}{:>6}{:>11}{:>20}", "all", 0, "—", "—"),
+            None => write!(f, "\n{:<width$}{:>6}{:>11}{:>20}", "all", 0, "—", "—"),
         }
     }
 }
@@ -178,12 +180,12 @@ impl fmt::Display for Stats {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Resize;
+    use crate::config::{Combine, Resize};
     use crate::data::Item;
     use crate::image::codec::write_png;
 
     /// The gallery of twice ten items: stripes, and black.
-    fn of(ratio: f64) -> (Rgb, Stats) {
+    fn of(ratio: f64, combine: Combine) -> (Rgb, Stats) {
         let folder = tempfile::tempdir().unwrap();
         let stripes = Rgb::from_vec(64, 64, (0..3 * 64 * 64).map(|i| (i / 3 * 7 % 200) as u8).collect());
         let item = |(key, image): (&str, Rgb)| {
@@ -193,18 +195,18 @@ mod tests {
         };
         let items = [("stripes", stripes), ("black", Rgb::filled(64, 64, [0; 3]))].map(item);
         let mut cfg = Config::default();
-        (cfg.data.repeat, cfg.pseudo.ratio) = (10, ratio);
+        (cfg.data.repeat, cfg.pseudo.ratio, cfg.pseudo.combine) = (10, ratio, combine);
         gallery(Source::new(items.into(), 64, Resize::Bilinear, 0), &cfg, 0, 30).unwrap()
     }
 
     #[test]
     fn the_statistics_count_every_item_of_the_epoch_once() {
-        let (sheet, stats) = of(0.7);
+        let (sheet, stats) = of(0.7, Combine::One);
         assert_eq!((stats.items, stats.chosen), (20, 14));
-        let anomalous: usize = stats.kinds.iter().map(|(_, s)| s.count).sum();
-        assert_eq!(anomalous + stats.degenerate, 14);
+        let shown: usize = stats.kinds.iter().map(|(_, s)| s.count).sum();
+        assert_eq!(shown + stats.degenerate, 14);
         assert!(stats.degenerate > 0, "pasting black on black does not show");
-        assert_eq!((stats.ratio, stats.all.unwrap().count), (Some(anomalous as f64 / 20.0), anomalous));
+        assert_eq!((stats.ratio, stats.all.unwrap().count), (Some(shown as f64 / 20.0), shown));
         assert!(stats.kinds.iter().all(|(_, s)| s.area > 0.0 && s.area < 1.0 && s.contrast > 0.0));
         assert!(sheet.height > 14 * 64 && sheet.width > 3 * 64);
         let text = stats.to_string();
@@ -213,9 +215,19 @@ mod tests {
 
     #[test]
     fn a_ratio_of_zero_shows_a_clean_row_and_no_figures() {
-        let (sheet, stats) = of(0.0);
+        let (sheet, stats) = of(0.0, Combine::One);
         assert!(sheet.height > 64);
         assert_eq!((stats.chosen, stats.ratio, stats.all), (0, Some(0.0), None));
         assert!(stats.to_string().contains('—'));
+    }
+
+    #[test]
+    fn several_generators_on_one_image_are_a_kind_of_their_own() {
+        let (_, stats) = of(1.0, Combine::All);
+        let kinds: Vec<String> = stats.kinds.iter().map(|(by, _)| name(by)).collect();
+        assert!(kinds.contains(&"cutpaste+confetti".into()), "{kinds:?}");
+        let text = stats.to_string();
+        let lines: Vec<usize> = text.lines().skip(1).map(|line| line.chars().count()).collect();
+        assert!(lines.windows(2).all(|w| w[0] == w[1]), "{text}");
     }
 }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::builtin;
 use crate::Result;
 use crate::config::Data;
+use crate::data::builtin;
 
 /// `data.root` that stands for the built-in set.
 pub const BUILTIN: &str = "builtin";

@@ -1,0 +1,118 @@
+//! One item of an epoch: its image, augmented, with its pseudo anomalies. Draws from the item's own streams alone.
+
+use std::sync::Arc;
+
+use rand::RngExt;
+
+use super::plan::Epoch;
+use super::views::Views;
+use crate::Result;
+use crate::config::{self, Augment};
+use crate::data::dataset::Source;
+use crate::image::{Mask, Rgb};
+use crate::pseudo::{self, Generator, Name, Sample, scar};
+use crate::seed::stream;
+
+/// All that the items of an epoch depend on.
+pub struct Recipe {
+    source: Arc<Source>,
+    views: Views,
+    augment: Augment,
+    pseudo: config::Pseudo,
+    /// Which items get a pseudo anomaly.
+    chosen: Vec<bool>,
+    seed: u64,
+    epoch: u64,
+}
+
+/// One view: an image, which may be that of the cache, and its mask where a pixel is anomalous.
+pub(super) struct View {
+    pub image: Arc<Rgb>,
+    pub mask: Option<Mask>,
+    /// 0 = normal, else [`Name::kind`].
+    pub kind: u8,
+}
+
+impl View {
+    fn normal(image: Arc<Rgb>) -> Self {
+        Self { image, mask: None, kind: 0 }
+    }
+
+    /// What a generator made of `image`, if anything shows.
+    fn with(made: Option<(Rgb, Mask)>, name: Name, image: &Arc<Rgb>) -> Self {
+        match made {
+            Some((image, mask)) => Self { image: Arc::new(image), mask: Some(mask), kind: name.kind() },
+            None => Self::normal(image.clone()),
+        }
+    }
+}
+
+impl Recipe {
+    pub fn new(source: Arc<Source>, epoch: Epoch, views: Views, data: &config::Data, pseudo: &config::Pseudo) -> Self {
+        assert!(views.side(source.size()) <= source.size(), "a crop of {views:?} lies in an image of {} px", source.size());
+        let Epoch { shape, seed, epoch, .. } = epoch;
+        let chosen = pseudo::chosen(pseudo, seed, epoch, shape.items());
+        Self { source, views, augment: data.augment, pseudo: pseudo.clone(), chosen, seed, epoch }
+    }
+
+    /// An item before its pseudo anomaly: resized, and augmented if `data.augment` says so.
+    pub fn normal(&self, item: usize) -> Result<Arc<Rgb>> {
+        let image = self.bare(item)?;
+        let draws = || stream(self.seed, "augment", self.epoch, item as u64);
+        Ok(match self.augment {
+            Augment::None => image,
+            Augment::Light => Arc::new(pseudo::augment::light(&image, &mut draws())),
+            Augment::Translate => Arc::new(pseudo::augment::translate(&image, &mut draws())),
+        })
+    }
+
+    /// The same item with its pseudo anomaly; `None` where it is not chosen to have one.
+    pub fn with_pseudo_anomaly(&self, item: usize, normal: &Rgb) -> Option<Sample> {
+        let mut draws = pseudo::item_stream(&self.pseudo, self.seed, self.epoch, item as u64);
+        self.chosen[item].then(|| pseudo::pseudo(normal, &self.pseudo, &mut draws))
+    }
+
+    /// The views of an item, `views.count()` of them.
+    pub(super) fn make(&self, item: usize) -> Result<Vec<View>> {
+        Ok(match self.views {
+            Views::Bare => vec![View::normal(self.bare(item)?)],
+            Views::Plain => vec![View::normal(self.normal(item)?)],
+            Views::Pseudo => vec![self.pseudo_view(item)?],
+            Views::ThreeWay { crop } => self.three(item, crop)?.into(),
+        })
+    }
+
+    /// As decoded and resized.
+    fn bare(&self, item: usize) -> Result<Arc<Rgb>> {
+        self.source.get(item % self.source.len())
+    }
+
+    fn pseudo_view(&self, item: usize) -> Result<View> {
+        let image = self.normal(item)?;
+        Ok(match self.with_pseudo_anomaly(item, &image) {
+            None => View::normal(image),
+            Some(Sample { image, mask, by }) => {
+                View { image: Arc::new(image), mask: Some(mask), kind: by.last().map_or(0, |name| name.kind()) }
+            }
+        })
+    }
+
+    /// Normal, CutPaste, scar. Draws, in this order: the crop's place, CutPaste, scar.
+    fn three(&self, item: usize, crop: Option<usize>) -> Result<[View; 3]> {
+        let epoch = pseudo::stream_epoch(&self.pseudo, self.epoch);
+        let mut draws = stream(self.seed, "views", epoch, item as u64);
+        let whole = self.normal(item)?;
+        let image = match crop {
+            None => whole.clone(),
+            Some(side) => {
+                let (x, y) = (draws.random_range(0..=whole.width - side), draws.random_range(0..=whole.height - side));
+                Arc::new(whole.crop(x, y, side, side))
+            }
+        };
+        let pasted = self.pseudo.cutpaste.apply(&image, &mut draws);
+        // A crop shows the picture at its own scale: so does a scar in it.
+        let scarred = scar::apply(&image, &self.pseudo.scar, self.source.size(), &mut draws);
+        let with = |made, name| View::with(made, name, &image);
+        Ok([View::normal(image.clone()), with(pasted, Name::CutPaste), with(scarred, Name::Scar)])
+    }
+}
