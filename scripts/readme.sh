@@ -11,6 +11,7 @@ if [ "${1:-}" != --fill ]; then
     "$harness" sweep experiments/ratio.toml
     "$harness" data show "$("$harness" data builtin)" --category gear --out docs/img/builtin.png
     cp plots/ablation/means.png docs/img/ablation.png
+    cp plots/ablation/panels-gear.png docs/img/panels.png
     cp plots/ratio/course.png docs/img/ratio.png
 fi
 # Between a mark and the next `<!-- end -->` stands the file that the mark names, without its title:
