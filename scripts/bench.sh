@@ -12,4 +12,4 @@ if [ "$(cat "$venv/.done" 2>/dev/null)" != "$wanted" ]; then
     "$venv/bin/pip" install --quiet --disable-pip-version-check -r benches/peer/requirements.txt
     printf '%s' "$wanted" >"$venv/.done"
 fi
-exec "$venv/bin/python" benches/run.py "$@"
+exec "$venv/bin/python" benches/run.py --harness "${CARGO_TARGET_DIR:-target}/release/harness" "$@"

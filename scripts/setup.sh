@@ -19,7 +19,7 @@ flavour=${1:-auto}
 if [ "$flavour" = auto ]; then
     flavour=cpu
     if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1; then flavour=cuda; fi
-    # Whatever is complete already stays: changing the flavour is a wish that must be spoken.
+    # Whatever is complete already stays: another flavour has to be asked for by name.
     for done in cuda cpu; do [ -e "$home/.done-$done" ] && exit 0; done
 fi
 [ -e "$home/.done-$flavour" ] && exit 0

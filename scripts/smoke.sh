@@ -3,7 +3,7 @@
 # from its stored maps, and used on an image; a sweep of it with its report. Needs neither ImageNet weights nor a network.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-harness=$PWD/target/release/harness
+harness=$(realpath "${CARGO_TARGET_DIR:-target}")/release/harness
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"

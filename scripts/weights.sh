@@ -22,7 +22,7 @@ sha256() {
 
 mkdir -p "$deps"
 if [ -e "$tgz" ] && [ "$(sha256 "$tgz")" != "$sha" ]; then
-    say "$tgz is incomplete or another file: fetching it anew"
+    say "$tgz is incomplete or another file: downloading it again"
     rm -f "$tgz"
 fi
 if [ ! -e "$tgz" ]; then
@@ -35,5 +35,8 @@ if [ ! -e "$tgz" ]; then
     [ "$(sha256 "$tgz")" = "$sha" ] || { rm -f "$tgz"; die "$package@$version: the file's sha256 is not the one this project was built with"; }
 fi
 
+# The binary that `just build` made: `cargo run -p harness` would resolve other features and compile the library once more.
+harness=${CARGO_TARGET_DIR:-target}/release/harness
+[ -x "$harness" ] || die "$harness is missing: use \`just weights\`, which builds it first"
 say "converting into $weights"
-cargo run --release --quiet -p harness --bin harness -- weights import "$tgz"
+"$harness" weights import "$tgz"
