@@ -14,7 +14,7 @@ pub mod self_calibration;
 pub mod tem;
 
 use harness::config::{BaselineHead, Config};
-use harness::{Error, Result};
+use harness::Result;
 use tch::{Device, Tensor};
 
 use crate::nn::conv::arrange;
@@ -125,7 +125,7 @@ impl Network {
 
     /// Everything that training changes: what a checkpoint and a finished run keep.
     pub fn state(&self) -> Vec<(String, Tensor)> {
-        self.params.iter().filter(|p| p.trained).map(|p| (p.name.clone(), p.tensor.shallow_clone())).collect()
+        self.params.state()
     }
 
     /// Puts back what [`Network::state`] gave, in place; `get` finds a tensor by name.
@@ -133,14 +133,7 @@ impl Network {
     /// # Errors
     /// Where one is missing or has another shape.
     pub fn restore(&self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        for (name, mut tensor) in self.state() {
-            let stored = get(&name).filter(|t| t.size() == tensor.size()).ok_or_else(|| {
-                let remedy = "it belongs to another configuration or version; start anew with --force";
-                Error::environment(format!("the stored network lacks `{name}` {:?}", tensor.size()), remedy)
-            })?;
-            tch::no_grad(|| tensor.copy_(&stored));
-        }
-        Ok(())
+        self.params.restore(get)
     }
 
     /// All parameters, in the order in which they were made.
