@@ -89,6 +89,11 @@ pub fn check(cfg: &Config) -> Result<()> {
         "optim.nesterov: there is no momentum to look ahead with".into(),
         "set optim.nesterov=false or optim.momentum above 0",
     )?;
+    require(
+        cfg.optim.milestones.is_sorted_by(|a, b| a < b),
+        format!("optim.milestones: {:?} do not ascend", cfg.optim.milestones),
+        "list each share of the run once, the first one first, as in [0.8, 0.9]",
+    )?;
     let basic = matches!(cfg.model.backbone.name, BackboneName::Resnet18 | BackboneName::Resnet34);
     require(
         !(basic && cfg.model.backbone.stride_in == super::StrideIn::Conv2),
@@ -175,6 +180,8 @@ mod tests {
         refuse(|c| c.pseudo.confetti.blur_kernel = 4, "pseudo.confetti.blur_kernel");
         refuse(|c| c.pseudo.cutpaste.area = [0.2, 0.1], "pseudo.cutpaste.area");
         refuse(|c| c.optim.momentum = 0.0, "optim.nesterov");
+        refuse(|c| c.optim.milestones = vec![0.9, 0.8], "optim.milestones");
+        refuse(|c| c.optim.milestones = vec![0.8, 0.8], "optim.milestones");
         refuse(|c| c.run.device = "gpu".into(), "run.device");
         refuse(|c| c.run.seeds = vec![0, 1, 0], "run.seeds: 0 stands twice");
         refuse(|c| c.run.seeds = vec![], "run.seeds");

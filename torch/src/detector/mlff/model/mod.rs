@@ -13,8 +13,8 @@ pub mod score;
 pub mod self_calibration;
 pub mod tem;
 
-use harness::config::{BaselineHead, Config};
 use harness::Result;
+use harness::config::{BaselineHead, Config};
 use tch::{Device, Tensor};
 
 use crate::nn::conv::arrange;
@@ -22,6 +22,7 @@ use crate::nn::param::Builder;
 use crate::nn::resnet::{self, ResNet, Stages};
 use crate::nn::stride::stride;
 use crate::nn::{Mode, Params, Weights};
+use crate::optim::Trained;
 use head::Head;
 use ptfem::Ptfem;
 use reduce::Reduce;
@@ -119,8 +120,8 @@ impl Network {
     }
 
     /// What an optimiser updates, by name.
-    pub fn trained(&self) -> Vec<(String, Tensor)> {
-        self.params.trained_weights().map(|p| (p.name.clone(), p.tensor.shallow_clone())).collect()
+    pub fn trained(&self) -> Vec<Trained> {
+        self.params.trained_weights().map(|p| Trained::new(p.name.clone(), p.tensor.shallow_clone())).collect()
     }
 
     /// Everything that training changes: what a checkpoint and a finished run keep.
