@@ -30,6 +30,11 @@ pub fn check(cfg: &Config) -> Result<()> {
         "optim.nesterov: there is no momentum to look ahead with".into(),
         "set optim.nesterov=false or optim.momentum above 0",
     )?;
+    require(
+        cfg.optim.milestones.is_sorted_by(|a, b| a < b),
+        format!("optim.milestones: {:?} do not ascend", cfg.optim.milestones),
+        "list each share of the run once, the first one first, as in [0.8, 0.9]",
+    )?;
     let basic = matches!(cfg.model.backbone.name, BackboneName::Resnet18 | BackboneName::Resnet34);
     require(
         !(basic && cfg.model.backbone.stride_in == StrideIn::Conv2),
@@ -120,6 +125,8 @@ mod tests {
             "pseudo.weight.confetti",
         );
         refuse(|c| c.optim.momentum = 0.0, "optim.nesterov");
+        refuse(|c| c.optim.milestones = vec![0.9, 0.8], "optim.milestones");
+        refuse(|c| c.optim.milestones = vec![0.8, 0.8], "optim.milestones");
         refuse(|c| c.run.device = "gpu".into(), "run.device");
         refuse(|c| c.run.seeds = vec![0, 1, 0], "run.seeds: 0 is listed twice");
         refuse(|c| c.run.seeds = vec![], "run.seeds");

@@ -22,13 +22,18 @@ pub struct Optim {
     /// SGD's momentum.
     pub momentum: f64,
     pub nesterov: bool,
-    /// L2 weight added to the gradient of every trained parameter.
+    /// L2 weight added to the gradient of every trained parameter; with AdamW the share that a parameter loses per step and
+    /// unit of learning rate.
     pub weight_decay: f64,
     /// Adam's decay rates.
     pub betas: [f64; 2],
     pub schedule: Schedule,
     /// Factor per epoch of the exponential schedule.
     pub schedule_gamma: f64,
+    /// Shares of the run at which the step schedule changes the rate, ascending.
+    pub milestones: Vec<f64>,
+    /// Factor of the step schedule at each milestone.
+    pub milestone_factor: f64,
     /// Epochs of linear warm-up before the schedule starts; 0 = none.
     pub warmup_epochs: f64,
 }
@@ -38,6 +43,8 @@ pub struct Optim {
 pub enum OptimKind {
     Sgd,
     Adam,
+    /// Adam with decoupled weight decay.
+    Adamw,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +53,7 @@ pub enum Schedule {
     Constant,
     Exp,
     Cosine,
+    Step,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,6 +6,8 @@
 use harness::config::{MemoryFormat, Precision};
 use tch::{Kind, Tensor};
 
+use super::first::First;
+
 /// `x` [B, C, H, W] laid out in `format`; free where it is already.
 pub fn arrange(x: &Tensor, format: MemoryFormat) -> Tensor {
     match format {
@@ -14,28 +16,80 @@ pub fn arrange(x: &Tensor, format: MemoryFormat) -> Tensor {
     }
 }
 
-/// Sizes of a square convolution; the padding is half the kernel, so a stride of 1 keeps the map's size.
+/// Zeros around a map before it is convolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pad {
+    /// Half the kernel at each side, times the dilation: with a stride of 1 an odd kernel keeps the map's size.
+    Same,
+    /// None.
+    Valid,
+    /// So many cells at each side.
+    Cells(i64),
+}
+
+/// Sizes of a square convolution, and its first values.
 #[derive(Debug, Clone, Copy)]
 pub struct ConvShape {
     pub cin: i64,
     pub cout: i64,
     pub kernel: i64,
     pub stride: i64,
-    pub bias: bool,
+    pub pad: Pad,
+    /// Cells from one tap of the kernel to the next; 1 = neighbours.
+    pub dilation: i64,
+    pub weight: First,
+    /// `None` = no bias.
+    pub bias: Option<First>,
 }
 
 impl ConvShape {
-    /// Stride 1, no bias.
+    /// Stride 1, the same size, no bias, torch's default first values.
     pub fn new(cin: i64, cout: i64, kernel: i64) -> Self {
-        Self { cin, cout, kernel, stride: 1, bias: false }
+        Self { cin, cout, kernel, stride: 1, pad: Pad::Same, dilation: 1, weight: First::Uniform, bias: None }
     }
 
     pub fn stride(self, stride: i64) -> Self {
         Self { stride, ..self }
     }
 
+    pub fn pad(self, pad: Pad) -> Self {
+        Self { pad, ..self }
+    }
+
+    pub fn dilation(self, dilation: i64) -> Self {
+        Self { dilation, ..self }
+    }
+
+    /// With a bias that starts as torch's default.
     pub fn bias(self) -> Self {
-        Self { bias: true, ..self }
+        self.bias_from(First::Uniform)
+    }
+
+    /// With a bias that starts as `first`.
+    pub fn bias_from(self, first: First) -> Self {
+        Self { bias: Some(first), ..self }
+    }
+
+    /// The weight starts as `first`.
+    pub fn first(self, first: First) -> Self {
+        Self { weight: first, ..self }
+    }
+
+    /// Zeros at each side of the map.
+    fn padding(&self) -> i64 {
+        match self.pad {
+            Pad::Same => self.dilation * (self.kernel / 2),
+            Pad::Valid => 0,
+            Pad::Cells(cells) => cells,
+        }
+    }
+}
+
+/// What a run computes its convolutions in.
+pub(super) fn kind(precision: Precision) -> Kind {
+    match precision {
+        Precision::Fp32 => Kind::Float,
+        Precision::Bf16 => Kind::BFloat16,
     }
 }
 
@@ -44,7 +98,9 @@ pub fn sum(maps: impl IntoIterator<Item = Tensor>) -> Tensor {
     maps.into_iter().reduce(|mut sum, map| sum.g_add_(&map)).expect("a map at least")
 }
 
-/// A convolution: `[B, Cin, H, W]` of any kind to `[B, Cout, H/stride, W/stride]` in the kind in which it is computed.
+/// A convolution: `[B, Cin, H, W]` of any kind to `[B, Cout, H', W']` in the kind in which it is computed,
+/// `H' = floor((H + 2 pad - dilation (kernel - 1) - 1) / stride) + 1`; with [`Pad::Same`] `H / stride`, rounded up, where the
+/// kernel is odd.
 #[derive(Debug)]
 pub struct Conv2d {
     /// [Cout, Cin, k, k]
@@ -53,23 +109,26 @@ pub struct Conv2d {
     pub bias: Option<Tensor>,
     stride: i64,
     pad: i64,
+    dilation: i64,
     /// What it is computed in: float32 or bf16.
     kind: Kind,
 }
 
 impl Conv2d {
-    pub fn new(weight: Tensor, bias: Option<Tensor>, stride: i64, precision: Precision) -> Self {
-        let pad = weight.size()[2] / 2;
-        let kind = match precision {
-            Precision::Fp32 => Kind::Float,
-            Precision::Bf16 => Kind::BFloat16,
-        };
-        Self { weight, bias, stride, pad, kind }
+    /// Of `shape`'s stride, padding and dilation.
+    pub fn new(weight: Tensor, bias: Option<Tensor>, shape: &ConvShape, precision: Precision) -> Self {
+        let ConvShape { stride, dilation, .. } = *shape;
+        Self { weight, bias, stride, pad: shape.padding(), dilation, kind: kind(precision) }
     }
 
     /// The same convolution in float32 whatever the run's precision is.
     pub fn in_float32(self) -> Self {
         Self { kind: Kind::Float, ..self }
+    }
+
+    /// The same convolution with other values.
+    pub fn with(self, weight: Tensor, bias: Option<Tensor>) -> Self {
+        Self { weight, bias, ..self }
     }
 
     /// The same convolution without gradients, its weights cast once.
@@ -113,35 +172,7 @@ impl Conv2d {
 
     fn apply(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, pad: i64) -> Tensor {
         let (x, weight, bias) = (x.to_kind(self.kind), weight.to_kind(self.kind), bias.map(|b| b.to_kind(self.kind)));
-        x.conv2d(&weight, bias.as_ref(), [self.stride; 2], [pad; 2], [1, 1], 1)
-    }
-}
-
-/// A linear map over the last dimension (a 1x1 convolution on channels-last rows), without bias, in float32.
-#[derive(Debug)]
-pub struct Linear {
-    /// [Cout, Cin]
-    pub weight: Tensor,
-}
-
-impl Linear {
-    /// `[..., Cin]` to `[..., Cout]`.
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, None::<&Tensor>)
-    }
-
-    /// The same over the channels of a map: `[B, Cin, H, W]` to `[B, Cout, H, W]`, as a 1x1 convolution.
-    ///
-    /// On a CPU it is the faster way to a gradient where there are few input channels.
-    pub fn forward_map(&self, x: &Tensor) -> Tensor {
-        x.conv2d(&self.weight.unsqueeze(2).unsqueeze(3), None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)
-    }
-
-    /// The maps of the first `width` inputs and of the others: their sum is this map of the concatenation.
-    pub fn split(&self, width: i64) -> (Linear, Linear) {
-        let rest = self.weight.size()[1] - width;
-        let [first, second] = self.weight.split_with_sizes([width, rest], 1).try_into().expect("two sizes give two parts");
-        (Linear { weight: first }, Linear { weight: second })
+        x.conv2d(&weight, bias.as_ref(), [self.stride; 2], [pad; 2], [self.dilation; 2], 1)
     }
 }
 
@@ -158,21 +189,55 @@ mod tests {
         (a - b).abs().max().double_value(&[])
     }
 
-    #[test]
-    fn a_sum_over_parts_is_the_convolution_of_their_concatenation() {
-        let conv = Conv2d::new(wave(&[4, 6, 3, 3]), Some(wave(&[4])), 1, Precision::Fp32);
-        let x = wave(&[2, 6, 5, 7]);
-        let parts = x.split_with_sizes([1, 3, 2], 1);
-        assert!(distance(&conv.forward(&x), &conv.forward_parts(&parts)) < 1e-5);
+    /// The convolution by its definition, f64, row-major.
+    fn looped(x: &Tensor, conv: &Conv2d, shape: &ConvShape) -> Vec<f64> {
+        let (batch, cin, h, w) = x.size4().expect("a map has four dimensions");
+        let side = |n: i64| (n + 2 * shape.padding() - shape.dilation * (shape.kernel - 1) - 1) / shape.stride + 1;
+        let cell = |b, o, i, j| {
+            let mut sum = conv.bias.as_ref().map_or(0.0, |bias| bias.double_value(&[o]));
+            for (c, ki, kj) in (0..cin).flat_map(|c| (0..shape.kernel).flat_map(move |a| (0..shape.kernel).map(move |b| (c, a, b)))) {
+                let (y, z) =
+                    (i * shape.stride + ki * shape.dilation - shape.padding(), j * shape.stride + kj * shape.dilation - shape.padding());
+                if (0..h).contains(&y) && (0..w).contains(&z) {
+                    sum += x.double_value(&[b, c, y, z]) * conv.weight.double_value(&[o, c, ki, kj]);
+                }
+            }
+            sum
+        };
+        let rows = (0..batch).flat_map(|b| (0..shape.cout).flat_map(move |o| (0..side(h)).map(move |i| (b, o, i))));
+        rows.flat_map(|(b, o, i)| (0..side(w)).map(move |j| (b, o, i, j))).map(|(b, o, i, j)| cell(b, o, i, j)).collect()
     }
 
     #[test]
-    fn a_split_linear_map_is_the_map_of_the_concatenation() {
-        let linear = Linear { weight: wave(&[4, 5]) };
-        let x = wave(&[3, 5]);
-        let (a, b) = linear.split(2);
-        let sum = a.forward(&x.narrow(1, 0, 2)) + b.forward(&x.narrow(1, 2, 3));
-        assert!(distance(&linear.forward(&x), &sum) < 1e-6);
+    fn strides_paddings_and_dilations_are_those_of_the_definition() {
+        let base = ConvShape::new(2, 3, 3);
+        for shape in [
+            base,
+            base.stride(2),
+            base.pad(Pad::Valid),
+            base.pad(Pad::Valid).dilation(2),
+            base.dilation(2).bias(),
+            base.pad(Pad::Cells(3)).stride(2).dilation(3),
+            ConvShape::new(2, 3, 4).bias(),
+            ConvShape::new(2, 3, 5).pad(Pad::Valid).stride(3),
+        ] {
+            let bias = shape.bias.map(|_| wave(&[3]));
+            let conv = Conv2d::new(wave(&[3, 2, shape.kernel, shape.kernel]), bias, &shape, Precision::Fp32);
+            let x = wave(&[2, 2, 9, 7]);
+            let fast = conv.forward(&x);
+            let slow = Tensor::from_slice(&looped(&x, &conv, &shape)).reshape(fast.size());
+            assert!(distance(&fast, &slow) < 1e-5, "{shape:?}");
+        }
+        let same = Conv2d::new(wave(&[3, 2, 3, 3]), None, &base.dilation(4), Precision::Fp32);
+        assert_eq!(same.forward(&wave(&[1, 2, 9, 7])).size(), [1, 3, 9, 7]);
+    }
+
+    #[test]
+    fn a_sum_over_parts_is_the_convolution_of_their_concatenation() {
+        let conv = Conv2d::new(wave(&[4, 6, 3, 3]), Some(wave(&[4])), &ConvShape::new(6, 4, 3), Precision::Fp32);
+        let x = wave(&[2, 6, 5, 7]);
+        let parts = x.split_with_sizes([1, 3, 2], 1);
+        assert!(distance(&conv.forward(&x), &conv.forward_parts(&parts)) < 1e-5);
     }
 
     #[test]
@@ -187,8 +252,9 @@ mod tests {
     #[test]
     fn a_bf16_convolution_is_near_the_exact_one_and_stays_in_bf16_unless_it_is_told_not_to() {
         let (weight, x) = (wave(&[4, 6, 3, 3]), wave(&[2, 6, 5, 7]));
-        let exact = Conv2d::new(weight.shallow_clone(), None, 1, Precision::Fp32).forward(&x);
-        let rough = Conv2d::new(weight, None, 1, Precision::Bf16);
+        let shape = ConvShape::new(6, 4, 3);
+        let exact = Conv2d::new(weight.shallow_clone(), None, &shape, Precision::Fp32).forward(&x);
+        let rough = Conv2d::new(weight, None, &shape, Precision::Bf16);
         let y = rough.forward(&x);
         assert_eq!(y.kind(), Kind::BFloat16);
         let error = distance(&exact, &y);

@@ -2,13 +2,16 @@
 
 pub mod conv;
 pub mod conv_bn;
+pub mod first;
+pub mod linear;
 pub mod norm;
 pub mod param;
 pub mod resnet;
-mod state;
 pub mod stride;
+pub mod transpose;
 pub mod weights;
 
+pub use first::First;
 pub use norm::Mode;
 pub use param::{Param, ParamKind, Params};
 pub use weights::{Source, Values, Weights};

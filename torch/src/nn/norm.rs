@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::conv::Linear;
+use super::linear::Linear;
 
 /// Whose statistics batch norms use: the batch's, moving the running ones, or the running ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub enum Mode {
 
 /// Share of the new statistics in the running ones.
 const MOMENTUM: f64 = 0.1;
-/// Added to variances.
-pub(super) const EPS: f64 = 1e-5;
+/// What is added to variances unless a network says otherwise.
+pub const EPS: f64 = 1e-5;
 
 /// Batch norm over all dimensions but the channels. In [`Mode::Train`] it uses the batch's statistics and moves the
 /// running ones; in [`Mode::Eval`] it uses the running ones.
@@ -25,13 +25,15 @@ pub struct BatchNorm {
     pub bias: Tensor,
     pub mean: Tensor,
     pub var: Tensor,
+    /// Added to the variance.
+    pub eps: f64,
 }
 
 impl BatchNorm {
     /// `x` [B, C, H, W] or [B, C].
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         let (weight, bias, mean, var) = (Some(&self.weight), Some(&self.bias), Some(&self.mean), Some(&self.var));
-        x.batch_norm(weight, bias, mean, var, mode == Mode::Train, MOMENTUM, EPS, true)
+        x.batch_norm(weight, bias, mean, var, mode == Mode::Train, MOMENTUM, self.eps, true)
     }
 
     /// Over the last dimension of `x` [..., C]: seen as one channels-last map, for which libtorch has its fast path.
@@ -64,7 +66,7 @@ impl BatchNorm {
                 (mean, var)
             }
         };
-        (y - mean) * (&self.weight / (var + EPS).sqrt()) + &self.bias
+        (y - mean) * (&self.weight / (var + self.eps).sqrt()) + &self.bias
     }
 
     /// Mixes a batch's statistics over `count` values into the running ones, the variance without bias.

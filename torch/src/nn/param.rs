@@ -7,13 +7,16 @@
 use std::collections::HashMap;
 
 use harness::config::{MemoryFormat, Precision};
-use harness::{Error, Result, seed};
-use rand::Rng;
+use harness::{Error, Result};
 use tch::{Device, Tensor};
 
-use super::conv::{Conv2d, ConvShape, Linear, arrange};
-use super::norm::BatchNorm;
+use super::conv::{Conv2d, ConvShape, arrange};
+use super::first::{Fans, First};
+use super::linear::{Linear, LinearShape};
+use super::norm::{BatchNorm, EPS};
+use super::transpose::{ConvTranspose2d, TransposeShape};
 use super::weights::Source;
+use crate::optim::Trained;
 
 /// Who changes a tensor: the optimiser, or batch norm's running averages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +31,8 @@ pub struct Param {
     pub name: String,
     pub tensor: Tensor,
     pub kind: ParamKind,
-    /// Changes while training. What does not is a function of the weights' file or the seed and is not saved: batch norms
-    /// were folded with it when the network was built.
+    /// Changes while training. What does not is a function of the weights' file or the seed and is not saved: layers that
+    /// were folded or cast when the network was built no longer share its storage.
     pub trained: bool,
 }
 
@@ -48,6 +51,31 @@ impl Params {
     /// What an optimiser updates, in order.
     pub fn trained_weights(&self) -> impl Iterator<Item = &Param> {
         self.items.iter().filter(|p| p.trained && p.kind == ParamKind::Weight)
+    }
+
+    /// The same as an optimiser takes them.
+    pub fn trained(&self) -> Vec<Trained> {
+        self.trained_weights().map(|p| Trained::new(p.name.clone(), p.tensor.shallow_clone())).collect()
+    }
+
+    /// Everything that training changes, by name: what a checkpoint and a finished run keep. Shared, not copied.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        self.items.iter().filter(|p| p.trained).map(|p| (p.name.clone(), p.tensor.shallow_clone())).collect()
+    }
+
+    /// Puts back what [`Params::state`] gave, in place; `get` finds a tensor by name.
+    ///
+    /// # Errors
+    /// Where one is missing or has another shape.
+    pub fn restore(&self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
+        for (name, mut tensor) in self.state() {
+            let stored = get(&name).filter(|t| t.size() == tensor.size()).ok_or_else(|| {
+                let remedy = "it belongs to another configuration or version; start over with --force";
+                Error::environment(format!("the stored network lacks `{name}` {:?}", tensor.size()), remedy)
+            })?;
+            tch::no_grad(|| tensor.copy_(&stored));
+        }
+        Ok(())
     }
 
     pub fn get(&self, name: &str) -> Option<&Tensor> {
@@ -78,6 +106,10 @@ impl Params {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     Trained,
+    /// Weights stay, and batch norms are live: in training they use the batch's statistics, and their running averages move,
+    /// are saved and are restored. Gradients flow through.
+    Held,
+    /// Nothing changes: batch norms are folded into their convolutions.
     Frozen,
 }
 
@@ -88,6 +120,8 @@ pub struct Builder<'a> {
     pub format: MemoryFormat,
     /// Whether the parameters made next are trained.
     pub part: Part,
+    /// What the batch norms made next add to variances; torch's 1e-5 at first.
+    pub eps: f64,
     seed: u64,
     source: Option<&'a Source<'a>>,
     params: Params,
@@ -95,7 +129,7 @@ pub struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     pub fn new(seed: u64, device: Device, precision: Precision, format: MemoryFormat, source: Option<&'a Source<'a>>) -> Self {
-        Self { device, precision, format, part: Part::Trained, seed, source, params: Params::default() }
+        Self { device, precision, format, part: Part::Trained, eps: EPS, seed, source, params: Params::default() }
     }
 
     /// The parameters made so far.
@@ -105,33 +139,59 @@ impl<'a> Builder<'a> {
 
     /// A convolution with parameters `<name>.weight` and, if the shape has one, `<name>.bias`.
     pub fn conv(&mut self, name: &str, shape: ConvShape) -> Result<Conv2d> {
-        let bound = bound(shape.cin * shape.kernel * shape.kernel);
-        let weight = self.weight(&format!("{name}.weight"), &[shape.cout, shape.cin, shape.kernel, shape.kernel], First::Uniform(bound))?;
-        let bias = if shape.bias { Some(self.weight(&format!("{name}.bias"), &[shape.cout], First::Uniform(bound))?) } else { None };
-        Ok(Conv2d::new(weight, bias, shape.stride, self.precision))
+        let size = [shape.cout, shape.cin, shape.kernel, shape.kernel];
+        let (weight, bias) = self.weight_and_bias(name, &size, shape.cout, (shape.weight, shape.bias))?;
+        Ok(Conv2d::new(weight, bias, &shape, self.precision))
+    }
+
+    /// A transposed convolution, with parameters named likewise.
+    pub fn conv_transpose(&mut self, name: &str, shape: TransposeShape) -> Result<ConvTranspose2d> {
+        let size = [shape.cin, shape.cout, shape.kernel, shape.kernel];
+        let (weight, bias) = self.weight_and_bias(name, &size, shape.cout, (shape.weight, shape.bias))?;
+        Ok(ConvTranspose2d::new(weight, bias, &shape, self.precision))
     }
 
     /// A linear map over the last dimension, without bias, always float32: `<name>.weight` [cout, cin].
     pub fn linear(&mut self, name: &str, cin: i64, cout: i64) -> Result<Linear> {
-        Ok(Linear { weight: self.weight(&format!("{name}.weight"), &[cout, cin], First::Uniform(bound(cin)))? })
+        self.linear_of(name, LinearShape::new(cin, cout))
+    }
+
+    /// A linear map of any shape: `<name>.weight` and, if the shape has one, `<name>.bias`.
+    pub fn linear_of(&mut self, name: &str, shape: LinearShape) -> Result<Linear> {
+        let (weight, bias) = self.weight_and_bias(name, &[shape.cout, shape.cin], shape.cout, (shape.weight, shape.bias))?;
+        Ok(Linear { weight, bias })
     }
 
     /// A batch norm: `<name>.{weight,bias,running_mean,running_var}` `[channels]`.
     pub fn bn(&mut self, name: &str, channels: i64) -> Result<BatchNorm> {
-        let shape = [channels];
+        let mut vector = |part: &str, value, kind| {
+            let first = (First::Constant(value), Fans { fan_in: 1, fan_out: 1 });
+            self.param(&format!("{name}.{part}"), &[channels], first, kind)
+        };
         Ok(BatchNorm {
-            weight: self.weight(&format!("{name}.weight"), &shape, First::Constant(1.0))?,
-            bias: self.weight(&format!("{name}.bias"), &shape, First::Constant(0.0))?,
-            mean: self.param(&format!("{name}.running_mean"), &shape, First::Constant(0.0), ParamKind::Buffer)?,
-            var: self.param(&format!("{name}.running_var"), &shape, First::Constant(1.0), ParamKind::Buffer)?,
+            weight: vector("weight", 1.0, ParamKind::Weight)?,
+            bias: vector("bias", 0.0, ParamKind::Weight)?,
+            mean: vector("running_mean", 0.0, ParamKind::Buffer)?,
+            var: vector("running_var", 1.0, ParamKind::Buffer)?,
+            eps: self.eps,
         })
     }
 
-    fn weight(&mut self, name: &str, shape: &[i64], first: First) -> Result<Tensor> {
-        self.param(name, shape, first, ParamKind::Weight)
+    /// `<name>.weight` of `shape`, and `<name>.bias` `[cout]` where it has first values; both by the weight's fans.
+    fn weight_and_bias(
+        &mut self,
+        name: &str,
+        shape: &[i64],
+        cout: i64,
+        firsts: (First, Option<First>),
+    ) -> Result<(Tensor, Option<Tensor>)> {
+        let (fans, (weight, bias)) = (Fans::of(shape), firsts);
+        let weight = self.param(&format!("{name}.weight"), shape, (weight, fans), ParamKind::Weight)?;
+        let bias = bias.map(|bias| self.param(&format!("{name}.bias"), &[cout], (bias, fans), ParamKind::Weight)).transpose()?;
+        Ok((weight, bias))
     }
 
-    fn param(&mut self, name: &str, shape: &[i64], first: First, kind: ParamKind) -> Result<Tensor> {
+    fn param(&mut self, name: &str, shape: &[i64], (first, fans): (First, Fans), kind: ParamKind) -> Result<Tensor> {
         let given = match self.source {
             Some(source) => source(name)?,
             None => None,
@@ -144,38 +204,17 @@ impl<'a> Builder<'a> {
                     "choose model.backbone.name and model.backbone.weights that belong together",
                 ));
             }
-            None => first.draw(self.seed, name, shape.iter().product::<i64>() as usize),
+            None => first.draw(self.seed, name, shape.iter().product::<i64>() as usize, fans),
         };
         let tensor = Tensor::from_slice(&data).reshape(shape).to_device(self.device);
         let tensor = if shape.len() == 4 { arrange(&tensor, self.format) } else { tensor };
-        let trained = self.part == Part::Trained;
+        let trained = match kind {
+            ParamKind::Weight => self.part == Part::Trained,
+            ParamKind::Buffer => self.part != Part::Frozen,
+        };
         let tensor = tensor.detach().set_requires_grad(trained && kind == ParamKind::Weight);
         self.params.push(Param { name: name.to_owned(), tensor: tensor.shallow_clone(), kind, trained });
         Ok(tensor)
-    }
-}
-
-/// Bound of the uniform distribution of a convolution's weights and biases.
-fn bound(fan_in: i64) -> f32 {
-    1.0 / (fan_in as f32).sqrt()
-}
-
-enum First {
-    Constant(f32),
-    /// Uniform in (-bound, bound).
-    Uniform(f32),
-}
-
-impl First {
-    fn draw(&self, run_seed: u64, name: &str, count: usize) -> Vec<f32> {
-        match *self {
-            Self::Constant(value) => vec![value; count],
-            Self::Uniform(bound) => {
-                let mut stream = seed::stream(run_seed, &format!("init/{name}"), 0, 0);
-                // The 24 upper bits, in the middle of their cells: symmetric about 0, and exact in f32 on every machine.
-                (0..count).map(|_| (((stream.next_u32() >> 8) as f32 + 0.5) / (1 << 23) as f32 - 1.0) * bound).collect()
-            }
-        }
     }
 }
 
@@ -193,24 +232,30 @@ mod tests {
     }
 
     #[test]
-    fn first_weights_are_uniform_within_one_over_the_root_of_fan_in() {
+    fn layers_start_as_their_shapes_say_by_the_fans_of_their_weight() {
         let mut builder = builder(1);
-        builder.conv("a", ConvShape::new(16, 64, 3).bias()).expect("builds");
+        let normal = First::Normal(0.5);
+        builder.conv("conv", ConvShape::new(16, 8, 3).bias()).expect("builds");
+        builder.conv("other", ConvShape::new(16, 8, 3).first(First::KaimingNormal).bias_from(First::Constant(0.25))).expect("builds");
+        builder.conv_transpose("up", TransposeShape::new(16, 8, 2, 2).bias(First::Uniform)).expect("builds");
+        builder.linear_of("linear", LinearShape::new(5, 3).first(First::XavierNormal).bias(normal)).expect("builds");
         let params = builder.finish();
-        let bound = 1.0 / (16.0f64 * 9.0).sqrt();
-        let w: Vec<f64> = values(params.get("a.weight").expect("is there")).into_iter().map(f64::from).collect();
-        let n = w.len() as f64;
-        let mean = w.iter().sum::<f64>() / n;
-        let var = w.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
-        let fourth = w.iter().map(|x| x.powi(4)).sum::<f64>() / n;
-        assert!(w.iter().all(|x| x.abs() <= bound));
-        assert!(w.iter().any(|x| *x > 0.999 * bound) && w.iter().any(|x| *x < -0.999 * bound));
-        // Four standard errors: var(x) = b^2/3, var(x^2) = 4 b^4/45, var(x^4) = 16 b^8/225.
-        assert!(mean.abs() < 4.0 * bound / (3.0 * n).sqrt(), "{mean}");
-        assert!((var - bound.powi(2) / 3.0).abs() < 4.0 * bound.powi(2) * (4.0 / 45.0 / n).sqrt(), "{var}");
-        assert!((fourth - bound.powi(4) / 5.0).abs() < 4.0 * bound.powi(4) * (16.0 / 225.0 / n).sqrt(), "{fourth}");
-        let bias = values(params.get("a.bias").expect("is there"));
-        assert!(bias.iter().all(|x| f64::from(x.abs()) <= bound) && bias.iter().any(|x| x.abs() > 0.0));
+        for (name, shape, first, fans) in [
+            ("conv.weight", vec![8, 16, 3, 3], First::Uniform, (144, 72)),
+            ("conv.bias", vec![8], First::Uniform, (144, 72)),
+            ("other.weight", vec![8, 16, 3, 3], First::KaimingNormal, (144, 72)),
+            ("other.bias", vec![8], First::Constant(0.25), (144, 72)),
+            ("up.weight", vec![16, 8, 2, 2], First::Uniform, (32, 64)),
+            ("up.bias", vec![8], First::Uniform, (32, 64)),
+            ("linear.weight", vec![3, 5], First::XavierNormal, (5, 3)),
+            ("linear.bias", vec![3], normal, (5, 3)),
+        ] {
+            let tensor = params.get(name).expect("is there");
+            let (fan_in, fan_out) = fans;
+            assert_eq!(tensor.size(), shape, "{name}");
+            assert_eq!(values(tensor), first.draw(1, name, tensor.numel(), Fans { fan_in, fan_out }), "{name}");
+        }
+        assert_eq!(params.len(), 8);
     }
 
     #[test]

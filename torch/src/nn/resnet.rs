@@ -70,14 +70,13 @@ fn plan(name: BackboneName) -> Plan {
 pub struct ResNet {
     stem: ConvBn,
     stages: Vec<Vec<Residual>>,
-    /// How many of (stem, stage 1, 2, 3) are frozen.
+    /// How many of (stem, stage 1, 2, 3), from the first on, are frozen: nothing before them needs a gradient.
     frozen: usize,
 }
 
 impl ResNet {
     /// Frozen parts have their batch norms folded and record no gradients.
     pub fn new(builder: &mut Builder, name: BackboneName, stride: Stride, freeze: Freeze) -> Result<Self> {
-        let plan = plan(name);
         let frozen = match freeze {
             Freeze::None => 0,
             Freeze::Stem => 1,
@@ -85,13 +84,19 @@ impl ResNet {
             Freeze::Layer2 => 3,
             Freeze::All => 4,
         };
-        let part = |index: usize| if index < frozen { Part::Frozen } else { Part::Trained };
-        builder.part = part(0);
+        let part = |index| if index < frozen { Part::Frozen } else { Part::Trained };
+        Self::with_parts(builder, name, stride, [0, 1, 2, 3].map(part))
+    }
+
+    /// The same with a choice for each of (stem, stage 1, 2, 3).
+    pub fn with_parts(builder: &mut Builder, name: BackboneName, stride: Stride, parts: [Part; 4]) -> Result<Self> {
+        let plan = plan(name);
+        builder.part = parts[0];
         let stem = ConvBn::new(builder, "backbone.conv1", "backbone.bn1", ConvShape::new(3, 64, 7).stride(2))?;
         let mut stages = Vec::new();
         let mut cin = 64;
         for (index, depth) in plan.depths.into_iter().enumerate() {
-            builder.part = part(index + 1);
+            builder.part = parts[index + 1];
             let planes = 64 << index;
             let cout = planes * plan.block.expansion();
             let mut blocks = Vec::new();
@@ -104,6 +109,7 @@ impl ResNet {
             stages.push(blocks);
         }
         builder.part = Part::Trained;
+        let frozen = parts.iter().take_while(|part| **part == Part::Frozen).count();
         Ok(Self { stem, stages, frozen })
     }
 
@@ -127,7 +133,7 @@ impl ResNet {
         self.stem.forward(x, mode).relu_().max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)
     }
 
-    /// Runs part `index` without recording gradients if it is frozen.
+    /// Runs part `index` without recording gradients if it and all before it are frozen.
     fn guarded(&self, index: usize, part: impl FnOnce() -> Tensor) -> Tensor {
         let _guard = (index < self.frozen).then(tch::no_grad_guard);
         part()
@@ -191,11 +197,12 @@ impl Residual {
 
 #[cfg(test)]
 mod tests {
+    use super::super::param::{ParamKind, Params};
     use super::*;
     use harness::config::{MemoryFormat, Precision};
     use tch::{Device, Kind};
 
-    fn build(name: BackboneName, stride: Stride, freeze: Freeze) -> (ResNet, super::super::param::Params) {
+    fn build(name: BackboneName, stride: Stride, freeze: Freeze) -> (ResNet, Params) {
         let mut builder = Builder::new(3, Device::Cpu, Precision::Fp32, MemoryFormat::ChannelsLast, None);
         let net = ResNet::new(&mut builder, name, stride, freeze).expect("builds");
         (net, builder.finish())
@@ -269,10 +276,7 @@ mod tests {
             assert!(first.name.starts_with(first_free), "{freeze:?}: {}", first.name);
             net.forward(&image(2, 32), Mode::Train).c3.sum(Kind::Float).backward();
             for p in params.iter() {
-                assert_eq!(
-                    p.tensor.requires_grad() && p.tensor.grad().defined(),
-                    p.trained && p.kind == super::super::param::ParamKind::Weight
-                );
+                assert_eq!(p.tensor.requires_grad() && p.tensor.grad().defined(), p.trained && p.kind == ParamKind::Weight);
             }
         }
         let (_, params) = build(BackboneName::Resnet18, Stride::Conv2, Freeze::All);
@@ -288,5 +292,29 @@ mod tests {
         assert_eq!(distance(&a.c1, &b.c1), 0.0);
         assert!(distance(&a.c2, &b.c2) > 0.0);
         assert!(pa.iter().zip(pb.iter()).all(|(a, b)| a.name == b.name && a.tensor.equal(&b.tensor)));
+    }
+
+    #[test]
+    fn parts_may_be_held_or_frozen_in_any_order() {
+        let build = |parts| {
+            let mut builder = Builder::new(3, Device::Cpu, Precision::Fp32, MemoryFormat::ChannelsLast, None);
+            let net = ResNet::with_parts(&mut builder, BackboneName::Resnet18, Stride::Conv1, parts).expect("builds");
+            (net, builder.finish())
+        };
+        let (net, params) = build([Part::Held, Part::Trained, Part::Frozen, Part::Held]);
+        let first: Vec<Tensor> = params.iter().map(|p| p.tensor.copy()).collect();
+        net.forward(&image(2, 32), Mode::Train).c3.square().sum(Kind::Float).backward();
+        for (p, first) in params.iter().zip(first) {
+            let layer1 = p.name.starts_with("backbone.layer1");
+            let frozen = p.name.starts_with("backbone.layer2");
+            let weight = p.kind == ParamKind::Weight;
+            assert_eq!(p.tensor.requires_grad() && p.tensor.grad().defined(), layer1 && weight, "{}", p.name);
+            assert_eq!(p.tensor.equal(&first), weight || frozen, "{}", p.name);
+            assert_eq!(p.trained, if weight { layer1 } else { !frozen }, "{}", p.name);
+        }
+        let (held, _) = build([Part::Held; 4]);
+        let (free, _) = build([Part::Trained; 4]);
+        let (held, free) = (held.forward(&image(2, 32), Mode::Train), free.forward(&image(2, 32), Mode::Train));
+        assert!(held.c3.equal(&free.c3) && !held.c3.requires_grad());
     }
 }

@@ -5,6 +5,8 @@ use harness::data::Views;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
+use crate::optim::Trained;
+
 /// What a detector gives of a batch of images, in the order of its `config::Outputs`: higher is more anomalous.
 #[derive(Debug, Default)]
 pub struct Scored {
@@ -32,8 +34,8 @@ pub struct Fed {
 /// Several networks in one learner, with names of their own and a loss that is the sum of theirs, are trained exactly as if
 /// each was alone, as long as `train.clip_norm` is 0: an update reads its own parameter's gradient only.
 pub trait Learner {
-    /// What an optimiser updates, by name.
-    fn trained(&self) -> Vec<(String, Tensor)>;
+    /// What an optimiser updates, by name, each with its factors of the learning rate and of the decay.
+    fn trained(&self) -> Vec<Trained>;
 
     /// Everything that training changes, by name: weights and running averages.
     fn state(&self) -> Vec<(String, Tensor)>;

@@ -20,7 +20,7 @@ use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
 use crate::input;
-use crate::optim::{Optimizer, learning_rate};
+use crate::optim::{At, Optimizer, learning_rate};
 
 /// Reading a value from a GPU waits for it: there, only every so many steps are reported, and each epoch's last.
 pub const REPORT_EVERY_ON_GPU: u64 = 10;
@@ -155,7 +155,7 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
         let mut next = feed();
         while let Some(fed) = next.take() {
             let (count, fed) = fed?;
-            let lr = learning_rate(&cfg.optim, at.epoch, epochs, at.batch, batches);
+            let lr = learning_rate(&cfg.optim, At { epoch: at.epoch, batch: at.batch, batches, steps });
             let mut draws = harness::seed::stream(seed, "pairs", at.epoch as u64, at.batch as u64);
             let (names, values) = step(job, fed, &mut optimizer, lr, &mut draws)?;
             // While a GPU is busy with this step: reading a value, below, waits for it.
@@ -194,7 +194,8 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
         // Its threads begin while this epoch is judged and written.
         upcoming = begin(at.epoch + 1, 0);
         let means = at.means();
-        finite(&means, at.step, learning_rate(&cfg.optim, at.epoch, epochs, at.batch.saturating_sub(1), batches))?;
+        let last = At { epoch: at.epoch, batch: at.batch.saturating_sub(1), batches, steps };
+        finite(&means, at.step, learning_rate(&cfg.optim, last))?;
         sink.epoch(&Epoch { epoch: at.epoch, step: at.step, means: &means, images })?;
         if let Some(quality) = sink.quality(at.epoch as u64, at.step, &|images| learner.score(images))? {
             best = snapshot::better(best, quality, learner);

@@ -12,6 +12,7 @@ use harness_torch::nn::conv::{Conv2d, ConvShape};
 use harness_torch::nn::conv_bn::ConvBn;
 use harness_torch::nn::param::Builder;
 use harness_torch::nn::{Mode, Params};
+use harness_torch::optim::Trained;
 use harness_torch::train::{self, Fed, Job, Learner, Length, Scored, Sink, Snapshot, Terms};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -83,7 +84,7 @@ impl Guest {
 }
 
 impl Learner for Guest {
-    fn trained(&self) -> Vec<(String, Tensor)> {
+    fn trained(&self) -> Vec<Trained> {
         self.params.trained()
     }
 

@@ -1,4 +1,4 @@
-//! Invariants 22 to 30: the consistency constraint.
+//! The consistency constraint against its slow twin, and the invariants that it must keep.
 
 use crate::slow::{self, Map, assert_all_near, assert_near, defaults, value, values, with_gradient};
 use harness::config::*;
@@ -154,7 +154,8 @@ proptest! {
             let mut other = map.clone();
             for i in 0..map.data.len() {
                 let (x, y, b) = (i % 4, i / 4 % 4, i / 16 / map.size[1]);
-                other.data[i] = if masked(b, y, x) { 70.0 * (i as f64).sin() } else { map.data[i] };
+                // Of the same length: distances below 1e-7 of the longest patch, an anomalous one included, count as 0.
+                other.data[i] = if masked(b, y, x) { -map.data[i] } else { map.data[i] };
             }
             other
         };

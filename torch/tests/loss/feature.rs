@@ -1,4 +1,4 @@
-//! Invariants 1 to 11: the feature constraint.
+//! The feature constraint against its slow twin, and the invariants that it must keep.
 
 use crate::slow::{self, Map, assert_all_near, assert_near, defaults, value, values, with_gradient};
 use harness::config::{Feature, Scope};

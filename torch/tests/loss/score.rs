@@ -1,4 +1,4 @@
-//! Invariants 12 to 21: the score constraint.
+//! The score constraint against its slow twin, and the invariants that it must keep.
 
 use crate::slow::{self, Map, assert_all_near, assert_near, defaults, split, value, values, with_gradient};
 use harness::config::{Activation, PairMode, Scope, Score};

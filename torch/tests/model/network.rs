@@ -6,7 +6,7 @@ use harness::config::{BaselineHead, Config, Data, Freeze, MemoryFormat, Precisio
 use harness_torch::detector::mlff::loss;
 use harness_torch::detector::mlff::model::{Network, Output};
 use harness_torch::nn::{Mode, ParamKind, Values, Weights};
-use harness_torch::optim::Optimizer;
+use harness_torch::optim::{Optimizer, Trained};
 use tch::{Device, Kind, Tensor};
 
 use crate::{distance, is_finite, one_thread, tiny, values, wave};
@@ -46,7 +46,7 @@ fn all_sixteen_combinations_of_toggles_train_and_score() {
             loss += scores.square().sum(Kind::Float);
         }
         loss.backward();
-        for (name, tensor) in network.trained() {
+        for Trained { name, tensor, .. } in network.trained() {
             assert!(tensor.grad().defined() && is_finite(&tensor.grad()), "{on:?}: {name} has no finite gradient");
         }
         let out = tch::no_grad(|| network.forward(&x, Mode::Eval));
@@ -149,7 +149,7 @@ fn a_frozen_backbone_with_folded_norms_gives_the_features_of_the_free_one() {
         assert!(scale > 0.0 && distance(&a, &b) < 1e-4 * scale, "{:e}", distance(&a, &b) / scale);
         assert!(!b.requires_grad());
     }
-    assert!(frozen.trained().iter().all(|(name, _)| !name.starts_with("backbone.")));
+    assert!(frozen.trained().iter().all(|p| !p.name.starts_with("backbone.")));
     assert_eq!(frozen.params().len(), free.params().len());
 }
 
@@ -237,9 +237,9 @@ fn the_gradient_of_a_bf16_step_is_near_that_of_float32() {
         let (trained, out) = (network.trained(), network.forward(&images(4, 0.37), Mode::Train));
         let scores = out.scores.unwrap();
         let total = loss::distance(&out.features).mean(Kind::Float) + (&scores * wave(&scores.size(), 0.05)).mean(Kind::Float);
-        let leaves: Vec<&Tensor> = trained.iter().map(|(_, p)| p).collect();
+        let leaves: Vec<&Tensor> = trained.iter().map(|p| &p.tensor).collect();
         let gradients = Tensor::run_backward(&[total], &leaves, false, false);
-        trained.iter().map(|(name, _)| name.clone()).zip(gradients).collect::<Vec<_>>()
+        trained.iter().map(|p| p.name.clone()).zip(gradients).collect::<Vec<_>>()
     };
     // Parts and the greatest relative error of their gradients. Rounding adds up through a random backbone's batch norms.
     let free = vec![("backbone.layer1", 0.4), ("backbone.layer3", 0.4), ("sc.", 0.1), ("head", 0.02), ("score", 0.05), ("", 0.15)];
@@ -276,7 +276,7 @@ fn a_bf16_network_on_a_frozen_backbone_learns_and_keeps_float32_parameters() {
         })
         .collect();
     assert!(losses[19] < 0.5 * losses[0], "{losses:?}");
-    assert!(network.trained().iter().all(|(_, p)| p.kind() == Kind::Float && is_finite(p)));
+    assert!(network.trained().iter().all(|p| p.tensor.kind() == Kind::Float && is_finite(&p.tensor)));
     assert!(!frozen.is_empty() && frozen.iter().all(|(name, before)| before.equal(network.params().get(name).unwrap())));
 }
 

@@ -1,4 +1,4 @@
-//! Quantization, encoding and counting: invariants 42 to 48 of the design, each against nested loops.
+//! Quantization, encoding and counting, each against nested loops.
 
 use harness::config::{Levels, Offset, OffsetMean, Qco, Window};
 use harness_torch::detector::mlff::model::ptfem::co_occurrence;

@@ -1,4 +1,4 @@
-//! Configurations that make no network are refused by key.
+//! Configurations that cannot make a network are refused by key.
 
 use harness::config::{BackboneName, Config, StrideIn};
 use harness::error::Kind;

@@ -14,6 +14,7 @@ use tch::{Device, Kind, Tensor};
 use super::{Count, Detector, FitEstimate, Parts, backbone};
 use crate::input::Normalization;
 use crate::nn::Mode;
+use crate::optim::Trained;
 use crate::train::{self, Fed, Job, Learner, Length, Scored, Sink, Snapshot, Terms};
 use model::Network;
 
@@ -48,7 +49,7 @@ impl Mlff {
 }
 
 impl Learner for Mlff {
-    fn trained(&self) -> Vec<(String, Tensor)> {
+    fn trained(&self) -> Vec<Trained> {
         self.network.trained()
     }
 

@@ -1,4 +1,4 @@
-//! The losses (docs/method.md section 7): what training minimises over a batch.
+//! The losses: what training minimises over a batch.
 //!
 //! Names used throughout: F, the feature map psi [B, C, h, w]; A [B, 1, h, w], its distance to the centre; S [B, 1, h, w],
 //! the score map; mask [B, 1, H, W], 1 at anomalous pixels, 0 elsewhere, where H and W are the input's size.

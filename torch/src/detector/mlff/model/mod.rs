@@ -22,6 +22,7 @@ use crate::nn::param::Builder;
 use crate::nn::resnet::{self, ResNet, Stages};
 use crate::nn::stride::stride;
 use crate::nn::{Mode, Params, Weights};
+use crate::optim::Trained;
 use head::Head;
 use ptfem::Ptfem;
 use reduce::Reduce;
@@ -119,7 +120,7 @@ impl Network {
     }
 
     /// What an optimiser updates, by name.
-    pub fn trained(&self) -> Vec<(String, Tensor)> {
+    pub fn trained(&self) -> Vec<Trained> {
         self.params.trained()
     }
 

@@ -10,7 +10,8 @@ use tch::{Kind, Tensor};
 
 use super::qco;
 use crate::nn::Mode;
-use crate::nn::conv::{Conv2d, ConvShape, Linear, arrange};
+use crate::nn::conv::{Conv2d, ConvShape, arrange};
+use crate::nn::linear::Linear;
 use crate::nn::norm::BatchNorm;
 use crate::nn::param::Builder;
 
@@ -58,7 +59,7 @@ impl Ptfem {
     fn fuse(&self, descriptions: &[Tensor], [height, width]: [i64; 2], mode: Mode) -> Tensor {
         let widths: Vec<i64> = descriptions.iter().map(|d| d.size()[3]).collect();
         let mapped = descriptions.iter().zip(self.fuse.weight.split_with_sizes(&widths, 1)).map(|(description, weight)| {
-            let mapped = Linear { weight }.forward(description).permute([0, 3, 1, 2]); // [B, out, s, s]
+            let mapped = Linear { weight, bias: None }.forward(description).permute([0, 3, 1, 2]); // [B, out, s, s]
             // One cell is constant when upsampled: broadcasting does that without a copy.
             if mapped.size()[2] == 1 { mapped } else { mapped.upsample_bilinear2d([height, width], true, None, None) }
         });

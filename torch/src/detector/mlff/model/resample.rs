@@ -45,6 +45,7 @@ fn shifted_interpolation(own: i64, side: i64, device: Device) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::conv::ConvShape;
     use harness::config::Precision;
 
     fn wave(shape: &[i64], pace: f64) -> Tensor {
@@ -56,7 +57,7 @@ mod tests {
         for (own, side) in [(1, 4), (2, 8), (4, 8), (3, 12)] {
             let leaf = |shape: &[i64], pace| wave(shape, pace).set_requires_grad(true);
             let (x, weight) = (leaf(&[2, 5, own, own], 0.7), leaf(&[3, 5, 3, 3], 1.3));
-            let conv = Conv2d::new(weight.shallow_clone(), None, 1, Precision::Fp32);
+            let conv = Conv2d::new(weight.shallow_clone(), None, &ConvShape::new(5, 3, 3), Precision::Fp32);
             let fast = convolve(&conv, &weight, &x, side);
             let slow = conv.forward(&x.upsample_bilinear2d([side, side], true, None, None));
             assert!((&fast - &slow).abs().max().double_value(&[]) < 1e-5, "{own} to {side}");

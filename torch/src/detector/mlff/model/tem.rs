@@ -9,8 +9,9 @@ use tch::{Kind, Tensor};
 
 use super::qco::{self, Encoded};
 use crate::nn::Mode;
-use crate::nn::conv::{Conv2d, ConvShape, Linear};
+use crate::nn::conv::{Conv2d, ConvShape};
 use crate::nn::conv_bn::ConvBn;
+use crate::nn::linear::Linear;
 use crate::nn::norm::BatchNorm;
 use crate::nn::param::Builder;
 
