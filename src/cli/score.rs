@@ -6,7 +6,7 @@ use crate::config::{Categories, Config};
 use crate::data::{self, Source};
 use crate::eval::{self, Evaluation, MapStore};
 use crate::metric::Variant;
-use crate::report::runs::percent;
+use crate::report::spell::percent_or_dash;
 use crate::run::Store;
 use crate::ui::text::{self, Align, Rule};
 use crate::{Error, Result};
@@ -155,7 +155,7 @@ fn print_table(all: &[(String, Option<Variant>, Evaluation)]) {
         .map(|(label, _, e)| {
             let s = &e.scores;
             let mut row = vec![label.clone()];
-            row.extend([s.image_auroc, s.image_ap, s.image_f1max, s.pixel_auroc, s.pixel_ap, s.pixel_f1max, s.aupro].map(percent));
+            row.extend([s.image_auroc, s.image_ap, s.image_f1max, s.pixel_auroc, s.pixel_ap, s.pixel_f1max, s.aupro].map(percent_or_dash));
             row.push(e.protocol.describe());
             row
         })

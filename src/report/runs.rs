@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::study::{self, heading};
+use super::lineage;
+use super::spell::{NOTHING, heading, percent_or_dash};
 use crate::num;
 use crate::run::Summary;
 use crate::ui::text::{self, Align, Rule};
@@ -35,15 +36,15 @@ pub fn table(runs: &[Summary]) -> String {
         .iter()
         .map(|run| {
             let mut row = vec![run.category.clone(), run.seed.to_string(), run.headline.clone()];
-            row.extend(metrics.iter().map(|m| percent(metric(run, "", m))));
-            row.extend(metrics.iter().map(|m| percent(metric(run, "A/", m))));
+            row.extend(metrics.iter().map(|m| percent_or_dash(run.metric("", m))));
+            row.extend(metrics.iter().map(|m| percent_or_dash(run.metric("A/", m))));
             row
         })
         .collect();
     if runs.len() > 1 {
         let mut mean = vec![format!("mean of {}", runs.len()), String::new(), String::new()];
         for map in ["", "A/"] {
-            mean.extend(metrics.iter().map(|m| percent(mean_over_categories(runs, map, m))));
+            mean.extend(metrics.iter().map(|m| percent_or_dash(mean_over_categories(runs, map, m))));
         }
         rows.push(mean);
     }
@@ -63,10 +64,10 @@ pub fn comparison(configurations: &[(String, Vec<Summary>)]) -> String {
     let rows: Vec<Vec<String>> = configurations
         .iter()
         .map(|(name, runs)| {
-            let map = runs.first().map_or_else(|| "—".into(), |r| r.headline.clone());
+            let map = runs.first().map_or_else(|| NOTHING.into(), |r| r.headline.clone());
             let mut row = vec![name.clone(), runs.len().to_string(), map];
-            row.extend(metrics.iter().map(|m| percent(mean_over_categories(runs, "", m))));
-            let mean = |values: Vec<f64>| num::mean(&values).map_or_else(|| "—".into(), text::number);
+            row.extend(metrics.iter().map(|m| percent_or_dash(mean_over_categories(runs, "", m))));
+            let mean = |values: Vec<f64>| num::mean(&values).map_or_else(|| NOTHING.into(), text::number);
             row.push(mean(runs.iter().filter_map(|r| r.losses.get("total").copied()).collect()));
             row.push(mean(runs.iter().filter_map(|r| r.grad_norm).collect()));
             row
@@ -76,40 +77,22 @@ pub fn comparison(configurations: &[(String, Vec<Summary>)]) -> String {
     text::table(&columns, &rows, Rule::Unicode) + "\n" + &footnotes(&all)
 }
 
-/// The metric of a run; `map` is empty for the headline map, else such as `A/`. A metric that was selected on the test set
-/// stands under another split and is not found here.
-pub fn metric(run: &Summary, map: &str, name: &str) -> Option<f64> {
-    run.metrics.get(&format!("test/{map}{name}")).copied().flatten()
-}
-
 /// Mean over seeds within each category, then over categories, each counting the same; `None` if any run lacks the metric.
 pub fn mean_over_categories(runs: &[Summary], map: &str, name: &str) -> Option<f64> {
     let mut by_category = BTreeMap::<&str, Vec<f64>>::new();
     for run in runs {
-        by_category.entry(&run.category).or_default().push(metric(run, map, name)?);
+        by_category.entry(&run.category).or_default().push(run.metric(map, name)?);
     }
     let means = by_category.values().map(|values| num::mean(values)).collect::<Option<Vec<_>>>()?;
     num::mean(&means)
 }
 
-/// A ratio in percent with one decimal, or a dash.
-pub fn percent(value: Option<f64>) -> String {
-    value.map_or_else(|| "—".into(), study::percent)
-}
-
 fn footnotes(runs: &[Summary]) -> String {
     let mut lines: Vec<String> = vec![];
     for run in runs {
-        let protocol = format!("protocol: {}", run.protocol["text"].as_str().unwrap_or("unknown"));
-        let stride = if run.backbone.weights_hash.is_some() { format!(", stride in {}", run.backbone.stride_in) } else { String::new() };
-        let backbone = format!("backbone: {} ({}{stride})", run.backbone.name, run.backbone.lineage);
-        for line in [protocol, backbone] {
-            if !lines.contains(&line) {
-                lines.push(line);
-            }
-        }
-        if run.metrics.keys().any(|k| k.starts_with("best_on_test/")) {
-            let line = "— where the epoch was chosen on the test set: see best_on_test/* in summary.json".to_owned();
+        let protocol = format!("protocol: {}", lineage::protocol(run));
+        let backbone = lineage::backbone(run).map(|backbone| format!("backbone: {backbone}"));
+        for line in [Some(protocol), backbone, lineage::selection(run).map(str::to_owned)].into_iter().flatten() {
             if !lines.contains(&line) {
                 lines.push(line);
             }

@@ -71,6 +71,12 @@ pub struct Spent {
 }
 
 impl Summary {
+    /// The metric of a run; `map` is empty for the headline map, else such as `A/`. A metric that was selected on the test set
+    /// stands under another split and is not found here.
+    pub fn metric(&self, map: &str, name: &str) -> Option<f64> {
+        self.metrics.get(&format!("test/{map}{name}")).copied().flatten()
+    }
+
     /// Canonical JSON of everything but `timing`: equal for two runs exactly if their results are, bit for bit.
     pub fn comparable(&self) -> String {
         let mut value = serde_json::to_value(self).expect("a summary is plain data");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::flatten;
 use crate::report;
-use crate::report::study::spelled;
+use crate::report::spell::spelled;
 use crate::run::{Id, Status, Store, Summary};
 use crate::{Error, Result};
 

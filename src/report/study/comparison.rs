@@ -6,7 +6,6 @@ use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 
 use crate::num;
-use crate::report::runs::metric as value;
 use crate::run::{Event, Store, Summary};
 use crate::sweep::{Cell, Row, Study, published};
 use crate::{Error, Result};
@@ -135,7 +134,7 @@ fn named(study: &Study, cell: &Cell) -> String {
 }
 
 fn values<'a>(study: &'a Study, metric: &str) -> Values<'a> {
-    let one = |c: &'a Cell| Some(((c.row, c.category.as_str(), c.seed), value(c.summary()?, "", metric)?));
+    let one = |c: &'a Cell| Some(((c.row, c.category.as_str(), c.seed), c.summary()?.metric("", metric)?));
     study.cells.iter().filter_map(one).collect()
 }
 

@@ -4,8 +4,7 @@
 use serde::Serialize;
 
 use super::comparison::{Comparison, Difference, Line, comparisons};
-use super::layout::{counted, p_value, percent, points};
-use super::table::heading;
+use crate::report::spell::{counted, heading, p_value, percent, points};
 use crate::sweep::{Against, Study};
 use crate::ui::text::number;
 

@@ -1,9 +1,8 @@
 //! How a table's numbers are spelled: the same text in every format for people.
 
-use serde_json::Value;
-
 use super::comparison::Training;
 use super::table::{Cell, Rank, Table};
+use crate::report::spell::{NOTHING, p_value, percent, points};
 use crate::ui::text::number;
 
 /// One printed cell: a number that may be emphasised, and what follows it.
@@ -20,8 +19,6 @@ pub struct Layout {
     pub headings: Vec<String>,
     pub lines: Vec<Vec<Text>>,
 }
-
-pub const NOTHING: &str = "—";
 
 /// Spells a table. Behind a column of means stands one of differences, and one of the paper's figures, where there are any.
 pub fn layout(table: &Table) -> Layout {
@@ -99,45 +96,12 @@ pub fn count(n: usize, planned: usize) -> String {
     }
 }
 
-/// A ratio in percent with one decimal.
-pub fn percent(ratio: f64) -> String {
-    let text = format!("{:.1}", 100.0 * ratio);
-    if text == "-0.0" { "0.0".to_owned() } else { text }
-}
-
-/// A difference of ratios in points with its sign: `+0.9`, `−0.3`, `0.0`.
-pub fn points(difference: f64) -> String {
-    let text = format!("{:+.1}", 100.0 * difference);
-    match text.as_str() {
-        "+0.0" | "-0.0" => "0.0".to_owned(),
-        _ => text.replace('-', "−"),
-    }
-}
-
-/// A p value with three decimals.
-pub fn p_value(p: f64) -> String {
-    if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
-}
-
-/// A setting as it would be typed.
-pub fn spelled(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// `1 seed`, `3 seeds`.
-pub fn counted(n: usize, one: &str, several: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { several })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_spelled_with_one_decimal_and_differences_with_a_sign() {
-        assert_eq!([0.9784, 1.0, 0.0, -0.00001].map(percent), ["97.8", "100.0", "0.0", "0.0"]);
-        assert_eq!([0.009, -0.0034, 0.0004, -0.0004].map(points), ["+0.9", "−0.3", "0.0", "0.0"]);
-        assert_eq!([0.03125, 1.0, 0.00001].map(p_value), ["0.031", "1.000", "<0.001"]);
+    fn runs_that_are_missing_show_in_their_count() {
         assert_eq!([count(6, 6), count(5, 6)], ["6", "5 of 6"]);
     }
 }

@@ -1,9 +1,10 @@
 //! What stands below a table: how its numbers came about and what they cannot say.
 
 use super::comparison::{Comparison, Training, comparisons};
-use super::layout::{counted, p_value, training};
-use super::table::{Table, heading};
-use crate::report::runs::metric as value;
+use super::layout::training;
+use super::table::Table;
+use crate::report::lineage;
+use crate::report::spell::{counted, heading, p_value};
 use crate::run::Summary;
 use crate::sweep::{Against, Cell, Study, published};
 
@@ -123,7 +124,7 @@ fn common(study: &Study, table: &Table) -> Vec<String> {
     let mut metrics: Vec<&str> = table.columns.iter().map(|column| column.metric.as_str()).collect();
     metrics.dedup();
     for metric in metrics {
-        let lacks = |cell: &&Cell| cell.summary().is_some_and(|summary| value(summary, "", metric).is_none());
+        let lacks = |cell: &&Cell| cell.summary().is_some_and(|summary| summary.metric("", metric).is_none());
         let without: Vec<&Cell> = finished.iter().copied().filter(lacks).collect();
         if !without.is_empty() {
             notes.push(format!("Finished without {}: {}.", heading(metric), places(study, &without)));
@@ -153,7 +154,7 @@ fn places(study: &Study, cells: &[&Cell]) -> String {
 fn lineages(study: &Study, cells: &[&Cell]) -> Vec<String> {
     let mut all: Vec<(usize, String, Vec<usize>)> = vec![];
     for cell in cells {
-        for (kind, note) in cell.summary().map(lineage).into_iter().flatten().enumerate() {
+        for (kind, note) in cell.summary().map(lineage).into_iter().flatten() {
             match all.iter_mut().find(|(_, known, _)| *known == note) {
                 Some((.., rows)) if rows.contains(&cell.row) => {}
                 Some((.., rows)) => rows.push(cell.row),
@@ -171,16 +172,12 @@ fn lineages(study: &Study, cells: &[&Cell]) -> Vec<String> {
     all.iter().map(named).collect()
 }
 
-/// How a run was evaluated and what it started from.
-fn lineage(summary: &Summary) -> Vec<String> {
-    let protocol = summary.protocol["text"].as_str().unwrap_or("unknown");
-    let backbone = &summary.backbone;
-    let stride = if backbone.weights_hash.is_some() { format!(", stride in {}", backbone.stride_in) } else { String::new() };
-    let mut notes = vec![format!("Protocol: {protocol}"), format!("Backbone: {} ({}{stride})", backbone.name, backbone.lineage)];
-    if summary.metrics.keys().any(|key| key.starts_with("best_on_test/")) {
-        notes.push("Runs whose epoch was chosen on the test set have no figure here: see best_on_test/* in their summary.json".to_owned());
-    }
-    notes
+/// How a run was evaluated, what it started from and whether the test set chose, each with its kind.
+fn lineage(run: &Summary) -> Vec<(usize, String)> {
+    let protocol = format!("Protocol: {}", lineage::protocol(run));
+    let backbone = lineage::backbone(run).map(|backbone| format!("Backbone: {backbone}"));
+    let all = [Some(protocol), backbone, lineage::selection(run).map(str::to_owned)];
+    all.into_iter().enumerate().filter_map(|(kind, note)| Some((kind, note?))).collect()
 }
 
 fn cells(table: &Table) -> impl Iterator<Item = &super::table::Cell> {
@@ -214,7 +211,7 @@ mod tests {
         let cell = &mut study.cells[0];
         let mut summary = cell.summary().unwrap().clone();
         summary.protocol = serde_json::json!({ "text": "grid" });
-        summary.backbone = Default::default();
+        summary.backbone.name = "resnet18".into();
         summary.metrics.insert("best_on_test/image_auroc".into(), Some(0.99));
         cell.outcome = Outcome::Finished(Box::new(summary));
         let all = notes(&study);

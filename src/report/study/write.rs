@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use super::markdown::escape;
 use super::page::{self, Listing, Machines, Page};
 use super::{Comparison, Format, Incomplete, Pivot, Table, figure, findings, render, text};
+use crate::Result;
+use crate::report::stale::remove_stale;
 use crate::run::{Store, file};
 use crate::sweep::{Plan, Study};
-use crate::{Error, Result};
 
 /// How much is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,18 +149,4 @@ impl Written {
 /// Markdown's signs in names stand for themselves; paragraphs and items stay.
 fn escape_lines(findings: &str) -> String {
     findings.lines().map(escape).collect::<Vec<_>>().join("\n")
-}
-
-/// Removes files of a folder that an earlier report left, by path and name.
-///
-/// # Errors
-/// A folder that cannot be read and a file that cannot be removed.
-pub(super) fn remove_stale(folder: &Path, is_stale: &dyn Fn(&Path, &str) -> bool) -> Result<()> {
-    let entries = std::fs::read_dir(folder).map_err(|e| Error::io("read the folder", folder, &e))?;
-    for path in entries.flatten().map(|entry| entry.path()) {
-        if path.file_name().and_then(|name| name.to_str()).is_some_and(|name| is_stale(&path, name)) {
-            file::remove(&path)?;
-        }
-    }
-    Ok(())
 }
