@@ -103,7 +103,7 @@ pub fn main() -> ExitCode {
         Verb::Weights(args) => weights::run(args),
         Verb::Runs(args) => runs::run(args),
         Verb::Doctor => doctor::run(),
-        Verb::Completions(args) => completions::run(args),
+        Verb::Completions(args) => completions::run(args, &mut <Cli as clap::CommandFactory>::command()),
     };
     exit_code(result, cli.output())
 }

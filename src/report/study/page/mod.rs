@@ -4,12 +4,13 @@
 //! repeat it. Times stand in their own section alone: everything else depends on the study and its runs only.
 
 mod html;
+mod listing;
 mod machines;
 mod picture;
 
+pub use listing::Listing;
 pub use machines::Machines;
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -20,9 +21,8 @@ use crate::run::{Environment, Git, Summary, file};
 use crate::sweep::{Against, Cell, Outcome, Study};
 use crate::ui::text;
 
+use super::Comparison;
 use super::figure::Drawn;
-use super::layout::{Layout, layout, training};
-use super::{Comparison, Rank, Table};
 use html::{escape, prose, table, terms};
 
 const STYLE: &str = include_str!("../../../../assets/report.css");
@@ -30,42 +30,6 @@ const SCRIPT: &str = include_str!("../../../../assets/report.js");
 
 /// What a browser may do for this page: show what it holds, and ask nobody.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
-
-/// A table as text: a cell that starts with a number sorts as one, `—` and nothing come last.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Listing {
-    /// Its caption; may be empty.
-    pub title: String,
-    pub header: Vec<String>,
-    pub rows: Vec<Vec<String>>,
-    /// Cells that stand out, by row and column.
-    pub ranks: BTreeMap<(usize, usize), Rank>,
-    /// Lines below it.
-    pub notes: Vec<String>,
-}
-
-impl Listing {
-    /// A table as all other formats spell it, and the one of trainings where there is one; notes stand below the last.
-    pub fn of(table: &Table) -> Vec<Self> {
-        let main = Self { title: table.title.clone(), ..layout(table).into() };
-        let mut all: Vec<Self> = std::iter::once(main).chain(training(table).map(Self::from)).collect();
-        all.last_mut().expect("the main table is there").notes.clone_from(&table.notes);
-        all
-    }
-}
-
-impl From<Layout> for Listing {
-    fn from(Layout { headings, lines }: Layout) -> Self {
-        let places =
-            lines.iter().enumerate().flat_map(|(row, line)| line.iter().enumerate().map(move |(column, text)| (row, column, text)));
-        Self {
-            ranks: places.filter_map(|(row, column, text)| Some(((row, column), text.rank?))).collect(),
-            rows: lines.iter().map(|line| line.iter().map(|text| format!("{}{}", text.value, text.tail)).collect()).collect(),
-            header: headings,
-            ..Self::default()
-        }
-    }
-}
 
 /// Everything on the page.
 #[derive(Debug, Clone, Copy)]
@@ -133,7 +97,7 @@ impl Page<'_> {
         let finished = cells.iter().filter(|c| c.summary().is_some()).count();
         let failed = cells.iter().filter(|c| matches!(c.outcome, Outcome::Failed { .. })).count();
         let (all, missing) = (cells.len(), cells.len() - finished - failed);
-        let runs = format!("{finished} of {all} finished, {failed} failed, {missing} not ended");
+        let runs = format!("{finished} of {all} finished, {failed} failed, {missing} missing");
         let against = match self.study.against {
             Against::Previous => "the row before".to_owned(),
             Against::Row(row) => rows.get(row).map_or_else(|| NOTHING.into(), |r| r.name.clone()),
@@ -230,7 +194,7 @@ impl Page<'_> {
         }
         let missing: Vec<String> = self.study.cells.iter().filter(|c| c.outcome == Outcome::Missing).map(|c| c.id.to_string()).collect();
         if !missing.is_empty() {
-            let _ = writeln!(out, "<p>Not started, or not ended: {}.</p>", escape(&missing.join(", ")));
+            let _ = writeln!(out, "<p>Not started or not finished: {}.</p>", escape(&missing.join(", ")));
         }
         out
     }
