@@ -2,6 +2,9 @@
 //!
 //! Three kinds, because a user can do three different things about an error; each has its exit code.
 
+/// The exit code of a run that was stopped and can be resumed: `EX_TEMPFAIL` of sysexits.h.
+pub const EXIT_STOPPED: u8 = 75;
+
 /// Who can mend it; decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -65,7 +68,7 @@ impl Error {
             Kind::Run => 1,
             Kind::Config => 2,
             Kind::Environment => 3,
-            Kind::Stopped => 75,
+            Kind::Stopped => EXIT_STOPPED,
         }
     }
 }

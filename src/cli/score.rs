@@ -1,4 +1,4 @@
-//! `harness score`: the metrics of a run's maps, or of anybody's.
+//! `harness score`: the metrics of a run's maps, or of maps from any source.
 
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> Result<()> {
     let scored = match (&args.run, &args.maps_root, &args.data_root) {
         (Some(id), ..) => of_run(args, id)?,
         (None, Some(maps), Some(data)) => of_folder(args, maps, data)?,
-        _ => return Err(Error::config("what should be scored?", "give MAPS_ROOT and DATA_ROOT, or --run ID")),
+        _ => return Err(Error::config("there is nothing to score", "give MAPS_ROOT and DATA_ROOT, or --run ID")),
     };
     let mut all = vec![];
     for s in &scored {
@@ -96,7 +96,7 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
     Ok(scored)
 }
 
-/// Anybody's maps: the categories that have a folder under the maps' root.
+/// Maps from any source: the categories that have a folder under the maps' root.
 fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
     if !maps.is_dir() {
         return Err(Error::environment(
@@ -124,11 +124,11 @@ fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
 }
 
 /// The protocol's settings with `--set` laid over them.
-fn with_settings(base: &Config, words: &[String]) -> Result<Config> {
-    if let Some(word) = words.iter().find(|w| !w.trim_start().starts_with("eval.")) {
-        return Err(Error::config(format!("--set {word}: only keys of [eval] apply here"), "see `harness config explain eval`"));
+fn with_settings(base: &Config, overrides: &[String]) -> Result<Config> {
+    if let Some(other) = overrides.iter().find(|key| !key.trim_start().starts_with("eval.")) {
+        return Err(Error::config(format!("--set {other}: only keys of [eval] apply here"), "see `harness config explain eval`"));
     }
-    base.with(words)
+    base.with(overrides)
 }
 
 fn variants(names: &[String]) -> Result<Vec<Variant>> {

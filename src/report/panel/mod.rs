@@ -1,6 +1,6 @@
 //! Panels of test images with ground truth and score map, as the paper's Fig. 8 has them: large and tiny defects apart.
 //!
-//! Images are chosen by mask area alone, so that nobody can pick the ones that look well, and all maps of the category share
+//! Images are chosen by mask area alone, so that none can be picked because it looks good, and all maps of the category share
 //! one range of colours.
 
 mod select;
@@ -142,7 +142,7 @@ pub(in crate::report) fn subject(test: &Source, cfg: &config::Eval, index: usize
 /// The colours of an image's map, as it is scored, fitted into a tile.
 pub(in crate::report) fn heat(test: &Source, cfg: &config::Eval, index: usize, map: &Map, (low, high): (f32, f32)) -> Result<Rgb> {
     if map.data.is_empty() {
-        return Err(Error::run(format!("the score map of {} is empty", test.items()[index].key), "write the maps anew"));
+        return Err(Error::run(format!("the score map of {} is empty", test.items()[index].key), "write the maps again"));
     }
     let (width, height) = test.dimensions(index)?;
     let (width, height) = fitted(width, height);

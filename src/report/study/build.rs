@@ -20,6 +20,7 @@ impl Table {
                 n: values.iter().map(Vec::len).sum(),
                 planned: comparison.lines[row].planned,
                 published: figure.published,
+                cited: figure.cited,
                 published_computed: study.rows[row].paper.as_ref().and_then(|p| published::discrepancy(p, metric)).map(|d| d.computed),
                 difference: figure.difference.as_ref().map(|d| change(comparison, d)),
                 rank: None,
@@ -42,7 +43,7 @@ impl Table {
     /// The study's rows with one column a category and their mean, of one metric.
     ///
     /// # Errors
-    /// A metric that is none of the study's.
+    /// A metric that the study does not have.
     pub fn by_category(study: &Study, comparison: &Comparison, metric: &str, incomplete: Incomplete) -> Result<Self> {
         check_metric(study, metric)?;
         let metric_of = |heading: &str| Column { heading: heading.to_owned(), metric: metric.to_owned() };
@@ -80,6 +81,7 @@ fn category_cell(study: &Study, row: usize, category: &str, metric: &str, incomp
         n: values.len(),
         planned,
         published: study.rows[row].paper.as_ref().and_then(|p| published::figure(p, metric, Some(category))),
+        cited: study.rows[row].published.as_ref().and_then(|citation| citation.figure(metric, Some(category))),
         ..Cell::default()
     };
     shown(cell, incomplete)
@@ -95,7 +97,7 @@ fn change(comparison: &Comparison, difference: &Difference) -> Change {
     Change { against: comparison.lines[against].name.clone(), mean, interval, p, p_holm, n, planned: comparison.pairs }
 }
 
-/// Refuses a metric that is none of the study's.
+/// Refuses a metric that the study does not have.
 pub(super) fn check_metric(study: &Study, metric: &str) -> Result<()> {
     if study.metrics.iter().any(|m| m == metric) {
         return Ok(());

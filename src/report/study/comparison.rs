@@ -64,6 +64,9 @@ pub struct Figure {
     pub complete: bool,
     /// The paper's figure.
     pub published: Option<f64>,
+    /// Somebody else's, where the row cites one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cited: Option<f64>,
     /// Against its counterpart.
     pub difference: Option<Difference>,
 }
@@ -182,6 +185,7 @@ fn figure(study: &Study, values: &Values, row: &Row, index: usize, metric: &str)
         categories,
         complete,
         published: row.paper.as_ref().and_then(|p| published::figure(p, metric, None)),
+        cited: row.published.as_ref().and_then(|citation| citation.figure(metric, None)),
         difference: None,
     }
 }

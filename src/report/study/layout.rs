@@ -20,7 +20,8 @@ pub struct Layout {
     pub lines: Vec<Vec<Text>>,
 }
 
-/// Spells a table. Behind a column of means stands one of differences, and one of the paper's figures, where there are any.
+/// Spells a table. Behind a column of means stands one of differences, one of the paper's figures and one of
+/// figures cited from elsewhere, where there are any.
 pub fn layout(table: &Table) -> Layout {
     let mut headings = vec![table.corner.clone(), "n".to_owned()];
     let mut lines: Vec<Vec<Text>> = table.lines.iter().map(|l| vec![plain(&l.name), plain(&count(l.n, l.planned))]).collect();
@@ -36,6 +37,9 @@ pub fn layout(table: &Table) -> Layout {
         }
         if cells().any(|cell| cell.published.is_some()) {
             add("paper (Δ)", &paper);
+        }
+        if cells().any(|cell| cell.cited.is_some()) {
+            add("cited (Δ)", &cited);
         }
     }
     Layout { headings, lines }
@@ -76,11 +80,19 @@ fn difference(cell: &Cell) -> Text {
 /// `97.8 (−1.2)`: the paper's figure, and ours less it, which has a star where runs of ours are missing; `95.5† (−1.2)`: an
 /// average that the paper's categories do not give.
 fn paper(cell: &Cell) -> Text {
-    let Some(published) = cell.published else { return plain(NOTHING) };
+    quoted(cell, cell.published, if cell.published_computed.is_some() { "†" } else { "" })
+}
+
+/// The same of a figure that is cited from elsewhere.
+fn cited(cell: &Cell) -> Text {
+    quoted(cell, cell.cited, "")
+}
+
+fn quoted(cell: &Cell, figure: Option<f64>, mark: &str) -> Text {
+    let Some(figure) = figure else { return plain(NOTHING) };
     let star = if cell.is_complete() { "" } else { "*" };
-    let ours = cell.mean.map_or(String::new(), |mean| format!(" ({}{star})", points(mean - published)));
-    let dagger = if cell.published_computed.is_some() { "†" } else { "" };
-    plain(&format!("{}{dagger}{ours}", percent(published)))
+    let ours = cell.mean.map_or(String::new(), |mean| format!(" ({}{star})", points(mean - figure)));
+    plain(&format!("{}{mark}{ours}", percent(figure)))
 }
 
 fn plain(text: &str) -> Text {

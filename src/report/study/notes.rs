@@ -1,4 +1,4 @@
-//! What stands below a table: how its numbers came about and what they cannot say.
+//! What is printed below a table: how its numbers came about and what they cannot say.
 
 use super::comparison::{Comparison, Training, comparisons};
 use super::layout::training;
@@ -14,6 +14,7 @@ pub fn of(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> 
     let mut notes = vec![format!("In percent, over {}: {means}{}.", grid(study), spread(study))];
     notes.extend(test(study, comparison, table));
     notes.extend(paper(study, table));
+    notes.extend(cited(study, table));
     notes.extend(trained(table));
     notes.extend(common(study, table));
     notes
@@ -24,6 +25,7 @@ pub fn by_category(study: &Study, table: &Table, metric: &str) -> Vec<String> {
     let seeds = counted(study.seeds.len(), "seed", "seeds");
     let mut notes = vec![format!("{} in percent, the mean over {seeds}{}.", heading(metric), spread(study))];
     notes.extend(paper(study, table));
+    notes.extend(cited(study, table));
     notes.extend(common(study, table));
     notes
 }
@@ -32,6 +34,7 @@ pub fn by_category(study: &Study, table: &Table, metric: &str) -> Vec<String> {
 pub fn pivot(study: &Study, table: &Table, metric: &str) -> Vec<String> {
     let mut notes = vec![format!("{} in percent; each cell is a mean over {}{}.", heading(metric), grid(study), spread(study))];
     notes.extend(paper(study, table));
+    notes.extend(cited(study, table));
     notes.extend(common(study, table));
     notes
 }
@@ -62,7 +65,7 @@ fn test(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
             counted(comparison.pairs, "pair", "pairs"),
             p_value(comparison.smallest_p)
         ),
-        "The test holds for these categories only: seeds within a category are no independent draws of categories.".to_owned(),
+        "The test holds for these categories only: seeds within a category are not independent samples of categories.".to_owned(),
     ]
 }
 
@@ -95,7 +98,18 @@ fn paper(study: &Study, table: &Table) -> Vec<String> {
     notes
 }
 
-/// What stands in the small table of trainings.
+/// Where other figures come from, and what the file says of its rows.
+fn cited(study: &Study, table: &Table) -> Vec<String> {
+    let mut notes = vec![];
+    if cells(table).any(|cell| cell.cited.is_some()) {
+        notes.push("cited: figures of others on MVTec AD, in per cent; Δ: ours less theirs.".to_owned());
+        notes.extend(study.rows.iter().filter_map(|row| Some(format!("cited for {}: {}.", row.name, row.published.as_ref()?.describe()))));
+    }
+    notes.extend(study.rows.iter().filter_map(|row| Some(format!("{}: {}.", row.name, row.note.as_ref()?.trim_end_matches('.')))));
+    notes
+}
+
+/// What the small table of trainings holds.
 fn trained(table: &Table) -> Option<String> {
     training(table)?;
     let losses = |line: &super::TableLine| line.training.is_some_and(|t| t != Training::default());
@@ -188,7 +202,7 @@ fn cells(table: &Table) -> impl Iterator<Item = &super::table::Cell> {
 mod tests {
     use super::super::{Incomplete, example};
     use super::*;
-    use crate::sweep::{Outcome, Published};
+    use crate::sweep::{Citation, Outcome, Published};
 
     fn notes(study: &Study) -> Vec<String> {
         Table::of(study, &Comparison::of(study), Incomplete::Refuse).notes
@@ -254,5 +268,22 @@ mod tests {
         ];
         assert_eq!(all[all.len() - 2..], expected);
         assert!(all.iter().all(|note| !note.contains("row-")), "no id, which depends on the store");
+    }
+
+    #[test]
+    fn a_cited_figure_is_shown_with_its_source_and_a_row_with_its_note() {
+        let mut study = example::ladder();
+        study.metrics.truncate(1);
+        study.rows.iter_mut().for_each(|row| row.paper = None);
+        study.rows[2].published = Some(Citation { system: "CutPaste".into(), source: "own paper, ensemble".into() });
+        study.rows[1].note = Some("not what it was".into());
+        let table = Table::of(&study, &Comparison::of(&study), Incomplete::Refuse);
+        let shown = super::super::render(&table, super::super::Format::Markdown);
+        assert!(shown.contains("| Δ (p) | cited (Δ) |") && shown.contains("| 0.0 (1.000) | 96.1 (−5.1) |"), "{shown}");
+        let cited = "cited for + STLNet: CutPaste, own paper, ensemble: 3-way, ResNet-18 from scratch; an ensemble of 5 models; ";
+        assert!(table.notes.iter().any(|note| note.starts_with(cited)), "{:?}", table.notes);
+        assert!(table.notes.contains(&"+ self-calibration: not what it was.".to_owned()));
+        study.rows[2].published = None;
+        assert!(notes(&study).iter().all(|note| !note.contains("cited")));
     }
 }

@@ -51,6 +51,9 @@ pub struct Cell {
     pub published: Option<f64>,
     /// Where that is an average that its own categories do not give: what they give.
     pub published_computed: Option<f64>,
+    /// Somebody else's figure, where the row cites one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cited: Option<f64>,
     pub difference: Option<Change>,
     pub rank: Option<Rank>,
 }
