@@ -32,7 +32,7 @@ declare -A cases=(
     [nearest]="data.categories=terrazzo detector=nearest ${random[*]} nearest.fraction=0.05"
 )
 if [ -e weights/resnet50.safetensors ]; then
-    cases[mlff-imagenet]="data.categories=gear run.seeds=1"
+    cases[mlff-imagenet]="data.categories=gear run.seeds=[1]"
     cases[padim-imagenet]="data.categories=fabric detector=padim padim.channels=60"
 fi
 different=0

@@ -127,7 +127,7 @@ fn completions_are_printed_for_each_shell() {
 #[test]
 fn every_shipped_sweep_resolves_at_both_profiles() {
     use harness::config::Profile;
-    use harness::sweep::{file::File, plan};
+    use harness::sweep::{file::File, resolve::resolve};
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
     let mut sweeps = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -137,7 +137,7 @@ fn every_shipped_sweep_resolves_at_both_profiles() {
         }
         let file = File::read(&path).unwrap();
         for profile in [Profile::Cpu, Profile::Paper] {
-            let resolved = plan::resolve(&file, &path, Some(profile), &[]).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            let resolved = resolve(&file, &path, Some(profile), &[]).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
             assert!(resolved.rows.len() > 2 && resolved.seeds.len() > 2);
         }
         sweeps += 1;

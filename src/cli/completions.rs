@@ -1,7 +1,5 @@
 //! `harness completions SHELL`.
 
-use clap::CommandFactory;
-
 use crate::Result;
 
 #[derive(Debug, clap::Args)]
@@ -9,7 +7,8 @@ pub struct Args {
     shell: clap_complete::Shell,
 }
 
-pub fn run(args: &Args) -> Result<()> {
-    clap_complete::generate(args.shell, &mut super::Cli::command(), "harness", &mut std::io::stdout());
+/// Prints the completions of `command`.
+pub fn run(args: &Args, command: &mut clap::Command) -> Result<()> {
+    clap_complete::generate(args.shell, command, "harness", &mut std::io::stdout());
     Ok(())
 }

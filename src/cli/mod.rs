@@ -110,7 +110,7 @@ pub fn carry_out(cli: &Cli, with_tensors: &dyn Fn(&Verb) -> Result<()>) -> Resul
         Verb::Weights(args) => weights::run(args),
         Verb::Runs(args) => runs::run(args),
         Verb::Doctor => doctor::run(),
-        Verb::Completions(args) => completions::run(args),
+        Verb::Completions(args) => completions::run(args, &mut <Cli as clap::CommandFactory>::command()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::file;
 use crate::report::study::{Extent, Format, Incomplete, Pivot, Report};
 use crate::store::Store;
-use crate::sweep::place::Place;
+use crate::sweep::folder::SweepFolder;
 use crate::sweep::{Plan, plan};
 use crate::{Error, Result};
 
@@ -41,8 +41,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let place = Place::new(&args.results, &args.sweep);
-    let plan: Plan = file::read_json(&place.plan(), plan::FORMAT)?.ok_or_else(|| {
+    let folder = SweepFolder::new(&args.results, &args.sweep);
+    let plan: Plan = file::read_json(&folder.plan(), plan::FORMAT)?.ok_or_else(|| {
         Error::config(
             format!("there is no sweep {} in {}", args.sweep, args.results.display()),
             format!("there are: {}; `harness sweep FILE` makes one", sweeps(&args.results)),
@@ -50,14 +50,14 @@ pub fn run(args: &Args) -> Result<()> {
     })?;
     let seeds = if args.seeds.is_empty() { plan.seeds.clone() } else { args.seeds.clone() };
     if let Some(seed) = seeds.iter().find(|seed| !plan.seeds.contains(seed)) {
-        return Err(Error::config(format!("--seeds: {seed} is no seed of this sweep"), format!("it has {:?}", plan.seeds)));
+        return Err(Error::config(format!("--seeds: {seed} is not a seed of this sweep"), format!("it has {:?}", plan.seeds)));
     }
     let store = Store::new(&args.results);
     let report = Report {
         plan: &plan,
         store: &store,
         seeds: &seeds,
-        folder: &place.folder,
+        folder: &folder.folder,
         plots: &args.plots.join(&args.sweep),
         incomplete: if args.partial { Incomplete::Mark } else { Incomplete::Refuse },
     };

@@ -7,7 +7,7 @@ use crate::config::{Categories, Config};
 use crate::data::{self, Source};
 use crate::eval::{self, Evaluation, MapName, MapStore, Output, OutputStore};
 use crate::metric::Variant;
-use crate::report::runs::percent;
+use crate::report::spell::percent_or_dash;
 use crate::store::Store;
 use crate::ui::text::{self, Align, Rule};
 use crate::{Error, Result};
@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> Result<()> {
     let scored = match (&args.run, &args.maps_root, &args.data_root) {
         (Some(id), ..) => of_run(args, id)?,
         (None, Some(maps), Some(data)) => of_folder(args, maps, data)?,
-        _ => return Err(Error::config("what should be scored?", "give MAPS_ROOT and DATA_ROOT, or --run ID")),
+        _ => return Err(Error::config("there is nothing to score", "give MAPS_ROOT and DATA_ROOT, or --run ID")),
     };
     let mut all = vec![];
     for s in &scored {
@@ -126,11 +126,11 @@ fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
 }
 
 /// The protocol's settings with `--set` laid over them.
-fn with_settings(base: &Config, words: &[String]) -> Result<Config> {
-    if let Some(word) = words.iter().find(|w| !w.trim_start().starts_with("eval.")) {
-        return Err(Error::config(format!("--set {word}: only keys of [eval] apply here"), "see `harness config explain eval`"));
+fn with_settings(base: &Config, overrides: &[String]) -> Result<Config> {
+    if let Some(other) = overrides.iter().find(|key| !key.trim_start().starts_with("eval.")) {
+        return Err(Error::config(format!("--set {other}: only keys of [eval] apply here"), "see `harness config explain eval`"));
     }
-    base.with(words)
+    base.with(overrides)
 }
 
 fn variants(names: &[String]) -> Result<Vec<Variant>> {
@@ -157,7 +157,7 @@ fn print_table(all: &[(String, Option<Variant>, Evaluation)]) {
         .map(|(label, _, e)| {
             let s = &e.scores;
             let mut row = vec![label.clone()];
-            row.extend([s.image_auroc, s.image_ap, s.image_f1max, s.pixel_auroc, s.pixel_ap, s.pixel_f1max, s.aupro].map(percent));
+            row.extend([s.image_auroc, s.image_ap, s.image_f1max, s.pixel_auroc, s.pixel_ap, s.pixel_f1max, s.aupro].map(percent_or_dash));
             row.push(e.protocol.describe());
             row
         })

@@ -1,7 +1,9 @@
 //! What is drawn and printed of finished runs: tables, curves, panels.
 
+mod lineage;
 pub mod panel;
 pub mod plot;
 pub mod run;
 pub mod runs;
+pub mod spell;
 pub mod study;

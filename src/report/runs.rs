@@ -1,8 +1,9 @@
 //! Finished runs as a table for the terminal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::study::{self, heading};
+use super::lineage;
+use super::spell::{NOTHING, heading, percent_or_dash};
 use crate::num;
 use crate::run::Summary;
 use crate::ui::text::{self, Align, Rule};
@@ -19,6 +20,15 @@ fn metrics<'a>(runs: impl Iterator<Item = &'a Summary>) -> Vec<String> {
     metrics
 }
 
+/// What the runs' detectors give beside the headline: maps and own image scores that are not every run's headline.
+fn other_outputs(runs: &[Summary]) -> BTreeSet<String> {
+    let named = runs.iter().flat_map(|run| run.metrics.keys()).filter_map(|key| match key.split('/').collect::<Vec<_>>().as_slice() {
+        [_, name, _] => Some((*name).to_owned()),
+        _ => None,
+    });
+    named.filter(|name| runs.iter().any(|run| run.headline != *name)).collect()
+}
+
 /// One line a run and, for several, their mean; in percent. Below it the protocol and the backbone.
 pub fn table(runs: &[Summary]) -> String {
     if runs.is_empty() {
@@ -26,24 +36,26 @@ pub fn table(runs: &[Summary]) -> String {
     }
     let metrics = metrics(runs.iter());
     let headings: Vec<String> = metrics.iter().map(|m| heading(m)).collect();
-    let of_map_a: Vec<String> = headings.iter().map(|heading| format!("A: {heading}")).collect();
+    let others = other_outputs(runs);
+    let of_others: Vec<String> = others.iter().flat_map(|name| headings.iter().map(move |heading| format!("{name}: {heading}"))).collect();
     let columns: Vec<(&str, Align)> = [("category", Align::Left), ("seed", Align::Right), ("map", Align::Left)]
         .into_iter()
-        .chain(headings.iter().chain(&of_map_a).map(|heading| (heading.as_str(), Align::Right)))
+        .chain(headings.iter().chain(&of_others).map(|heading| (heading.as_str(), Align::Right)))
         .collect();
     let mut rows: Vec<Vec<String>> = runs
         .iter()
         .map(|run| {
             let mut row = vec![run.category.clone(), run.seed.to_string(), run.headline.clone()];
-            row.extend(metrics.iter().map(|m| percent(metric(run, "", m))));
-            row.extend(metrics.iter().map(|m| percent(metric(run, "A/", m))));
+            row.extend(metrics.iter().map(|m| percent_or_dash(run.metric("", m))));
+            row.extend(others.iter().flat_map(|name| metrics.iter().map(move |m| percent_or_dash(run.metric(&format!("{name}/"), m)))));
             row
         })
         .collect();
     if runs.len() > 1 {
         let mut mean = vec![format!("mean of {}", runs.len()), String::new(), String::new()];
-        for map in ["", "A/"] {
-            mean.extend(metrics.iter().map(|m| percent(mean_over_categories(runs, map, m))));
+        let outputs = std::iter::once(String::new()).chain(others.iter().map(|name| format!("{name}/")));
+        for output in outputs {
+            mean.extend(metrics.iter().map(|m| percent_or_dash(mean_over_categories(runs, &output, m))));
         }
         rows.push(mean);
     }
@@ -63,10 +75,10 @@ pub fn comparison(configurations: &[(String, Vec<Summary>)]) -> String {
     let rows: Vec<Vec<String>> = configurations
         .iter()
         .map(|(name, runs)| {
-            let map = runs.first().map_or_else(|| "—".into(), |r| r.headline.clone());
+            let map = runs.first().map_or_else(|| NOTHING.into(), |r| r.headline.clone());
             let mut row = vec![name.clone(), runs.len().to_string(), map];
-            row.extend(metrics.iter().map(|m| percent(mean_over_categories(runs, "", m))));
-            let mean = |values: Vec<f64>| num::mean(&values).map_or_else(|| "—".into(), text::number);
+            row.extend(metrics.iter().map(|m| percent_or_dash(mean_over_categories(runs, "", m))));
+            let mean = |values: Vec<f64>| num::mean(&values).map_or_else(|| NOTHING.into(), text::number);
             row.push(mean(runs.iter().filter_map(|r| r.losses.get("total").copied()).collect()));
             row.push(mean(runs.iter().filter_map(|r| r.grad_norm).collect()));
             row
@@ -76,39 +88,22 @@ pub fn comparison(configurations: &[(String, Vec<Summary>)]) -> String {
     text::table(&columns, &rows, Rule::Unicode) + "\n" + &footnotes(&all)
 }
 
-/// [`Summary::metric`].
-pub fn metric(run: &Summary, map: &str, name: &str) -> Option<f64> {
-    run.metric(map, name)
-}
-
 /// Mean over seeds within each category, then over categories, each counting the same; `None` if any run lacks the metric.
 pub fn mean_over_categories(runs: &[Summary], map: &str, name: &str) -> Option<f64> {
     let mut by_category = BTreeMap::<&str, Vec<f64>>::new();
     for run in runs {
-        by_category.entry(&run.category).or_default().push(metric(run, map, name)?);
+        by_category.entry(&run.category).or_default().push(run.metric(map, name)?);
     }
     let means = by_category.values().map(|values| num::mean(values)).collect::<Option<Vec<_>>>()?;
     num::mean(&means)
 }
 
-/// A ratio in percent with one decimal, or a dash.
-pub fn percent(value: Option<f64>) -> String {
-    value.map_or_else(|| "—".into(), study::percent)
-}
-
 fn footnotes(runs: &[Summary]) -> String {
     let mut lines: Vec<String> = vec![];
     for run in runs {
-        let protocol = format!("protocol: {}", run.protocol["text"].as_str().unwrap_or("unknown"));
-        let stride = if run.backbone.weights_hash.is_some() { format!(", stride in {}", run.backbone.stride_in) } else { String::new() };
-        let backbone = format!("backbone: {} ({}{stride})", run.backbone.name, run.backbone.lineage);
-        for line in [protocol, backbone] {
-            if !lines.contains(&line) {
-                lines.push(line);
-            }
-        }
-        if run.metrics.keys().any(|k| k.starts_with("best_on_test/")) {
-            let line = "— where the epoch was chosen on the test set: see best_on_test/* in summary.json".to_owned();
+        let protocol = format!("protocol: {}", lineage::protocol(run));
+        let backbone = lineage::backbone(run).map(|backbone| format!("backbone: {backbone}"));
+        for line in [Some(protocol), backbone, lineage::selection(run).map(str::to_owned)].into_iter().flatten() {
             if !lines.contains(&line) {
                 lines.push(line);
             }

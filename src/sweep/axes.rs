@@ -1,7 +1,8 @@
-//! Axes over configuration keys, and the points they span. Pure.
+//! Axes over configuration keys, the points they span, and which row each is compared with. Pure.
 
 use rand::{Rng, RngExt};
 use serde::Deserialize;
+use serde_json::Value as Json;
 use toml::{Table, Value};
 
 use crate::config::flatten;
@@ -10,6 +11,23 @@ use crate::{Error, Result, seed};
 /// One setting of the varied keys: key and value, in the order of the axes.
 pub type Point = Vec<(String, Value)>;
 
+/// One varied key.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Axis {
+    pub key: String,
+    pub values: Vec<Json>,
+}
+
+/// Which row is a row's counterpart in paired differences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Against {
+    /// The row before it, as in a cumulative ablation.
+    Previous,
+    /// One row, by its place.
+    Row(usize),
+}
+
 /// The ways of varying keys; together they span the product of their points.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Axes {
@@ -17,7 +35,7 @@ pub struct Axes {
     pub grid: Table,
     /// The keys' values side by side; lists of equal length.
     pub zip: Table,
-    /// Points as they are given.
+    /// Points as written.
     pub list: Vec<Table>,
     pub random: Option<Random>,
 }
@@ -54,8 +72,8 @@ impl Axes {
     /// All points: grid, then zip, list and random; the last varies fastest. One point without keys where nothing varies.
     ///
     /// # Errors
-    /// `Kind::Config`: an axis that is no list or an empty one, lists of unequal length side by side, a range that is none,
-    /// a key that varies twice.
+    /// `Kind::Config`: an axis that is not a list or an empty one, lists of unequal length side by side, an empty range, a key
+    /// that varies twice.
     pub fn points(&self) -> Result<Vec<Point>> {
         let mut points: Vec<Point> = vec![vec![]];
         for (key, values) in lists("grid", &self.grid)? {
@@ -77,7 +95,7 @@ impl Axes {
         let Some((first, values)) = lists.first() else { return Ok(None) };
         if let Some((key, other)) = lists.iter().find(|(_, other)| other.len() != values.len()) {
             let what = format!("[zip]: {first} has {} values, {key} has {}", values.len(), other.len());
-            return Err(Error::config(what, "lists side by side are of one length; [grid] combines freely"));
+            return Err(Error::config(what, "give all lists of [zip] the same length; [grid] combines freely"));
         }
         Ok(Some((0..values.len()).map(|i| lists.iter().map(|(key, values)| (key.clone(), values[i].clone())).collect()).collect()))
     }
@@ -139,7 +157,7 @@ fn lists(section: &str, table: &Table) -> Result<Vec<(String, Vec<Value>)>> {
         match value {
             Value::Array(values) if !values.is_empty() => found.push((key, values)),
             _ => {
-                let what = format!("[{section}]: {key} is no list of values");
+                let what = format!("[{section}]: {key} is not a list of values");
                 return Err(Error::config(what, format!("write {key} = [value, value, …]")));
             }
         }
@@ -202,10 +220,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_axis_is_refused() {
+    fn what_is_not_an_axis_is_refused() {
         let fault = |text| axes(text).points().unwrap_err().what;
-        assert!(fault("[grid]\npseudo.ratio = 0.5").contains("pseudo.ratio is no list"));
-        assert!(fault("[grid]\npseudo.ratio = []").contains("no list"));
+        assert!(fault("[grid]\npseudo.ratio = 0.5").contains("pseudo.ratio is not a list"));
+        assert!(fault("[grid]\npseudo.ratio = []").contains("not a list"));
         assert!(fault("[zip]\na = [1]\nb = [1, 2]").contains("a has 1 values, b has 2"));
         assert!(fault("[grid]\na = [1]\n[[list]]\na = 2").contains("a varies twice"));
         assert!(fault("[random]\nn = 2\na = { log = [0, 1] }").contains("a: the range is empty"));

@@ -1,5 +1,6 @@
 //! What to do with a planned run: a pure function of how it stands and of what was asked.
 
+use super::ledger::Last;
 use crate::run::Status;
 
 /// What is to be done with a run.
@@ -9,6 +10,8 @@ pub enum Action {
     Reuse,
     /// Another process is at it: look again later.
     Wait,
+    /// It waits in a queue, where an earlier command put it: look again later.
+    WaitInQueue,
     /// It goes on from its last checkpoint.
     Resume,
     Start,
@@ -24,17 +27,23 @@ pub enum Failed {
 }
 
 impl Action {
-    /// The action that follows. `failed` is whether the last attempt that the ledger knows of failed, which may have been
-    /// too early for the run's folder to tell.
-    pub fn of(status: Status, failed: bool, wish: Failed) -> Self {
-        match (status, wish) {
-            (Status::Finished, _) => Self::Reuse,
-            (Status::Running, _) => Self::Wait,
-            (Status::Failed, Failed::Leave) => Self::GiveUp,
-            (Status::Fresh, Failed::Leave) if failed => Self::GiveUp,
-            (Status::Failed | Status::Interrupted, _) => Self::Resume,
-            (Status::Fresh, _) => Self::Start,
+    /// The action that follows. `last` is what the ledger knows of the last attempt: it may have failed too early for the run's
+    /// folder to tell, and only the ledger knows of a queue.
+    pub fn of(status: Status, last: Option<&Last>, requested: Failed) -> Self {
+        match (status, last, requested) {
+            (Status::Finished, ..) => Self::Reuse,
+            (Status::Running, ..) => Self::Wait,
+            (Status::Fresh | Status::Interrupted, Some(Last::Queued { .. }), _) => Self::WaitInQueue,
+            (Status::Failed, _, Failed::Leave) => Self::GiveUp,
+            (Status::Fresh, Some(Last::Failed), Failed::Leave) => Self::GiveUp,
+            (Status::Failed | Status::Interrupted, ..) => Self::Resume,
+            (Status::Fresh, ..) => Self::Start,
         }
+    }
+
+    /// Whether the run's process is to be started.
+    pub fn starts(self) -> bool {
+        matches!(self, Self::Start | Self::Resume)
     }
 
     /// For tables: what would be done.
@@ -42,6 +51,7 @@ impl Action {
         match self {
             Self::Reuse => "reuse",
             Self::Wait => "wait: another process runs it",
+            Self::WaitInQueue => "wait: it is queued",
             Self::Resume => "resume",
             Self::Start => "start",
             Self::GiveUp => "leave: it failed (--retry)",
@@ -56,19 +66,33 @@ mod tests {
     #[test]
     fn finished_runs_are_reused_killed_ones_resume_failed_ones_wait() {
         use {Action::*, Status::*};
+        let failed = Some(&Last::Failed);
         let table = [
-            (Fresh, false, Start, Start),
-            (Fresh, true, GiveUp, Start),
-            (Interrupted, false, Resume, Resume),
-            (Interrupted, true, Resume, Resume),
-            (Status::Failed, true, GiveUp, Resume),
-            (Status::Failed, false, GiveUp, Resume),
-            (Running, false, Wait, Wait),
-            (Finished, true, Reuse, Reuse),
+            (Fresh, None, Start, Start),
+            (Fresh, failed, GiveUp, Start),
+            (Interrupted, None, Resume, Resume),
+            (Interrupted, failed, Resume, Resume),
+            (Status::Failed, failed, GiveUp, Resume),
+            (Status::Failed, None, GiveUp, Resume),
+            (Running, None, Wait, Wait),
+            (Finished, failed, Reuse, Reuse),
         ];
-        for (status, failed, leave, retry) in table {
-            assert_eq!(Action::of(status, failed, super::Failed::Leave), leave, "{status:?}");
-            assert_eq!(Action::of(status, failed, super::Failed::Retry), retry, "{status:?}");
+        for (status, last, leave, retry) in table {
+            assert_eq!(Action::of(status, last, super::Failed::Leave), leave, "{status:?}");
+            assert_eq!(Action::of(status, last, super::Failed::Retry), retry, "{status:?}");
         }
+    }
+
+    #[test]
+    fn a_queued_run_is_never_started_a_second_time() {
+        use {Action::*, Status::*};
+        let queued = Last::Queued { job: "17".into() };
+        for requested in [super::Failed::Leave, super::Failed::Retry] {
+            let of = |status| Action::of(status, Some(&queued), requested);
+            assert_eq!([Fresh, Interrupted, Running, Finished].map(of), [WaitInQueue, WaitInQueue, Wait, Reuse], "{requested:?}");
+        }
+        // It left the queue, ran and failed.
+        assert_eq!(Action::of(Status::Failed, Some(&queued), super::Failed::Leave), GiveUp);
+        assert!(!WaitInQueue.starts() && Start.starts() && Resume.starts());
     }
 }

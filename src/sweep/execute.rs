@@ -1,31 +1,37 @@
-//! Carries a plan out: one child process a run, as many at once as there are slots, seed by seed.
+//! Carries a plan out: as many runs at once as the backend takes, seed by seed.
 //!
 //! Everything that decides is read from the run store each time, never remembered from before, so that another sweep, a
 //! kill or a repeat of the command changes nothing but who does the work.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use super::Plan;
-use super::board::Board;
-use super::child::{Job, Order, Said};
+use super::backend::{Backend, Ended, Handle, LaunchSpec, Started, Update};
 use super::decide::{Action, Failed};
-use super::ledger::{How, Ledger, What};
-use super::place::Place;
-use super::plan::PlannedRun;
+use super::folder::SweepFolder;
+use super::ledger::{How, Last, Ledger, What};
+use super::plan::{Plan, PlannedRun};
+use super::progress::SweepProgress;
 use crate::run::{Id, Status, Stop};
 use crate::store::Store;
 use crate::{Error, Result};
+
+/// What is carried out, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Assignment<'a> {
+    pub plan: &'a Plan,
+    /// The rows whose runs are carried out.
+    pub rows: &'a [usize],
+    pub folder: &'a SweepFolder,
+    pub options: &'a Options,
+}
 
 /// How a plan is carried out.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The command as it was typed, for the ledger.
     pub command: String,
-    /// One entry a slot: the device of the run in it.
-    pub slots: Vec<String>,
     pub failed: Failed,
     /// How often a run that fails now is tried again at once.
     pub retries: u32,
@@ -58,55 +64,62 @@ struct Task {
 #[derive(PartialEq)]
 enum State {
     Waiting,
-    /// Another process runs it.
+    /// Another process runs it, or a queue holds it.
     Elsewhere,
     Running,
     Done,
 }
 
-/// How often runs that another process is at are looked at again.
+/// A run that the backend has.
+struct Running {
+    /// Place among the tasks.
+    number: usize,
+    /// Where it lies, which may be under another experiment than its task says.
+    id: Id,
+    began: Instant,
+}
+
+/// How often runs that are elsewhere are looked at again.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Carries out the runs of `plan` whose rows are in `rows`. `round` is called with the number of complete rounds (seeds)
-/// whenever that grows; it may write a table and say where.
+/// How long the backend may wait for something to happen, so that a signal is heard.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Carries out the runs of an assignment. `round` is called with the number of complete rounds (seeds) whenever that grows; it may
+/// write a table and say where.
 ///
 /// # Errors
-/// The sweep's own files cannot be written; [`crate::error::Kind::Stopped`] where `stop` asked for it. Runs that fail are no
-/// error here: the tally names them.
+/// The sweep's own files cannot be written; [`crate::error::Kind::Stopped`] where `stop` asked for it. Runs that fail are not
+/// an error here: the tally names them.
 pub fn execute(
-    plan: &Plan,
-    rows: &[usize],
-    place: &Place,
-    options: &Options,
-    board: &mut Board,
+    assignment: Assignment,
+    backend: &mut dyn Backend,
+    progress: &mut SweepProgress,
     stop: &Stop,
     round: &mut dyn FnMut(usize) -> Result<Option<PathBuf>>,
 ) -> Result<Tally> {
-    let mut work = Work::begin(plan, rows, place, options, board)?;
+    let seeds = assignment.plan.seeds.len();
+    let mut work = Work::begin(assignment, backend, progress)?;
     let mut rounds = 0;
     loop {
         if stop.requested() {
             work.halt("stopping: runs write their checkpoints");
         }
-        work.fill()?;
-        let complete = complete_rounds(plan, &work.tasks);
+        work.start_next()?;
+        let complete = complete_rounds(seeds, &work.tasks);
         // Once nothing more is started, a seed without runs to do may still lack those that were stopped.
         if complete > rounds && !work.halted {
             rounds = complete;
             if let Some(table) = round(rounds)? {
-                work.board.message(&format!("{rounds} of {} seeds are complete: {}", plan.seeds.len(), table.display()));
+                work.progress.message(&format!("{rounds} of {seeds} seeds are complete: {}", table.display()));
             }
         }
         if work.is_over() {
             break;
         }
-        if let Ok(said) = work.words.recv_timeout(Duration::from_millis(200)) {
-            work.hear(said);
-            while let Ok(said) = work.words.try_recv() {
-                work.hear(said);
-            }
+        for (handle, update) in work.backend.poll(PATIENCE)? {
+            work.on_update(handle, update)?;
         }
-        work.settle()?;
     }
     let left = work.tasks.iter().any(|task| task.state != State::Done) || !work.tally.stopped.is_empty();
     if stop.requested() && left {
@@ -117,22 +130,19 @@ pub fn execute(
 
 /// A plan while it is carried out.
 struct Work<'a> {
-    plan: &'a Plan,
-    place: &'a Place,
-    options: &'a Options,
-    board: &'a mut Board,
+    assignment: Assignment<'a>,
+    backend: &'a mut dyn Backend,
+    progress: &'a mut SweepProgress,
     store: Store,
     ledger: Ledger,
-    /// Runs whose last attempt had failed when this began.
-    failed_before: Vec<Id>,
+    /// What the ledger knew of earlier attempts when this began.
+    before: BTreeMap<Id, Last>,
     tasks: Vec<Task>,
     /// Tasks to look at, the next one first.
     queue: VecDeque<usize>,
-    /// Tasks that another process is at, and when they were last looked at.
+    /// Tasks that are elsewhere, and when they were last looked at.
     elsewhere: (Vec<usize>, Instant),
-    slots: Vec<Option<(usize, Job)>>,
-    said: Sender<Said>,
-    words: Receiver<Said>,
+    running: BTreeMap<Handle, Running>,
     tally: Tally,
     /// Runs that failed since this began; `tally` has those that were left as well.
     failures: usize,
@@ -141,176 +151,192 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn begin(plan: &'a Plan, rows: &[usize], place: &'a Place, options: &'a Options, board: &'a mut Board) -> Result<Self> {
-        let ledger = Ledger::of(&place.folder);
-        ledger.append(What::Begin { pid: std::process::id(), command: options.command.clone() })?;
-        let tasks = tasks(plan, rows);
-        let store = Store::new(&place.results);
-        let (said, words) = mpsc::channel();
+    fn begin(assignment: Assignment<'a>, backend: &'a mut dyn Backend, progress: &'a mut SweepProgress) -> Result<Self> {
+        let ledger = Ledger::of(&assignment.folder.folder);
+        ledger.append(What::Begin { pid: std::process::id(), command: assignment.options.command.clone() })?;
+        let tasks = tasks(assignment.plan, assignment.rows);
+        let store = Store::new(&assignment.folder.results);
         Ok(Self {
-            failed_before: ledger.failed(&store)?,
+            before: ledger.last(&store)?,
             queue: (0..tasks.len()).collect(),
             elsewhere: (vec![], Instant::now()),
-            slots: options.slots.iter().map(|_| None).collect(),
-            store,
+            running: BTreeMap::new(),
             tally: Tally::default(),
             failures: 0,
             halted: false,
-            plan,
-            place,
-            options,
-            board,
+            assignment,
+            backend,
+            progress,
+            store,
             ledger,
             tasks,
-            said,
-            words,
         })
     }
 
     fn is_over(&self) -> bool {
-        self.slots.iter().all(Option::is_none) && (self.halted || self.tasks.iter().all(|task| task.state == State::Done))
+        self.running.is_empty() && (self.halted || self.tasks.iter().all(|task| task.state == State::Done))
     }
 
     /// Starts nothing more and asks what runs to write its checkpoint and stop.
     fn halt(&mut self, why: &str) {
         if !self.halted {
             self.halted = true;
-            self.board.message(why);
-            self.slots.iter_mut().flatten().for_each(|(_, job)| job.stop());
+            self.progress.message(why);
+            self.backend.stop();
         }
     }
 
-    /// Gives the free slots work, in the order of the plan.
-    fn fill(&mut self) -> Result<()> {
+    /// Gives the backend what it takes, in the order of the plan.
+    fn start_next(&mut self) -> Result<()> {
         let (waiting, looked) = &mut self.elsewhere;
         if looked.elapsed() >= LOOK {
             self.queue.extend(waiting.drain(..));
             *looked = Instant::now();
         }
         while !self.halted
-            && let Some(slot) = self.slots.iter().position(Option::is_none)
+            && self.backend.free() > 0
             && let Some(number) = self.queue.pop_front()
         {
-            self.take_up(slot, number)?;
+            self.consider(number)?;
         }
         Ok(())
     }
 
     /// Does with a task what its run's state asks for now.
-    fn take_up(&mut self, slot: usize, number: usize) -> Result<()> {
-        let task = &mut self.tasks[number];
-        let id = self.store.claim(&task.id)?;
-        let folder = self.store.folder(&id);
-        let failed = self.failed_before.contains(&id) && task.retries == 0;
-        let wish = if task.retries > 0 { Failed::Retry } else { self.options.failed };
-        match Action::of(folder.status(), failed, wish) {
+    fn consider(&mut self, number: usize) -> Result<()> {
+        let id = self.store.claim(&self.tasks[number].id)?;
+        match self.action(number, &id)? {
             Action::Reuse => {
+                let wall_s = self.store.folder(&id).summary()?.map_or(0.0, |s| s.timing.wall_s);
+                let task = &mut self.tasks[number];
                 task.state = State::Done;
                 self.tally.reused += 1;
-                self.board.reused(task.row, folder.summary()?.map_or(0.0, |s| s.timing.wall_s));
+                self.progress.reused(task.row, wall_s);
             }
-            Action::GiveUp => {
-                task.state = State::Done;
-                let error = folder.record().ok().flatten().and_then(|r| r.error).unwrap_or_else(|| "see log.txt".into());
-                self.board.message(&format!("{} failed before and is left (--retry tries it again): {error}", name(self.plan, task)));
-                self.board.gone(task.row);
-                self.tally.failed.push((id, error));
-            }
-            Action::Wait => {
-                if task.state != State::Elsewhere {
-                    self.board.message(&format!("{} is being run by another process", name(self.plan, task)));
-                }
-                task.state = State::Elsewhere;
-                self.elsewhere.0.push(number);
-            }
-            Action::Start | Action::Resume => {
-                let device = &self.options.slots[slot];
-                let order = Order {
-                    config: &self.place.config(task.row),
-                    id: &id,
-                    category: &task.category,
-                    results: &self.place.results,
-                    device,
-                    sweep: &self.plan.name,
-                };
-                let job = Job::start(&order, number, &self.said)?;
-                self.ledger.append(What::Start { id: id.clone(), pid: job.pid(), device: device.clone() })?;
-                self.board.started(number, &name(self.plan, task), task.row);
-                task.state = State::Running;
-                self.slots[slot] = Some((number, job));
-            }
+            Action::GiveUp => self.give_up(number, id),
+            Action::Wait => self.wait(number, "is being run by another process"),
+            Action::WaitInQueue => self.wait(number, "is queued already and is not started a second time"),
+            Action::Start | Action::Resume => self.start(number, id)?,
         }
         Ok(())
     }
 
-    /// Takes in one line of a child, or its silence.
-    fn hear(&mut self, (number, line): Said) {
-        if let Some((_, job)) = self.slots.iter_mut().flatten().find(|(n, _)| *n == number)
-            && let Some(line) = job.hear(line.as_deref())
+    fn action(&mut self, number: usize, id: &Id) -> Result<Action> {
+        let retried = self.tasks[number].retries > 0;
+        if let Some(Last::Queued { job }) = self.before.get(id)
+            && !self.backend.is_queued(job)?
         {
-            self.board.heard(number, line);
+            self.before.remove(id);
         }
+        let last = self.before.get(id).filter(|last| !(retried && **last == Last::Failed));
+        let requested = if retried { Failed::Retry } else { self.assignment.options.failed };
+        Ok(Action::of(self.store.folder(id).status(), last, requested))
     }
 
-    /// Takes the children that ended out of their slots.
-    fn settle(&mut self) -> Result<()> {
-        for slot in 0..self.slots.len() {
-            if let Some(how) = self.slots[slot].as_mut().and_then(|(_, job)| job.ended())
-                && let Some((number, job)) = self.slots[slot].take()
-            {
-                self.close(number, &job, how)?;
-            }
+    fn give_up(&mut self, number: usize, id: Id) {
+        let task = &mut self.tasks[number];
+        task.state = State::Done;
+        let error = self.store.folder(&id).record().ok().flatten().and_then(|r| r.error).unwrap_or_else(|| "see log.txt".into());
+        let name = name(self.assignment.plan, task);
+        self.progress.message(&format!("{name} failed before and is left (--retry tries it again): {error}"));
+        self.progress.done(task.row);
+        self.tally.failed.push((id, error));
+    }
+
+    /// Puts a task aside that somebody else is at, and says so once.
+    fn wait(&mut self, number: usize, why: &str) {
+        let task = &mut self.tasks[number];
+        if task.state != State::Elsewhere {
+            self.progress.message(&format!("{} {why}", name(self.assignment.plan, task)));
         }
+        task.state = State::Elsewhere;
+        self.elsewhere.0.push(number);
+    }
+
+    /// Hands a run to the backend.
+    fn start(&mut self, number: usize, id: Id) -> Result<()> {
+        let Assignment { plan, folder, .. } = self.assignment;
+        let task = &mut self.tasks[number];
+        let spec =
+            LaunchSpec { config: &folder.config(task.row), id: &id, category: &task.category, results: &folder.results, sweep: &plan.name };
+        let (handle, started) = self.backend.start(&spec)?;
+        self.ledger.append(match started {
+            Started::Running { pid, device } => What::Start { id: id.clone(), pid, device },
+            Started::Queued { job } => What::Queued { id: id.clone(), job },
+        })?;
+        self.progress.started(number, &name(plan, task), task.row);
+        task.state = State::Running;
+        self.running.insert(handle, Running { number, id, began: Instant::now() });
         Ok(())
     }
 
-    /// Notes how a child ended, and what that means for its task.
-    fn close(&mut self, number: usize, job: &Job, how: How) -> Result<()> {
-        let task = &mut self.tasks[number];
-        let (folder, name) = (self.store.folder(&job.id), name(self.plan, task));
-        let wall_s = job.began.elapsed().as_secs_f64();
-        let error = (how == How::Failed).then(|| {
+    /// Takes in what the backend tells of a run.
+    fn on_update(&mut self, handle: Handle, update: Update) -> Result<()> {
+        match update {
+            Update::Message(message) => {
+                if let Some(running) = self.running.get(&handle) {
+                    self.progress.on_message(running.number, message);
+                }
+                Ok(())
+            }
+            Update::Ended(ended) => match self.running.remove(&handle) {
+                Some(running) => self.close(&running, ended),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Notes how a run ended, and what that means for its task.
+    fn close(&mut self, running: &Running, ended: Ended) -> Result<()> {
+        let (number, id) = (running.number, &running.id);
+        let (folder, wall_s) = (self.store.folder(id), running.began.elapsed().as_secs_f64());
+        let error = (ended.how == How::Failed).then(|| {
             let stored = folder.record().ok().flatten().and_then(|r| r.error);
-            stored.unwrap_or_else(|| job.error())
+            stored.unwrap_or(ended.error)
         });
         // Another process may have been quicker to take the run: that is no failure.
-        let lost_race = how == How::Failed && matches!(folder.status(), Status::Running | Status::Finished);
-        let how = if lost_race { How::Stopped } else { how };
-        self.ledger.append(What::End { id: job.id.clone(), how, wall_s, error: error.clone() })?;
-        let again = matches!(how, How::Failed | How::Killed) && task.retries < self.options.retries && !self.halted;
+        let lost_race = ended.how == How::Failed && matches!(folder.status(), Status::Running | Status::Finished);
+        let how = if lost_race { How::Stopped } else { ended.how };
+        self.ledger.append(What::End { id: id.clone(), how, wall_s, error: error.clone() })?;
+        let task = &mut self.tasks[number];
+        let name = name(self.assignment.plan, task);
+        let again = matches!(how, How::Failed | How::Killed) && task.retries < self.assignment.options.retries && !self.halted;
         if !again && !lost_race {
             task.state = State::Done;
-            self.board.gone(task.row);
+            self.progress.done(task.row);
         }
-        self.board.ended(number, &name, how, wall_s);
+        self.progress.ended(number, &name, how, wall_s);
         let error = error.unwrap_or_default();
         if how == How::Failed {
-            self.board.failed(&name, &error, &tail(&folder.log_txt()), &job.last_words());
+            self.progress.failed(&name, &error, &tail(&folder.log_txt()), &ended.output);
         }
         if lost_race {
             task.state = State::Elsewhere;
             self.elsewhere.0.push(number);
-            return Ok(());
-        }
-        if again {
+        } else if again {
             task.retries += 1;
             task.state = State::Waiting;
-            self.board.message(&format!("{name} is tried again ({} of {})", task.retries, self.options.retries));
+            self.progress.message(&format!("{name} is tried again ({} of {})", task.retries, self.assignment.options.retries));
             self.queue.push_front(number);
-            return Ok(());
+        } else {
+            self.count(how, id, error);
         }
+        Ok(())
+    }
+
+    /// Adds an end to the tally; stops everything after too many failures.
+    fn count(&mut self, how: How, id: &Id, error: String) {
         match how {
             How::Finished => self.tally.finished += 1,
             How::Failed => {
-                self.tally.failed.push((job.id.clone(), error));
+                self.tally.failed.push((id.clone(), error));
                 self.failures += 1;
-                if self.failures >= self.options.max_failures {
+                if self.failures >= self.assignment.options.max_failures {
                     self.halt(&format!("{} failed: stopping the others, which keep their checkpoints", self.failures));
                 }
             }
-            How::Stopped | How::Killed => self.tally.stopped.push(job.id.clone()),
+            How::Stopped | How::Killed => self.tally.stopped.push(id.clone()),
         }
-        Ok(())
     }
 }
 
@@ -325,8 +351,8 @@ fn tasks(plan: &Plan, rows: &[usize]) -> Vec<Task> {
 }
 
 /// How many seeds, from the first on, have no run left to do.
-fn complete_rounds(plan: &Plan, tasks: &[Task]) -> usize {
-    (0..plan.seeds.len()).take_while(|&round| tasks.iter().filter(|t| t.round == round).all(|t| t.state == State::Done)).count()
+fn complete_rounds(seeds: usize, tasks: &[Task]) -> usize {
+    (0..seeds).take_while(|&round| tasks.iter().filter(|t| t.round == round).all(|t| t.state == State::Done)).count()
 }
 
 /// A run as people know it.

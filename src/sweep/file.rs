@@ -11,7 +11,9 @@
 //! name = "baseline"
 //! from = "base"                       # or "previous": what the row before set stays set
 //! set = { model.self_calibration = false, model.stlnet = false }
-//! paper = { table = 4, line = "1" }   # its published counterpart
+//! paper = { table = 4, line = "1" }   # its counterpart in the paper
+//! published = { system = "RD", source = "own paper" }   # and one elsewhere: assets/published
+//! note = "an ensemble of five"        # a line below the table
 //!
 //! [grid]                              # every combination; also [zip], [[list]] and [random]
 //! pseudo.ratio = [0, 0.5, 1]
@@ -27,7 +29,8 @@ use serde::Deserialize;
 use toml::Table;
 
 use super::axes::{Axes, Random};
-use super::{Published, published};
+use super::citation::Citation;
+use super::published::{self, Published};
 use crate::config::{Categories, Profile};
 use crate::{Error, Result};
 
@@ -54,7 +57,7 @@ pub struct File {
     pub published: Option<u8>,
     #[serde(default)]
     pub ablate: Vec<Ablation>,
-    /// Systems that are quoted from the paper and not run.
+    /// Systems that are quoted and not run.
     #[serde(default)]
     pub quote: Vec<Quote>,
     #[serde(default)]
@@ -78,16 +81,20 @@ pub struct File {
 pub struct Ablation {
     pub name: String,
     #[serde(default)]
-    pub from: From,
+    pub from: RowBase,
     #[serde(default)]
     pub set: Table,
     pub paper: Option<Published>,
+    /// A figure that somebody else published for the same system.
+    pub published: Option<Citation>,
+    /// What a reader should know of the row, in a line; stands below the table.
+    pub note: Option<String>,
 }
 
 /// What a row's settings lie on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum From {
+pub enum RowBase {
     #[default]
     Base,
     Previous,
@@ -98,7 +105,9 @@ pub enum From {
 #[serde(deny_unknown_fields)]
 pub struct Quote {
     pub name: String,
-    pub paper: Published,
+    pub paper: Option<Published>,
+    pub published: Option<Citation>,
+    pub note: Option<String>,
 }
 
 /// What differs in a setting.
@@ -148,17 +157,23 @@ impl File {
         if self.ablate.is_empty() && self.axes().is_empty() {
             return refuse("nothing is varied".into(), "add [[ablate]] rows, or axes: [grid], [zip], [[list]] or [random]");
         }
-        if self.ablate.first().is_some_and(|row| row.from == From::Previous) {
+        if self.ablate.first().is_some_and(|row| row.from == RowBase::Previous) {
             return refuse("the first row has none before it".into(), "use from = \"base\" there");
         }
-        let lines = std::iter::once(&self.title).map(String::as_str).chain(names.iter().copied());
-        if let Some(name) = lines.into_iter().find(|name| name.trim().is_empty() || name.chars().any(char::is_control)) {
-            return refuse(format!("{name:?} is no title or name"), "use one line of text");
+        let notes = self.ablate.iter().map(|a| &a.note).chain(self.quote.iter().map(|q| &q.note)).flatten();
+        let mut lines = std::iter::once(&self.title).chain(notes).map(String::as_str).chain(names.iter().copied());
+        if let Some(line) = lines.find(|line| line.trim().is_empty() || line.chars().any(char::is_control)) {
+            return refuse(format!("{line:?} is not a valid title, name or note"), "use one line of text");
         }
         check_metrics(self.metrics.as_deref()).or_else(|(what, remedy)| refuse(what, &remedy))?;
-        let quoted = self.quote.iter().map(|row| (&row.name, &row.paper));
-        for (name, paper) in self.ablate.iter().filter_map(|row| Some((&row.name, row.paper.as_ref()?))).chain(quoted) {
-            check_published(paper).or_else(|(what, remedy)| refuse(format!("row {name:?}: {what}"), &remedy))?;
+        let rows = self.ablate.iter().map(|row| (&row.name, &row.paper, &row.published));
+        for (name, paper, published) in rows.chain(self.quote.iter().map(|row| (&row.name, &row.paper, &row.published))) {
+            let paper = paper.iter().try_for_each(check_published);
+            let all = paper.and_then(|()| published.iter().try_for_each(check_citation));
+            all.or_else(|(what, remedy)| refuse(format!("row {name:?}: {what}"), &remedy))?;
+        }
+        if let Some(row) = self.quote.iter().find(|row| row.paper.is_none() && row.published.is_none()) {
+            return refuse(format!("row {:?} quotes nothing", row.name), "give it paper = { … } or published = { … }");
         }
         if let Some(table) = self.published.filter(|&table| published::lines(table).is_empty()) {
             return refuse(format!("published = {table}: the paper has no such table"), "it has tables 1 to 4");
@@ -166,7 +181,7 @@ impl File {
         for (seeds, place) in [(&self.seeds, ""), (&self.builtin.seeds, "builtin."), (&self.paper.seeds, "paper.")] {
             let Some(seeds) = seeds else { continue };
             if seeds.is_empty() || seeds.iter().enumerate().any(|(i, seed)| seeds[..i].contains(seed)) {
-                return refuse(format!("{place}seeds is empty or names one twice"), "name each seed once");
+                return refuse(format!("{place}seeds is empty or lists one twice"), "list each seed once");
             }
         }
         Ok(())
@@ -177,7 +192,7 @@ impl File {
 type Fault = (String, String);
 
 /// Metrics of a table are ratios 0..=1 by the names that runs give them, each once. At which limit AUPRO is taken is known only
-/// with the configuration: see [`super::plan::resolve`].
+/// with the configuration: see [`super::resolve::resolve`].
 fn check_metrics(metrics: Option<&[String]>) -> std::result::Result<(), Fault> {
     let Some(metrics) = metrics else { return Ok(()) };
     if metrics.is_empty() {
@@ -185,20 +200,23 @@ fn check_metrics(metrics: Option<&[String]>) -> std::result::Result<(), Fault> {
     }
     for (i, name) in metrics.iter().enumerate() {
         if metrics[..i].contains(name) {
-            return Err((format!("metrics names {name:?} twice"), "name each metric once".into()));
+            return Err((format!("metrics lists {name:?} twice"), "list each metric once".into()));
         }
         let is_aupro = name.split_once('@').is_some_and(|(form, limit)| {
             (form == "aupro" || form.starts_with("aupro_")) && limit.parse::<f64>().is_ok_and(|limit| limit > 0.0 && limit <= 1.0)
         });
         if !is_aupro && !METRICS.contains(&name.as_str()) {
             let near = METRICS.iter().min_by_key(|known| strsim::osa_distance(known, name)).expect("there are metrics");
-            return Err((format!("{name:?} is no metric of a table"), format!("did you mean {near:?}? there are {}", METRICS.join(", "))));
+            return Err((
+                format!("{name:?} is not a metric of a table"),
+                format!("did you mean {near:?}? there are {}", METRICS.join(", ")),
+            ));
         }
     }
     Ok(())
 }
 
-/// The metrics that are ratios, in a table's order; AUPRO as at the usual limit. Thresholds of F1max are scores and no ratios.
+/// The metrics that are ratios, in a table's order; AUPRO as at the usual limit. Thresholds of F1max are scores, not ratios.
 const METRICS: [&str; 9] = [
     "image_auroc",
     "image_ap",
@@ -223,6 +241,10 @@ fn check_published(paper: &Published) -> std::result::Result<(), Fault> {
     Ok(())
 }
 
+fn check_citation(citation: &Citation) -> std::result::Result<(), Fault> {
+    citation.check().map_err(|there| (format!("published: there is no figure of {citation}"), there))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,7 +257,7 @@ mod tests {
     fn rows_and_axes_are_read() {
         let text = "title = \"t\"\n[[ablate]]\nname = \"a\"\nset = { model.stlnet = false }\n[grid]\npseudo.ratio = [0, 1]\n[random]\nn = 2\noptim.lr = { log = [1e-4, 1e-2] }";
         let file = File::parse(text, "try.toml").unwrap();
-        assert_eq!((file.ablate.len(), file.metrics.as_ref(), file.ablate[0].from), (1, None, From::Base));
+        assert_eq!((file.ablate.len(), file.metrics.as_ref(), file.ablate[0].from), (1, None, RowBase::Base));
         assert!(!file.axes().is_empty());
     }
 
@@ -246,7 +268,7 @@ mod tests {
         let two = "title = \"t\"\n[[ablate]]\nname = \"a\"\n[[ablate]]\nname = \"a\"";
         assert!(fault(two).contains("two rows are named \"a\""));
         assert!(fault("title = \"t\"\n[[ablate]]\nname = \"a\"\nfrom = \"previous\"").contains("none before it"));
-        assert!(fault("title = \"t\"\nseeds = [1, 1]\n[grid]\npseudo.ratio = [0]").contains("names one twice"));
+        assert!(fault("title = \"t\"\nseeds = [1, 1]\n[grid]\npseudo.ratio = [0]").contains("lists one twice"));
         assert!(fault("title = \"t\n").contains("try.toml:1"));
         assert!(fault("title = \"t\"\n[[ablate]]\nname = \"a\\nb\"").contains("use one line"));
     }
@@ -256,7 +278,7 @@ mod tests {
         let with = |metrics: &str| format!("title = \"t\"\nmetrics = [{metrics}]\n[grid]\npseudo.ratio = [0, 1]");
         assert!(File::parse(&with("\"image_auroc\", \"aupro@0.05\", \"tiny_recall@fpr0.05\""), "try.toml").is_ok());
         assert!(fault(&with("\"image_aurok\"")).contains("did you mean \"image_auroc\""));
-        assert!(fault(&with("\"image_f1max_threshold\"")).contains("no metric of a table"));
+        assert!(fault(&with("\"image_f1max_threshold\"")).contains("not a metric of a table"));
         assert!(fault(&with("\"aupro@3\"")).contains("did you mean \"aupro@0.3\""));
         assert!(fault(&with("\"pixel_ap\", \"pixel_ap\"")).contains("twice"));
     }
@@ -279,5 +301,18 @@ mod tests {
         let quote = "title = \"t\"\n[[ablate]]\nname = \"a\"\n[[quote]]\nname = \"b\"\npaper = { table = 1, line = \"PatchCore\" }";
         assert!(fault(quote).contains("row \"b\"") && fault(quote).contains("PaDiM"));
         assert!(fault("title = \"t\"\npublished = 7\n[grid]\npseudo.ratio = [0, 1]").contains("published = 7"));
+    }
+
+    #[test]
+    fn what_nobody_published_is_refused_with_what_there_is() {
+        let row = |published: &str| format!("title = \"t\"\n[[ablate]]\nname = \"a\"\npublished = {published}");
+        assert!(File::parse(&row("{ system = \"RD\", source = \"own paper\" }"), "try.toml").is_ok());
+        let source = fault(&row("{ system = \"RD\", source = \"its paper\" }"));
+        assert!(source.contains("no figure of RD, its paper") && source.contains("own paper") && source.contains("anomalib"), "{source}");
+        let system = fault(&row("{ system = \"RDD\", source = \"own paper\" }"));
+        assert!(system.contains("CutPaste") && system.contains("RD"), "{system}");
+        let quote = "title = \"t\"\n[[ablate]]\nname = \"a\"\n[[quote]]\nname = \"b\"";
+        assert!(fault(quote).contains("row \"b\" quotes nothing"));
+        assert!(fault("title = \"t\"\n[[ablate]]\nname = \"a\"\nnote = \"\"").contains("use one line"));
     }
 }

@@ -1,6 +1,7 @@
 //! ledger.jsonl of a sweep: what was started and how it ended, a line each, appended and never changed. Tables do not
 //! depend on it; it tells people what happened and remembers failures that came too early for a run's own folder.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,8 @@ pub enum What {
     Begin { pid: u32, command: String },
     /// A run's process was started, on its device.
     Start { id: Id, pid: u32, device: String },
+    /// A run was put into the queue of another program, under a job id. A start or an end of it comes later, if at all.
+    Queued { id: Id, job: String },
     /// It ended.
     End {
         id: Id,
@@ -46,6 +49,16 @@ pub enum How {
     /// Ended by a signal, such as one for want of memory; resumable.
     Killed,
     Failed,
+}
+
+/// What the ledger knows of the last attempt at a run, where that matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Last {
+    Failed,
+    /// It waits in a queue, or has left it without a word.
+    Queued {
+        job: String,
+    },
 }
 
 /// The ledger of one sweep's folder. Any number of processes may append.
@@ -75,19 +88,23 @@ impl Ledger {
         lines::read(&self.path)
     }
 
-    /// Runs whose last known attempt failed and whose folders are still there: who removed one wants it made again.
-    pub fn failed(&self, store: &Store) -> Result<Vec<Id>> {
-        let mut failed: Vec<Id> = vec![];
+    /// What is known of the last attempts. A failure whose run's folder is gone is forgotten: who removed one wants it made
+    /// again.
+    pub fn last(&self, store: &Store) -> Result<BTreeMap<Id, Last>> {
+        let mut last = BTreeMap::new();
         for entry in self.read()? {
-            if let What::End { id, how, .. } = entry.what {
-                failed.retain(|other| *other != id);
-                if how == How::Failed {
-                    failed.push(id);
-                }
-            }
+            match entry.what {
+                What::Begin { .. } => None,
+                What::Queued { id, job } => last.insert(id, Last::Queued { job }),
+                What::End { id, how: How::Failed, .. } => last.insert(id, Last::Failed),
+                What::End { id, .. } => last.remove(&id),
+                // A failure is undone by a good end, not by another try.
+                What::Start { id, .. } if matches!(last.get(&id), Some(Last::Queued { .. })) => last.remove(&id),
+                What::Start { .. } => None,
+            };
         }
-        failed.retain(|id| store.folder(id).path().is_dir());
-        Ok(failed)
+        last.retain(|id, what| *what != Last::Failed || store.folder(id).path().is_dir());
+        Ok(last)
     }
 }
 
@@ -100,9 +117,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Ledger::of(dir.path());
         let store = Store::new(&dir.path().join("results"));
-        let failed = || ledger.failed(&store).unwrap();
+        let failed =
+            || ledger.last(&store).unwrap().into_iter().filter(|(_, last)| *last == Last::Failed).map(|(id, _)| id).collect::<Vec<_>>();
         assert!(failed().is_empty());
-        let id = |seed: u64| Id::new("full", "0123456789", seed).unwrap();
         let end = |seed, how| What::End { id: id(seed), how, wall_s: 1.0, error: None };
         for what in [end(0, How::Failed), end(1, How::Failed), end(0, How::Finished)] {
             ledger.append(what).unwrap();
@@ -115,5 +132,77 @@ mod tests {
         std::fs::write(&ledger.path, torn).unwrap();
         ledger.append(end(1, How::Stopped)).unwrap();
         assert_eq!((failed().len(), ledger.read().unwrap().len()), (0, 4));
+    }
+
+    fn id(seed: u64) -> Id {
+        Id::new("full", "0123456789", seed).unwrap()
+    }
+
+    #[test]
+    fn a_run_is_queued_until_it_starts_or_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ledger, store) = (Ledger::of(dir.path()), Store::new(&dir.path().join("results")));
+        let queue = |job: &str| ledger.append(What::Queued { id: id(0), job: job.into() }).unwrap();
+        let last = || ledger.last(&store).unwrap().remove(&id(0));
+        let queued = |job: &str| Some(Last::Queued { job: job.into() });
+        queue("17");
+        assert_eq!(last(), queued("17"), "whether or not its folder is there");
+        ledger.append(What::Start { id: id(0), pid: 1, device: "cpu".into() }).unwrap();
+        assert_eq!(last(), None);
+        queue("18");
+        ledger.append(What::End { id: id(0), how: How::Stopped, wall_s: 1.0, error: None }).unwrap();
+        assert_eq!(last(), None);
+        store.claim(&id(0)).unwrap();
+        ledger.append(What::End { id: id(0), how: How::Failed, wall_s: 1.0, error: None }).unwrap();
+        queue("19");
+        assert_eq!(last(), queued("19"), "a failure that is tried again");
+    }
+
+    #[test]
+    fn a_ledger_from_before_there_were_queues_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::of(dir.path());
+        let old = concat!(
+            r#"{"at":"2026-01-01T00:00:00.000Z","event":"begin","pid":7,"command":"harness sweep x.toml"}"#,
+            "\n",
+            r#"{"at":"2026-01-01T00:00:01.000Z","event":"start","id":"full/0123456789-s0","pid":8,"device":"cpu"}"#,
+            "\n",
+            r#"{"at":"2026-01-01T00:00:02.000Z","event":"end","id":"full/0123456789-s0","how":"finished","wall_s":1.0}"#,
+            "\n"
+        );
+        std::fs::write(&ledger.path, old).unwrap();
+        assert_eq!(ledger.read().unwrap().len(), 3);
+        assert!(ledger.last(&Store::new(dir.path())).unwrap().is_empty());
+    }
+
+    #[test]
+    fn two_that_append_at_once_leave_every_line_whole() {
+        const EACH: u64 = 40;
+        let dir = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let ledger = Ledger::of(dir.path());
+                scope.spawn(move || {
+                    for n in 0..EACH {
+                        // Lines of many lengths, the longest greater than a page.
+                        let error = Some("x".repeat((n as usize * 211) % 5000));
+                        ledger.append(What::End { id: id(writer * EACH + n), how: How::Failed, wall_s: 0.0, error }).unwrap();
+                    }
+                });
+            }
+        });
+        let entries = Ledger::of(dir.path()).read().unwrap();
+        let mut seeds: Vec<u64> = entries
+            .iter()
+            .map(|entry| match &entry.what {
+                What::End { id, error: Some(error), .. } => {
+                    assert_eq!(error.len(), ((id.seed % EACH) as usize * 211) % 5000);
+                    id.seed
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        seeds.sort_unstable();
+        assert_eq!(seeds, (0..4 * EACH).collect::<Vec<_>>());
     }
 }

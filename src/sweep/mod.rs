@@ -1,29 +1,49 @@
-//! Many runs from one file: what to run (a pure plan), what became of it (an append-only ledger), and doing it (child
-//! processes).
+//! Many runs from one file: what to run (a pure plan), what became of it (an append-only ledger), and doing it.
 //!
 //! | file | step |
 //! |---|---|
 //! | `file`, `axes` | the sweep file as written; the points that its axes span |
-//! | `plan` | file + base + command line + what data and weights are -> rows and runs with their ids |
+//! | `resolve` | file + base + command line -> rows with their configurations |
+//! | `plan`, `changes` | rows + what data and weights are -> runs with their ids; how a plan differs from the last one |
+//! | `request` | what is asked, and the command that asks it again |
+//! | `conduct` | from a request to the end of the last run: the steps below in their order |
+//! | `facts`, `name`, `slots` | what data and weights are; the sweep's name; how many runs at once, on which devices |
+//! | `announce`, `dry` | what people are told before anything starts; what would be done |
+//! | `folder` | the sweep's folder: plan and configurations, and who holds it |
 //! | `decide` | state of a run -> start, resume, reuse, wait or give up |
-//! | `place` | the sweep's folder: plan and configurations, and who holds it |
 //! | `ledger` | what was started and how it ended, a line each |
-//! | `execute`, `child` | the loop that carries the plan out, one child process a run |
-//! | `board` | progress for people and machines |
-//! | `published` | the paper's own figures |
+//! | `execute` | the loop that carries the plan out |
+//! | `backend` | where runs are computed: child processes of this machine |
+//! | `progress` | progress for people and machines |
+//! | `published`, `citation` | the paper's own figures, and those of others |
 //! | `study` | plan + run store -> what was found, for tables and figures |
 
+mod announce;
 pub mod axes;
-pub mod board;
-mod child;
+pub mod backend;
+mod changes;
+mod citation;
+pub mod conduct;
 pub mod decide;
+pub mod dry;
+#[cfg(test)]
+mod example;
 pub mod execute;
+mod facts;
 pub mod file;
+pub mod folder;
 pub mod ledger;
-pub mod place;
+mod name;
 pub mod plan;
+pub mod progress;
 pub mod published;
+pub mod request;
+pub mod resolve;
+mod slots;
 mod study;
 
+pub use axes::{Against, Axis};
+pub use citation::Citation;
 pub use plan::Plan;
-pub use study::{Against, Axis, Cell, Outcome, Published, Row, Study};
+pub use published::Published;
+pub use study::{Cell, Outcome, Row, Study};

@@ -1,6 +1,6 @@
 //! The paper's own figures: its four tables, as printed, from `assets/paper`. All are on MVTec AD.
 
-use super::Published;
+use serde::{Deserialize, Serialize};
 
 const IMAGE: &str = include_str!("../../assets/paper/table1_image_auroc.csv");
 const PIXEL: &str = include_str!("../../assets/paper/table2_pixel_auroc_pro.csv");
@@ -9,6 +9,16 @@ const STEPS: &str = include_str!("../../assets/paper/table4_ablation.csv");
 
 /// The line of tables 1 and 2 that holds the averages.
 const AVERAGE: &str = "Average";
+
+/// A line of one of the paper's tables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// 1 to 4.
+    pub table: u8,
+    /// Table 4: its row's number, `"1"` to `"5"`; table 3: the ratio, `"0.05"`; tables 1 and 2: the system, `"PaDiM"`.
+    pub line: String,
+}
 
 /// A printed average that the printed figures of the categories do not give.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Plan;
+use super::axes::{Against, Axis};
+use super::citation::Citation;
+use super::plan::Plan;
+use super::published::Published;
 use crate::Result;
 use crate::run::{Id, Summary};
 use crate::store::Store;
@@ -39,15 +42,8 @@ pub struct Study {
     pub cells: Vec<Cell>,
 }
 
-/// One varied key.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Axis {
-    pub key: String,
-    pub values: Vec<Value>,
-}
-
 /// One line of the table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Row {
     /// `+ self-calibration`, `pseudo.ratio=0.5`.
     pub name: String,
@@ -55,26 +51,10 @@ pub struct Row {
     pub settings: BTreeMap<String, Value>,
     /// Where the paper has a figure for it.
     pub paper: Option<Published>,
-}
-
-/// A line of one of the paper's tables.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Published {
-    /// 1 to 4.
-    pub table: u8,
-    /// Table 4: its row's number, `"1"` to `"5"`; table 3: the ratio, `"0.05"`; tables 1 and 2: the system, `"PaDiM"`.
-    pub line: String,
-}
-
-/// Which row is a row's counterpart in paired differences.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Against {
-    /// The row before it, as in a cumulative ablation.
-    Previous,
-    /// One row, by its place.
-    Row(usize),
+    /// Where somebody else has published one.
+    pub published: Option<Citation>,
+    /// What a reader should know of it, in a line.
+    pub note: Option<String>,
 }
 
 /// One planned run.
@@ -95,7 +75,7 @@ pub enum Outcome {
     Failed {
         error: String,
     },
-    /// Not started, or not ended.
+    /// Not started or not finished.
     Missing,
 }
 
@@ -110,7 +90,13 @@ impl Study {
             let value = |key: &&str| Some((key.to_string(), config.get(*key)?.clone()));
             varied.iter().filter_map(value).collect()
         };
-        let rows = plan.rows.iter().map(|row| Row { name: row.name.clone(), settings: settings(&row.config), paper: row.paper.clone() });
+        let rows = plan.rows.iter().map(|row| Row {
+            name: row.name.clone(),
+            settings: settings(&row.config),
+            paper: row.paper.clone(),
+            published: row.published.clone(),
+            note: row.note.clone(),
+        });
         let mut cells = vec![];
         for run in plan.runs.iter().filter(|run| seeds.contains(&run.seed)) {
             let id = store.locate(&run.id);
@@ -140,7 +126,7 @@ impl Study {
         })
     }
 
-    /// Whether the row is only quoted from the paper: nothing was planned for it.
+    /// Whether the row is only quoted: nothing was planned for it.
     pub fn is_quoted(&self, row: usize) -> bool {
         self.planned(row) == 0
     }

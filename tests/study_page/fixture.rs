@@ -97,6 +97,7 @@ pub fn ablation(root: &Path) -> (Study, Comparison, Store) {
         name: name.to_string(),
         settings: BTreeMap::from([("model.self_calibration".into(), setting(i, 1)), ("model.stlnet".into(), setting(i, 2))]),
         paper: Some(Published { table: 4, line: (i + 1).to_string() }),
+        ..Row::default()
     });
     let study = Study {
         name: "ablation".into(),
@@ -132,7 +133,7 @@ pub fn grid(axes: &[(&str, &[f64])], categories: &[&str]) -> (Study, Comparison)
     }
     let name = |s: &BTreeMap<String, Value>| s.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ");
     let ratio = |s: &BTreeMap<String, Value>| Some(Published { table: 3, line: s.get("pseudo.ratio")?.to_string() });
-    let rows: Vec<Row> = settings.into_iter().map(|s| Row { name: name(&s), paper: ratio(&s), settings: s }).collect();
+    let rows: Vec<Row> = settings.into_iter().map(|s| Row { name: name(&s), paper: ratio(&s), settings: s, ..Row::default() }).collect();
     let mut cells = vec![];
     for seed in [0, 1, 2] {
         for row in 0..rows.len() {
@@ -169,7 +170,7 @@ pub fn rows_and_axes(names: &[&str], axes: &[(&str, &[f64])]) -> (Study, Compari
         for row in &one.rows {
             let mut settings = row.settings.clone();
             settings.insert("model.stlnet".into(), json!(place > 0));
-            study.rows.push(Row { name: format!("{name} · {}", row.name), settings, paper: None });
+            study.rows.push(Row { name: format!("{name} · {}", row.name), settings, ..Row::default() });
         }
         let worse = |outcome: &Outcome| match outcome {
             Outcome::Finished(summary) => {
@@ -181,7 +182,7 @@ pub fn rows_and_axes(names: &[&str], axes: &[(&str, &[f64])]) -> (Study, Compari
         };
         study.cells.extend(one.cells.iter().map(|c| Cell { row: c.row + place * count, outcome: worse(&c.outcome), ..c.clone() }));
     }
-    study.rows.push(Row { name: "RD".into(), settings: BTreeMap::new(), paper: Some(Published { table: 1, line: "RD".into() }) });
+    study.rows.push(Row { name: "RD".into(), paper: Some(Published { table: 1, line: "RD".into() }), ..Row::default() });
     let comparison = Comparison::of(&study);
     (study, comparison)
 }

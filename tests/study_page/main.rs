@@ -211,7 +211,7 @@ fn the_page_holds_everything_in_one_file_and_escapes_it() {
     for words in [
         "Ablation of the modules",
         "made-up data",
-        "18 of 20 finished, 1 failed, 1 not ended",
+        "18 of 20 finished, 1 failed, 1 missing",
         "+ consistency &lt;loss &amp; all&gt;",
         "Found &lt;nothing&gt; &amp; more.",
         "the loss is not finite in epoch 3\n  help: lower optim.lr &lt;now&gt;",

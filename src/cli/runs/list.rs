@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::Result;
-use crate::report::runs::percent;
+use crate::report::spell::percent_or_dash;
 use crate::run::{SCHEMA_VERSION, Status};
 use crate::store::Store;
 use crate::store::query::{Facts, Query, Sort};
@@ -77,7 +77,7 @@ fn table(runs: &[Facts]) -> String {
             run.id.to_string(),
             record.map_or_else(|| "—".into(), |r| r.category.clone()),
             run.status.name().into(),
-            percent(run.metrics.get("test/image_auroc").copied().flatten()),
+            percent_or_dash(run.metrics.get("test/image_auroc").copied().flatten()),
             started.chars().take(16).collect::<String>().replace('T', " "),
             record.map_or_else(String::new, |r| r.tags.join(" ")),
         ]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::flatten;
 use crate::config::reference::{self, Identity};
 use crate::report;
-use crate::report::study::spelled;
+use crate::report::spell::spelled;
 use crate::run::{Id, Status, Summary};
 use crate::store::Store;
 use crate::{Error, Result};

@@ -2,6 +2,7 @@
 
 use crate::image::draw::{self, BLACK, WHITE};
 use crate::image::{Rgb, draw::text_width};
+use crate::report::spell;
 
 /// Side of the square that an image is fitted into, px.
 pub const TILE: usize = 208;
@@ -129,19 +130,9 @@ fn write(canvas: &mut Rgb, x: usize, y: usize, size_px: f32, colour: [u8; 3], li
     draw::text(canvas, x as i64, y as i64, size_px, colour, line);
 }
 
-/// The words in lines of at most `width` px; a word that is longer stands alone.
+/// Lines of at most `width` px.
 fn wrapped(words: &str, size_px: f32, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = vec![];
-    for word in words.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if text_width(&format!("{line} {word}"), size_px) <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
+    spell::wrapped(words, |line| text_width(line, size_px) <= width)
 }
 
 #[cfg(test)]
@@ -173,15 +164,5 @@ mod tests {
                 assert_eq!(count, w * h, "tile {n} of row {r}");
             }
         }
-    }
-
-    #[test]
-    fn wrapping_keeps_every_word_and_the_width() {
-        let words = "Of each kind of defect the images with the smallest, the median and the largest mask area";
-        let lines = wrapped(words, 16.0, 200);
-        assert_eq!(lines.join(" "), words);
-        assert!(lines.len() > 2 && lines.iter().all(|l| text_width(l, 16.0) <= 200));
-        assert_eq!(wrapped("Donaudampfschifffahrt a", 16.0, 20), ["Donaudampfschifffahrt", "a"]);
-        assert!(wrapped("", 16.0, 20).is_empty());
     }
 }

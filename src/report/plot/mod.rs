@@ -6,6 +6,7 @@
 //!
 //! | file | step |
 //! |---|---|
+//! | `palette` | colours |
 //! | `paper` | lines, areas and text on either backend |
 //! | `scale`, `frame` | values -> ticks and places; axes, grid, legends |
 //! | `series` | long curves -> curves that can be drawn |
@@ -16,6 +17,7 @@ pub(in crate::report) mod frame;
 mod histogram;
 mod history;
 mod loss;
+pub(in crate::report) mod palette;
 pub(in crate::report) mod paper;
 mod pro;
 mod roc;
@@ -25,25 +27,15 @@ pub(in crate::report) mod series;
 pub use histogram::Histogram;
 pub use history::{History, Series};
 pub use loss::Loss;
-pub use paper::{Paper, png, svg};
+pub use paper::{Figure, Paper, png, svg};
 pub use pro::Pro;
 pub use roc::Roc;
 
 use std::path::Path;
 
-use plotters::backend::DrawingBackend;
-
 use crate::Result;
 use crate::eval::{self, MapName};
 use crate::file;
-
-/// What can be drawn.
-pub trait Figure {
-    /// Width and height in nominal pixels.
-    fn size(&self) -> (u32, u32);
-
-    fn draw<B: DrawingBackend>(&self, paper: &mut Paper<B>) -> Result<()>;
-}
 
 /// Writes `folder/NAME.svg` and `folder/NAME.png`, each replaced whole; without a figure, removes what an earlier run left.
 ///
@@ -57,29 +49,6 @@ pub fn write(folder: &Path, name: &str, figure: Option<&impl Figure>) -> Result<
             file::replace(&raster, &png(figure)?)
         }
         None => file::remove(&vector).and_then(|()| file::remove(&raster)),
-    }
-}
-
-/// Colours that stay apart for colour-blind readers: Okabe and Ito, "Color Universal Design" (2008).
-pub mod palette {
-    use plotters::style::RGBColor;
-
-    pub const BLACK: RGBColor = RGBColor(0, 0, 0);
-    pub const ORANGE: RGBColor = RGBColor(230, 159, 0);
-    pub const SKY: RGBColor = RGBColor(86, 180, 233);
-    pub const GREEN: RGBColor = RGBColor(0, 158, 115);
-    pub const BLUE: RGBColor = RGBColor(0, 114, 178);
-    pub const VERMILLION: RGBColor = RGBColor(213, 94, 0);
-    pub const PURPLE: RGBColor = RGBColor(204, 121, 167);
-    /// Of remarks and minor lines.
-    pub const GREY: RGBColor = RGBColor(96, 96, 96);
-    /// Of the grid.
-    pub const PALE: RGBColor = RGBColor(225, 225, 225);
-
-    /// The colour with a share `white`, 0..=1, of white: what stands behind.
-    pub fn tint(RGBColor(r, g, b): RGBColor, white: f64) -> RGBColor {
-        let mix = |c: u8| (f64::from(c) + (255.0 - f64::from(c)) * white).round() as u8;
-        RGBColor(mix(r), mix(g), mix(b))
     }
 }
 

@@ -7,9 +7,17 @@ use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontTransform, IntoFont, IntoTextStyle, RGBColor, ShapeStyle, TextStyle};
 
-use super::{Figure, palette};
+use super::palette;
 use crate::image::{Rgb, codec, draw};
 use crate::{Error, Result};
+
+/// What can be drawn.
+pub trait Figure {
+    /// Width and height in nominal pixels.
+    fn size(&self) -> (u32, u32);
+
+    fn draw<B: DrawingBackend>(&self, paper: &mut Paper<B>) -> Result<()>;
+}
 
 /// Backend units of a nominal pixel.
 const UNITS: u32 = 4;

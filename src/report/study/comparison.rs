@@ -6,7 +6,6 @@ use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 
 use crate::num;
-use crate::report::runs::metric as value;
 use crate::run::{Event, Summary};
 use crate::store::Store;
 use crate::sweep::{Cell, Row, Study, published};
@@ -66,6 +65,9 @@ pub struct Figure {
     pub complete: bool,
     /// The paper's figure.
     pub published: Option<f64>,
+    /// Somebody else's, where the row cites one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cited: Option<f64>,
     /// Against its counterpart.
     pub difference: Option<Difference>,
 }
@@ -136,7 +138,7 @@ fn named(study: &Study, cell: &Cell) -> String {
 }
 
 fn values<'a>(study: &'a Study, metric: &str) -> Values<'a> {
-    let one = |c: &'a Cell| Some(((c.row, c.category.as_str(), c.seed), value(c.summary()?, "", metric)?));
+    let one = |c: &'a Cell| Some(((c.row, c.category.as_str(), c.seed), c.summary()?.metric("", metric)?));
     study.cells.iter().filter_map(one).collect()
 }
 
@@ -184,6 +186,7 @@ fn figure(study: &Study, values: &Values, row: &Row, index: usize, metric: &str)
         categories,
         complete,
         published: row.paper.as_ref().and_then(|p| published::figure(p, metric, None)),
+        cited: row.published.as_ref().and_then(|citation| citation.figure(metric, None)),
         difference: None,
     }
 }

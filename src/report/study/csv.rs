@@ -28,17 +28,24 @@ const HEADER: [&str; 23] = [
     "grad_norm",
 ];
 
+/// Behind them where a row cites figures from elsewhere.
+const CITED: [&str; 2] = ["cited", "cited_difference"];
+
 /// A header and one line for each row and column, newlines `\n`.
 pub fn csv(table: &Table) -> String {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     let invariant = "a string takes all that is written";
-    writer.write_record(HEADER).expect(invariant);
+    let cites = table.lines.iter().flat_map(|line| &line.cells).any(|cell| cell.cited.is_some());
+    writer.write_record(HEADER.iter().chain(CITED.iter().filter(|_| cites))).expect(invariant);
     for line in &table.lines {
         for (column, cell) in table.columns.iter().zip(&line.cells) {
             let mut record = vec![line.name.clone(), column.heading.clone(), column.metric.clone()];
             record.extend(fields(cell));
             let training = line.training.unwrap_or_default();
             record.extend([training.first_loss, training.last_loss, training.grad_norm].map(number));
+            if cites {
+                record.extend([cell.cited, cell.mean.zip(cell.cited).map(|(ours, theirs)| ours - theirs)].map(number));
+            }
             writer.write_record(record).expect(invariant);
         }
     }
@@ -93,6 +100,7 @@ mod tests {
             planned: 6,
             published: Some(0.5),
             published_computed: Some(0.25),
+            cited: None,
             difference: Some(change),
             rank: Some(Rank::Best),
         };
@@ -108,5 +116,17 @@ row,column,metric,mean,deviation,n,planned,complete,rank,published,published_com
 c,image AUROC,image_auroc,,,5,6,false,,,,,,,,,,,,,,,
 ";
         assert_eq!(csv(&table), expected);
+    }
+
+    #[test]
+    fn figures_cited_from_elsewhere_stand_behind_all_others() {
+        let cells = [Some(0.5), None].map(|cited| Cell { mean: Some(0.75), n: 1, planned: 1, cited, ..Cell::default() });
+        let column = || Column { heading: "x".into(), metric: "image_auroc".into() };
+        let line = TableLine { name: "a".into(), n: 1, planned: 1, cells: cells.to_vec(), training: None };
+        let table =
+            Table { title: String::new(), corner: String::new(), columns: vec![column(), column()], lines: vec![line], notes: vec![] };
+        let text = csv(&table);
+        let ends: Vec<&str> = text.lines().map(|line| line.split_at(line.match_indices(',').nth(22).unwrap().0 + 1).1).collect();
+        assert_eq!(ends, ["cited,cited_difference", "0.5,0.25", ","]);
     }
 }

@@ -48,7 +48,7 @@ pub fn study(rows: &[&str], seeds: u64, value: impl Fn(usize, usize, u64, usize)
         root: "builtin".into(),
         metrics: METRICS.map(String::from).to_vec(),
         axes: Vec::new(),
-        rows: rows.iter().map(|name| Row { name: name.to_string(), settings: BTreeMap::new(), paper: None }).collect(),
+        rows: rows.iter().map(|name| Row { name: name.to_string(), ..Row::default() }).collect(),
         categories: CATEGORIES.map(String::from).to_vec(),
         seeds: (0..seeds).collect(),
         against: Against::Previous,

@@ -4,8 +4,7 @@
 use serde::Serialize;
 
 use super::comparison::{Comparison, Difference, Line, comparisons};
-use super::layout::{counted, p_value, percent, points};
-use super::table::heading;
+use crate::report::spell::{counted, heading, p_value, percent, points};
 use crate::sweep::{Against, Study};
 use crate::ui::text::number;
 
@@ -35,7 +34,7 @@ pub enum Kind {
     Larger,
     /// Not larger than its noise.
     Within,
-    /// Of another sign than the paper's.
+    /// Of the opposite sign to the paper's.
     AgainstPaper,
     /// A gain that may come from an underfitted counterpart.
     Underfit,
@@ -129,7 +128,7 @@ fn what(study: &Study) -> [&'static str; 2] {
     }
 }
 
-/// Differences whose sign, as printed, is not that of the paper's.
+/// Differences whose sign, as printed, is the opposite of the paper's.
 fn against_paper(study: &Study, comparison: &Comparison, metric: &str) -> Option<Finding> {
     let one = |(line, d): (&Line, &Difference)| {
         let paper = line.figures[metric].published? - comparison.lines[d.against].figures.get(metric)?.published?;
@@ -141,7 +140,7 @@ fn against_paper(study: &Study, comparison: &Comparison, metric: &str) -> Option
     };
     let all: Vec<String> = compared(comparison, metric).into_iter().filter_map(one).collect();
     let [step, steps] = what(study);
-    let text = format!("{}: {} of another sign than in the paper: {}.", heading(metric), counted(all.len(), step, steps), all.join(", "));
+    let text = format!("{}: {} with the opposite sign to the paper: {}.", heading(metric), counted(all.len(), step, steps), all.join(", "));
     (!all.is_empty()).then(|| finding(Kind::AgainstPaper, text))
 }
 
@@ -224,7 +223,7 @@ mod tests {
         // The paper gains 0.87 AUPRO by self-calibration; here it is lost.
         assert_eq!(
             texts(&all, Kind::AgainstPaper),
-            ["AUPRO@0.3: 1 step of another sign than in the paper: + self-calibration (−2.5 here, +0.9 in the paper; within the noise)."]
+            ["AUPRO@0.3: 1 step with the opposite sign to the paper: + self-calibration (−2.5 here, +0.9 in the paper; within the noise)."]
         );
     }
 

@@ -1,9 +1,8 @@
 //! How a table's numbers are spelled: the same text in every format for people.
 
-use serde_json::Value;
-
 use super::comparison::Training;
 use super::table::{Cell, Rank, Table};
+use crate::report::spell::{NOTHING, p_value, percent, points};
 use crate::ui::text::number;
 
 /// One printed cell: a number that may be emphasised, and what follows it.
@@ -21,9 +20,8 @@ pub struct Layout {
     pub lines: Vec<Vec<Text>>,
 }
 
-pub const NOTHING: &str = "—";
-
-/// Spells a table. Behind a column of means stands one of differences, and one of the paper's figures, where there are any.
+/// Spells a table. Behind a column of means stands one of differences, one of the paper's figures and one of
+/// figures cited from elsewhere, where there are any.
 pub fn layout(table: &Table) -> Layout {
     let mut headings = vec![table.corner.clone(), "n".to_owned()];
     let mut lines: Vec<Vec<Text>> = table.lines.iter().map(|l| vec![plain(&l.name), plain(&count(l.n, l.planned))]).collect();
@@ -39,6 +37,9 @@ pub fn layout(table: &Table) -> Layout {
         }
         if cells().any(|cell| cell.published.is_some()) {
             add("paper (Δ)", &paper);
+        }
+        if cells().any(|cell| cell.cited.is_some()) {
+            add("cited (Δ)", &cited);
         }
     }
     Layout { headings, lines }
@@ -79,11 +80,19 @@ fn difference(cell: &Cell) -> Text {
 /// `97.8 (−1.2)`: the paper's figure, and ours less it, which has a star where runs of ours are missing; `95.5† (−1.2)`: an
 /// average that the paper's categories do not give.
 fn paper(cell: &Cell) -> Text {
-    let Some(published) = cell.published else { return plain(NOTHING) };
+    quoted(cell, cell.published, if cell.published_computed.is_some() { "†" } else { "" })
+}
+
+/// The same of a figure that is cited from elsewhere.
+fn cited(cell: &Cell) -> Text {
+    quoted(cell, cell.cited, "")
+}
+
+fn quoted(cell: &Cell, figure: Option<f64>, mark: &str) -> Text {
+    let Some(figure) = figure else { return plain(NOTHING) };
     let star = if cell.is_complete() { "" } else { "*" };
-    let ours = cell.mean.map_or(String::new(), |mean| format!(" ({}{star})", points(mean - published)));
-    let dagger = if cell.published_computed.is_some() { "†" } else { "" };
-    plain(&format!("{}{dagger}{ours}", percent(published)))
+    let ours = cell.mean.map_or(String::new(), |mean| format!(" ({}{star})", points(mean - figure)));
+    plain(&format!("{}{mark}{ours}", percent(figure)))
 }
 
 fn plain(text: &str) -> Text {
@@ -99,45 +108,12 @@ pub fn count(n: usize, planned: usize) -> String {
     }
 }
 
-/// A ratio in percent with one decimal.
-pub fn percent(ratio: f64) -> String {
-    let text = format!("{:.1}", 100.0 * ratio);
-    if text == "-0.0" { "0.0".to_owned() } else { text }
-}
-
-/// A difference of ratios in points with its sign: `+0.9`, `−0.3`, `0.0`.
-pub fn points(difference: f64) -> String {
-    let text = format!("{:+.1}", 100.0 * difference);
-    match text.as_str() {
-        "+0.0" | "-0.0" => "0.0".to_owned(),
-        _ => text.replace('-', "−"),
-    }
-}
-
-/// A p value with three decimals.
-pub fn p_value(p: f64) -> String {
-    if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
-}
-
-/// A setting as it would be typed.
-pub fn spelled(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// `1 seed`, `3 seeds`.
-pub fn counted(n: usize, one: &str, several: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { several })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_spelled_with_one_decimal_and_differences_with_a_sign() {
-        assert_eq!([0.9784, 1.0, 0.0, -0.00001].map(percent), ["97.8", "100.0", "0.0", "0.0"]);
-        assert_eq!([0.009, -0.0034, 0.0004, -0.0004].map(points), ["+0.9", "−0.3", "0.0", "0.0"]);
-        assert_eq!([0.03125, 1.0, 0.00001].map(p_value), ["0.031", "1.000", "<0.001"]);
+    fn runs_that_are_missing_show_in_their_count() {
         assert_eq!([count(6, 6), count(5, 6)], ["6", "5 of 6"]);
     }
 }

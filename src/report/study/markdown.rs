@@ -69,7 +69,7 @@ mod tests {
 
 - In percent, over 2 categories x 3 seeds: the mean over categories of the means over seeds; ± is the sample standard deviation over seeds.
 - Δ: mean paired difference to the row above in points over 6 pairs of category and seed; p: two-sided sign-flip test, adjusted by Holm over 2 comparisons, each metric by itself. The smallest p that can be reached is 0.062.
-- The test holds for these categories only: seeds within a category are no independent draws of categories.
+- The test holds for these categories only: seeds within a category are not independent samples of categories.
 - paper: the paper's own figures (Table 4), on MVTec AD; Δ: ours less the paper's. These runs are on built-in data with the cpu profile.
 - training: means over the finished runs of the total loss in the first and the last epoch, and of the gradient's norm in the last; rows with other loss terms have other scales.
 - Protocol: exact, FPR limit 0.3, 8-connected, original resolution, no smoothing.

@@ -3,6 +3,7 @@
 //! `Study` -> [`Comparison`] (all numbers) -> [`Table`] (what each cell holds) -> one small renderer a format; and
 //! [`findings()`] in words.
 
+mod build;
 mod comparison;
 mod csv;
 #[cfg(test)]
@@ -22,9 +23,8 @@ mod write;
 
 pub use comparison::{Comparison, Difference, Figure, Line, Training};
 pub use findings::{Finding, Kind, LEVEL, findings, text};
-pub use layout::{counted, p_value, percent, points, spelled};
 pub use pivot::Pivot;
-pub use table::{Cell, Change, Column, Incomplete, Rank, Table, TableLine, heading};
+pub use table::{Cell, Change, Column, Incomplete, Rank, Table, TableLine};
 pub use write::{Extent, Report, Written};
 
 /// What a table can be written as.

@@ -1,9 +1,10 @@
-//! What stands below a table: how its numbers came about and what they cannot say.
+//! What is printed below a table: how its numbers came about and what they cannot say.
 
 use super::comparison::{Comparison, Training, comparisons};
-use super::layout::{counted, p_value, training};
-use super::table::{Table, heading};
-use crate::report::runs::metric as value;
+use super::layout::training;
+use super::table::Table;
+use crate::report::lineage;
+use crate::report::spell::{counted, heading, p_value};
 use crate::run::Summary;
 use crate::sweep::{Against, Cell, Study, published};
 
@@ -13,6 +14,7 @@ pub fn of(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> 
     let mut notes = vec![format!("In percent, over {}: {means}{}.", grid(study), spread(study))];
     notes.extend(test(study, comparison, table));
     notes.extend(paper(study, table));
+    notes.extend(cited(study, table));
     notes.extend(trained(table));
     notes.extend(common(study, table));
     notes
@@ -23,6 +25,7 @@ pub fn by_category(study: &Study, table: &Table, metric: &str) -> Vec<String> {
     let seeds = counted(study.seeds.len(), "seed", "seeds");
     let mut notes = vec![format!("{} in percent, the mean over {seeds}{}.", heading(metric), spread(study))];
     notes.extend(paper(study, table));
+    notes.extend(cited(study, table));
     notes.extend(common(study, table));
     notes
 }
@@ -31,6 +34,7 @@ pub fn by_category(study: &Study, table: &Table, metric: &str) -> Vec<String> {
 pub fn pivot(study: &Study, table: &Table, metric: &str) -> Vec<String> {
     let mut notes = vec![format!("{} in percent; each cell is a mean over {}{}.", heading(metric), grid(study), spread(study))];
     notes.extend(paper(study, table));
+    notes.extend(cited(study, table));
     notes.extend(common(study, table));
     notes
 }
@@ -61,7 +65,7 @@ fn test(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
             counted(comparison.pairs, "pair", "pairs"),
             p_value(comparison.smallest_p)
         ),
-        "The test holds for these categories only: seeds within a category are no independent draws of categories.".to_owned(),
+        "The test holds for these categories only: seeds within a category are not independent samples of categories.".to_owned(),
     ]
 }
 
@@ -94,7 +98,18 @@ fn paper(study: &Study, table: &Table) -> Vec<String> {
     notes
 }
 
-/// What stands in the small table of trainings.
+/// Where other figures come from, and what the file says of its rows.
+fn cited(study: &Study, table: &Table) -> Vec<String> {
+    let mut notes = vec![];
+    if cells(table).any(|cell| cell.cited.is_some()) {
+        notes.push("cited: figures of others on MVTec AD, in per cent; Δ: ours less theirs.".to_owned());
+        notes.extend(study.rows.iter().filter_map(|row| Some(format!("cited for {}: {}.", row.name, row.published.as_ref()?.describe()))));
+    }
+    notes.extend(study.rows.iter().filter_map(|row| Some(format!("{}: {}.", row.name, row.note.as_ref()?.trim_end_matches('.')))));
+    notes
+}
+
+/// What the small table of trainings holds.
 fn trained(table: &Table) -> Option<String> {
     training(table)?;
     let losses = |line: &super::TableLine| line.training.is_some_and(|t| t != Training::default());
@@ -123,7 +138,7 @@ fn common(study: &Study, table: &Table) -> Vec<String> {
     let mut metrics: Vec<&str> = table.columns.iter().map(|column| column.metric.as_str()).collect();
     metrics.dedup();
     for metric in metrics {
-        let lacks = |cell: &&Cell| cell.summary().is_some_and(|summary| value(summary, "", metric).is_none());
+        let lacks = |cell: &&Cell| cell.summary().is_some_and(|summary| summary.metric("", metric).is_none());
         let without: Vec<&Cell> = finished.iter().copied().filter(lacks).collect();
         if !without.is_empty() {
             notes.push(format!("Finished without {}: {}.", heading(metric), places(study, &without)));
@@ -153,7 +168,7 @@ fn places(study: &Study, cells: &[&Cell]) -> String {
 fn lineages(study: &Study, cells: &[&Cell]) -> Vec<String> {
     let mut all: Vec<(usize, String, Vec<usize>)> = vec![];
     for cell in cells {
-        for (kind, note) in cell.summary().map(lineage).into_iter().flatten().enumerate() {
+        for (kind, note) in cell.summary().map(lineage).into_iter().flatten() {
             match all.iter_mut().find(|(_, known, _)| *known == note) {
                 Some((.., rows)) if rows.contains(&cell.row) => {}
                 Some((.., rows)) => rows.push(cell.row),
@@ -171,16 +186,12 @@ fn lineages(study: &Study, cells: &[&Cell]) -> Vec<String> {
     all.iter().map(named).collect()
 }
 
-/// How a run was evaluated and what it started from.
-fn lineage(summary: &Summary) -> Vec<String> {
-    let protocol = summary.protocol["text"].as_str().unwrap_or("unknown");
-    let backbone = &summary.backbone;
-    let stride = if backbone.weights_hash.is_some() { format!(", stride in {}", backbone.stride_in) } else { String::new() };
-    let mut notes = vec![format!("Protocol: {protocol}"), format!("Backbone: {} ({}{stride})", backbone.name, backbone.lineage)];
-    if summary.metrics.keys().any(|key| key.starts_with("best_on_test/")) {
-        notes.push("Runs whose epoch was chosen on the test set have no figure here: see best_on_test/* in their summary.json".to_owned());
-    }
-    notes
+/// How a run was evaluated, what it started from and whether the test set chose, each with its kind.
+fn lineage(run: &Summary) -> Vec<(usize, String)> {
+    let protocol = format!("Protocol: {}", lineage::protocol(run));
+    let backbone = lineage::backbone(run).map(|backbone| format!("Backbone: {backbone}"));
+    let all = [Some(protocol), backbone, lineage::selection(run).map(str::to_owned)];
+    all.into_iter().enumerate().filter_map(|(kind, note)| Some((kind, note?))).collect()
 }
 
 fn cells(table: &Table) -> impl Iterator<Item = &super::table::Cell> {
@@ -191,7 +202,7 @@ fn cells(table: &Table) -> impl Iterator<Item = &super::table::Cell> {
 mod tests {
     use super::super::{Incomplete, example};
     use super::*;
-    use crate::sweep::{Outcome, Published};
+    use crate::sweep::{Citation, Outcome, Published};
 
     fn notes(study: &Study) -> Vec<String> {
         Table::of(study, &Comparison::of(study), Incomplete::Refuse).notes
@@ -214,7 +225,7 @@ mod tests {
         let cell = &mut study.cells[0];
         let mut summary = cell.summary().unwrap().clone();
         summary.protocol = serde_json::json!({ "text": "grid" });
-        summary.backbone = Default::default();
+        summary.backbone.name = "resnet18".into();
         summary.metrics.insert("best_on_test/image_auroc".into(), Some(0.99));
         cell.outcome = Outcome::Finished(Box::new(summary));
         let all = notes(&study);
@@ -257,5 +268,22 @@ mod tests {
         ];
         assert_eq!(all[all.len() - 2..], expected);
         assert!(all.iter().all(|note| !note.contains("row-")), "no id, which depends on the store");
+    }
+
+    #[test]
+    fn a_cited_figure_is_shown_with_its_source_and_a_row_with_its_note() {
+        let mut study = example::ladder();
+        study.metrics.truncate(1);
+        study.rows.iter_mut().for_each(|row| row.paper = None);
+        study.rows[2].published = Some(Citation { system: "CutPaste".into(), source: "own paper, ensemble".into() });
+        study.rows[1].note = Some("not what it was".into());
+        let table = Table::of(&study, &Comparison::of(&study), Incomplete::Refuse);
+        let shown = super::super::render(&table, super::super::Format::Markdown);
+        assert!(shown.contains("| Δ (p) | cited (Δ) |") && shown.contains("| 0.0 (1.000) | 96.1 (−5.1) |"), "{shown}");
+        let cited = "cited for + STLNet: CutPaste, own paper, ensemble: 3-way, ResNet-18 from scratch; an ensemble of 5 models; ";
+        assert!(table.notes.iter().any(|note| note.starts_with(cited)), "{:?}", table.notes);
+        assert!(table.notes.contains(&"+ self-calibration: not what it was.".to_owned()));
+        study.rows[2].published = None;
+        assert!(notes(&study).iter().all(|note| !note.contains("cited")));
     }
 }

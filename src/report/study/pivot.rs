@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::build::{check_metric, title};
 use super::comparison::Comparison;
-use super::layout::spelled;
 use super::notes;
-use super::table::{Cell, Column, Incomplete, Table, TableLine, check_metric, heading, rank, title};
+use super::table::{Cell, Column, Incomplete, Table, TableLine, rank};
+use crate::report::spell::{heading, spelled};
 use crate::sweep::Study;
 use crate::{Error, Result};
 

@@ -4,8 +4,8 @@ use super::dots::{Base, Dots, Lane, Mark, Panel};
 use super::look::{Entry, Fill, Sign};
 use super::means::CUT;
 use crate::report::plot::scale::Scale;
-use crate::report::runs::metric;
-use crate::report::study::{Comparison, heading};
+use crate::report::spell::heading;
+use crate::report::study::Comparison;
 use crate::sweep::Study;
 
 /// How far apart the rows of a category stand, nominal pixels.
@@ -18,7 +18,7 @@ pub fn categories(study: &Study, comparison: &Comparison) -> Option<Dots> {
     let offset = |place: usize| STEP * (place as f64 - (rows.len() as f64 - 1.0) / 2.0);
     let mark = |(place, &row): (usize, &usize), name: &str, category: &str| {
         let value = 100.0 * value(row, name, category)?;
-        let has = |&seed: &u64| study.summary(row, category, seed).is_some_and(|run| metric(run, "", name).is_some());
+        let has = |&seed: &u64| study.summary(row, category, seed).is_some_and(|run| run.metric("", name).is_some());
         let fill = if study.seeds.iter().all(has) { Fill::Full } else { Fill::Open };
         Some(Mark { value, interval: None, sign: Sign::of_row(row).filled(fill), offset: offset(place) })
     };

@@ -89,21 +89,21 @@ fn maps(study: &Study, store: &Store, test: &Source, row: usize, category: &str,
 fn chosen(test: &Source, cfg: &Config) -> Result<Vec<Chosen>> {
     let (defective, good) = panel::chosen(test, &cfg.eval)?;
     let kinds: Vec<(&str, f64)> = defective.iter().map(|c| (test.items()[c.index].defect.as_str(), c.share)).collect();
-    let few = few(&kinds).into_iter().map(|i| defective[i]);
-    Ok(few.chain(good.first().copied()).collect())
+    let shown = sampled(&kinds).into_iter().map(|i| defective[i]);
+    Ok(shown.chain(good.first().copied()).collect())
 }
 
 /// Of (kind, area) pairs: the median of each kind (of an even number the lower one), the least and the greatest of all; each
 /// once, from the least area up.
-fn few(images: &[(&str, f64)]) -> Vec<usize> {
+fn sampled(images: &[(&str, f64)]) -> Vec<usize> {
     let chosen = by_area(images);
     let medians = chosen.chunk_by(|&a, &b| images[a].0 == images[b].0).map(|kind| kind[(kind.len() - 1) / 2]);
     let by_size = |a: &usize, b: &usize| images[*a].1.total_cmp(&images[*b].1).then(a.cmp(b));
     let ends = [chosen.iter().copied().min_by(by_size), chosen.iter().copied().max_by(by_size)];
-    let mut few: Vec<usize> = medians.chain(ends.into_iter().flatten()).collect();
-    few.sort_by(by_size);
-    few.dedup();
-    few
+    let mut sample: Vec<usize> = medians.chain(ends.into_iter().flatten()).collect();
+    sample.sort_by(by_size);
+    sample.dedup();
+    sample
 }
 
 fn case(test: &Source, cfg: &Config, rows: &[Maps], category: &str, chosen: Chosen) -> Result<Case> {
@@ -152,18 +152,18 @@ mod tests {
         fn each_kind_and_both_ends_are_shown_from_the_smallest_up(images in prop::collection::vec((0..4_usize, 0..30_u32), 0..50)) {
             const KINDS: [&str; 4] = ["cut", "hole", "bent", "thread"];
             let images: Vec<(&str, f64)> = images.into_iter().map(|(k, a)| (KINDS[k], f64::from(a))).collect();
-            let few = few(&images);
-            prop_assert!(few.windows(2).all(|w| images[w[0]].1 <= images[w[1]].1 && w[0] != w[1]));
-            let mut distinct = few.clone();
+            let sample = sampled(&images);
+            prop_assert!(sample.windows(2).all(|w| images[w[0]].1 <= images[w[1]].1 && w[0] != w[1]));
+            let mut distinct = sample.clone();
             distinct.sort_unstable();
             distinct.dedup();
-            prop_assert!(distinct.len() == few.len() && few.len() <= KINDS.len() + 2);
+            prop_assert!(distinct.len() == sample.len() && sample.len() <= KINDS.len() + 2);
             for kind in KINDS {
-                prop_assert_eq!(few.iter().any(|&i| images[i].0 == kind), images.iter().any(|(k, _)| *k == kind));
+                prop_assert_eq!(sample.iter().any(|&i| images[i].0 == kind), images.iter().any(|(k, _)| *k == kind));
             }
             let areas = || images.iter().map(|&(_, a)| a);
-            prop_assert_eq!(few.first().map(|&i| images[i].1), areas().reduce(f64::min));
-            prop_assert_eq!(few.last().map(|&i| images[i].1), areas().reduce(f64::max));
+            prop_assert_eq!(sample.first().map(|&i| images[i].1), areas().reduce(f64::min));
+            prop_assert_eq!(sample.last().map(|&i| images[i].1), areas().reduce(f64::max));
         }
     }
 }

@@ -10,7 +10,8 @@ use crate::report::plot::frame::{Axis, Frame, REMARK, remarks, title};
 use crate::report::plot::paper::{Paper, Stroke, text_width};
 use crate::report::plot::scale::Scale;
 use crate::report::plot::{Figure, palette};
-use crate::report::study::{Comparison, heading};
+use crate::report::spell::heading;
+use crate::report::study::Comparison;
 use crate::sweep::Study;
 
 /// The figure; metrics in percent.

@@ -3,7 +3,8 @@
 use super::dots::{Base, Dots, Lane, Mark, Panel};
 use super::look::{Entry, Fill, Sign};
 use crate::report::plot::scale::Scale;
-use crate::report::study::{Comparison, heading};
+use crate::report::spell::heading;
+use crate::report::study::Comparison;
 use crate::sweep::Study;
 
 /// The plot of paired differences; `None` where there is none.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::report::study::spelled;
+use crate::report::spell::spelled;
 use crate::sweep::{Axis, Study};
 
 /// The rows of one line or map.

@@ -7,6 +7,7 @@ use crate::Result;
 use crate::report::plot::frame::{LABEL, LEGEND_LINE};
 use crate::report::plot::palette;
 use crate::report::plot::paper::{Paper, Stroke, Type, text_width};
+use crate::report::spell;
 
 /// White paper.
 pub const WHITE: RGBColor = RGBColor(255, 255, 255);
@@ -94,19 +95,9 @@ impl Sign {
     }
 }
 
-/// Words in lines of at most `width` nominal pixels; a word that is longer stands alone.
+/// Lines of at most `width` nominal pixels.
 pub fn wrapped(words: &str, em: f64, width: f64) -> Vec<String> {
-    let mut lines: Vec<String> = vec![];
-    for word in words.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if text_width(&format!("{line} {word}"), em) <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
+    spell::wrapped(words, |line| text_width(line, em) <= width)
 }
 
 /// An entry of a key: a sign, or a line.

@@ -11,7 +11,8 @@ use crate::Result;
 use crate::report::plot::frame::{LABEL, REMARK, TICK, remarks, title};
 use crate::report::plot::paper::{Anchor, Paper, Run, Stroke, Type, text_width};
 use crate::report::plot::{Figure, palette};
-use crate::report::study::{Comparison, heading, spelled};
+use crate::report::spell::{heading, spelled};
+use crate::report::study::Comparison;
 use crate::sweep::Study;
 
 /// The figure; values in percent.

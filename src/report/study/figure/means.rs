@@ -4,8 +4,8 @@ use super::dots::{Base, Dots, Lane, Mark, Panel};
 use super::look::{Entry, Fill, Sign};
 use crate::num;
 use crate::report::plot::scale::Scale;
-use crate::report::runs::metric;
-use crate::report::study::{Comparison, Figure, counted, heading};
+use crate::report::spell::{counted, heading};
+use crate::report::study::{Comparison, Figure};
 use crate::sweep::Study;
 
 /// The plot of means; `None` where no row has any figure.
@@ -90,7 +90,7 @@ fn marks(figure: &Figure, seeds: &[f64]) -> Vec<Mark> {
 /// Of each seed that is complete, the mean over categories.
 pub fn seeds(study: &Study, row: usize, name: &str) -> Vec<f64> {
     let of = |seed: u64| -> Option<f64> {
-        let values = study.categories.iter().map(|category| metric(study.summary(row, category, seed)?, "", name));
+        let values = study.categories.iter().map(|category| study.summary(row, category, seed)?.metric("", name));
         num::mean(&values.collect::<Option<Vec<f64>>>()?)
     };
     study.seeds.iter().filter_map(|&seed| of(seed)).collect()

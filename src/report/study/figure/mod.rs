@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 
 use crate::file;
 use crate::image::codec;
-use crate::report::plot;
+use crate::report::plot::{self, Figure};
 use crate::store::Store;
 use crate::sweep::Study;
 use crate::{Error, Result};
@@ -58,6 +58,82 @@ pub struct Drawn {
     pub file: Option<PathBuf>,
 }
 
+/// What the figures are drawn from, and where they go.
+struct Input<'a> {
+    study: &'a Study,
+    comparison: &'a Comparison,
+    store: &'a Store,
+    folder: &'a Path,
+    /// The rows' names, for descriptions.
+    rows: String,
+}
+
+/// Title, caption and description of a plot.
+struct Words {
+    title: String,
+    caption: String,
+    alt: String,
+}
+
+/// Writes a plot under its name, or removes it where the study has nothing for it.
+type Drawer = fn(&str, &Input) -> Result<Option<Words>>;
+
+/// Every plot in the order of a page, by name.
+const PLOTS: [(&str, Drawer); 6] = [
+    ("means", |name, input| {
+        put(name, input, means(input.study, input.comparison), |figure| Words {
+            title: "Every row".into(),
+            caption: format!("Means of every row, one panel a metric. {}", figure.remark),
+            alt: format!("Dot plot of the means of the rows {}; the table has the same figures.", input.rows),
+        })
+    }),
+    ("differences", |name, input| {
+        put(name, input, differences(input.study, input.comparison), |figure| Words {
+            title: "What each row changes".into(),
+            caption: figure.remark,
+            alt: "Dot plot of each row's paired difference from its counterpart with 95 % intervals; the table has the same figures."
+                .into(),
+        })
+    }),
+    ("course", |name, input| {
+        put(name, input, Course::of(input.study, input.comparison), |figure| Words {
+            title: format!("Along {}", figure.key),
+            caption: format!("Metrics along {}. {}", figure.key, figure.remark),
+            alt: format!("Line plots of the metrics over {}; the table has the same figures.", figure.key),
+        })
+    }),
+    ("matrix", |name, input| {
+        put(name, input, Matrix::of(input.study, input.comparison), |Matrix { keys: [down, across], remark, .. }| Words {
+            title: format!("{down} and {across}"),
+            alt: format!("Heat maps of the metrics over {down} and {across}; the table has the same figures."),
+            caption: remark,
+        })
+    }),
+    ("categories", |name, input| {
+        put(name, input, categories(input.study, input.comparison), |figure| Words {
+            title: "Every category".into(),
+            caption: figure.remark,
+            alt: format!(
+                "Dot plot of the rows {} in the categories {}; the table has the same figures.",
+                input.rows,
+                input.study.categories.join(", ")
+            ),
+        })
+    }),
+    ("learning", |name, input| {
+        put(name, input, Learning::of(input.study, input.store)?, |figure| Words {
+            title: "Training loss".into(),
+            caption: figure.remark,
+            alt: format!("Training loss of every run over the epochs, one small plot for each of the rows {}.", input.rows),
+        })
+    }),
+];
+
+fn put<F: Figure>(name: &str, input: &Input, figure: Option<F>, words: impl FnOnce(F) -> Words) -> Result<Option<Words>> {
+    plot::write(input.folder, name, figure.as_ref())?;
+    Ok(figure.map(words))
+}
+
 /// Writes every figure that the study has something for into `folder` (usually `plots/<sweep>`), which is created.
 ///
 /// Panels need the data and the runs' maps: where those are gone, they are left out, and a [`Drawn`] without a file says so.
@@ -67,49 +143,12 @@ pub struct Drawn {
 pub fn write_all(study: &Study, comparison: &Comparison, store: &Store, folder: &Path) -> Result<Vec<Drawn>> {
     std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
     let rows = study.rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>().join(", ");
+    let input = Input { study, comparison, store, folder, rows };
     let mut drawn = vec![];
-    let mut vector = |name: &str, title: &str, caption: String, alt: String| {
-        let file = Some(folder.join(format!("{name}.svg")));
-        drawn.push(Drawn { name: name.into(), title: title.into(), caption, alt, file });
-    };
-
-    let figure = means(study, comparison);
-    plot::write(folder, "means", figure.as_ref())?;
-    if let Some(figure) = figure {
-        let caption = format!("Means of every row, one panel a metric. {}", figure.remark);
-        vector("means", "Every row", caption, format!("Dot plot of the means of the rows {rows}; the table has the same figures."));
-    }
-    let figure = differences(study, comparison);
-    plot::write(folder, "differences", figure.as_ref())?;
-    if let Some(figure) = figure {
-        let alt = "Dot plot of each row's paired difference from its counterpart with 95 % intervals; the table has the same figures.";
-        vector("differences", "What each row changes", figure.remark, alt.into());
-    }
-    let figure = Course::of(study, comparison);
-    plot::write(folder, "course", figure.as_ref())?;
-    if let Some(figure) = figure {
-        let caption = format!("Metrics along {}. {}", figure.key, figure.remark);
-        let alt = format!("Line plots of the metrics over {}; the table has the same figures.", figure.key);
-        vector("course", &format!("Along {}", figure.key), caption, alt);
-    }
-    let figure = Matrix::of(study, comparison);
-    plot::write(folder, "matrix", figure.as_ref())?;
-    if let Some(figure) = figure {
-        let [down, across] = &figure.keys;
-        let alt = format!("Heat maps of the metrics over {down} and {across}; the table has the same figures.");
-        vector("matrix", &format!("{down} and {across}"), figure.remark, alt);
-    }
-    let figure = categories(study, comparison);
-    plot::write(folder, "categories", figure.as_ref())?;
-    if let Some(figure) = figure {
-        let alt = format!("Dot plot of the rows {rows} in the categories {}; the table has the same figures.", study.categories.join(", "));
-        vector("categories", "Every category", figure.remark, alt);
-    }
-    let figure = Learning::of(study, store)?;
-    plot::write(folder, "learning", figure.as_ref())?;
-    if let Some(figure) = figure {
-        let alt = format!("Training loss of every run over the epochs, one small plot for each of the rows {rows}.");
-        vector("learning", "Training loss", figure.remark, alt);
+    for (name, drawer) in PLOTS {
+        if let Some(Words { title, caption, alt }) = drawer(name, &input)? {
+            drawn.push(Drawn { name: name.into(), title, caption, alt, file: Some(folder.join(format!("{name}.svg"))) });
+        }
     }
     for category in &study.categories {
         drawn.extend(panels(study, store, category, folder)?);

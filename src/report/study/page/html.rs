@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Listing;
+use super::listing::Listing;
 use crate::report::study::Rank;
 
 /// Text that stands for itself within an element and within quotes.

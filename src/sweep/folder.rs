@@ -5,26 +5,26 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Plan, plan};
+use super::plan::{self, Plan};
 use crate::file;
 use crate::{Error, Result};
 
 /// Where a sweep's files lie.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct SweepFolder {
     pub results: PathBuf,
     /// `<results>/<sweep>`.
     pub folder: PathBuf,
 }
 
 /// A sweep's folder as long as its plan is carried out. Any number of processes may hold it with the same plan, none with
-/// another: children read their configuration there when they start, and tables are written there.
+/// another: runs read their configuration there when they start, and tables are written there.
 #[derive(Debug)]
-pub struct Held {
+pub struct FolderLock {
     file: File,
 }
 
-impl Drop for Held {
+impl Drop for FolderLock {
     /// Frees it at once: merely closed, it would live on in a child that is just being forked.
     fn drop(&mut self) {
         let _ = self.file.unlock();
@@ -35,7 +35,7 @@ impl Drop for Held {
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(20);
 
-impl Place {
+impl SweepFolder {
     pub fn new(results: &Path, name: &str) -> Self {
         Self { results: results.into(), folder: results.join(name) }
     }
@@ -62,7 +62,7 @@ impl Place {
     ///
     /// # Errors
     /// `Kind::Environment`: another process carries out another plan there; a folder that cannot be written.
-    pub fn hold(&self, plan: &Plan, configs: &[(usize, String)]) -> Result<Held> {
+    pub fn hold(&self, plan: &Plan, configs: &[(usize, String)]) -> Result<FolderLock> {
         let path = self.folder.join(".lock");
         let io = |e: &std::io::Error| Error::io("lock", &path, e);
         let rows = self.folder.join("rows");
@@ -80,7 +80,7 @@ impl Place {
             file.lock_shared().map_err(|e| io(&e))?;
             // As long as it is shared, nobody replaces the plan.
             if self.read()?.is_some_and(|found| found.is_same(plan)) {
-                return Ok(Held { file });
+                return Ok(FolderLock { file });
             }
             file.unlock().map_err(|e| io(&e))?;
             std::thread::sleep(PAUSE);

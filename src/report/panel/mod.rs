@@ -1,6 +1,6 @@
 //! Panels of test images with ground truth and score map, as the paper's Fig. 8 has them: large and tiny defects apart.
 //!
-//! Images are chosen by mask area alone, so that nobody can pick the ones that look well, and all maps of the category share
+//! Images are chosen by mask area alone, so that none can be picked because it looks good, and all maps of the category share
 //! one range of colours.
 
 mod select;

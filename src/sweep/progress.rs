@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
-use super::child::{Line, Step};
+use super::backend::{RunMessage, Step};
 use super::ledger::How;
 use crate::num;
 use crate::ui::{Colour, Mode, text};
@@ -16,13 +16,13 @@ use crate::ui::{Colour, Mode, text};
 const PLAIN: Duration = Duration::from_secs(15);
 
 /// What is shown of a sweep.
-pub struct Board {
+pub struct SweepProgress {
     rendering: Rendering,
     /// Time between two lines of one job.
     every: Duration,
     total: usize,
     slots: usize,
-    done: usize,
+    finished: usize,
     /// Seconds of finished runs by row, from which the time left is estimated.
     spent: BTreeMap<usize, Vec<f64>>,
     /// Runs not done by row.
@@ -47,8 +47,8 @@ enum Rendering {
     Quiet,
 }
 
-impl Board {
-    /// A board for as many runs by row as `left` says, `slots` at once.
+impl SweepProgress {
+    /// Progress of as many runs by row as `left` says, `slots` at once.
     pub fn new(mode: Mode, left: BTreeMap<usize, usize>, slots: usize) -> Self {
         let total = left.values().sum();
         let rendering = match mode {
@@ -66,7 +66,7 @@ impl Board {
         };
         // Programs, and who asked for each step, get all that the runs tell: two steps a second.
         let every = if matches!(mode, Mode::Json | Mode::EachStep) { Duration::ZERO } else { PLAIN };
-        Self { rendering, every, total, slots, done: 0, spent: BTreeMap::new(), left, running: BTreeMap::new() }
+        Self { rendering, every, total, slots, finished: 0, spent: BTreeMap::new(), left, running: BTreeMap::new() }
     }
 
     /// A run that was finished before, in `wall_s` seconds.
@@ -74,12 +74,12 @@ impl Board {
         if wall_s > 0.0 {
             self.spent.entry(row).or_default().push(wall_s);
         }
-        self.gone(row);
+        self.done(row);
     }
 
     /// A run of `row` on which nothing will be done any more.
-    pub fn gone(&mut self, row: usize) {
-        self.done += 1;
+    pub fn done(&mut self, row: usize) {
+        self.finished += 1;
         self.left.entry(row).and_modify(|n| *n = n.saturating_sub(1));
         self.overall();
     }
@@ -99,19 +99,19 @@ impl Board {
         self.running.insert(number, Running { name: name.into(), row, began: now, shown: now, line, left_s: None });
     }
 
-    /// Something a run said: its progress, or a message.
-    pub fn heard(&mut self, number: usize, line: Line) {
+    /// What a run says: its progress, or a message.
+    pub fn on_message(&mut self, number: usize, message: RunMessage) {
         let Some(running) = self.running.get_mut(&number) else { return };
-        let step = match line {
-            Line::Step(step) => step,
-            Line::Message { text } => {
+        let step = match message {
+            RunMessage::Step(step) => step,
+            RunMessage::Message { text } => {
                 if text.starts_with("note:") {
                     let text = format!("{}: {text}", running.name);
                     self.message(&text);
                 }
                 return;
             }
-            Line::Error { .. } => return,
+            RunMessage::Error { .. } => return,
         };
         running.left_s = step.left_s;
         let text = format!("{}  {}", running.name, describe(&step));
@@ -132,13 +132,13 @@ impl Board {
             ];
             let left = self
                 .left_s()
-                .map_or(String::new(), |s| format!("  · sweep {}/{}, about {} left", self.done, self.total, text::duration(s)));
+                .map_or(String::new(), |s| format!("  · sweep {}/{}, about {} left", self.finished, self.total, text::duration(s)));
             self.say("step", &name, &format!("{text}{left}"), &fields);
         }
         self.overall();
     }
 
-    /// A run's process ended. That nothing more will be done on the run, [`Board::gone`] tells first.
+    /// A run ended. That nothing more will be done on the run, [`SweepProgress::done`] tells first.
     pub fn ended(&mut self, number: usize, name: &str, how: How, wall_s: f64) {
         if let Some(running) = self.running.remove(&number) {
             if let Some(line) = running.line {
@@ -148,7 +148,7 @@ impl Board {
                 self.spent.entry(running.row).or_default().push(wall_s);
             }
         }
-        let word = match how {
+        let outcome = match how {
             How::Finished => "finished",
             How::Stopped => "stopped, resumable",
             How::Killed => "was killed; the same command resumes it",
@@ -157,15 +157,15 @@ impl Board {
         self.say(
             "end",
             name,
-            &format!("{name}  {word} after {}", text::duration(wall_s)),
+            &format!("{name}  {outcome} after {}", text::duration(wall_s)),
             &[("how", json!(how)), ("wall_s", json!(wall_s))],
         );
     }
 
-    /// A failure with its error and the ends of the run's log and of what the process said.
-    pub fn failed(&mut self, name: &str, error: &str, log: &str, words: &str) {
+    /// A failure with its error and the ends of the run's log and of the process's output.
+    pub fn failed(&mut self, name: &str, error: &str, log: &str, output: &str) {
         let mut lines = vec![format!("{name}: {error}")];
-        for (title, part) in [("end of log.txt:", log), ("last words:", words)] {
+        for (title, part) in [("end of log.txt:", log), ("last output:", output)] {
             if !part.trim().is_empty() && part.trim() != error.trim() {
                 lines.push(format!("  {title}"));
                 lines.extend(part.lines().map(|line| format!("    {line}")));
@@ -197,7 +197,7 @@ impl Board {
             Rendering::Terminal { all, .. } => drop(all.println(text)),
             Rendering::Json => {
                 let mut value =
-                    json!({ "type": kind, "run": run, "text": text, "done": self.done, "total": self.total, "left_s": self.left_s() });
+                    json!({ "type": kind, "run": run, "text": text, "done": self.finished, "total": self.total, "left_s": self.left_s() });
                 let object = value.as_object_mut().expect("it is one");
                 object.extend(fields.iter().map(|(key, value)| (key.to_string(), value.clone())));
                 eprintln!("{value}");
@@ -207,7 +207,7 @@ impl Board {
 
     fn overall(&self) {
         if let Rendering::Terminal { overall, .. } = &self.rendering {
-            overall.set_position(self.done as u64);
+            overall.set_position(self.finished as u64);
             overall.set_message(self.left_s().map_or(String::new(), |s| format!("about {} left", text::duration(s))));
         }
     }
@@ -235,11 +235,75 @@ impl Board {
 fn describe(step: &Step) -> String {
     let epoch = (step.epochs > 0).then(|| format!("epoch {}/{}", step.epoch + 1, step.epochs));
     let count = format!("step {}/{}", step.step, step.steps);
-    let losses = step
-        .losses
-        .iter()
-        .filter(|(name, _)| !name.starts_with("entropy"))
-        .filter_map(|(name, loss)| Some(format!("{name} {}", text::number(loss.as_f64()?))));
+    let losses = step.losses.iter().filter_map(|(name, loss)| Some(format!("{name} {}", text::number(loss.as_f64()?))));
     let rate = step.images_per_s.map(|rate| format!("{rate:.1} images/s"));
     epoch.into_iter().chain([count]).chain(rate).chain(losses).collect::<Vec<_>>().join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(left_s: Option<f64>) -> RunMessage {
+        let losses = [("total".to_owned(), json!(0.5))].into_iter().collect();
+        RunMessage::Step(Step { epoch: 0, epochs: 2, step: 3, steps: 8, losses, images_per_s: None, left_s })
+    }
+
+    fn quiet(left: &[(usize, usize)], slots: usize) -> SweepProgress {
+        SweepProgress::new(Mode::Quiet, left.iter().copied().collect(), slots)
+    }
+
+    #[test]
+    fn a_run_in_progress_counts_by_its_own_estimate_and_once() {
+        let mut progress = quiet(&[(0, 4)], 1);
+        progress.reused(0, 10.0);
+        assert_eq!(progress.left_s(), Some(30.0), "three as long as the finished one");
+        progress.started(7, "a", 0);
+        assert_eq!(progress.left_s(), Some(30.0), "nothing is known of it yet");
+        progress.on_message(7, step(Some(4.0)));
+        assert_eq!(progress.left_s(), Some(4.0 + 2.0 * 10.0));
+        progress.done(0);
+        progress.ended(7, "a", How::Finished, 20.0);
+        assert_eq!(progress.left_s(), Some(2.0 * 15.0), "the mean of 10 and 20 s, for the two that are left");
+    }
+
+    #[test]
+    fn rows_have_their_own_times_and_slots_share_them() {
+        let mut progress = quiet(&[(0, 2), (1, 3)], 2);
+        progress.reused(0, 10.0);
+        // Row 1 has no finished run: the mean of all is taken.
+        assert_eq!(progress.left_s(), Some((10.0 + 3.0 * 10.0) / 2.0));
+        progress.reused(1, 30.0);
+        assert_eq!(progress.left_s(), Some((10.0 + 2.0 * 30.0) / 2.0));
+    }
+
+    #[test]
+    fn without_a_finished_run_the_time_left_is_known_once_one_estimates_its_own() {
+        let mut progress = quiet(&[(0, 2)], 1);
+        progress.started(0, "a", 0);
+        progress.on_message(0, step(None));
+        assert_eq!(progress.left_s(), None);
+        progress.on_message(0, step(Some(50.0)));
+        // The other run is taken to be as long as this one: what it has taken so far, and what is left of it.
+        assert!(progress.left_s().is_some_and(|left| left >= 100.0));
+        progress.done(0);
+        progress.ended(0, "a", How::Killed, 7.0);
+        assert_eq!(progress.left_s(), None, "a killed run tells nothing of the others");
+    }
+
+    #[test]
+    fn all_runs_are_done_whatever_became_of_them() {
+        let mut progress = quiet(&[(0, 2)], 1);
+        progress.started(0, "a", 0);
+        progress.done(0);
+        progress.ended(0, "a", How::Failed, 1.0);
+        progress.reused(0, 0.0);
+        assert_eq!((progress.finished, progress.left_s()), (2, None), "a reused run of unknown length is no estimate");
+    }
+
+    #[test]
+    fn a_step_is_described_without_statistics() {
+        let RunMessage::Step(step) = step(None) else { unreachable!("it is one") };
+        assert_eq!(describe(&step), "epoch 1/2  step 3/8  total 0.5000");
+    }
 }

@@ -4,67 +4,33 @@
 //! repeat it. Times stand in their own section alone: everything else depends on the study and its runs only.
 
 mod html;
+mod listing;
 mod machines;
 mod picture;
 
+pub use listing::Listing;
 pub use machines::Machines;
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use crate::Result;
 use crate::file;
-use crate::run::{Environment, Git};
+use crate::report::lineage;
+use crate::report::spell::{NOTHING, counted, spelled};
+use crate::run::{Environment, Git, Summary};
 use crate::sweep::{Against, Cell, Outcome, Study};
 use crate::ui::text;
 
+use super::Comparison;
 use super::figure::Drawn;
-use super::layout::{Layout, counted, layout, spelled, training};
-use super::{Comparison, Rank, Table};
 use html::{escape, prose, table, terms};
 
-const STYLE: &str = include_str!("../../../assets/report.css");
-const SCRIPT: &str = include_str!("../../../assets/report.js");
+const STYLE: &str = include_str!("../../../../assets/report.css");
+const SCRIPT: &str = include_str!("../../../../assets/report.js");
 
 /// What a browser may do for this page: show what it holds, and ask nobody.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
-
-/// A table as text: a cell that starts with a number sorts as one, `—` and nothing come last.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Listing {
-    /// Its caption; may be empty.
-    pub title: String,
-    pub header: Vec<String>,
-    pub rows: Vec<Vec<String>>,
-    /// Cells that stand out, by row and column.
-    pub ranks: BTreeMap<(usize, usize), Rank>,
-    /// Lines below it.
-    pub notes: Vec<String>,
-}
-
-impl Listing {
-    /// A table as all other formats spell it, and the one of trainings where there is one; notes stand below the last.
-    pub fn of(table: &Table) -> Vec<Self> {
-        let main = Self { title: table.title.clone(), ..layout(table).into() };
-        let mut all: Vec<Self> = std::iter::once(main).chain(training(table).map(Self::from)).collect();
-        all.last_mut().expect("the main table is there").notes.clone_from(&table.notes);
-        all
-    }
-}
-
-impl From<Layout> for Listing {
-    fn from(Layout { headings, lines }: Layout) -> Self {
-        let places =
-            lines.iter().enumerate().flat_map(|(row, line)| line.iter().enumerate().map(move |(column, text)| (row, column, text)));
-        Self {
-            ranks: places.filter_map(|(row, column, text)| Some(((row, column), text.rank?))).collect(),
-            rows: lines.iter().map(|line| line.iter().map(|text| format!("{}{}", text.value, text.tail)).collect()).collect(),
-            header: headings,
-            ..Self::default()
-        }
-    }
-}
 
 /// Everything on the page.
 #[derive(Debug, Clone, Copy)]
@@ -132,10 +98,10 @@ impl Page<'_> {
         let finished = cells.iter().filter(|c| c.summary().is_some()).count();
         let failed = cells.iter().filter(|c| matches!(c.outcome, Outcome::Failed { .. })).count();
         let (all, missing) = (cells.len(), cells.len() - finished - failed);
-        let runs = format!("{finished} of {all} finished, {failed} failed, {missing} not ended");
+        let runs = format!("{finished} of {all} finished, {failed} failed, {missing} missing");
         let against = match self.study.against {
             Against::Previous => "the row before".to_owned(),
-            Against::Row(row) => rows.get(row).map_or_else(|| "—".into(), |r| r.name.clone()),
+            Against::Row(row) => rows.get(row).map_or_else(|| NOTHING.into(), |r| r.name.clone()),
         };
         let listed = |values: &mut dyn Iterator<Item = String>| values.collect::<Vec<_>>().join(", ");
         let mut pairs = vec![("sweep", name.clone()), ("profile", profile.clone()), ("data", data.clone())];
@@ -153,16 +119,26 @@ impl Page<'_> {
             ("runs", runs),
             ("compared with", against),
         ]);
-        for (term, of) in [("protocol", protocol as fn(&Cell) -> Option<String>), ("backbone", backbone)] {
-            let mut texts: Vec<String> = vec![];
-            cells.iter().filter_map(of).for_each(|text| {
-                if !texts.contains(&text) {
-                    texts.push(text)
-                }
-            });
-            pairs.extend(texts.into_iter().map(|text| (term, text)));
-        }
+        pairs.extend(self.lineages());
         terms(&pairs)
+    }
+
+    /// What the runs say of their lineage, each once: every protocol, then every backbone.
+    fn lineages(&self) -> Vec<(&'static str, String)> {
+        let of = |run: &Summary| {
+            let protocol = Some(("protocol", lineage::protocol(run).to_owned()));
+            let selection = lineage::selection(run).map(|text| ("selection", text.to_owned()));
+            [protocol, lineage::backbone(run).map(|text| ("backbone", text)), selection]
+        };
+        let (runs, mut found) = (self.study.cells.iter().filter_map(Cell::summary), vec![]);
+        for pair in runs.flat_map(of).flatten() {
+            if !found.contains(&pair) {
+                found.push(pair);
+            }
+        }
+        let order = |term: &str| ["protocol", "backbone", "selection"].iter().position(|known| *known == term);
+        found.sort_by_key(|(term, _)| order(term));
+        found
     }
 
     /// The plots, or the panels of test images.
@@ -195,7 +171,7 @@ impl Page<'_> {
             return String::new();
         }
         let row = |row: &crate::sweep::Row| {
-            let value = |key: &&String| row.settings.get(*key).map_or_else(|| "—".into(), spelled);
+            let value = |key: &&String| row.settings.get(*key).map_or_else(|| NOTHING.into(), spelled);
             std::iter::once(row.name.clone()).chain(keys.iter().map(value)).collect()
         };
         let header = std::iter::once("row".to_owned()).chain(keys.iter().map(|key| key.to_string())).collect();
@@ -219,7 +195,7 @@ impl Page<'_> {
         }
         let missing: Vec<String> = self.study.cells.iter().filter(|c| c.outcome == Outcome::Missing).map(|c| c.id.to_string()).collect();
         if !missing.is_empty() {
-            let _ = writeln!(out, "<p>Not started, or not ended: {}.</p>", escape(&missing.join(", ")));
+            let _ = writeln!(out, "<p>Not started or not finished: {}.</p>", escape(&missing.join(", ")));
         }
         out
     }
@@ -235,7 +211,7 @@ impl Page<'_> {
         }
         let revision = |(git, runs): &(Option<Git>, usize)| match git {
             Some(git) => vec![git.revision.clone(), if git.dirty { "yes" } else { "no" }.into(), runs.to_string()],
-            None => vec!["—".into(), "—".into(), runs.to_string()],
+            None => vec![NOTHING.into(), NOTHING.into(), runs.to_string()],
         };
         if !revisions.is_empty() {
             let header = ["git revision", "with changes", "runs"].map(String::from).to_vec();
@@ -257,7 +233,7 @@ impl Page<'_> {
         let by_row = |(i, row): (usize, &crate::sweep::Row)| {
             let times: Vec<f64> = self.study.cells.iter().filter(|c| c.row == i).filter_map(seconds).collect();
             let total: f64 = times.iter().sum();
-            let mean = if times.is_empty() { "—".into() } else { format!("{:.1}", total / times.len() as f64) };
+            let mean = if times.is_empty() { NOTHING.into() } else { format!("{:.1}", total / times.len() as f64) };
             vec![row.name.clone(), times.len().to_string(), mean, text::duration(total)]
         };
         let rows = self.study.rows.iter().enumerate().map(by_row).collect();
@@ -267,8 +243,8 @@ impl Page<'_> {
         let of_cell = |cell: &Cell| {
             let (outcome, wall, attempts) = match &cell.outcome {
                 Outcome::Finished(s) => ("finished", format!("{:.1}", s.timing.wall_s), s.timing.attempts.to_string()),
-                Outcome::Failed { .. } => ("failed", "—".into(), "—".into()),
-                Outcome::Missing => ("missing", "—".into(), "—".into()),
+                Outcome::Failed { .. } => ("failed", NOTHING.into(), NOTHING.into()),
+                Outcome::Missing => ("missing", NOTHING.into(), NOTHING.into()),
             };
             vec![
                 self.row(cell).to_owned(),
@@ -288,22 +264,13 @@ impl Page<'_> {
 
     /// The name of a run's row.
     fn row(&self, cell: &Cell) -> &str {
-        self.study.rows.get(cell.row).map_or("—", |row| &row.name)
+        self.study.rows.get(cell.row).map_or(NOTHING, |row| &row.name)
     }
-}
-
-fn protocol(cell: &Cell) -> Option<String> {
-    cell.summary()?.protocol["text"].as_str().map(str::to_owned)
-}
-
-fn backbone(cell: &Cell) -> Option<String> {
-    let backbone = &cell.summary()?.backbone;
-    (!backbone.name.is_empty()).then(|| format!("{} ({})", backbone.name, backbone.lineage))
 }
 
 fn described(environment: &Environment, runs: usize) -> Vec<(&'static str, String)> {
     let Environment { harness, os, cpu, ram_bytes, given, .. } = environment;
-    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "—".into());
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| NOTHING.into());
     vec![
         ("runs", runs.to_string()),
         ("harness", harness.clone()),
@@ -311,7 +278,7 @@ fn described(environment: &Environment, runs: usize) -> Vec<(&'static str, Strin
         ("rustc", or_dash(&given.rustc)),
         ("device", format!("{}, {} threads an operator", given.device, given.threads)),
         ("processor", format!("{}, {} cores, {}", cpu.model, cpu.cores, cpu.flags.join(" "))),
-        ("memory", ram_bytes.map_or_else(|| "—".into(), text::bytes)),
+        ("memory", ram_bytes.map_or_else(|| NOTHING.into(), text::bytes)),
         ("system", os.clone()),
         ("weights", or_dash(&given.weights_hash)),
     ]

@@ -1,0 +1,176 @@
+//! From a request to the end of the last run: reads the file, plans, announces, and has the plan carried out. What is made of
+//! the results is up to the caller.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::announce::Announcement;
+use super::backend::{self, Backend, Local};
+use super::dry::DryRun;
+use super::execute::{self, Assignment, Options, Tally};
+use super::file::File;
+use super::folder::SweepFolder;
+use super::plan::{self, Facts, Plan};
+use super::progress::SweepProgress;
+use super::request::{Request, typed};
+use super::resolve::{Resolved, resolve};
+use super::{name, slots};
+use crate::file;
+use crate::run::Stop;
+use crate::store::Store;
+use crate::ui::Mode;
+use crate::{Error, Result, launcher};
+
+/// A sweep that is planned and not yet begun.
+pub struct Planned {
+    pub plan: Plan,
+    pub folder: SweepFolder,
+    /// Where its figures go.
+    pub plots: PathBuf,
+    resolved: Resolved,
+    /// The rows to run.
+    rows: Vec<usize>,
+    /// The device of each slot.
+    slots: Vec<String>,
+}
+
+impl Planned {
+    /// Reads sweep file, data and weights, and plans. Nothing is written.
+    ///
+    /// # Errors
+    /// A sweep file, name, row or device that is not valid; data or weights that cannot be read.
+    pub fn new(request: &Request) -> Result<Self> {
+        let file = File::read(&request.file)?;
+        let resolved = resolve(&file, &request.file, request.profile, &request.overrides)?;
+        let facts = Facts::read(&resolved, slots::device_kind(&request.devices, &resolved)?)?;
+        let name = match &request.name {
+            Some(name) => name.clone(),
+            None => name::usual(&request.file, &file, &resolved)?,
+        };
+        name::check(&name)?;
+        let folder = SweepFolder::new(&request.results, &name);
+        let plan = plan::plan(&resolved, facts, &name, &request.repeating())?;
+        Ok(Self {
+            rows: rows(&plan, &request.only)?,
+            slots: slots::slots(&request.devices, request.jobs, &resolved, &plan.facts.device)?,
+            plots: request.plots.join(&name),
+            plan,
+            folder,
+            resolved,
+        })
+    }
+
+    /// Refuses a store that cannot be written, before anything is said.
+    ///
+    /// # Errors
+    /// `Kind::Environment` naming the folder.
+    pub fn check_store(&self) -> Result<()> {
+        self.store().ensure_writable()
+    }
+
+    pub fn store(&self) -> Store {
+        Store::new(&self.folder.results)
+    }
+
+    /// Whether all rows are to be run, and not those of `--only` alone.
+    pub fn is_whole(&self) -> bool {
+        self.rows.len() == self.plan.rows.iter().filter(|row| !row.is_quoted()).count()
+    }
+
+    /// Says what the sweep is about; the progress of its runs follows.
+    ///
+    /// # Errors
+    /// The plan of an earlier command cannot be read.
+    pub fn announce(&self, mode: Mode) -> Result<SweepProgress> {
+        let before = self.folder.read()?;
+        let mut left = BTreeMap::new();
+        self.plan.distinct(&self.rows).iter().for_each(|run| *left.entry(run.row).or_insert(0) += 1);
+        let mut progress = SweepProgress::new(mode, left, self.slots.len());
+        let announcement = Announcement {
+            plan: &self.plan,
+            rows: &self.rows,
+            slots: &self.slots,
+            threads: slots::threads(&self.resolved),
+            before: before.as_ref(),
+        };
+        announcement.show(&mut progress);
+        Ok(progress)
+    }
+
+    /// Exactly what the request would do.
+    ///
+    /// # Errors
+    /// What is there of the sweep cannot be read.
+    pub fn dry_run(&self, request: &Request) -> Result<DryRun<'_>> {
+        DryRun::of(&self.plan, &self.rows, &self.folder, request.failed, self.slots.len())
+    }
+
+    /// Takes the sweep's folder and carries the plan out; `round` is that of [`execute::execute`].
+    ///
+    /// # Errors
+    /// A folder that cannot be written or is in use with another plan, a device that is not there, a stop.
+    pub fn carry_out(
+        &self,
+        request: &Request,
+        mut progress: SweepProgress,
+        round: &mut dyn FnMut(usize) -> Result<Option<PathBuf>>,
+    ) -> Result<Tally> {
+        file::probe(&self.plots).map_err(|error| {
+            let what = format!("cannot write figures to {}: {error}", self.plots.display());
+            Error::environment(what, "choose another folder with `--plots`")
+        })?;
+        for device in self.slots.iter().filter(|device| *device != "cpu").collect::<BTreeSet<_>>() {
+            launcher::probe(device)?;
+        }
+        let config = |(i, row): (usize, &super::resolve::ResolvedRow)| Some((i, row.config.as_ref()?.to_toml()));
+        let configs: Vec<(usize, String)> = self.resolved.rows.iter().enumerate().filter_map(config).collect();
+        let _lock = self.folder.hold(&self.plan, &configs)?;
+        let options = Options { command: typed(), failed: request.failed, retries: request.retries, max_failures: request.max_failures };
+        let stop = Stop::install()?;
+        let assignment = Assignment { plan: &self.plan, rows: &self.rows, folder: &self.folder, options: &options };
+        let mut backend = self.backend(request.backend);
+        let tally = execute::execute(assignment, backend.as_mut(), &mut progress, &stop, round);
+        progress.close();
+        tally
+    }
+
+    fn backend(&self, kind: backend::Kind) -> Box<dyn Backend> {
+        match kind {
+            backend::Kind::Local => Box::new(Local::new(self.slots.clone())),
+        }
+    }
+}
+
+/// The places of the rows to run: all, or those of `--only`.
+fn rows(plan: &Plan, only: &[String]) -> Result<Vec<usize>> {
+    let all = || plan.rows.iter().enumerate().filter(|(_, row)| !row.is_quoted()).map(|(i, _)| i);
+    if only.is_empty() {
+        return Ok(all().collect());
+    }
+    let find = |requested: &String| {
+        let by_number = || all().find(|&i| requested.parse() == Ok(i + 1));
+        let found = all().find(|&i| plan.rows[i].name == *requested).or_else(by_number);
+        let names = || all().map(|i| format!("{} {}", i + 1, plan.rows[i].name)).collect::<Vec<_>>().join(", ");
+        found.ok_or_else(|| Error::config(format!("--only: there is no row {requested:?}"), format!("rows are {}", names())))
+    };
+    let found: BTreeSet<usize> = only.iter().map(find).collect::<Result<_>>()?;
+    Ok(found.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+
+    #[test]
+    fn rows_are_chosen_by_name_or_number_and_never_quoted_ones() {
+        let quoted = format!("{}\n[[quote]]\nname = \"RD\"\npaper = {{ table = 1, line = \"RD\" }}", example::ROWS);
+        let plan = example::planned(&quoted, &[]);
+        let of = |only: &[&str]| rows(&plan, &only.iter().map(|o| o.to_string()).collect::<Vec<_>>());
+        assert_eq!(of(&[]).unwrap(), [0, 1]);
+        assert_eq!(of(&["+ sc", "2"]).unwrap(), [1]);
+        let error = of(&["RD"]).unwrap_err();
+        assert!(error.what.contains("no row \"RD\"") && error.remedy == "rows are 1 baseline, 2 + sc", "{error}");
+        assert!(of(&["3"]).is_err());
+    }
+}

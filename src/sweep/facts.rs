@@ -1,0 +1,33 @@
+//! What the data and the weights of a sweep are, by their content.
+
+use std::path::Path;
+
+use super::plan::Facts;
+use super::resolve::Resolved;
+use crate::{Error, Result, data, weights};
+
+impl Facts {
+    /// Hashes the data's categories and the weight files; `device` is the kind that all runs are computed on.
+    ///
+    /// # Errors
+    /// A sweep without a row to run; data or weights that cannot be read.
+    pub fn read(resolved: &Resolved, device: String) -> Result<Self> {
+        let configs: Vec<_> = resolved.rows.iter().filter_map(|row| row.config.as_ref()).collect();
+        let Some(first) = configs.first() else {
+            return Err(Error::config("every row is quoted: there is nothing to run", "add an [[ablate]] row or an axis"));
+        };
+        let root = data::root::resolve(&first.data)?;
+        let mut facts = Self { device, ..Self::default() };
+        for name in data::select(&data::open(&root)?, &resolved.categories)? {
+            let hash = data::category_hash(&data::category(&root, &name)?)?;
+            facts.data.push((name, hash));
+        }
+        for config in configs.iter().filter(|config| config.detector.reads("model.backbone.weights")) {
+            let path = &config.model.backbone.weights;
+            if path != "none" && !facts.weights.contains_key(path) {
+                facts.weights.insert(path.clone(), weights::File::open(Path::new(path))?.content_hash().to_owned());
+            }
+        }
+        Ok(facts)
+    }
+}

@@ -1,0 +1,111 @@
+//! What is asked of a sweep, and the command that asks the same again.
+
+use std::path::{Path, PathBuf};
+
+use super::backend;
+use super::decide::Failed;
+use crate::config::Profile;
+
+/// What is asked of a sweep.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The sweep file.
+    pub file: PathBuf,
+    /// `key=value` for every run.
+    pub overrides: Vec<String>,
+    pub profile: Option<Profile>,
+    /// Of its folder; [`super::name::usual`] without it.
+    pub name: Option<String>,
+    pub results: PathBuf,
+    /// Figures go below it, into a folder of the sweep's name.
+    pub plots: PathBuf,
+    pub backend: backend::Kind,
+    /// Runs at once.
+    pub jobs: Option<usize>,
+    pub devices: Vec<String>,
+    /// Rows by name or number from 1; all without any.
+    pub only: Vec<String>,
+    /// What is done about runs that failed in an earlier command.
+    pub failed: Failed,
+    /// How often a run that fails now is tried again at once.
+    pub retries: u32,
+    /// Stop everything after this many failures.
+    pub max_failures: usize,
+}
+
+impl Request {
+    /// The command that repeats the whole sweep, whichever rows and failures this one was about.
+    pub fn repeating(&self) -> String {
+        let mut parts = vec!["harness".to_owned(), "sweep".to_owned(), self.file.display().to_string()];
+        let mut option = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                parts.extend([name.to_owned(), value]);
+            }
+        };
+        option("--profile", self.profile.map(|profile| profile.to_string()));
+        option("--name", self.name.clone());
+        option("--devices", (!self.devices.is_empty()).then(|| self.devices.join(",")));
+        for (name, folder) in [("results", &self.results), ("plots", &self.plots)] {
+            option(&format!("--{name}"), (folder != Path::new(name)).then(|| folder.display().to_string()));
+        }
+        parts.extend(self.overrides.iter().cloned());
+        shell(parts)
+    }
+}
+
+/// The command line of this process, as it can be typed again.
+pub fn typed() -> String {
+    shell(std::iter::once("harness".to_owned()).chain(std::env::args_os().skip(1).map(|part| part.to_string_lossy().into_owned())))
+}
+
+/// Arguments as a POSIX shell reads them back.
+fn shell(arguments: impl IntoIterator<Item = String>) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_=+./:,@%".contains(c);
+    let quoted = |argument: String| match !argument.is_empty() && argument.chars().all(plain) {
+        true => argument,
+        false => format!("'{}'", argument.replace('\'', r"'\''")),
+    };
+    arguments.into_iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+impl Request {
+    /// A request for `try.toml` with nothing else asked for.
+    pub(super) fn example() -> Self {
+        Self {
+            file: "try.toml".into(),
+            overrides: vec![],
+            profile: None,
+            name: None,
+            results: "results".into(),
+            plots: "plots".into(),
+            backend: backend::Kind::Local,
+            jobs: None,
+            devices: vec![],
+            only: vec![],
+            failed: Failed::Leave,
+            retries: 0,
+            max_failures: usize::MAX,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_is_repeated_whole_by_a_command_that_a_shell_reads_back() {
+        let request = Request {
+            file: "my file.toml".into(),
+            name: Some("x".into()),
+            overrides: ["data.root=it's/~", "run.seeds=[0]"].map(String::from).to_vec(),
+            only: vec!["1".into()],
+            ..Request::example()
+        };
+        assert_eq!(request.repeating(), r"harness sweep 'my file.toml' --name x 'data.root=it'\''s/~' 'run.seeds=[0]'");
+        assert_eq!(shell(["".to_owned()]), "''");
+        let moved = Request { results: "/there".into(), devices: vec!["cuda:0".into(), "cuda:1".into()], ..Request::example() };
+        assert_eq!(moved.repeating(), "harness sweep try.toml --devices cuda:0,cuda:1 --results /there");
+    }
+}
