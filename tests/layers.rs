@@ -28,14 +28,15 @@ const SRC: &[&[&str]] = &[
 /// The same of `torch/src`.
 const TORCH_SRC: &[&[&str]] = &[
     &["device", "boundary", "tensors"],
-    // TRANSITION: `model` and `loss` go into `nn` and the detectors' folders.
-    &["nn", "model", "loss", "optim"],
+    &["optim"],
+    &["nn"],
     &["input"],
     &["train"],
     &["detector"],
     &["eval"],
     &["experiment"],
     &["predict", "bench"],
+    &["command"],
 ];
 
 /// `lib.rs` hands on, and `testing` is there for all.

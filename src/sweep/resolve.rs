@@ -291,12 +291,12 @@ fn axes(points: &[Point], rows: &[ResolvedRow]) -> Vec<Axis> {
     axes
 }
 
-/// Every key that belongs to a row, with its value.
 /// Whether runs of a row share the key: not one of which each entry makes a run.
 fn is_shared(key: &str) -> bool {
     reference::key(key).is_none_or(Key::is_shared)
 }
 
+/// Every key that belongs to a row, with its value.
 pub(super) fn keys(config: &Config) -> BTreeMap<String, Value> {
     let json = |value: toml::Value| serde_json::to_value(value).expect("TOML without dates is JSON");
     config.keys().into_iter().filter(|(key, _)| is_shared(key)).map(|(key, value)| (key.to_owned(), json(value))).collect()
