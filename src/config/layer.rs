@@ -239,7 +239,7 @@ fn unquoted(table: Table) -> Table {
     found
 }
 
-/// Dotted path and byte offset of each value that is no section of the reference.
+/// Dotted path and byte offset of each value that is not a section of the reference.
 fn leaves(prefix: &str, table: &DeTable) -> Vec<(String, usize)> {
     let mut found = Vec::new();
     for (key, value) in table {

@@ -147,7 +147,7 @@ pub struct Pro {
     pub connectivity: u8,
 }
 
-/// How the area under the PRO curve is computed (metrics.md lists who uses what).
+/// How the area under the PRO curve is computed (`metric::Variant` says who uses what).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProVariant {

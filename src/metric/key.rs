@@ -9,7 +9,7 @@ use crate::{Error, Result};
 const SIGN: u32 = 0x8000_0000;
 const INFINITY: u32 = 0x7f80_0000;
 
-/// What to do about a score that is no number.
+/// What to do about a score that is not a number.
 pub const NOT_FINITE: &str = "scores must be finite: the training may have diverged; lower optim.lr or set train.clip_norm";
 
 /// The key of a finite score.

@@ -159,7 +159,7 @@ fn span<T: Item>(items: &[T]) -> (u32, u32) {
     items.iter().fold((u32::MAX, 0), |(lo, hi), i| (lo.min(i.key()), hi.max(i.key())))
 }
 
-/// Bits of the greatest key relative to the least one; none where there is no key, see [`span`].
+/// Bits of the greatest key relative to the least one; none without keys, see [`span`].
 fn bits(least: u32, greatest: u32) -> u32 {
     32 - greatest.saturating_sub(least).leading_zeros()
 }

@@ -4,7 +4,7 @@
 use super::smallest_sign_flip_p;
 
 /// Adjusted p values, in the order given: the k-th smallest times the number of those not smaller, never less than the one
-/// before it, at most 1. `comparisons` is how many were planned: those of which there is no p count as larger than all that
+/// before it, at most 1. `comparisons` is how many were planned: those without a p count as larger than all that
 /// there are, so that what is said of some of them holds when the rest come.
 pub fn holm(p: &[f64], comparisons: usize) -> Vec<f64> {
     let count = comparisons.max(p.len());

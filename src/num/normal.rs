@@ -7,7 +7,7 @@ pub fn normal_cdf(x: f64) -> f64 {
     0.5 * erfc(-x * FRAC_1_SQRT_2)
 }
 
-/// The value below which a share `p` lies: the inverse of [`normal_cdf`]. 0 and 1 give the infinities, what is no share NaN.
+/// The value below which a share `p` lies: the inverse of [`normal_cdf`]. 0 and 1 give the infinities, anything outside 0..=1 gives NaN.
 ///
 /// Starts from Abramowitz and Stegun 26.2.23 (good to 4.5e-4) and sharpens it by Halley's method until nothing changes.
 pub fn normal_quantile(p: f64) -> f64 {

@@ -1,6 +1,6 @@
 //! Quantiles by linear interpolation between order statistics (type 7 of Hyndman and Fan 1996, numpy's default).
 
-/// The value below which a share `q`, 0..=1, of the values lies; `None` of nothing or if `q` is no share. No value may be NaN.
+/// The value below which a share `q`, 0..=1, of the values lies; `None` without values, or if `q` is outside 0..=1. No value may be NaN.
 pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
     if values.is_empty() || !(0.0..=1.0).contains(&q) {
         return None;

@@ -106,7 +106,7 @@ fn decode(path: &Path, mut bytes: Vec<u8>) -> Result<std::result::Result<(Positi
     let (format, json_len, tensors_len) = (number(8, 4), number(12, 8), number(20, 8));
     let end = bytes.len() - HASH;
     let sound = blake3::hash(&bytes[..end]).as_bytes() == &bytes[end..];
-    // A newer format may be laid out otherwise: that is no damage, and it must not be moved away.
+    // A newer format may be laid out otherwise: that is not damage, and it must stay where it is.
     if format > u64::from(FORMAT) && sound {
         check_format(path, Some(format), FORMAT)?;
     }

@@ -35,7 +35,7 @@ impl Lock {
     /// Takes the lock of the file `path`, which is created if missing, or says who holds it. Waits some 0.1 s at most.
     pub fn acquire(path: &Path, now: jiff::Timestamp) -> Result<Self> {
         let mut lock = Self::take(path)?;
-        // Its last holder may have removed the run, and the file with it: a lock on a removed file keeps nobody out.
+        // Its last holder may have removed the run, and the file with it: a lock on a removed file keeps no one out.
         while !is_at(&lock.file, path) {
             lock = Self::take(path)?;
         }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_at_a_lock_keeps_nobody_from_taking_it() {
+    fn looking_at_a_lock_does_not_keep_others_from_taking_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".lock");
         let done = std::sync::atomic::AtomicBool::new(false);

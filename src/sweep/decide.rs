@@ -15,7 +15,7 @@ pub enum Action {
     /// It goes on from its last checkpoint.
     Resume,
     Start,
-    /// It failed, and nobody asked to try again.
+    /// It failed, and a retry was not asked for.
     GiveUp,
 }
 

@@ -294,7 +294,7 @@ impl<'a> Work<'a> {
             let stored = folder.record().ok().flatten().and_then(|r| r.error);
             stored.unwrap_or(ended.error)
         });
-        // Another process may have been quicker to take the run: that is no failure.
+        // Another process may have been quicker to take the run: that is not a failure.
         let lost_race = ended.how == How::Failed && matches!(folder.status(), Status::Running | Status::Finished);
         let how = if lost_race { How::Stopped } else { ended.how };
         self.ledger.append(What::End { id: id.clone(), how, wall_s, error: error.clone() })?;

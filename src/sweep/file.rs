@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_published_is_refused_with_what_there_is() {
+    fn what_was_never_published_is_refused_with_what_there_is() {
         let row = |published: &str| format!("title = \"t\"\n[[ablate]]\nname = \"a\"\npublished = {published}");
         assert!(File::parse(&row("{ system = \"RD\", source = \"own paper\" }"), "try.toml").is_ok());
         let source = fault(&row("{ system = \"RD\", source = \"its paper\" }"));

@@ -70,7 +70,7 @@ impl SweepFolder {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(|e| io(&e))?;
         for _ in 0..TRIES {
             if file.try_lock().is_ok() {
-                // Nobody else is here: the folder becomes this plan's.
+                // No other process holds it: the folder becomes this plan's.
                 configs.iter().try_for_each(|(row, text)| file::replace(&self.config(*row), text.as_bytes()))?;
                 file::write_json(&self.plan(), plan)?;
                 let pid = std::process::id().to_string();
@@ -78,7 +78,7 @@ impl SweepFolder {
                 written.and_then(|()| file.unlock()).map_err(|e| io(&e))?;
             }
             file.lock_shared().map_err(|e| io(&e))?;
-            // As long as it is shared, nobody replaces the plan.
+            // While the lock is shared, no process can replace the plan.
             if self.read()?.is_some_and(|found| found.is_same(plan)) {
                 return Ok(FolderLock { file });
             }

@@ -298,7 +298,7 @@ mod tests {
         progress.done(0);
         progress.ended(0, "a", How::Failed, 1.0);
         progress.reused(0, 0.0);
-        assert_eq!((progress.finished, progress.left_s()), (2, None), "a reused run of unknown length is no estimate");
+        assert_eq!((progress.finished, progress.left_s()), (2, None), "a reused run of unknown length gives no estimate");
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl File {
     }
 }
 
-/// Little-endian bytes of `dtype` as f32; `None` where they are no floats.
+/// Little-endian bytes of `dtype` as f32; `None` where they are not floats.
 fn floats(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
     let data = match dtype {
         Dtype::F32 => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),

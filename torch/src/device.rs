@@ -10,21 +10,21 @@ use tch::Device;
 ///
 /// # Errors
 /// `Kind::Environment` where a GPU is asked for by name and there is none.
-pub fn resolve(wish: &str) -> Result<Device> {
-    if wish == "cpu" {
+pub fn resolve(requested: &str) -> Result<Device> {
+    if requested == "cpu" {
         return Ok(Device::Cpu);
     }
     let loaded = load_cuda();
     let count = if loaded.is_ok() { tch::Cuda::device_count() } else { 0 };
-    if wish == "auto" {
+    if requested == "auto" {
         return Ok(if count > 0 { Device::Cuda(0) } else { Device::Cpu });
     }
-    let index: usize = wish
+    let index: usize = requested
         .strip_prefix("cuda:")
         .map_or(Ok(0), str::parse)
-        .map_err(|_| Error::config(format!("run.device: `{wish}` is no device"), "use auto, cpu, cuda or cuda:N"))?;
+        .map_err(|_| Error::config(format!("run.device: `{requested}` is not a valid device"), "use auto, cpu, cuda or cuda:N"))?;
     loaded.map_err(|why| {
-        Error::environment(format!("run.device = {wish}: {why}"), "`just setup-cuda` installs libtorch with CUDA; or use --device cpu")
+        Error::environment(format!("run.device = {requested}: {why}"), "`just setup-cuda` installs libtorch with CUDA; or use --device cpu")
     })?;
     if (index as i64) < count {
         return Ok(Device::Cuda(index));
@@ -34,7 +34,7 @@ pub fn resolve(wish: &str) -> Result<Device> {
     } else {
         format!("use cuda:0 to cuda:{}", count - 1)
     };
-    Err(Error::environment(format!("run.device = {wish}: libtorch sees {count} GPUs"), remedy))
+    Err(Error::environment(format!("run.device = {requested}: libtorch sees {count} GPUs"), remedy))
 }
 
 /// `cpu` or `cuda`: what a run's identity depends on.
@@ -62,7 +62,7 @@ pub fn rounds_to_tf32(device: Device) -> bool {
     device.is_cuda() && std::env::var("NVIDIA_TF32_OVERRIDE").as_deref() != Ok("0")
 }
 
-/// What env.json says of a device: its name (`cpu`, a GPU's own, or `cuda:N` where nobody knows that) and the rest of a GPU.
+/// What env.json says of a device: its name (`cpu`, a GPU's own, or `cuda:N` where that is unknown) and the rest of a GPU.
 pub fn describe(device: Device) -> (String, Option<Gpu>) {
     let Device::Cuda(n) = device else { return (name(device), None) };
     let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok();

@@ -14,7 +14,7 @@ use harness::{Error, Result};
 
 use crate::detector::{self, Detector, Parts};
 use crate::eval::score_all;
-use crate::experiment::Setting;
+use crate::experiment::Session;
 use crate::{boundary, device, tensors};
 
 /// Carries out `harness predict`.
@@ -48,21 +48,21 @@ pub fn run(args: &Args) -> Result<()> {
 /// The detector of a finished run and its device.
 fn load(config: &Config, weights: &Path, summary: &Summary, results: &Path) -> Result<(Box<dyn Detector>, tch::Device)> {
     let resolved = Resolved { config: config.clone(), profile: Profile::Cpu, experiment: "predict".into(), unread: vec![] };
-    let setting = Setting::without_data(resolved, results)?;
-    let hash = setting.weights.as_ref().map(|w| w.content_hash().to_owned());
+    let session = Session::without_data(resolved, results)?;
+    let hash = session.weights.as_ref().map(|w| w.content_hash().to_owned());
     if hash != summary.backbone.weights_hash {
         return Err(Error::environment(
             format!("{} is not the file that the run was trained with", config.model.backbone.weights),
             "put the run's own weights back; summary.json names their hash",
         ));
     }
-    let parts = Parts { cfg: config, seed: summary.seed, device: setting.device, weights: setting.weights.as_ref() };
+    let parts = Parts { cfg: config, seed: summary.seed, device: session.device, weights: session.weights.as_ref() };
     let mut detector = detector::build(&parts)?;
     let bytes = std::fs::read(weights).map_err(|e| Error::io("read the trained weights", weights, &e))?;
     let stored = tensors::from_bytes(&bytes, weights)?;
     detector.restore(&|name| tensors::find(&stored, name))?;
-    eprintln!("run {} on {}", summary.id, device::name(setting.device));
-    Ok((detector, setting.device))
+    eprintln!("run {} on {}", summary.id, device::name(session.device));
+    Ok((detector, session.device))
 }
 
 fn write(detector: &dyn Detector, on: tch::Device, source: &Source, cfg: &Config, summary: &Summary, args: &Args) -> Result<()> {

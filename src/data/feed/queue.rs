@@ -185,7 +185,7 @@ impl<T, B> Line<T, B> {
         }
         let here = state.group(group);
         let complete = (here.missing == 0).then(|| std::mem::take(&mut here.items));
-        // Nobody waits for one item; a group is told of when it is joined.
+        // No one waits for a single item; a group is announced once it is joined.
         let failed = here.error.is_some();
         drop(state);
         if failed {

@@ -1,4 +1,4 @@
-//! The metrics' invariants, and agreement with the slow twins. Numbers are those of the method's specification.
+//! The metrics' invariants, and agreement with the slow twins.
 
 use super::super::{Connectivity, Protocol, Variant, evaluate, separation};
 use super::slow::{self, Image, Lcg, scores, threads};
@@ -87,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn auroc_is_unchanged_by_an_increasing_transform((normal, positive) in two_classes()) { // 31
+    fn auroc_is_unchanged_by_an_increasing_transform((normal, positive) in two_classes()) {
         for f in [|s: f32| s * s * s, |s: f32| 2.0 * s - 7.0, |s: f32| s.exp()] {
             let image = |scores: &[f32]| scores.iter().map(|&s| f(s)).collect::<Vec<f32>>();
             prop_assert_eq!(auroc(&normal, &positive), auroc(&image(&normal), &image(&positive)));
@@ -95,14 +95,14 @@ proptest! {
     }
 
     #[test]
-    fn negated_scores_and_swapped_labels_give_one_minus_auroc((normal, positive) in two_classes()) { // 32
+    fn negated_scores_and_swapped_labels_give_one_minus_auroc((normal, positive) in two_classes()) {
         let negated = |scores: &[f32]| scores.iter().map(|s| -s).collect::<Vec<f32>>();
         prop_assert!((auroc(&negated(&normal), &negated(&positive)) - (1.0 - auroc(&normal, &positive))).abs() < 1e-12);
         prop_assert!((auroc(&positive, &normal) - (1.0 - auroc(&normal, &positive))).abs() < 1e-12);
     }
 
     #[test]
-    fn auroc_is_mann_whitney_and_blind_to_replication((normal, positive) in two_classes(), times in 1usize..4) { // 33
+    fn auroc_is_mann_whitney_and_blind_to_replication((normal, positive) in two_classes(), times in 1usize..4) {
         let exact = auroc(&normal, &positive);
         prop_assert!(close(Some(exact), slow::auroc(&normal, &positive)));
         prop_assert!(close(Some(exact), Some(auroc(&normal.repeat(times), &positive))));
@@ -112,7 +112,7 @@ proptest! {
     }
 
     #[test]
-    fn aupro_is_a_fraction_one_if_perfect_and_half_the_limit_if_constant(images in images(), limit in 0.01..=1.0f64) { // 35
+    fn aupro_is_a_fraction_one_if_perfect_and_half_the_limit_if_constant(images in images(), limit in 0.01..=1.0f64) {
         let protocol = with_limit(limit);
         let fast = scores(&images, &protocol);
         prop_assume!(fast.aupro.is_some());
@@ -127,7 +127,7 @@ proptest! {
     }
 
     #[test]
-    fn exact_aupro_is_unchanged_by_an_increasing_transform(images in images()) { // 36
+    fn exact_aupro_is_unchanged_by_an_increasing_transform(images in images()) {
         let fast = scores(&images, &Protocol::default());
         for f in [|s: f32| s * s * s, |s: f32| 0.5 * s + 100.0, |s: f32| (s / 8.0).exp()] {
             prop_assert_eq!(fast.aupro, scores(&mapped(&images, f), &Protocol::default()).aupro);
@@ -135,7 +135,7 @@ proptest! {
     }
 
     #[test]
-    fn with_one_region_and_limit_one_aupro_is_auroc(seed in any::<u64>(), count in 2usize..5, height in 1usize..5) { // 37
+    fn with_one_region_and_limit_one_aupro_is_auroc(seed in any::<u64>(), count in 2usize..5, height in 1usize..5) {
         // One region of 3 x height in each image: equal areas.
         let mut random = Lcg(seed);
         let images: Vec<Image> = (0..count).map(|_| {
@@ -151,7 +151,7 @@ proptest! {
     }
 
     #[test]
-    fn an_enlarged_region_weighs_as_much_as_before(images in images(), k in 2usize..4) { // 38
+    fn an_enlarged_region_weighs_as_much_as_before(images in images(), k in 2usize..4) {
         // Each region fills an image of its own and a good image holds the normal pixels, so that one region can grow alone.
         let (normal, regions) = slow::pixels(&images, Connectivity::Eight);
         prop_assume!(!normal.is_empty() && !regions.is_empty());
@@ -170,13 +170,13 @@ proptest! {
     }
 
     #[test]
-    fn aupro_does_not_fall_with_a_wider_limit(images in images(), a in 0.01..=1.0f64, b in 0.01..=1.0f64) { // 39
+    fn aupro_does_not_fall_with_a_wider_limit(images in images(), a in 0.01..=1.0f64, b in 0.01..=1.0f64) {
         let at = |limit| scores(&images, &with_limit(limit)).aupro;
         prop_assert!(at(a.min(b)).unwrap_or(0.0) <= at(a.max(b)).unwrap_or(1.0) + 1e-12);
     }
 
     #[test]
-    fn flips_rotations_and_the_order_of_images_change_nothing(images in images(), eight in any::<bool>()) { // 40
+    fn flips_rotations_and_the_order_of_images_change_nothing(images in images(), eight in any::<bool>()) {
         fn turned<T: Copy>(p: &Plane<T>) -> Plane<T> {
             let data = (0..p.width).flat_map(|y| (0..p.height).map(move |x| p.at(y, p.height - 1 - x))).collect();
             Plane::from_vec(p.height, p.width, data)
@@ -203,7 +203,7 @@ proptest! {
     }
 
     #[test]
-    fn an_image_scores_as_much_as_its_highest_pixel(images in images()) { // 41, the half that needs no upsampling
+    fn an_image_scores_as_much_as_its_highest_pixel(images in images()) {
         for image in &images {
             let score = super::super::image_score(&image.map).unwrap();
             prop_assert!(image.map.data.iter().all(|&s| s <= score) && image.map.data.contains(&score));
@@ -225,7 +225,7 @@ proptest! {
 
 #[test]
 fn a_binned_aupro_does_change_under_an_increasing_transform() {
-    // 36: why it is not the reference
+    // Why it is not the reference.
     let binned = Protocol { variant: Variant::Linear200, ..Protocol::default() };
     let differs = |seed| {
         let images = random_images(seed, 5, 50);

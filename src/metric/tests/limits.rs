@@ -10,7 +10,6 @@ fn row(scores: &[f32], mask: Option<&[u8]>) -> Image {
 
 #[test]
 fn a_metric_without_its_classes_is_none() {
-    // 34
     let empty = evaluate(&[], &Protocol::default()).unwrap().0;
     assert!(empty.metrics().iter().all(|(_, value)| value.is_none()), "{empty:?}");
 

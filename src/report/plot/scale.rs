@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(of(&[]), Scale::Linear { low: 0.0, high: 100.0 });
         let Scale::Linear { low, high } = of(&[50.0]) else { panic!() };
         assert!(low < 50.0 && 50.0 < high);
-        assert_eq!(of(&[0.3 * 3.0, 0.9]), of(&[0.9, 0.9]), "rounding is no spread");
+        assert_eq!(of(&[0.3 * 3.0, 0.9]), of(&[0.9, 0.9]), "rounding is not a spread");
     }
 
     proptest! {

@@ -241,7 +241,7 @@ mod tests {
         for figure in noise.lines[1].figures.values_mut() {
             figure.difference.as_mut().unwrap().mean = 0.0004;
         }
-        assert!(warned(&noise).is_empty(), "what prints as 0.0 is no gain");
+        assert!(warned(&noise).is_empty(), "what prints as 0.0 is not a gain");
         comparison.lines[0].training.first_loss = Some(1.0);
         assert_eq!(warned(&comparison), [format!("{head}its last loss 0.9000 is only 10.0 % below its first epoch's 1.000, and {norm}")]);
         comparison.lines[0].training.first_loss = Some(0.8);
@@ -250,7 +250,7 @@ mod tests {
         comparison.lines[0].training.grad_norm = Some(16.0);
         assert!(warned(&comparison).is_empty(), "a counterpart that trained well");
         comparison.lines[0].training.grad_norm = None;
-        assert!(warned(&comparison).is_empty(), "what was not recorded is no sign");
+        assert!(warned(&comparison).is_empty(), "what was not recorded is not a sign");
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub struct FitEstimate {
     pub map_cells: u64,
 }
 
-/// Numbers in the weights of a detector's network, frozen ones included; statistics, memories and factors are no weights.
+/// Numbers in the weights of a detector's network, frozen ones included; statistics, memories and factors are not weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
     pub parameters: u64,

@@ -48,7 +48,7 @@ impl Pass<'_> {
     }
 }
 
-/// What fitting tells of a pass before or after training: nothing but whether to stop. Its steps are no steps of the training.
+/// What fitting tells of a pass before or after training: only whether to stop. Its steps are not steps of the training.
 pub struct Aside<'a>(pub &'a mut dyn Sink);
 
 impl Sink for Aside<'_> {

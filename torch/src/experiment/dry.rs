@@ -9,7 +9,8 @@ use harness::error::Kind;
 use harness::run::{Repeat, Status};
 use harness::ui::text;
 
-use super::{Planned, Setting, holdout};
+use super::holdout;
+use super::session::{Planned, Session};
 use crate::boundary;
 use crate::detector::{self, FitEstimate, Parts};
 use crate::train::{Due, Sink, Step};
@@ -18,15 +19,15 @@ use crate::train::{Due, Sink, Step};
 const TIMED: u64 = 2;
 
 /// Prints a line a run and the sums.
-pub fn report(setting: &Setting, plan: &[Planned], repeat: Repeat) -> Result<()> {
+pub fn report(session: &Session, plan: &[Planned], repeat: Repeat) -> Result<()> {
     let (mut seconds, mut size) = (None, 0u64);
     for planned in plan {
-        let status = setting.store.folder(&planned.id).status();
+        let status = session.store.folder(&planned.id).status();
         if status == Status::Finished && repeat == Repeat::Reuse {
             println!("{}  {}: finished, would be reused", planned.id, planned.category.name);
             continue;
         }
-        let (step_s, estimate) = boundary::guard("the trial steps", "a smaller train.batch", || probe(setting, planned))?;
+        let (step_s, estimate) = boundary::guard("the trial steps", "a smaller train.batch", || probe(session, planned))?;
         let FitEstimate { steps, kept_bytes, .. } = estimate;
         let maps = planned.category.test.len() as u64 * estimate.map_cells * 4;
         let run_s = step_s.map(|step_s| step_s * steps as f64);
@@ -60,9 +61,9 @@ fn about(seconds: Option<f64>) -> String {
 
 /// Seconds a step, `None` where there are too few, and what fitting will take. What follows the last step (factors, a coreset)
 /// is not timed.
-fn probe(setting: &Setting, planned: &Planned) -> Result<(Option<f64>, FitEstimate)> {
-    let (cfg, seed) = (setting.cfg(), planned.id.seed);
-    let mut detector = detector::build(&Parts { cfg, seed, device: setting.device, weights: setting.weights.as_ref() })?;
+fn probe(session: &Session, planned: &Planned) -> Result<(Option<f64>, FitEstimate)> {
+    let (cfg, seed) = (session.cfg(), planned.id.seed);
+    let mut detector = detector::build(&Parts { cfg, seed, device: session.device, weights: session.weights.as_ref() })?;
     let (train, _) = holdout::images(cfg, &planned.category, seed)?;
     let estimate = detector.estimate(train.len());
     let source = Arc::new(Source::new(train, cfg.data.size, cfg.data.resize, cfg.data.cache_mb));

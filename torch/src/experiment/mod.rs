@@ -2,18 +2,20 @@
 
 mod dry;
 mod holdout;
-mod one;
 mod recorder;
 mod result;
-mod setting;
+mod run;
+mod session;
+mod task;
 
-pub use setting::{Planned, Setting};
+pub use session::{Planned, Session};
 
 use harness::cli::{self, run::Args};
 use harness::error::Kind;
 use harness::run::{Stop, Summary};
 use harness::ui::{Mode, Output, Progress, Verbosity};
 use harness::{Error, Result, report};
+use task::Task;
 
 /// Carries out `harness run`.
 ///
@@ -21,22 +23,22 @@ use harness::{Error, Result, report};
 /// Configuration, data and environment before anything starts. A run that fails does not keep the others from running:
 /// its error is shown at once, and the whole ends with the exit code of the first of them. One that is asked to stop ends it.
 pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
-    let setting = Setting::prepare(args)?;
+    let session = Session::prepare(args)?;
     let output = if args.json { Output::Json } else { Output::People };
     let mode = Mode::detect(verbosity, output);
-    setting.announcement().iter().for_each(|line| Progress::new(mode, "run", 0).message(line));
-    let plan = setting.plan()?;
+    session.announcement().iter().for_each(|line| Progress::new(mode, "run", 0).message(line));
+    let plan = session.plan()?;
     if args.dry_run {
-        return dry::report(&setting, &plan, args.repeat());
+        return dry::report(&session, &plan, args.repeat());
     }
-    setting.store.ensure_writable()?;
+    session.store.ensure_writable()?;
     let stop = Stop::install()?;
     if args.leash {
         leash(stop.clone());
     }
     let (mut done, mut failed, mut stopped): (Vec<Summary>, Vec<Error>, _) = (vec![], vec![], None);
     for planned in &plan {
-        match one::run(&setting, planned, args, mode, &stop) {
+        match run::run(&Task { session: &session, planned, mode, stop: &stop }, args) {
             Ok(summary) => done.push(summary),
             Err(e) if e.kind == Kind::Stopped => {
                 stopped = Some(e);
@@ -54,7 +56,7 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     } else if !done.is_empty() {
         print!("{}", report::runs::table(&done));
         for planned in plan.iter().filter(|p| done.iter().any(|summary| summary.id == p.id.to_string())) {
-            println!("{}", setting.store.folder(&planned.id).path().display());
+            println!("{}", session.store.folder(&planned.id).path().display());
         }
     }
     match (stopped, failed.first()) {
@@ -68,7 +70,7 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
                 plan.len(),
                 failed.iter().map(|e| e.what.as_str()).collect::<Vec<_>>().join(", ")
             ),
-            remedy: "repeat the command once the cause is mended: finished runs are kept".into(),
+            remedy: "repeat the command once the cause is fixed: finished runs are kept".into(),
         }),
     }
 }

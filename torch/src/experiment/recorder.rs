@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use harness::config::Config;
-use harness::run::{Attempt, Event, Position as Saved, Stop, Timing};
+use harness::data::{Shape, Source};
+use harness::run::{Attempt, Event, Position as Saved, Timing};
 use harness::ui::{Progress, StepInfo};
 use harness::{Error, Result};
 use serde_json::json;
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 use super::holdout::Holdout;
+use super::task::Task;
+use crate::detector::FitEstimate;
 use crate::tensors;
 use crate::train::{Best, Due, Epoch, Position, Quantity, Scored, Sink, Snapshot, Step, Value};
 
@@ -36,14 +38,12 @@ pub enum Rule<'a> {
 }
 
 pub struct Recorder<'a> {
-    pub attempt: &'a mut Attempt,
-    pub progress: Progress,
-    pub stop: &'a Stop,
-    pub cfg: &'a Config,
+    task: &'a Task<'a>,
+    attempt: &'a mut Attempt,
+    progress: Progress,
     /// Epochs as they are shown: none where the detector looks once.
-    pub epochs: u64,
-    pub device: Device,
-    pub rule: Rule<'a>,
+    epochs: u64,
+    rule: Rule<'a>,
     clock: Clock,
 }
 
@@ -54,17 +54,26 @@ struct Clock {
 }
 
 impl<'a> Recorder<'a> {
-    pub fn new(
-        attempt: &'a mut Attempt,
-        progress: Progress,
-        stop: &'a Stop,
-        cfg: &'a Config,
-        epochs: u64,
-        device: Device,
-        rule: Rule<'a>,
-    ) -> Self {
+    pub fn new(task: &'a Task<'a>, attempt: &'a mut Attempt, progress: Progress, epochs: u64, rule: Rule<'a>) -> Self {
         let clock = Clock { saved: Instant::now(), epoch: Instant::now() };
-        Self { attempt, progress, stop, cfg, epochs, device, rule, clock }
+        Self { task, attempt, progress, epochs, rule, clock }
+    }
+
+    /// Says what begins, or in which epoch (from 1) it is taken up.
+    pub fn announce(&mut self, source: &Source, estimate: FitEstimate, resumes: Option<usize>) {
+        let (cfg, id) = (self.task.session.cfg(), &self.task.planned.id);
+        for note in self.attempt.notes() {
+            self.progress.message(&format!("note: {note}"));
+        }
+        self.progress.message(&match resumes {
+            Some(epoch) => format!("{id} resumes in epoch {epoch} of {}", estimate.epochs),
+            None => format!("{id} starts: {} images, {} steps", source.len(), estimate.steps),
+        });
+        let shape = Shape::new(source.len(), &cfg.data, &cfg.train);
+        if estimate.epochs > 0 && shape.is_short() {
+            let (batch, items) = (cfg.train.batch, shape.items());
+            self.progress.message(&format!("train.batch is {batch}, an epoch has only {items} images: one smaller batch each"));
+        }
     }
 
     /// Ends the progress.
@@ -97,9 +106,9 @@ impl Sink for Recorder<'_> {
     }
 
     fn due(&mut self) -> Due {
-        if self.stop.requested() {
+        if self.task.stop.requested() {
             Due::Stop
-        } else if self.clock.saved.elapsed() >= Duration::from_secs_f64(self.cfg.train.checkpoint_every_s.min(1e9)) {
+        } else if self.clock.saved.elapsed() >= Duration::from_secs_f64(self.task.session.cfg().train.checkpoint_every_s.min(1e9)) {
             Due::Checkpoint
         } else {
             Due::Nothing
@@ -116,7 +125,7 @@ impl Sink for Recorder<'_> {
     fn quality(&mut self, epoch: u64, step: u64, score: &Score) -> Result<Option<f64>> {
         let (split, (name, quality)) = match &self.rule {
             Rule::Last => return Ok(None),
-            Rule::Pseudo(holdout) => ("pseudo_val", holdout.quality(score, self.cfg, self.device)?),
+            Rule::Pseudo(holdout) => ("pseudo_val", holdout.quality(score, self.task.session.cfg(), self.task.session.device)?),
             Rule::Test(measure) => ("selected_on_test", measure(score)?),
         };
         self.attempt.event(&Event::Eval { epoch, step, metrics: BTreeMap::from([(format!("{split}/{name}"), quality)]) })?;

@@ -176,7 +176,7 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
             match sink.due() {
                 Due::Nothing => {}
                 due if !last => {
-                    // Steps that were not reported count here too: nobody could go on from what is not a number.
+                    // Steps that were not reported count here too: no run could go on from what is not a number.
                     finite(&at.means(), at.step, lr)?;
                     sink.checkpoint(&Snapshot::take(&at, best.as_ref(), learner, &optimizer))?;
                     if due == Due::Stop {

@@ -76,7 +76,7 @@ fn maps(study: &Study, store: &Store, test: &Source, row: usize, category: &str,
     };
     let folder = store.folder(&cell.id);
     let maps = MapStore::at(&folder.maps().join(&summary.headline));
-    // Maps are large and may have been removed since; that is no reason to fail.
+    // Maps are large and may have been removed since; which must not make a report fail.
     let Ok(range) = panel::colour_range(test.len(), &|i| maps.read(category, &test.items()[i].key)) else {
         return Ok(Maps { label: format!("{name}\nmaps are not there"), run: None });
     };

@@ -29,7 +29,7 @@ use html::{escape, prose, table, terms};
 const STYLE: &str = include_str!("../../../../assets/report.css");
 const SCRIPT: &str = include_str!("../../../../assets/report.js");
 
-/// What a browser may do for this page: show what it holds, and ask nobody.
+/// What a browser may do for this page: show what it holds, and make no request.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
 /// Everything on the page.

@@ -11,7 +11,7 @@ use tch::{Kind, Tensor};
 
 use super::maps::{mean_of_counted, real, sizes, sum};
 
-/// Logit of a patch that is no candidate. Finite, because 0 times a difference of infinities would be NaN.
+/// Logit of a patch that is not a candidate. Finite, because 0 times a difference of infinities would be NaN.
 const CLOSED: f64 = -1e9;
 
 /// A squared distance below this part of the greatest squared norm is rounding of the Gram matrix: the distance is 0.
@@ -32,7 +32,7 @@ pub struct RowEntropies {
 /// patches take no part, not even in the gradient. Images with fewer than two patches left are skipped; 0 if none is left.
 ///
 /// # Errors
-/// A patch that does not divide the map, or a mask that is no whole multiple of it.
+/// A patch that does not divide the map, or a mask that is not a whole multiple of it.
 pub fn consistency(f: &Tensor, z: &Tensor, mask: &Tensor, cfg: &config::Consistency) -> Result<(Tensor, RowEntropies)> {
     let valid = valid_patches(f, mask, cfg)?; // [B, K]
     let f = real(f);
@@ -82,7 +82,7 @@ fn valid_patches(f: &Tensor, mask: &Tensor, cfg: &config::Consistency) -> Result
     }
     if height % h != 0 || width % w != 0 {
         return Err(Error::config(
-            format!("the mask of {height} x {width} px is no whole multiple of the feature map of {h} x {w} cells"),
+            format!("the mask of {height} x {width} px is not a whole multiple of the feature map of {h} x {w} cells"),
             "choose a data.size that is a multiple of model.fusion.stride",
         ));
     }

@@ -13,7 +13,7 @@ use tch::Device;
 
 use crate::device;
 
-pub struct Setting {
+pub struct Session {
     pub resolved: Resolved,
     pub root: PathBuf,
     pub categories: Vec<String>,
@@ -31,7 +31,7 @@ pub struct Planned {
     pub data_hash: String,
 }
 
-impl Setting {
+impl Session {
     /// Resolves the configuration and finds everything it names.
     pub fn prepare(args: &Args) -> Result<Self> {
         let mut resolved = args.resolve()?;
@@ -118,7 +118,7 @@ impl Setting {
                     "this would be {}, not {expected}: data, weights, device or version changed since it was planned",
                     found.join(", ")
                 ),
-                "repeat the sweep's command, which plans anew",
+                "repeat the sweep's command, which plans again",
             ));
         }
         Ok(plan)

@@ -4,25 +4,28 @@ use std::sync::Arc;
 
 use harness::cli::run::Args;
 use harness::config::Checkpoint;
-use harness::data::{Shape, Source};
+use harness::data::Source;
 use harness::export;
-use harness::run::{self, Ask, Attempt, Environment, Git, Opened, Stop, Summary, env};
-use harness::ui::{Mode, Progress};
+use harness::run::{self, Ask, Attempt, Environment, Git, Opened, Summary, env};
+use harness::ui::Progress;
 use harness::{Result, error};
 
 use super::recorder::{Recorder, Rule, Score, unpack};
-use super::{Planned, Setting, holdout, result};
+use super::session::{Planned, Session};
+use super::task::Task;
+use super::{holdout, result};
 use crate::detector::{self, Parts};
 use crate::train::Snapshot;
 use crate::{boundary, device};
 
 /// Carries one planned run out and returns its summary.
-pub fn run(setting: &Setting, planned: &Planned, args: &Args, mode: Mode, stop: &Stop) -> Result<Summary> {
-    let cfg = setting.cfg();
-    let environment = environment(setting, planned)?;
+pub fn run(task: &Task, args: &Args) -> Result<Summary> {
+    let Task { session, planned, mode, .. } = *task;
+    let cfg = session.cfg();
+    let environment = environment(session, planned)?;
     let config = cfg.to_toml();
     let argv: Vec<String> = std::env::args().collect();
-    let folder = setting.store.folder(&planned.id);
+    let folder = session.store.folder(&planned.id);
     let ask = Ask {
         category: &planned.category.name,
         config: &config,
@@ -43,7 +46,7 @@ pub fn run(setting: &Setting, planned: &Planned, args: &Args, mode: Mode, stop: 
             attempt.follow(export::followers(&folder, &planned.id, &planned.category.name, cfg, harness::run::now))?;
             let start = resumed.map(|(at, bytes)| unpack(&at, &bytes, &folder.last_checkpoint())).transpose()?;
             let remedy = format!("a smaller train.batch ({}) or data.size ({}), or train.precision=bf16", cfg.train.batch, cfg.data.size);
-            let outcome = boundary::guard("the run", &remedy, || work(setting, planned, &mut attempt, start, mode, stop));
+            let outcome = boundary::guard("the run", &remedy, || work(task, &mut attempt, start));
             match outcome {
                 Ok((summary, weights)) => {
                     attempt.finish(&weights, &summary)?;
@@ -61,17 +64,12 @@ pub fn run(setting: &Setting, planned: &Planned, args: &Args, mode: Mode, stop: 
     }
 }
 
-fn work(
-    setting: &Setting,
-    planned: &Planned,
-    attempt: &mut Attempt,
-    start: Option<Snapshot>,
-    mode: Mode,
-    stop: &Stop,
-) -> Result<(Summary, Vec<u8>)> {
-    let cfg = setting.cfg();
+/// Fits and concludes: the summary and the bytes of the weights to keep.
+fn work(task: &Task, attempt: &mut Attempt, start: Option<Snapshot>) -> Result<(Summary, Vec<u8>)> {
+    let Task { session, planned, mode, .. } = *task;
+    let cfg = session.cfg();
     let seed = planned.id.seed;
-    let parts = Parts { cfg, seed, device: setting.device, weights: setting.weights.as_ref() };
+    let parts = Parts { cfg, seed, device: session.device, weights: session.weights.as_ref() };
     let mut detector = detector::build(&parts)?;
     let test = Source::new(planned.category.test.clone(), cfg.data.size, cfg.data.resize, cfg.data.cache_mb / 2);
 
@@ -80,47 +78,33 @@ fn work(
         Checkpoint::Last => Rule::Last,
         Checkpoint::BestPseudoVal => Rule::Pseudo(holdout::Holdout::new(out, cfg, seed)?),
         Checkpoint::BestTest => {
-            let measure = |score: &Score| result::on_test(score, setting, &test);
+            let measure = |score: &Score| result::on_test(score, session, &test);
             Rule::Test(Box::new(measure))
         }
     };
     let source = Arc::new(Source::new(train, cfg.data.size, cfg.data.resize, cfg.data.cache_mb));
     let estimate = detector.estimate(source.len());
-    let mut progress = Progress::new(mode, &format!("{} s{seed}", planned.category.name), estimate.steps);
-    for note in attempt.notes() {
-        progress.message(&format!("note: {note}"));
-    }
-    match &start {
-        Some(at) => progress.message(&format!("{} resumes in epoch {} of {}", planned.id, at.position.epoch + 1, estimate.epochs)),
-        None => progress.message(&format!("{} starts: {} images, {} steps", planned.id, source.len(), estimate.steps)),
-    }
-    let shape = Shape::new(source.len(), &cfg.data, &cfg.train);
-    if estimate.epochs > 0 && shape.is_short() {
-        progress.message(&format!(
-            "train.batch is {}, an epoch has only {} images: one smaller batch each",
-            cfg.train.batch,
-            shape.items()
-        ));
-    }
-
-    let mut recorder = Recorder::new(attempt, progress, stop, cfg, estimate.epochs, setting.device, rule);
+    let progress = Progress::new(mode, &format!("{} s{seed}", planned.category.name), estimate.steps);
+    let mut recorder = Recorder::new(task, attempt, progress, estimate.epochs, rule);
+    let resumes = start.as_ref().map(|at| at.position.epoch + 1);
+    recorder.announce(&source, estimate, resumes);
     detector.fit(source.clone(), start, &mut recorder)?;
     recorder.finish();
     if source.saw_alpha() || test.saw_alpha() {
         attempt.log("images with an alpha channel were put on black")?;
     }
-    result::conclude(setting, planned, attempt, detector.as_ref(), &test, mode, stop)
+    result::conclude(task, attempt, detector.as_ref(), &test)
 }
 
-fn environment(setting: &Setting, planned: &Planned) -> Result<Environment> {
-    let (device, gpu) = device::describe(setting.device);
+fn environment(session: &Session, planned: &Planned) -> Result<Environment> {
+    let (device, gpu) = device::describe(session.device);
     let given = env::Provenance {
         rustc: option_env!("HARNESS_RUSTC").map(str::to_owned),
         libtorch: Some(crate::LIBTORCH_VERSION.to_owned()),
         device,
         gpu,
-        threads: setting.cfg().run.threads,
-        weights_hash: setting.weights.as_ref().map(|w| w.content_hash().to_owned()),
+        threads: session.cfg().run.threads,
+        weights_hash: session.weights.as_ref().map(|w| w.content_hash().to_owned()),
         data_hash: planned.data_hash.clone(),
     };
     let here = std::env::current_dir().unwrap_or_else(|_| ".".into());
