@@ -2,7 +2,7 @@
 
 use harness::config::{Optim, Schedule};
 
-/// A step in training. Where training ends within an epoch, `steps` is no multiple of `batches`.
+/// A step in training. Where training ends within an epoch, `steps` is not a multiple of `batches`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct At {
     /// From 0.

@@ -11,7 +11,7 @@ use tch::{Kind, Tensor};
 
 use super::maps::{mean_of_counted, real, sizes, sum};
 
-/// Logit of a patch that is no candidate. Finite, because 0 times a difference of infinities would be NaN.
+/// Logit of a patch that is not a candidate. Finite, because 0 times a difference of infinities would be NaN.
 const CLOSED: f64 = -1e9;
 
 /// A squared distance below this part of the greatest squared norm is rounding of the Gram matrix: the distance is 0.
@@ -32,7 +32,7 @@ pub struct RowEntropies {
 /// patches take no part, not even in the gradient. Images with fewer than two patches left are skipped; 0 if none is left.
 ///
 /// # Errors
-/// A patch that does not divide the map, or a mask that is no whole multiple of it.
+/// A patch that does not divide the map, or a mask that is not a whole multiple of it.
 pub fn consistency(f: &Tensor, z: &Tensor, mask: &Tensor, cfg: &config::Consistency) -> Result<(Tensor, RowEntropies)> {
     let valid = valid_patches(f, mask, cfg)?; // [B, K]
     let f = real(f);
@@ -41,7 +41,7 @@ pub fn consistency(f: &Tensor, z: &Tensor, mask: &Tensor, cfg: &config::Consiste
         Detach::Features => f.detach(),
     };
     let (f, z) = (patches(&f, cfg), patches(&real(z), cfg)); // [B, K, D], [B, K, D']
-    // An empty batch stays no group of K patches: one group of none has no greatest norm.
+    // An empty batch stays zero groups of K patches: one group of zero patches has no greatest norm.
     let (f, z, valid) = match cfg.across_images && valid.size()[0] > 0 {
         false => (f, z, valid),
         true => (f.flatten(0, 1).unsqueeze(0), z.flatten(0, 1).unsqueeze(0), valid.flatten(0, 1).unsqueeze(0)),
@@ -82,7 +82,7 @@ fn valid_patches(f: &Tensor, mask: &Tensor, cfg: &config::Consistency) -> Result
     }
     if height % h != 0 || width % w != 0 {
         return Err(Error::config(
-            format!("the mask of {height} x {width} px is no whole multiple of the feature map of {h} x {w} cells"),
+            format!("the mask of {height} x {width} px is not a whole multiple of the feature map of {h} x {w} cells"),
             "choose a data.size that is a multiple of model.fusion.stride",
         ));
     }
@@ -128,7 +128,7 @@ impl Distances {
         // |a|^2 + |b|^2 - 2 a b in that unit; only the first of each pair gets a gradient here,
         let sums = &norms * &unit + (norms.detach() * &unit).transpose(1, 2); // [G, K, K]
         let squares = sums.baddbmm(&x64, &(fixed * (unit * -2.0)).transpose(1, 2), 1.0, 1.0);
-        // Below the threshold stands a constant: it has no gradient, and is as good as 0 after the root.
+        // Below the threshold it is a constant: that has no gradient, and is as good as 0 after the root.
         let relative = squares.to_kind(x.kind()).threshold(ZERO, 1e-36).sqrt();
         // and the second gets its own by adding a zero: the matrix is symmetric, so this saves one product of three.
         let transposed = relative.transpose(1, 2);

@@ -102,7 +102,9 @@ fn pool_mask(mask: &Tensor, map: &Tensor) -> Result<Tensor> {
     let ([_, _, h, w], [_, _, height, width]) = (sizes(map), sizes(mask));
     if height % h != 0 || width % w != 0 {
         return Err(Error::config(
-            format!("loss.label_resolution = \"feature\": the mask of {height} x {width} px is no whole multiple of the map of {h} x {w}"),
+            format!(
+                "loss.label_resolution = \"feature\": the mask of {height} x {width} px is not a whole multiple of the map of {h} x {w}"
+            ),
             "choose a data.size that is a multiple of model.fusion.stride, or label_resolution = \"input\"",
         ));
     }

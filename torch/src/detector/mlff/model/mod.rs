@@ -62,7 +62,7 @@ pub struct Network {
 impl Network {
     /// Builds the network that `config` names on `device`. Without `weights` all parameters are drawn from `seed`.
     ///
-    /// Errors name the key: a size that is no multiple of 32, a scale or a patch that does not divide its map, a stride
+    /// Errors name the key: a size that is not a multiple of 32, a scale or a patch that does not divide its map, a stride
     /// placement that contradicts the weights' file, weights of another shape.
     pub fn new(config: &Config, weights: Option<&Weights>, seed: u64, device: Device) -> Result<Self> {
         harness::config::check(config)?;
