@@ -1,14 +1,14 @@
 //! Convolutions with their precision and memory layout.
 //!
 //! tch has no memory formats: a channels-last tensor is one whose `[B, H, W, C]` permutation is contiguous, which libtorch
-//! recognises by its strides. On a CPU it makes convolutions up to twice as fast and gives `[B, H*W, C]` views for nothing.
+//! recognises by its strides. On a CPU it makes convolutions up to twice as fast and gives `[B, H*W, C]` views for free.
 
 use harness::config::{MemoryFormat, Precision};
 use tch::{Kind, Tensor};
 
 use super::first::First;
 
-/// `x` [B, C, H, W] laid out in `format`; free where it is already.
+/// `x` [B, C, H, W] laid out in `format`; free if it already is.
 pub fn arrange(x: &Tensor, format: MemoryFormat) -> Tensor {
     match format {
         MemoryFormat::ChannelsLast => x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]),
@@ -93,9 +93,10 @@ pub(super) fn kind(precision: Precision) -> Kind {
     }
 }
 
-/// The sum of maps, made in the first one: none may be kept for a gradient, as outputs of convolutions are not.
+/// The sum of maps, computed in place in the first one: autograd must not need any of them, and it does not need outputs of
+/// convolutions.
 pub fn sum(maps: impl IntoIterator<Item = Tensor>) -> Tensor {
-    maps.into_iter().reduce(|mut sum, map| sum.g_add_(&map)).expect("a map at least")
+    maps.into_iter().reduce(|mut sum, map| sum.g_add_(&map)).expect("at least one map")
 }
 
 /// A convolution: `[B, Cin, H, W]` of any kind to `[B, Cout, H', W']` in the kind in which it is computed,

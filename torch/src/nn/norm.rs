@@ -87,16 +87,21 @@ fn gram(rows: &Tensor) -> Tensor {
 
 #[cfg(test)]
 mod tests {
-    use super::super::param::Builder;
     use super::*;
-    use harness::config::{MemoryFormat, Precision};
     use tch::Device;
+
+    /// A norm at its start, with gradients.
+    fn fresh(channels: i64) -> BatchNorm {
+        let full = |value: f64| Tensor::full([channels], value, (Kind::Float, Device::Cpu));
+        let (weight, bias) = (full(1.0).set_requires_grad(true), full(0.0).set_requires_grad(true));
+        BatchNorm { weight, bias, mean: full(0.0), var: full(1.0), eps: EPS }
+    }
 
     #[test]
     fn the_mean_of_a_normed_linear_map_needs_no_output_of_that_map() {
         let build = || {
-            let mut builder = Builder::new(5, Device::Cpu, Precision::Fp32, MemoryFormat::ChannelsLast, None);
-            (builder.bn("n", 4).expect("builds"), builder.linear("l", 3, 4).expect("builds"))
+            let weight = (Tensor::arange(12, (Kind::Float, Device::Cpu)) * 0.7).sin().reshape([4, 3]).set_requires_grad(true);
+            (fresh(4), Linear { weight, bias: None })
         };
         let ((fast, linear), (slow, same)) = (build(), build());
         for mode in [Mode::Train, Mode::Eval] {
@@ -117,11 +122,7 @@ mod tests {
 
     #[test]
     fn rows_are_normalised_like_maps_and_move_the_same_running_statistics() {
-        let build = || {
-            let mut builder = Builder::new(0, Device::Cpu, Precision::Fp32, MemoryFormat::ChannelsLast, None);
-            builder.bn("n", 3).expect("builds")
-        };
-        let (rows, maps) = (build(), build());
+        let (rows, maps) = (fresh(3), fresh(3));
         let x = Tensor::arange(2 * 5 * 3, (Kind::Float, Device::Cpu)).sin().reshape([2, 5, 3]);
         let y = rows.forward_rows(&x, Mode::Train);
         let twin = maps.forward(&x.permute([0, 2, 1]).unsqueeze(-1).contiguous(), Mode::Train).squeeze_dim(-1).permute([0, 2, 1]);

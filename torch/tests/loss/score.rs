@@ -156,7 +156,7 @@ proptest! {
 
     #[test]
     fn random_pairs_are_disjoint_and_as_many_as_the_smaller_class(seed: u64, share in 0.0..1.0, b in 1usize..4, image: bool) {
-        // With a huge lambda each pair is active, so the gradient shows who stands in one.
+        // With a huge lambda each pair is active, so the gradient shows which pixels are in one.
         let (s, mask) = (Map::random(seed, "s", [b, 1, 3, 5], 1.0), Map::mask(seed, [b, 1, 3, 5], share));
         let cfg = cfg(PairMode::Random, if image { Scope::Image } else { Scope::Batch }, 1e3);
         let (got, gradient) = with_gradient(&s, |s| pair_hinge(s, &mask.tensor(), &cfg, &mut seed::stream(seed, "", 0, 0)));

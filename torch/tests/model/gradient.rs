@@ -87,6 +87,6 @@ fn training_moves_every_running_statistic_and_scoring_none() {
     assert!(before.iter().zip(buffers()).all(|((_, a), (_, b))| distance(a, &b) == 0.0));
     net.forward(&images(), Mode::Train);
     for ((name, before), (_, after)) in before.iter().zip(buffers()) {
-        assert!(distance(before, &after) > 0.0, "{name} stands still");
+        assert!(distance(before, &after) > 0.0, "{name} did not move");
     }
 }

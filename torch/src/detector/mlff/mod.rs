@@ -28,7 +28,7 @@ pub struct Mlff {
 }
 
 impl Mlff {
-    /// A network with pretrained backbone and freshly drawn everything else.
+    /// A network with a pretrained backbone; everything else is drawn from the seed.
     pub fn new(parts: &Parts) -> Result<Self> {
         let network = backbone::with_weights(parts, |weights| Network::new(parts.cfg, weights, parts.seed, parts.device))?;
         let normalization = backbone::fixed_normalization(parts);

@@ -41,7 +41,7 @@ pub fn consistency(f: &Tensor, z: &Tensor, mask: &Tensor, cfg: &config::Consiste
         Detach::Features => f.detach(),
     };
     let (f, z) = (patches(&f, cfg), patches(&real(z), cfg)); // [B, K, D], [B, K, D']
-    // An empty batch stays no group of K patches: one group of none has no greatest norm.
+    // An empty batch stays zero groups of K patches: one group of zero patches has no greatest norm.
     let (f, z, valid) = match cfg.across_images && valid.size()[0] > 0 {
         false => (f, z, valid),
         true => (f.flatten(0, 1).unsqueeze(0), z.flatten(0, 1).unsqueeze(0), valid.flatten(0, 1).unsqueeze(0)),
@@ -128,7 +128,7 @@ impl Distances {
         // |a|^2 + |b|^2 - 2 a b in that unit; only the first of each pair gets a gradient here,
         let sums = &norms * &unit + (norms.detach() * &unit).transpose(1, 2); // [G, K, K]
         let squares = sums.baddbmm(&x64, &(fixed * (unit * -2.0)).transpose(1, 2), 1.0, 1.0);
-        // Below the threshold stands a constant: it has no gradient, and is as good as 0 after the root.
+        // Below the threshold it is a constant: that has no gradient, and is as good as 0 after the root.
         let relative = squares.to_kind(x.kind()).threshold(ZERO, 1e-36).sqrt();
         // and the second gets its own by adding a zero: the matrix is symmetric, so this saves one product of three.
         let transposed = relative.transpose(1, 2);

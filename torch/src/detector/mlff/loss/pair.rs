@@ -1,7 +1,7 @@
 //! The pair term of the score constraint, Eq. (5): an anomalous score should exceed a normal one by lambda.
 //!
 //! For anomalous scores a_j and normal scores n_i, with `t_j = a_j - lambda`, a pair costs `max(0, n_i - t_j)`: it is
-//! *active* if `n_i > t_j`. Once it is known in how many active pairs a pixel stands, the sum over pairs is linear in the
+//! *active* if `n_i > t_j`. Once it is known how many active pairs a pixel is in, the sum over pairs is linear in the
 //! scores, so value and gradient are exact without ever forming the pairs:
 //!
 //! `sum_pairs = sum_i k_i n_i - sum_j c_j t_j`, `k_i = #{j: t_j < n_i}`, `c_j = #{i: n_i > t_j}`.
@@ -65,11 +65,11 @@ fn hinge_of_means(x: &Tensor, y: &Tensor) -> Tensor {
     mean_of_counted(&(mean_n - mean_t).relu(), &both)
 }
 
-/// Random disjoint pairs of each row, min(Na, Nn) of them: which pixels stand in an active one (+1 normal, -1 anomalous,
+/// Random disjoint pairs of each row, min(Na, Nn) of them: which pixels are in an active one (+1 normal, -1 anomalous,
 /// else 0) [R, P], and the number of pairs [R].
 ///
 /// One permutation of the row's pixels orders both classes at random, and the j-th anomalous pixel in that order meets
-/// the j-th normal one. Shapes depend on no value, so that a GPU isn't waited for.
+/// the j-th normal one. Shapes do not depend on values, so nothing waits for a GPU.
 fn random_pairs(x: &Tensor, anomalous: &Tensor, draw: &mut impl Rng) -> (Tensor, Tensor) {
     let (rows, columns) = (x.size()[0], x.size()[1]);
     let mut order: Vec<i64> = Vec::with_capacity((rows * columns) as usize);
@@ -81,7 +81,7 @@ fn random_pairs(x: &Tensor, anomalous: &Tensor, draw: &mut impl Rng) -> (Tensor,
     let order = Tensor::from_slice(&order).reshape([rows, columns]).to_device(x.device());
     let anomalous = anomalous.gather(1, &order, false);
     let half = columns / 2; // no more pairs than that
-    // Pixels of one class in their random order, the first `half` of them; column `half` takes those that go unpaired.
+    // Pixels of one class in their random order, the first `half` of them; column `half` takes those that stay unpaired.
     let first = |class: &Tensor| {
         let place = (class.cumsum(1, Kind::Int64) - 1).where_scalarother(class, half).clamp_max(half);
         Tensor::zeros([rows, half + 1], (Kind::Int64, x.device())).scatter(1, &place, &order).narrow(1, 0, half)

@@ -2,7 +2,7 @@
 //!
 //! On the CPU one pass over buckets, linear in the number of pixels: the large normal class is never sorted (measured with
 //! 262 144 pixels on one core: 6 ms for the whole pair term, where two sorts alone take 52 ms). Elsewhere two sorts and two
-//! binary searches, whose shapes depend on no value. Both are exact and give the same integers.
+//! binary searches, whose shapes do not depend on values. Both are exact and give the same integers.
 
 use tch::{Device, Kind, Tensor};
 

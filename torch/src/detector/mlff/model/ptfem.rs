@@ -63,7 +63,7 @@ impl Ptfem {
             // One cell is constant when upsampled: broadcasting does that without a copy.
             if mapped.size()[2] == 1 { mapped } else { mapped.upsample_bilinear2d([height, width], true, None, None) }
         });
-        let sum = mapped.reduce(|sum, mapped| sum + mapped).expect("a scale at least");
+        let sum = mapped.reduce(|sum, mapped| sum + mapped).expect("at least one scale");
         let sum = sum.expand([sum.size()[0], -1, height, width], false);
         self.fuse_bn.forward(&arrange(&sum, MemoryFormat::ChannelsLast), mode).relu_()
     }
@@ -160,7 +160,7 @@ impl Branch {
     }
 }
 
-/// How often levels u and v stand `offset` apart: `sum_p E_u(p) E_v(p + offset)` over the pairs inside each region.
+/// How often levels u and v are `offset` apart: `sum_p E_u(p) E_v(p + offset)` over the pairs inside each region.
 /// `encoding` [G, h, w, N] to [G, N, N].
 pub fn co_occurrence(encoding: &Tensor, offset: Offset) -> Tensor {
     match offset {

@@ -12,7 +12,7 @@ use tch::{Kind, Tensor};
 const LEAST_STEP: f64 = 1e-6;
 /// Added to sums before dividing by them.
 pub const EPS: f64 = 1e-6;
-/// Norms below it count as it.
+/// Smaller norms count as this one.
 const LEAST_NORM: f64 = 1e-12;
 
 /// Groups of similarities, quantized.

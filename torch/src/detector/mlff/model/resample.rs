@@ -20,7 +20,7 @@ pub fn resize(x: &Tensor, side: i64) -> Tensor {
 }
 
 /// The 3x3 convolution with padding 1 by `weight` [Cout, Cin, 3, 3], without bias, of the square `x` [B, Cin, h, h] brought
-/// to `side` x `side` cells (bilinear, corners aligned): [B, Cout, side, side] f32. `conv` lends its precision to the taps.
+/// to `side` x `side` cells (bilinear, corners aligned): [B, Cout, side, side] f32. The taps are computed in the precision of `conv`.
 pub fn convolve(conv: &Conv2d, weight: &Tensor, x: &Tensor, side: i64) -> Tensor {
     let (batch, _, h, _) = x.size4().expect("a map has four dimensions");
     let (cout, cin, _, _) = weight.size4().expect("a kernel has four dimensions");

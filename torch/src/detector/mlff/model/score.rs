@@ -26,7 +26,7 @@ impl Score {
 
     /// F [B, C, h, w] to scores [B, 1, h, w] f32.
     pub fn forward(&self, features: &Tensor) -> Tensor {
-        let (last, first) = self.layers.split_last().expect("a layer at least");
+        let (last, first) = self.layers.split_last().expect("at least one layer");
         let hidden = first.iter().fold(features.shallow_clone(), |x, layer| layer.forward(&x).relu_());
         last.forward(&hidden)
     }

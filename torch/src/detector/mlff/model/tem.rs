@@ -1,5 +1,5 @@
 //! TEM, the texture enhancement module of STLNet (Zhu 2021): the statistics of one image's intensities, enhanced by
-//! attention among quantization levels and handed back to its pixels.
+//! attention among quantization levels and given back to its pixels.
 //!
 //! After the cosine everything runs in float32 on rows, [B, K, C] with K = H*W, which are views of channels-last maps.
 
