@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_blob_is_turned_by_its_angle() {
-        // Half a turn of a right angle makes a square of 9 px a diamond, whose corners reach 9 / sqrt(2) px along the axes.
+        // An eighth of a turn makes a square of 9 px a diamond, whose corners reach 9 / sqrt(2) px along the axes.
         let covers = |angle: f64, dx: i64, dy: i64| {
             let blob = Blob { centre: (40, 40), side: 9, angle, change: [-7; 3] };
             blob.square()((40 + dx) as usize, (40 + dy) as usize)
