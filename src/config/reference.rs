@@ -138,6 +138,19 @@ mod tests {
         }
     }
 
+    /// Runs are told apart by what they set otherwise than base.toml, so a changed default would give old ids a new meaning.
+    #[test]
+    fn a_default_of_this_schema_never_changes() {
+        let path = crate::testing::root().join("tests/golden/defaults-schema-2.toml");
+        let pinned: toml::Table = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let pinned = crate::config::flatten(&pinned);
+        assert!(pinned.len() > 100);
+        for (path, value) in pinned {
+            let key = key(&path).unwrap_or_else(|| panic!("{path} is gone: put it into config/upgrade.rs, and out of the pinned file"));
+            assert_eq!(key.default, value, "{path}: a new default needs a new SCHEMA_VERSION");
+        }
+    }
+
     #[test]
     fn a_misspelt_key_finds_its_neighbour() {
         assert_eq!(suggestion("loss.score.gama"), Some("loss.score.gamma"));

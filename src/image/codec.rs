@@ -368,7 +368,8 @@ mod tests {
         let missing = folder.path().join("missing.png");
         assert!(decode(&missing).unwrap_err().what.contains("missing.png"));
         assert!(dimensions(&missing).is_err() && decode_mask(&missing).is_err());
-        assert!(write_png(&folder.path().join("no/such.png"), &pattern()).is_err());
+        write_png(&folder.path().join("new/folder/picture.png"), &pattern()).unwrap();
+        assert!(write_png(&path.join("below a file.png"), &pattern()).is_err());
     }
 
     #[test]

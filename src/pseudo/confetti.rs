@@ -296,14 +296,16 @@ mod tests {
 
     #[test]
     fn a_blob_is_turned_by_its_angle() {
-        // Half a turn of a right angle makes a square of 9 px a diamond, whose corners reach 9 / sqrt(2) px along the axes.
-        let covers =
-            |angle: f64, dx: usize, dy: usize| Blob { centre: (40, 40), side: 9, angle, change: [-7; 3] }.square()(40 + dx, 40 + dy);
+        // An eighth of a turn makes a square of 9 px a diamond, whose corners reach 9 / sqrt(2) px along the axes.
+        let covers = |angle: f64, dx: i64, dy: i64| {
+            let blob = Blob { centre: (40, 40), side: 9, angle, change: [-7; 3] };
+            blob.square()((40 + dx) as usize, (40 + dy) as usize)
+        };
         let eighth = std::f64::consts::FRAC_PI_4;
         assert_eq!([covers(0.0, 4, 4), covers(0.0, 6, 0)], [true, false]);
         assert_eq!([covers(eighth, 4, 4), covers(eighth, 6, 0), covers(eighth, 0, 6), covers(eighth, 7, 0)], [false, true, true, false]);
-        // By a small angle the sides lean one way: clockwise in an image, whose rows go down.
-        assert_eq!([covers(0.3, 5, 1), covers(-0.3, 5, 1)], [true, false]);
+        // A small positive angle turns it clockwise, as rows go down: the upper right corner moves out to the right.
+        assert_eq!([covers(0.3, 5, -1), covers(-0.3, 5, -1)], [true, false]);
     }
 
     #[test]

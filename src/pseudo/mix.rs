@@ -48,17 +48,15 @@ fn one(image: &Rgb, cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Sample {
 /// One name by weight, with one draw; `None` where no weight is above 0. The draw goes through the list from its end, because
 /// the first release asked for confetti first.
 fn drawn(cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Option<Name> {
-    let weights = Name::ALL.iter().rev().map(|(name, _)| (*name, generator(*name, cfg).1));
-    let total: f64 = weights.clone().map(|(_, weight)| weight).sum();
+    let mut names = Name::ALL.iter().rev().map(|(name, _)| *name);
+    let weight = |name| generator(name, cfg).1;
+    let total: f64 = names.clone().map(weight).sum();
     let (at, mut below) = (draws.random::<f64>(), 0.0);
     // Summed in the order of `total`, so that the last share ends at 1.
-    weights
-        .into_iter()
-        .find(|(_, weight)| {
-            below += weight;
-            at < below / total
-        })
-        .map(|(name, _)| name)
+    names.find(|&name| {
+        below += weight(name);
+        at < below / total
+    })
 }
 
 /// Each generator with a weight above 0, one over the other.
