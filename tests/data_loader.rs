@@ -149,8 +149,11 @@ fn batches_are_the_same_for_any_threads_any_cache_and_any_start() {
     }
 }
 
-/// The images, masks and kinds of each item's views, by item.
-fn by_item(batches: &[Batch]) -> Vec<(usize, Vec<Rgb>, Vec<Mask>, Vec<u8>)> {
+/// An item with its views' images, masks and kinds.
+type ItemViews = (usize, Vec<Rgb>, Vec<Mask>, Vec<u8>);
+
+/// All items of some batches, by number.
+fn by_item(batches: &[Batch]) -> Vec<ItemViews> {
     let mut all = Vec::new();
     for batch in batches {
         let (v, side) = (batch.views, batch.size);

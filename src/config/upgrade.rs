@@ -5,13 +5,16 @@
 
 use toml::{Table, Value};
 
+/// Keys with their values.
+type Keys = Vec<(&'static str, Value)>;
+
 /// One key that is gone.
 struct Old {
     key: &'static str,
     /// Completes "it is now …".
     now: &'static str,
     /// The new keys that mean the same; `None` where the value was never allowed.
-    translate: fn(&Value) -> Option<Vec<(&'static str, Value)>>,
+    translate: fn(&Value) -> Option<Keys>,
 }
 
 /// Later entries overrule earlier ones where both were stored.
