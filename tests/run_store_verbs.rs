@@ -208,8 +208,8 @@ fn gc_carries_out_exactly_what_it_shows_and_never_what_a_sweep_cites() {
 
     let shown = gc(&[]);
     assert!(shown.contains(&id(&d)) && shown.contains("failed, untouched for 9 days"), "{shown}");
-    assert!(shown.contains(&id(&b)) && shown.contains("another version of the method"), "{shown}");
-    assert!(!shown.contains(&id(&c)) && shown.contains("1 more could go, but stay: they are finished and have a tag"), "{shown}");
+    assert!(shown.contains(&id(&b)) && shown.contains("made by an earlier version of its method"), "{shown}");
+    assert!(!shown.contains(&id(&c)) && shown.contains("1 finished run of another version"), "{shown}");
     assert!(shown.contains(".weights.safetensors.1-0.tmp") && shown.contains("2.0 KiB") && shown.contains("last.ckpt"), "{shown}");
     assert!(shown.contains("zz.npy.999.tmp") && shown.contains(".yy.npy.999-0.tmp") && shown.contains(".writable-999"), "{shown}");
     assert!(shown.contains(".removed-") && shown.contains("--apply"), "{shown}");

@@ -2,14 +2,14 @@
 //!
 //! An exporter is a module with a [`Follower`] in it and one line in [`followers`].
 
+mod clock;
 pub mod tensorboard;
+
+pub use clock::Clock;
 
 use crate::Result;
 use crate::config::Config;
 use crate::run::{Folder, Follower, Id};
-
-/// Reads the clock, for wall times.
-pub type Clock = fn() -> jiff::Timestamp;
 
 /// All exporters of a run, begun, or why one could not begin. To be given to [`crate::run::Attempt::follow`], which notes
 /// that and goes on without it. Whoever calls has the run's lock.

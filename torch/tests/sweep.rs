@@ -393,11 +393,11 @@ fn what_cannot_work_is_refused_before_anything_starts() {
     refuse(&["model.stlnet=true"], 2, "is varied by");
     refuse(&["--only", "nothing"], 2, "rows are 1 baseline");
     refuse(&["--jobs", "0"], 2, "--jobs 0");
-    refuse(&["--devices", "gpu"], 2, "--devices: `gpu` is no device");
+    refuse(&["--devices", "gpu"], 2, "--devices: `gpu` is not a valid device");
     refuse(&["--devices", "cpu,cuda:0"], 2, "two kinds");
     refuse(&["--devices", "cuda:99"], 3, "cuda:99");
     refuse(&["--name", "../../zz"], 2, "--name");
-    refuse(&["run.seeds=[0, 0, 0]"], 2, "0 stands twice");
+    refuse(&["run.seeds=[0, 0, 0]"], 2, "0 is listed twice");
     let missing = Command::new(env!("CARGO_BIN_EXE_harness-torch")).args(["sweep", "none.toml"]).output().unwrap();
     assert_eq!(missing.status.code(), Some(2));
     // A file where the results should go.

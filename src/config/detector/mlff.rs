@@ -1,6 +1,6 @@
 //! The paper's method: relations between the keys of `[model]` and `[loss]`.
 
-use super::{Method, Outputs};
+use super::method::{Method, Outputs};
 use crate::config::{BaselineHead, Config, Freeze, Offset};
 use crate::{Error, Result};
 

@@ -3,10 +3,12 @@
 //! One file a detector holds its settings, what it reads, what it checks and how it is described; [`SHIPPED`] lists them. A
 //! program that brings detectors of its own names them by [`bring`] before it reads a configuration.
 
+mod method;
 mod mlff;
 mod nearest;
 mod padim;
 
+pub use method::{Method, Outputs};
 pub use mlff::check_batch;
 pub use nearest::Nearest;
 pub use padim::Padim;
@@ -16,49 +18,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{BackboneName, Config};
-use crate::Result;
-
-/// What is known of a detector before it is built.
-#[derive(Debug)]
-pub struct Method {
-    /// The word in configurations, the folder below `torch/src/detector`, the file below `experiments/detectors`.
-    pub name: &'static str,
-    /// What it wants otherwise than base.toml: the text of `experiments/detectors/<name>.toml`.
-    pub defaults: &'static str,
-    /// Keys, or sections as a dotted beginning of keys, on which its result may depend. Only they are part of a run's
-    /// identity; `config check` warns where another one is set.
-    pub reads: &'static [&'static str],
-    /// Raise it with every change that moves a result of this detector alone; `METHOD_VERSION` moves those of all.
-    pub version: u32,
-    /// What it gives of an image.
-    pub outputs: fn(&Config) -> Outputs,
-    /// Whether an optimiser trains it, epoch by epoch; otherwise it looks at each image once.
-    pub trained: bool,
-    /// The relations between its keys.
-    ///
-    /// # Errors
-    /// `Kind::Config` naming the keys and the remedy.
-    pub check: fn(&Config) -> Result<()>,
-    /// The method in a few words, for the first line of a run.
-    pub describe: fn(&Config) -> String,
-}
-
-/// What a detector gives of an image: maps by name, an image score of its own, or both. One of them at least.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outputs {
-    /// The detector's own names, the headline first: the map that its metrics are of. Folder names, none of them `image`.
-    pub maps: Vec<&'static str>,
-    /// Whether it scores an image by itself.
-    pub image: bool,
-}
-
-impl Outputs {
-    /// Maps alone.
-    pub fn of_maps(maps: &[&'static str]) -> Self {
-        Self { maps: maps.to_vec(), image: false }
-    }
-}
+use super::Config;
 
 /// The detectors of this package, in the order in which lists show them.
 const SHIPPED: [&Method; 3] = [&mlff::METHOD, &padim::METHOD, &nearest::METHOD];
@@ -151,14 +111,6 @@ impl<'de> Deserialize<'de> for Detector {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
         Self::named(&name).ok_or_else(|| serde::de::Error::custom(format!("this version has no detector {name:?}")))
-    }
-}
-
-/// Channels of stages 1 to 3 together.
-fn channels(name: BackboneName) -> i64 {
-    match name {
-        BackboneName::Resnet18 | BackboneName::Resnet34 => 64 + 128 + 256,
-        BackboneName::Resnet50 | BackboneName::Resnet101 | BackboneName::WideResnet50x2 => 256 + 512 + 1024,
     }
 }
 

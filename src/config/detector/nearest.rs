@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Method, Outputs};
+use super::method::{Method, Outputs};
 use crate::config::Config;
 use crate::{Error, Result};
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Method, Outputs, channels};
-use crate::config::{Config, Upsample};
+use super::method::{Method, Outputs};
+use crate::config::{BackboneName, Config, Upsample};
 use crate::{Error, Result};
 
 pub(super) const METHOD: Method = Method {
@@ -50,4 +50,12 @@ fn check(cfg: &Config) -> Result<()> {
         return Ok(());
     }
     Err(Error::config(format!("padim.channels: {kept} of the backbone's {all}"), "keep fewer: 100 is the published number for ResNet-18"))
+}
+
+/// Channels of stages 1 to 3 together.
+fn channels(name: BackboneName) -> i64 {
+    match name {
+        BackboneName::Resnet18 | BackboneName::Resnet34 => 64 + 128 + 256,
+        BackboneName::Resnet50 | BackboneName::Resnet101 | BackboneName::WideResnet50x2 => 256 + 512 + 1024,
+    }
 }

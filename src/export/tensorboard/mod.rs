@@ -22,7 +22,7 @@ use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use self::message::Message;
-use super::Clock;
+use super::clock::Clock;
 use crate::config::Config;
 use crate::file;
 use crate::file::lines;

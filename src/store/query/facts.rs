@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Field, Key};
+use super::key::{Field, Key};
 use crate::config::{self, reference};
 use crate::run::{Id, Record, SCHEMA_VERSION, Status};
 use crate::store::Entry;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::key::Kind;
-use super::{Field, Key, Literal, Node, Operator};
+use super::key::{Field, Key, Kind};
+use super::node::{Literal, Node, Operator};
 use crate::config::reference;
 use crate::run::Status;
 use crate::{Error, Result};

@@ -6,7 +6,7 @@ use harness::weights::{File, IMAGENET_MEAN, IMAGENET_STD};
 use harness::{Error, Result};
 use tch::{Device, Tensor};
 
-use super::Parts;
+use super::contract::Parts;
 use crate::input::Normalization;
 use crate::nn::stride::{Stride, stride};
 use crate::nn::{Values, Weights};

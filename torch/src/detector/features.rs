@@ -8,7 +8,8 @@ use harness::config::{Config, Freeze};
 use harness::data::Source;
 use tch::{Device, Kind, Tensor};
 
-use super::{Count, Parts, backbone};
+use super::backbone;
+use super::contract::{Count, Parts};
 use crate::input::Normalization;
 use crate::nn::Mode;
 use crate::nn::conv::arrange;

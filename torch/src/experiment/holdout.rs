@@ -11,7 +11,7 @@ use harness::{Error, Result, pseudo, seed};
 use rand::seq::SliceRandom;
 use tch::Device;
 
-use super::recorder::{Quality, Score};
+use super::quality::{Quality, Score};
 use crate::eval::ImageScored;
 use crate::input;
 

@@ -2,6 +2,7 @@
 
 mod dry;
 mod holdout;
+mod quality;
 mod recorder;
 mod result;
 mod run;

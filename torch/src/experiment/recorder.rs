@@ -12,19 +12,14 @@ use serde_json::json;
 use tch::Tensor;
 
 use super::holdout::Holdout;
+use super::quality::{Quality, Score};
 use super::task::Task;
 use crate::detector::FitEstimate;
 use crate::tensors;
-use crate::train::{Best, Due, Epoch, Position, Quantity, Scored, Sink, Snapshot, Step, Value};
+use crate::train::{Best, Due, Epoch, Position, Quantity, Sink, Snapshot, Step, Value};
 
 /// Prefix of the best weights so far inside a checkpoint.
 const BEST: &str = "best/";
-
-/// Scores images `[B, 3, S, S]` in 0..=1 with what is being trained, as it stands.
-pub type Score<'a> = dyn Fn(&Tensor) -> Scored + 'a;
-
-/// A quality with its metric's name, higher is better.
-pub type Quality = (&'static str, Option<f64>);
 
 /// Measures on the test set: only for `train.checkpoint = "best_test"`.
 pub type OnTest<'a> = dyn Fn(&Score) -> Result<Quality> + 'a;

@@ -10,7 +10,7 @@ use harness::ui::Progress;
 use harness::{Result, report};
 use serde_json::json;
 
-use super::recorder::{Quality, Score};
+use super::quality::{Quality, Score};
 use super::session::{Planned, Session};
 use super::task::Task;
 use crate::detector::{self, Count, Detector, Parts};

@@ -10,7 +10,8 @@ use harness::run::{self, Ask, Attempt, Environment, Git, Opened, Summary, env};
 use harness::ui::Progress;
 use harness::{Result, error};
 
-use super::recorder::{Recorder, Rule, Score, unpack};
+use super::quality::Score;
+use super::recorder::{Recorder, Rule, unpack};
 use super::session::{Planned, Session};
 use super::task::Task;
 use super::{holdout, result};

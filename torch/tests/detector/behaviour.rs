@@ -103,7 +103,7 @@ fn unread(which: Which) -> Vec<String> {
             toml::Value::Float(value) => vec![format!("{:?}", value / 2.0), "0.25".into()],
             toml::Value::Array(values) => {
                 let reversed: Vec<String> = values.iter().rev().map(ToString::to_string).collect();
-                vec![format!("[{}]", reversed.join(", ")), format!("[{}]", values[0])]
+                vec![format!("[{}]", reversed.join(", ")), format!("[{}]", values[0]), "[2, 1]".into()]
             }
             _ => options.split('"').skip(1).step_by(2).map(|word| format!("{word:?}")).collect(),
         };

@@ -11,7 +11,8 @@ use harness::data::{Shape, Source};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
-use super::{Count, Detector, FitEstimate, Parts, backbone};
+use super::backbone;
+use super::contract::{Count, Detector, FitEstimate, Parts};
 use crate::input::Normalization;
 use crate::nn::Mode;
 use crate::optim::Trained;

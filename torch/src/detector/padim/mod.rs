@@ -16,9 +16,9 @@ use harness::{Error, Result, seed};
 use rand::seq::SliceRandom;
 use tch::{Kind, Tensor};
 
+use super::contract::{Count, Detector, FitEstimate, Parts};
 use super::features::Features;
 use super::pass::{Pass, check_stop};
-use super::{Count, Detector, FitEstimate, Parts};
 use crate::nn::resnet::{Stages, widths};
 use crate::train::{Scored, Sink, Snapshot};
 
