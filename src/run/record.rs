@@ -59,3 +59,18 @@ pub struct Record {
 fn first_schema() -> u32 {
     1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_does_not_name_its_schema_is_of_the_first() {
+        let text =
+            r#"{"format":1,"id":"x/0123456789-s0","category":"gear","status":"finished","attempts":1,"started":"","git":null,"argv":[]}"#;
+        let record: Record = serde_json::from_str(text).unwrap();
+        assert_eq!(record.schema, 1);
+        let named = serde_json::to_string(&Record { schema: 2, ..record }).unwrap();
+        assert_eq!(serde_json::from_str::<Record>(&named).unwrap().schema, 2);
+    }
+}

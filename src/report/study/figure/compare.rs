@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::data::{self, Source};
-use crate::eval::MapStore;
+use crate::eval::{self, MapStore};
 use crate::image::{Map, Rgb, draw};
 use crate::report::panel::sheet::{Case, Section, Sheet, TILE};
 use crate::report::panel::{self, Chosen, by_area};
@@ -34,7 +34,9 @@ pub fn sheet(study: &Study, store: &Store, category: &str) -> Result<Option<Rgb>
     let root = data::root::resolve(&cfg.data)?;
     let items = data::category(&root, category)?.test;
     let test = Source::new(items, cfg.data.size, cfg.data.resize, 1);
-    let rows = (0..study.rows.len()).map(|row| maps(study, store, &test, row, category, seed)).collect::<Result<Vec<Maps>>>()?;
+    // A quoted row has no maps by its nature, which is not worth a grey line.
+    let run = (0..study.rows.len()).filter(|&row| !study.is_quoted(row));
+    let rows = run.map(|row| maps(study, store, &test, row, category, seed)).collect::<Result<Vec<Maps>>>()?;
     if test.is_empty() || rows.iter().all(|row| row.run.is_none()) {
         return Ok(None);
     }
@@ -74,6 +76,9 @@ fn maps(study: &Study, store: &Store, test: &Source, row: usize, category: &str,
     let Some((cell, summary)) = cell.and_then(|c| Some((c, c.summary()?))) else {
         return Ok(Maps { label: format!("{name}\nno finished run"), run: None });
     };
+    if summary.headline == eval::IMAGE {
+        return Ok(Maps { label: format!("{name}\nscores images, gives no map"), run: None });
+    }
     let folder = store.folder(&cell.id);
     let maps = MapStore::at(&folder.maps().join(&summary.headline));
     // Maps are large and may have been removed since; which must not make a report fail.
