@@ -37,11 +37,13 @@ pub struct Args {
     json: bool,
 }
 
+/// Reads the output of an image by its key.
+type Read = Box<dyn Fn(&str) -> Result<Output>>;
+
 /// What is scored of one category: how it is read, and where its images lie.
 struct Scored {
     label: String,
-    /// The output of an image's key.
-    read: Box<dyn Fn(&str) -> Result<Output>>,
+    read: Read,
     source: Source,
     cfg: Config,
 }
