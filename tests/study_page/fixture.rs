@@ -191,7 +191,7 @@ pub fn rows_and_axes(names: &[&str], axes: &[(&str, &[f64])]) -> (Study, Compari
 fn write_maps(folder: &harness::run::Folder, made: &picture::Run, category: &str, row: usize) {
     let kind = if row < 3 { "A" } else { "S" };
     let maps = &made.maps.iter().find(|(k, _)| *k == kind).unwrap().1;
-    let store = MapStore::at(&folder.maps().join(kind.to_string()));
+    let store = MapStore::at(&folder.maps().join(kind));
     for (i, (item, map)) in made.test.items().iter().zip(maps).enumerate() {
         let noisy = |(p, v): (usize, &f32)| (row + 1) as f32 * (v + 0.1 * (5 - row) as f32 * noise(i as u64, p as u64) as f32);
         let data = map.data.iter().enumerate().map(noisy).collect();
