@@ -1,7 +1,7 @@
 //! Keys that older versions had and what has taken their place. Pure.
 //!
 //! A stored configuration is translated, silently and without a change of meaning ([`table`]); a file or an override that
-//! somebody writes now is refused with the new name ([`successor`]). Whoever renames a key adds an entry to [`OLD`].
+//! somebody writes now is refused with the new name ([`successor`]). Whoever renames a key adds an entry to `OLD`.
 
 use toml::{Table, Value};
 

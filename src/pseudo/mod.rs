@@ -4,7 +4,7 @@
 //! Every function draws from the stream that it is given, in a fixed order; the stream of a training item is
 //! [`item_stream`], so that an item looks the same whichever thread makes it and when.
 //!
-//! **Adding a generator** touches one file here, with its `impl Generator`; in [`generator`] a name and its line in the match;
+//! **Adding a generator** touches one file here, with its `impl Generator`; in [`mod@generator`] a name and its line in the match;
 //! its weight and its section in `experiments/base.toml` and in `src/config/pseudo.rs`. With a weight of 0 by default it changes
 //! no number.
 

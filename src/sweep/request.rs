@@ -14,7 +14,7 @@ pub struct Request {
     /// `key=value` for every run.
     pub overrides: Vec<String>,
     pub profile: Option<Profile>,
-    /// Of its folder; [`super::name::usual`] without it.
+    /// Of its folder; `name::usual` without it.
     pub name: Option<String>,
     pub results: PathBuf,
     /// Figures go below it, into a folder of the sweep's name.

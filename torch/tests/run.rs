@@ -319,6 +319,50 @@ fn prediction_gives_the_evaluations_numbers_to_the_bit() {
     assert_eq!(bits(&npy::read(&bench.path("alone/001.npy")).unwrap()), bits(&full));
 }
 
+/// As a version wrote it that knew fewer keys, others by another name, and no schema.
+#[test]
+fn a_run_of_an_earlier_version_is_scored_predicted_with_compared_and_kept() {
+    let bench = Bench::new();
+    bench.run("r", &[]);
+    let entry = Store::new(&bench.path("r")).find("latest").unwrap();
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let harness = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_harness-torch")).args(words).current_dir(bench.dir.path()).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let score = ["score", "--run", "latest", "--results", "r", "--json"];
+    let before = harness(&score);
+
+    let text = read(&entry.folder.config_toml());
+    let (head, rest) = text.split_once("[pseudo.weight]").unwrap();
+    let rest = &rest[rest.find("\n[").unwrap()..];
+    let old = format!("{head}{rest}").replace("combine = \"one\"", "confetti_prob = 0.5\nboth = false").replace("augment = \"none\"\n", "");
+    assert!(old.len() < text.len() - 20 && !old.contains("augment"));
+    std::fs::write(entry.folder.config_toml(), old).unwrap();
+    let record = read(&entry.folder.run_json());
+    assert!(record.contains("\"schema\": 2,"), "{record}");
+    std::fs::write(entry.folder.run_json(), record.replace("\"schema\": 2,", "")).unwrap();
+
+    assert_eq!(harness(&score), before);
+    harness(&["predict", "--run", "latest", "--results", "r", "--device", "cpu", "--out", "out", "data/gear/test/good"]);
+    let bits = |path: PathBuf| npy::read(&path).unwrap().data.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    let stored = npy::read(&entry.folder.maps().join("S/gear/test/good/001.npy")).unwrap();
+    let full = harness::eval::full(&stored, 64, 64, &entry.folder.config().unwrap().eval);
+    assert_eq!(bits(bench.path("out/001.npy")), full.data.iter().map(|v| v.to_bits()).collect::<Vec<_>>());
+    bench.run("other", &["run.seeds=[1]"]);
+    std::fs::rename(
+        Store::new(&bench.path("other")).find("latest").unwrap().folder.path(),
+        entry.folder.path().with_file_name("0123456789-s1"),
+    )
+    .unwrap();
+    let difference = harness(&["runs", "diff", &entry.id.to_string(), "run/0123456789-s1", "--results", "r"]);
+    assert!(!difference.contains("augment") && !difference.contains("confetti"), "{difference}");
+    let kept = harness(&["runs", "gc", "--older-than", "0", "--results", "r"]);
+    assert!(!kept.contains(&format!("{} ", entry.id)) && kept.contains("1 finished run of another version"), "{kept}");
+    assert!(harness(&["runs", "list", "--results", "r"]).contains("1 finished run of another version"));
+}
+
 #[test]
 fn each_rule_of_selection_ends_in_metrics_of_an_honest_name() {
     let bench = Bench::new();

@@ -1,6 +1,6 @@
 //! `detector`: the systems behind the seam, as the half without tensors knows them.
 //!
-//! One file a detector holds its settings, what it reads, what it checks and how it is described; [`SHIPPED`] lists them. A
+//! One file a detector holds its settings, what it reads, what it checks and how it is described; `SHIPPED` lists them. A
 //! program that brings detectors of its own names them by [`bring`] before it reads a configuration.
 
 mod method;
