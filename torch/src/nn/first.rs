@@ -3,7 +3,7 @@
 //! Normal values come from Marsaglia's polar method. Two uniforms u and v in (-1, 1), each the middle of one of 2^52 equal
 //! cells, are drawn until `s = u^2 + v^2 < 1`; then `u f` and `v f` with `f = sqrt(-2 ln(s) / s)` are two independent normal
 //! values, used in this order. All of it is f64 and made of operations that IEEE 754 defines to the last bit, the logarithm
-//! included ([`ln`]); the value is rounded to f32 once, at the end.
+//! included (`ln`); the value is rounded to f32 once, at the end.
 
 use harness::seed;
 use rand::Rng;
