@@ -86,9 +86,10 @@ impl Session {
             (true, steps) => format!("batch {}, {steps} steps", cfg.train.batch),
         };
         let machine = format!(
-            "{}, {} threads · {} px, {passes} · {}",
+            "{}, {} thread{} · {} px, {passes} · {}",
             device::name(self.device),
             cfg.run.threads,
+            if cfg.run.threads == 1 { "" } else { "s" },
             cfg.data.size,
             precision(cfg, self.device)
         );
