@@ -13,21 +13,21 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     /// Print a whole configuration as TOML: the defaults of a profile, or a file with overrides
-    Show(Words),
+    Show(Arguments),
     /// Say what keys mean, what they may be and their defaults: one key, a section, or all
     Explain {
         /// A key such as loss.score.gamma, or a section such as loss
         key: Option<String>,
     },
     /// Check a file and overrides; silent when they are right, a warning for each key that the detector does not read
-    Check(Words),
+    Check(Arguments),
 }
 
 #[derive(Debug, clap::Args)]
-struct Words {
+struct Arguments {
     /// An experiment file (TOML) and any number of key=value overrides
     #[arg(value_name = "FILE | KEY=VALUE")]
-    words: Vec<String>,
+    arguments: Vec<String>,
     /// Defaults below the file: cpu (small) or paper
     #[arg(long, value_enum)]
     profile: Option<Profile>,
@@ -35,15 +35,15 @@ struct Words {
 
 pub fn run(args: &Args) -> Result<()> {
     match &args.verb {
-        Verb::Show(words) => {
-            let resolved = super::run::split(&words.words, words.profile).resolve()?;
+        Verb::Show(given) => {
+            let resolved = super::run::split(&given.arguments, given.profile).resolve()?;
             println!("# profile {}", resolved.profile);
             print!("{}", resolved.config.to_toml());
             Ok(())
         }
         Verb::Explain { key } => explain(key.as_deref().unwrap_or("")),
-        Verb::Check(words) => {
-            let resolved = super::run::split(&words.words, words.profile).resolve()?;
+        Verb::Check(given) => {
+            let resolved = super::run::split(&given.arguments, given.profile).resolve()?;
             for key in &resolved.unread {
                 println!("warning: {} does not read `{key}`: it changes nothing", resolved.config.detector);
             }

@@ -28,11 +28,11 @@ const SMALL: &[&str] = &[
     "run.device=cpu",
 ];
 
-struct Bench {
+struct Fixture {
     dir: tempfile::TempDir,
 }
 
-impl Bench {
+impl Fixture {
     fn new() -> Self {
         Self::of(&["gear"], 3)
     }
@@ -144,32 +144,32 @@ fn assert_same(one: &[(String, Vec<u8>)], other: &[(String, Vec<u8>)]) {
 
 #[test]
 fn a_run_killed_again_and_again_ends_bit_for_bit_as_if_undisturbed() {
-    let bench = Bench::new();
-    bench.run("whole", &[]);
-    let kills = bench.kill("killed", &[], 110);
+    let fixture = Fixture::new();
+    fixture.run("whole", &[]);
+    let kills = fixture.kill("killed", &[], 110);
     assert!(kills > 1, "nothing was killed");
-    assert_same(&bench.result("whole"), &bench.result("killed"));
+    assert_same(&fixture.result("whole"), &fixture.result("killed"));
 }
 
 #[test]
 fn a_run_killed_behind_an_epoch_goes_on_bit_for_bit_with_a_rule_of_selection_and_in_bf16() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     for (name, word) in [("pseudo", "train.checkpoint=best_pseudo_val"), ("bf16", "train.precision=bf16")] {
         let (whole, killed) = (format!("{name}-whole"), format!("{name}-killed"));
         let words = [word, "train.epochs=6"];
-        bench.run(&whole, &words);
+        fixture.run(&whole, &words);
         let epoch_saved = |files: &[PathBuf]| {
             let events = files.iter().find(|p| p.ends_with("events.jsonl"));
             let saved = files.iter().any(|p| p.ends_with("last.ckpt"));
             saved && events.is_some_and(|p| std::fs::read_to_string(p).unwrap().contains("\"event\":\"epoch\""))
         };
-        let mut child = bench.until(&killed, &words, epoch_saved);
+        let mut child = fixture.until(&killed, &words, epoch_saved);
         child.kill().unwrap();
         child.wait().unwrap();
-        bench.run(&killed, &words);
-        let attempts = bench.attempts(&killed);
+        fixture.run(&killed, &words);
+        let attempts = fixture.attempts(&killed);
         assert!(matches!(attempts[..], [0, step] if step > 0), "{name}: attempts began at {attempts:?}");
-        assert_same(&bench.result(&whole), &bench.result(&killed));
+        assert_same(&fixture.result(&whole), &fixture.result(&killed));
     }
 }
 
@@ -180,17 +180,17 @@ fn looking(detector: &str) -> [String; 3] {
 
 #[test]
 fn a_detector_that_looks_once_is_killed_and_repeated_bit_for_bit_too() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     for detector in ["padim", "nearest"] {
         let words = looking(detector);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let (whole, killed) = (format!("{detector}-whole"), format!("{detector}-killed"));
-        let output = bench.run(&whole, &words);
+        let output = fixture.run(&whole, &words);
         assert!(String::from_utf8_lossy(&output.stderr).contains("each image once"));
-        assert!(bench.kill(&killed, &words, 150) > 0, "nothing was killed");
-        assert_same(&bench.result(&whole), &bench.result(&killed));
+        assert!(fixture.kill(&killed, &words, 150) > 0, "nothing was killed");
+        assert_same(&fixture.result(&whole), &fixture.result(&killed));
 
-        let entry = Store::new(&bench.path(&whole)).find("latest").unwrap();
+        let entry = Store::new(&fixture.path(&whole)).find("latest").unwrap();
         let summary = entry.folder.summary().unwrap().unwrap();
         assert_eq!((summary.detector.as_str(), summary.headline.as_str()), (detector, "A"));
         assert!(summary.losses.is_empty() && summary.grad_norm.is_none());
@@ -198,14 +198,14 @@ fn a_detector_that_looks_once_is_killed_and_repeated_bit_for_bit_too() {
         assert!(summary.metrics["test/image_auroc"].is_some() && summary.metrics["test/A/pixel_auroc"].is_some());
         assert!(entry.folder.figures().join("panels.png").is_file() && !entry.folder.figures().join("loss.svg").exists());
 
-        let dry = bench.command("dry", &[words.as_slice(), &["--dry-run"]].concat()).stdout(Stdio::piped()).output().unwrap();
+        let dry = fixture.command("dry", &[words.as_slice(), &["--dry-run"]].concat()).stdout(Stdio::piped()).output().unwrap();
         let text = String::from_utf8_lossy(&dry.stdout).into_owned();
         assert!(dry.status.success() && text.contains("would start, 9 steps") && text.contains(" kept\n"), "{text}");
 
         let mut predict = Command::new(env!("CARGO_BIN_EXE_harness-torch"));
-        predict.arg("predict").args(["--run", "latest", "--device", "cpu", "--results"]).arg(bench.path(&whole));
-        let out = bench.path(&format!("{detector}-out"));
-        let output = predict.arg("--out").arg(&out).arg(bench.path("data/gear/test/good")).output().unwrap();
+        predict.arg("predict").args(["--run", "latest", "--device", "cpu", "--results"]).arg(fixture.path(&whole));
+        let out = fixture.path(&format!("{detector}-out"));
+        let output = predict.arg("--out").arg(&out).arg(fixture.path("data/gear/test/good")).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let stored = npy::read(&entry.folder.maps().join("A/gear/test/good/001.npy")).unwrap();
         let full = harness::eval::full(&stored, 64, 64, &entry.folder.config().unwrap().eval);
@@ -216,42 +216,42 @@ fn a_detector_that_looks_once_is_killed_and_repeated_bit_for_bit_too() {
 #[cfg(unix)]
 #[test]
 fn a_run_that_is_asked_to_stop_exits_75_and_goes_on_bit_for_bit() {
-    let bench = Bench::new();
-    bench.run("whole", &["train.epochs=6"]);
-    bench.stop(bench.until("stopped", &["train.epochs=6"], |files| files.iter().any(|p| p.ends_with("last.ckpt"))));
-    bench.run("stopped", &["train.epochs=6"]);
-    assert_same(&bench.result("whole"), &bench.result("stopped"));
+    let fixture = Fixture::new();
+    fixture.run("whole", &["train.epochs=6"]);
+    fixture.stop(fixture.until("stopped", &["train.epochs=6"], |files| files.iter().any(|p| p.ends_with("last.ckpt"))));
+    fixture.run("stopped", &["train.epochs=6"]);
+    assert_same(&fixture.result("whole"), &fixture.result("stopped"));
 }
 
 #[cfg(unix)]
 #[test]
 fn scoring_can_be_stopped_too_and_begins_again() {
-    let bench = Bench::of(&["gear"], 120);
-    bench.run("whole", &["train.epochs=1"]);
-    bench.stop(bench.until("stopped", &["train.epochs=1"], |files| files.iter().any(|p| p.extension().is_some_and(|e| e == "npy"))));
-    bench.run("stopped", &["train.epochs=1"]);
-    assert_eq!(bench.attempts("stopped"), [0, 3]);
-    assert_same(&bench.result("whole"), &bench.result("stopped"));
+    let fixture = Fixture::of(&["gear"], 120);
+    fixture.run("whole", &["train.epochs=1"]);
+    fixture.stop(fixture.until("stopped", &["train.epochs=1"], |files| files.iter().any(|p| p.extension().is_some_and(|e| e == "npy"))));
+    fixture.run("stopped", &["train.epochs=1"]);
+    assert_eq!(fixture.attempts("stopped"), [0, 3]);
+    assert_same(&fixture.result("whole"), &fixture.result("stopped"));
 }
 
 #[test]
 fn a_category_that_cannot_be_read_does_not_keep_the_others_from_running() {
-    let bench = Bench::of(&["fabric", "gear"], 3);
-    let broken = bench.path("data/fabric/train/good/000.png");
+    let fixture = Fixture::of(&["fabric", "gear"], 3);
+    let broken = fixture.path("data/fabric/train/good/000.png");
     std::fs::write(&broken, &std::fs::read(&broken).unwrap()[..200]).unwrap();
     let words = looking("padim");
     let words: Vec<&str> = words.iter().map(String::as_str).chain(["data.categories=[\"fabric\",\"gear\"]"]).collect();
-    let output = bench.command("r", &words).stdout(Stdio::piped()).output().unwrap();
+    let output = fixture.command("r", &words).stdout(Stdio::piped()).output().unwrap();
     let (said, found) = (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("000.png") && said.contains("1 of 2 runs failed"), "{said}");
     assert!(found.contains("gear") && !found.contains("fabric"), "{found}");
-    assert_eq!(Store::new(&bench.path("r")).find("latest").unwrap().status, Status::Finished);
+    assert_eq!(Store::new(&fixture.path("r")).find("latest").unwrap().status, Status::Finished);
 }
 
 #[test]
 fn a_dry_run_says_how_long_it_will_take_or_that_nobody_can_tell() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     for (words, steps, told) in [
         (&["train.epochs=1", "data.repeat=1"][..], 1, false),
         (&["train.epochs=1", "data.repeat=1", "train.batch=4"], 2, true),
@@ -259,75 +259,75 @@ fn a_dry_run_says_how_long_it_will_take_or_that_nobody_can_tell() {
         // Four of the nine images are held out.
         (&["train.checkpoint=best_pseudo_val"], 3, true),
     ] {
-        let output = bench.command("dry", &[words, &["--dry-run"]].concat()).stdout(Stdio::piped()).output().unwrap();
+        let output = fixture.command("dry", &[words, &["--dry-run"]].concat()).stdout(Stdio::piped()).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert!(text.contains(&format!("would start, {steps} steps, ")), "{text}");
         assert_eq!((text.contains("of fitting"), text.contains("too few steps to estimate")), (told, !told), "{text}");
-        assert!(!bench.path("dry").exists());
+        assert!(!fixture.path("dry").exists());
     }
 }
 
 #[test]
 fn workers_and_the_cache_do_not_change_a_result() {
-    let bench = Bench::new();
-    bench.run("one", &["data.workers=1", "data.cache_mb=0"]);
-    bench.run("five", &["data.workers=5"]);
-    assert_same(&bench.result("one"), &bench.result("five"));
+    let fixture = Fixture::new();
+    fixture.run("one", &["data.workers=1", "data.cache_mb=0"]);
+    fixture.run("five", &["data.workers=5"]);
+    assert_same(&fixture.result("one"), &fixture.result("five"));
 }
 
 #[test]
 fn a_finished_run_is_found_and_not_repeated_unless_forced() {
-    let bench = Bench::new();
-    bench.run("r", &[]);
-    let first = bench.result("r");
-    let again = bench.run("r", &[]);
+    let fixture = Fixture::new();
+    fixture.run("r", &[]);
+    let first = fixture.result("r");
+    let again = fixture.run("r", &[]);
     assert!(String::from_utf8_lossy(&again.stderr).contains("finished already"));
-    let folder = Store::new(&bench.path("r")).find("latest").unwrap().folder;
+    let folder = Store::new(&fixture.path("r")).find("latest").unwrap().folder;
     let summary = folder.summary().unwrap().unwrap();
     assert_eq!((summary.backbone.lineage.as_str(), summary.backbone.stride_in.as_str()), ("none", "conv1"));
     assert!(summary.counts["trained_parameters"] > 0 && summary.counts["trained_parameters"] <= summary.counts["parameters"]);
     let environment: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.env_json()).unwrap()).unwrap();
     assert!(environment["rustc"].is_string() && environment["device"] == "cpu" && environment.get("gpu").is_none());
-    let forced = bench.run("r", &["--force"]);
+    let forced = fixture.run("r", &["--force"]);
     assert!(!String::from_utf8_lossy(&forced.stderr).contains("finished already"));
-    assert_same(&first, &bench.result("r"));
+    assert_same(&first, &fixture.result("r"));
 }
 
 #[test]
 fn prediction_gives_the_evaluations_numbers_to_the_bit() {
-    let bench = Bench::new();
-    bench.run("r", &["eval.batch=4"]);
-    let entry = Store::new(&bench.path("r")).find("latest").unwrap();
+    let fixture = Fixture::new();
+    fixture.run("r", &["eval.batch=4"]);
+    let entry = Store::new(&fixture.path("r")).find("latest").unwrap();
     let config = entry.folder.config().unwrap();
-    let inputs: Vec<PathBuf> = ["test/good", "test/rust"].iter().map(|f| bench.path("data/gear").join(f)).collect();
+    let inputs: Vec<PathBuf> = ["test/good", "test/rust"].iter().map(|f| fixture.path("data/gear").join(f)).collect();
     // All together and one alone: companions of a batch must not matter.
     for (out, inputs) in [("all", inputs.as_slice()), ("alone", &[inputs[0].join("001.png")])] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_harness-torch"));
-        command.arg("predict").args(["--run", "latest", "--device", "cpu", "--results"]).arg(bench.path("r"));
-        let output = command.arg("--out").arg(bench.path(out)).args(inputs).output().unwrap();
+        command.arg("predict").args(["--run", "latest", "--device", "cpu", "--results"]).arg(fixture.path("r"));
+        let output = command.arg("--out").arg(fixture.path(out)).args(inputs).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let stored = npy::read(&entry.folder.maps().join("S/gear/test/good/001.npy")).unwrap();
     let (full, score) = harness::eval::scored(&harness::eval::Output::of_map(stored), 64, 64, &config.eval).unwrap();
     let full = full.unwrap();
-    let table = std::fs::read_to_string(bench.path("all/scores.csv")).unwrap();
+    let table = std::fs::read_to_string(fixture.path("all/scores.csv")).unwrap();
     let row = table.lines().find(|l| l.contains("good/001.png")).unwrap();
     assert!(row.contains(&score.to_string()), "{score} is not in {row}");
     let bits = |map: &harness::image::Map| map.data.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-    assert_eq!(bits(&npy::read(&bench.path("all/001.npy")).unwrap()), bits(&full));
-    assert_eq!(bits(&npy::read(&bench.path("alone/001.npy")).unwrap()), bits(&full));
+    assert_eq!(bits(&npy::read(&fixture.path("all/001.npy")).unwrap()), bits(&full));
+    assert_eq!(bits(&npy::read(&fixture.path("alone/001.npy")).unwrap()), bits(&full));
 }
 
 /// As a version wrote it that knew fewer keys, others by another name, and no schema.
 #[test]
 fn a_run_of_an_earlier_version_is_scored_predicted_with_compared_and_kept() {
-    let bench = Bench::new();
-    bench.run("r", &[]);
-    let entry = Store::new(&bench.path("r")).find("latest").unwrap();
+    let fixture = Fixture::new();
+    fixture.run("r", &[]);
+    let entry = Store::new(&fixture.path("r")).find("latest").unwrap();
     let read = |path: &Path| std::fs::read_to_string(path).unwrap();
     let harness = |words: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_harness-torch")).args(words).current_dir(bench.dir.path()).output().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_harness-torch")).args(words).current_dir(fixture.dir.path()).output().unwrap();
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
@@ -349,10 +349,10 @@ fn a_run_of_an_earlier_version_is_scored_predicted_with_compared_and_kept() {
     let bits = |path: PathBuf| npy::read(&path).unwrap().data.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     let stored = npy::read(&entry.folder.maps().join("S/gear/test/good/001.npy")).unwrap();
     let full = harness::eval::full(&stored, 64, 64, &entry.folder.config().unwrap().eval);
-    assert_eq!(bits(bench.path("out/001.npy")), full.data.iter().map(|v| v.to_bits()).collect::<Vec<_>>());
-    bench.run("other", &["run.seeds=[1]"]);
+    assert_eq!(bits(fixture.path("out/001.npy")), full.data.iter().map(|v| v.to_bits()).collect::<Vec<_>>());
+    fixture.run("other", &["run.seeds=[1]"]);
     std::fs::rename(
-        Store::new(&bench.path("other")).find("latest").unwrap().folder.path(),
+        Store::new(&fixture.path("other")).find("latest").unwrap().folder.path(),
         entry.folder.path().with_file_name("0123456789-s1"),
     )
     .unwrap();
@@ -365,11 +365,11 @@ fn a_run_of_an_earlier_version_is_scored_predicted_with_compared_and_kept() {
 
 #[test]
 fn each_rule_of_selection_ends_in_metrics_of_an_honest_name() {
-    let bench = Bench::new();
-    bench.run("pseudo", &["train.checkpoint=best_pseudo_val"]);
-    bench.run("test", &["train.checkpoint=best_test"]);
+    let fixture = Fixture::new();
+    fixture.run("pseudo", &["train.checkpoint=best_pseudo_val"]);
+    fixture.run("test", &["train.checkpoint=best_test"]);
     let metrics = |results: &str| {
-        let entry = Store::new(&bench.path(results)).find("latest").unwrap();
+        let entry = Store::new(&fixture.path(results)).find("latest").unwrap();
         entry.folder.summary().unwrap().unwrap().metrics
     };
     assert!(metrics("pseudo").keys().all(|k| k.starts_with("test/")));
@@ -378,9 +378,9 @@ fn each_rule_of_selection_ends_in_metrics_of_an_honest_name() {
 
 #[test]
 fn what_cannot_work_is_refused_with_its_remedy() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let refuse = |extra: &[&str], code: i32, words: &[&str]| {
-        let output = bench.command("r", extra).output().unwrap();
+        let output = fixture.command("r", extra).output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(code), "{text}");
         words.iter().for_each(|w| assert!(text.contains(w), "`{w}` is not in: {text}"));
@@ -393,7 +393,7 @@ fn what_cannot_work_is_refused_with_its_remedy() {
     let bare = ["model.stlnet=false", "model.self_calibration=false", "loss.score.enabled=false", "loss.consistency.enabled=false"];
     refuse(&[&bare[..], &["model.ablation.head=raw", "model.backbone.freeze=all"]].concat(), 2, &["model.ablation.head"]);
     refuse(&["optim.lr=100", "train.clip_norm=0", "train.epochs=30"], 1, &["optim.lr"]);
-    let broken = bench.path("data/gear/train/good/000.png");
+    let broken = fixture.path("data/gear/train/good/000.png");
     std::fs::write(&broken, &std::fs::read(&broken).unwrap()[..200]).unwrap();
     refuse(&[], 3, &["000.png"]);
 }

@@ -57,11 +57,11 @@ name = "+ texture"
 set = { model.stlnet = true }
 "#;
 
-struct Bench {
+struct Fixture {
     dir: tempfile::TempDir,
 }
 
-impl Bench {
+impl Fixture {
     fn new(sweep: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         builtin::write_small(&dir.path().join("data"), &["gear"], 9, 3, 1, 64).unwrap();
@@ -150,12 +150,12 @@ fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
 
 /// Runs the sweep again and again, each time with something killed at a random moment, until it ends by itself; how often
 /// something was killed. The kills count on from `before`, which decides what is killed.
-fn survive(bench: &Bench, results: &str, before: u64) -> u64 {
+fn survive(fixture: &Fixture, results: &str, before: u64) -> u64 {
     let mut kills = 0;
     for attempt in 0.. {
         let number = before + kills;
         let mut draw = seed::stream(7, "kill", number, attempt);
-        let mut sweep: Child = bench.command("small.toml", results, &[]).spawn().unwrap();
+        let mut sweep: Child = fixture.command("small.toml", results, &[]).spawn().unwrap();
         // Each life is a little longer, so that slow machines come to an end as well.
         std::thread::sleep(Duration::from_millis(draw.random_range(100..1500) + 40 * attempt));
         if let Some(status) = sweep.try_wait().unwrap() {
@@ -166,7 +166,7 @@ fn survive(bench: &Bench, results: &str, before: u64) -> u64 {
             }
             continue;
         }
-        let child = running_child(&bench.ledger(results));
+        let child = running_child(&fixture.ledger(results));
         let killed = match number % 3 {
             0 => false,
             _ => child.is_some_and(|pid| signal("KILL", pid)),
@@ -185,16 +185,16 @@ fn survive(bench: &Bench, results: &str, before: u64) -> u64 {
 
 /// Kills sweeps of fresh stores until something was killed `least` times, and compares what each ends with.
 fn sweeps_survive(least: u64) {
-    let bench = Bench::new(SWEEP);
-    bench.finished("whole");
+    let fixture = Fixture::new(SWEEP);
+    fixture.finished("whole");
     let (mut kills, mut stores) = (0, 0);
     while kills < least {
         stores += 1;
         let killed = format!("killed-{stores}");
-        kills += survive(&bench, &killed, kills);
-        bench.finished(&killed);
-        assert_eq!(bench.tables("whole"), bench.tables(&killed));
-        let entries = Store::new(&bench.path(&killed)).list().unwrap();
+        kills += survive(&fixture, &killed, kills);
+        fixture.finished(&killed);
+        assert_eq!(fixture.tables("whole"), fixture.tables(&killed));
+        let entries = Store::new(&fixture.path(&killed)).list().unwrap();
         assert_eq!((entries.len(), entries.iter().filter(|e| e.status == Status::Finished).count()), (6, 6));
         assert!(stores <= least, "{kills} kills in {stores} sweeps");
     }
@@ -213,9 +213,9 @@ fn sweeps_killed_forty_times_resume_to_the_same_tables() {
 
 #[test]
 fn a_sweep_that_is_interrupted_stops_its_runs_and_goes_on_when_repeated() {
-    let bench = Bench::new(SWEEP);
-    let sweep = bench.command("small.toml", "results", &["--json"]).spawn().unwrap();
-    let store = Store::new(&bench.path("results"));
+    let fixture = Fixture::new(SWEEP);
+    let sweep = fixture.command("small.toml", "results", &["--json"]).spawn().unwrap();
+    let store = Store::new(&fixture.path("results"));
     let has = |status| store.list().unwrap().iter().any(|e| e.status == status);
     wait_for("a run that works", || has(Status::Running));
     assert!(signal("INT", sweep.id()));
@@ -224,8 +224,8 @@ fn a_sweep_that_is_interrupted_stops_its_runs_and_goes_on_when_repeated() {
     assert!(said(&output).contains("repeat the same command to resume"), "{}", said(&output));
     assert!(!has(Status::Running) && !has(Status::Failed));
     json_lines(&output);
-    bench.finished("results");
-    assert_eq!(finished(&bench.ledger("results")).len(), 6);
+    fixture.finished("results");
+    assert_eq!(finished(&fixture.ledger("results")).len(), 6);
 }
 
 /// Standard error, each line of it an object.
@@ -237,9 +237,9 @@ fn json_lines(output: &Output) -> Vec<serde_json::Value> {
 
 #[test]
 fn programs_get_json_lines_and_nothing_else() {
-    let bench = Bench::new(FAILING);
+    let fixture = Fixture::new(FAILING);
     let words = ["--json", "--only", "baseline", "--only", "1", "--only", "diverges", "--jobs", "1"];
-    let output = bench.sweep("results", &words);
+    let output = fixture.sweep("results", &words);
     assert_eq!(output.status.code(), Some(1));
     let lines = json_lines(&output);
     assert!(lines[0]["text"].as_str().unwrap().starts_with("profile cpu · "), "{}", lines[0]);
@@ -252,120 +252,120 @@ fn programs_get_json_lines_and_nothing_else() {
     assert!(!failure["error"].as_str().unwrap().contains("profile"), "{failure}");
     assert!(serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap().is_object());
 
-    let dry = bench.sweep("results", &["--json", "--dry-run", "--jobs", "300"]);
+    let dry = fixture.sweep("results", &["--json", "--dry-run", "--jobs", "300"]);
     let notes = json_lines(&dry);
     assert!(
         notes[0]["text"].as_str().unwrap().starts_with("profile") && notes.iter().any(|n| n["text"].as_str().unwrap().contains("300 jobs"))
     );
     let plan: serde_json::Value = serde_json::from_slice(&dry.stdout).unwrap();
     assert_eq!((plan["runs"].as_array().unwrap().len(), plan["todo"].as_u64()), (8, Some(4)));
-    let quiet = bench.sweep("results", &["-q", "--dry-run", "--jobs", "300"]);
+    let quiet = fixture.sweep("results", &["-q", "--dry-run", "--jobs", "300"]);
     assert!(quiet.stderr.is_empty(), "{}", said(&quiet));
 }
 
 #[test]
 fn two_sweeps_at_once_never_run_the_same_run_twice() {
-    let bench = Bench::new(SWEEP);
+    let fixture = Fixture::new(SWEEP);
     // The second one has another base and so another experiment, but the same runs.
-    std::fs::write(bench.path("other.toml"), "").unwrap();
-    std::fs::write(bench.path("second.toml"), SWEEP.replace("title", "base = \"other.toml\"\ntitle")).unwrap();
+    std::fs::write(fixture.path("other.toml"), "").unwrap();
+    std::fs::write(fixture.path("second.toml"), SWEEP.replace("title", "base = \"other.toml\"\ntitle")).unwrap();
     let commands = [("small.toml", "small"), ("small.toml", "small"), ("second.toml", "second")];
-    let children = commands.map(|(file, name)| bench.command(file, "both", &["--name", name]).spawn().unwrap());
+    let children = commands.map(|(file, name)| fixture.command(file, "both", &["--name", name]).spawn().unwrap());
     for child in children {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
     }
-    let second = Ledger::of(&bench.path("both").join("second")).read().unwrap();
-    let ids = finished(&[bench.ledger("both"), second].concat());
+    let second = Ledger::of(&fixture.path("both").join("second")).read().unwrap();
+    let ids = finished(&[fixture.ledger("both"), second].concat());
     let mut distinct = ids.clone();
     distinct.dedup();
     assert_eq!((ids.len(), distinct.len()), (6, 6), "{ids:?}");
-    let store = Store::new(&bench.path("both"));
+    let store = Store::new(&fixture.path("both"));
     assert!(store.list().unwrap().iter().all(|e| e.record.as_ref().is_some_and(|r| r.attempts == 1)));
-    bench.finished("alone");
-    assert_eq!(bench.tables("alone"), bench.tables("both"));
+    fixture.finished("alone");
+    assert_eq!(fixture.tables("alone"), fixture.tables("both"));
 }
 
 #[test]
 fn another_plan_finds_no_way_into_a_sweep_that_is_carried_out() {
-    let bench = Bench::new(SWEEP);
-    let mut sweep = bench.command("small.toml", "results", &[]).spawn().unwrap();
-    wait_for("a run that works", || Store::new(&bench.path("results")).list().unwrap().iter().any(|e| e.status == Status::Running));
-    let plan = std::fs::read(bench.path("results/small/plan.json")).unwrap();
-    let other = bench.sweep("results", &["train.epochs=1"]);
+    let fixture = Fixture::new(SWEEP);
+    let mut sweep = fixture.command("small.toml", "results", &[]).spawn().unwrap();
+    wait_for("a run that works", || Store::new(&fixture.path("results")).list().unwrap().iter().any(|e| e.status == Status::Running));
+    let plan = std::fs::read(fixture.path("results/small/plan.json")).unwrap();
+    let other = fixture.sweep("results", &["train.epochs=1"]);
     assert_eq!(other.status.code(), Some(3), "{}", said(&other));
     let want = format!("is in use by process {} with another plan (`harness sweep small.toml", sweep.id());
     assert!(said(&other).contains(&want) && said(&other).contains("--name"), "{}", said(&other));
-    assert_eq!(std::fs::read(bench.path("results/small/plan.json")).unwrap(), plan);
+    assert_eq!(std::fs::read(fixture.path("results/small/plan.json")).unwrap(), plan);
     sweep.kill().unwrap();
     sweep.wait().unwrap();
     // Nobody holds it any more.
-    let done = bench.sweep("results", &["train.epochs=1", "--only", "1", "run.seeds=[0]"]);
+    let done = fixture.sweep("results", &["train.epochs=1", "--only", "1", "run.seeds=[0]"]);
     assert!(done.status.success(), "{}", said(&done));
 }
 
 #[test]
 fn a_plan_that_cannot_be_read_is_not_overwritten() {
-    let bench = Bench::new(SWEEP);
-    std::fs::create_dir_all(bench.path("results/small")).unwrap();
+    let fixture = Fixture::new(SWEEP);
+    std::fs::create_dir_all(fixture.path("results/small")).unwrap();
     for (text, want) in [("{", "cannot understand"), ("{\"format\": 9}", "has format 9")] {
-        std::fs::write(bench.path("results/small/plan.json"), text).unwrap();
-        let output = bench.sweep("results", &[]);
+        std::fs::write(fixture.path("results/small/plan.json"), text).unwrap();
+        let output = fixture.sweep("results", &[]);
         assert_eq!(output.status.code(), Some(3), "{}", said(&output));
         assert!(said(&output).contains(want), "{}", said(&output));
-        assert_eq!(std::fs::read_to_string(bench.path("results/small/plan.json")).unwrap(), text);
+        assert_eq!(std::fs::read_to_string(fixture.path("results/small/plan.json")).unwrap(), text);
     }
 }
 
 #[test]
 fn a_child_does_not_outlive_its_sweep_and_finished_runs_are_reused() {
-    let bench = Bench::new(SWEEP);
-    let mut sweep = bench.command("small.toml", "results", &[]).spawn().unwrap();
-    wait_for("a run that works", || Store::new(&bench.path("results")).list().unwrap().iter().any(|e| e.status == Status::Running));
+    let fixture = Fixture::new(SWEEP);
+    let mut sweep = fixture.command("small.toml", "results", &[]).spawn().unwrap();
+    wait_for("a run that works", || Store::new(&fixture.path("results")).list().unwrap().iter().any(|e| e.status == Status::Running));
     sweep.kill().unwrap();
     sweep.wait().unwrap();
-    wait_for("its end", || Store::new(&bench.path("results")).list().unwrap().iter().all(|e| e.status != Status::Running));
-    bench.finished("results");
-    let before = bench.ledger("results").len();
-    let again = bench.sweep("results", &[]);
+    wait_for("its end", || Store::new(&fixture.path("results")).list().unwrap().iter().all(|e| e.status != Status::Running));
+    fixture.finished("results");
+    let before = fixture.ledger("results").len();
+    let again = fixture.sweep("results", &[]);
     assert!(again.status.success());
-    assert_eq!(bench.ledger("results").len(), before + 1, "only the beginning is noted: nothing was started");
-    let dry = said(&bench.sweep("results", &["--dry-run"]));
+    assert_eq!(fixture.ledger("results").len(), before + 1, "only the beginning is noted: nothing was started");
+    let dry = said(&fixture.sweep("results", &["--dry-run"]));
     assert!(dry.contains("0 of 6 runs to do") && dry.contains("reuse"), "{dry}");
 }
 
 #[test]
 fn a_run_that_fails_stops_no_other_and_waits_for_retry() {
-    let bench = Bench::new(FAILING);
-    let first = bench.sweep("results", &[]);
+    let fixture = Fixture::new(FAILING);
+    let first = fixture.sweep("results", &[]);
     assert_eq!(first.status.code(), Some(1), "{}", said(&first));
     let text = said(&first);
     assert!(text.contains("diverges · gear s0: ") && text.contains("--retry"), "{text}");
-    assert_eq!(finished(&bench.ledger("results")).len(), 6);
-    assert!(String::from_utf8(bench.tables("results")[0].1.clone()).unwrap().contains('—'));
+    assert_eq!(finished(&fixture.ledger("results")).len(), 6);
+    assert!(String::from_utf8(fixture.tables("results")[0].1.clone()).unwrap().contains('—'));
     let starts = |entries: &[Entry]| entries.iter().filter(|e| matches!(e.what, What::Start { .. })).count();
-    let before = starts(&bench.ledger("results"));
-    assert_eq!(bench.sweep("results", &[]).status.code(), Some(1));
-    assert_eq!(starts(&bench.ledger("results")), before, "a failed run is left alone");
-    assert_eq!(bench.sweep("results", &["--retry", "--only", "diverges"]).status.code(), Some(1));
-    assert_eq!(starts(&bench.ledger("results")), before + 2);
+    let before = starts(&fixture.ledger("results"));
+    assert_eq!(fixture.sweep("results", &[]).status.code(), Some(1));
+    assert_eq!(starts(&fixture.ledger("results")), before, "a failed run is left alone");
+    assert_eq!(fixture.sweep("results", &["--retry", "--only", "diverges"]).status.code(), Some(1));
+    assert_eq!(starts(&fixture.ledger("results")), before + 2);
     // A run that was removed is no failure any more.
-    let failed = Store::new(&bench.path("results")).list().unwrap().into_iter().find(|e| e.status == Status::Failed).unwrap();
+    let failed = Store::new(&fixture.path("results")).list().unwrap().into_iter().find(|e| e.status == Status::Failed).unwrap();
     std::fs::remove_dir_all(failed.folder.path()).unwrap();
-    assert!(said(&bench.sweep("results", &["--dry-run"])).contains("1 of 8 runs to do"));
+    assert!(said(&fixture.sweep("results", &["--dry-run"])).contains("1 of 8 runs to do"));
 }
 
 #[test]
 fn failures_are_tried_again_at_once_and_counted_as_asked() {
-    let bench = Bench::new(FAILING);
-    let starts = |results: &str| bench.ledger(results).iter().filter(|e| matches!(e.what, What::Start { .. })).count();
-    let output = bench.sweep("again", &["--only", "diverges", "--retries", "1"]);
+    let fixture = Fixture::new(FAILING);
+    let starts = |results: &str| fixture.ledger(results).iter().filter(|e| matches!(e.what, What::Start { .. })).count();
+    let output = fixture.sweep("again", &["--only", "diverges", "--retries", "1"]);
     assert_eq!((output.status.code(), starts("again")), (Some(1), 4), "{}", said(&output));
     let text = said(&output);
     assert!(text.contains("diverges · gear s0 is tried again (1 of 1)"), "{text}");
     assert_eq!(text.matches("diverges · gear s0: ").count(), 2, "each failure is shown: {text}");
     for (results, words, count) in [("first", &["--fail-fast"][..], 1), ("second", &["--max-failures", "2"], 2)] {
-        let output = bench.sweep(results, &[&["--only", "diverges"], words].concat());
+        let output = fixture.sweep(results, &[&["--only", "diverges"], words].concat());
         assert_eq!((output.status.code(), starts(results)), (Some(1), count), "{}", said(&output));
         assert!(said(&output).contains(&format!("{count} failed: stopping the others")), "{}", said(&output));
     }
@@ -373,19 +373,19 @@ fn failures_are_tried_again_at_once_and_counted_as_asked() {
 
 #[test]
 fn what_changed_since_the_last_command_is_told() {
-    let bench = Bench::new(SWEEP);
-    bench.finished("results");
-    std::fs::write(bench.path("small.toml"), SWEEP.replace("train.epochs = 2", "train.epochs = 1")).unwrap();
-    let output = bench.sweep("results", &["--dry-run"]);
+    let fixture = Fixture::new(SWEEP);
+    fixture.finished("results");
+    std::fs::write(fixture.path("small.toml"), SWEEP.replace("train.epochs = 2", "train.epochs = 1")).unwrap();
+    let output = fixture.sweep("results", &["--dry-run"]);
     let text = said(&output);
     assert!(text.contains("baseline: train.epochs: 2 -> 1") && text.contains("6 of 6 runs to do"), "{text}");
 }
 
 #[test]
 fn what_cannot_work_is_refused_before_anything_starts() {
-    let bench = Bench::new(SWEEP);
+    let fixture = Fixture::new(SWEEP);
     let refuse = |extra: &[&str], code: i32, want: &str| {
-        let output = bench.sweep("results", extra);
+        let output = fixture.sweep("results", extra);
         assert_eq!(output.status.code(), Some(code), "{}", said(&output));
         assert!(said(&output).contains(want), "{}", said(&output));
     };
@@ -401,7 +401,7 @@ fn what_cannot_work_is_refused_before_anything_starts() {
     let missing = Command::new(env!("CARGO_BIN_EXE_harness-torch")).args(["sweep", "none.toml"]).output().unwrap();
     assert_eq!(missing.status.code(), Some(2));
     // A file where the results should go.
-    let output = bench.sweep("small.toml", &[]);
+    let output = fixture.sweep("small.toml", &[]);
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
     assert!(said(&output).contains("cannot write results"), "{}", said(&output));
 }

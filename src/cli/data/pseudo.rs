@@ -16,7 +16,7 @@ use crate::{Error, Result};
 pub struct Args {
     /// An experiment file (TOML) and any number of key=value overrides
     #[arg(value_name = "FILE | KEY=VALUE")]
-    words: Vec<String>,
+    arguments: Vec<String>,
     #[arg(long, value_enum)]
     profile: Option<Profile>,
     /// Items to make, the first of the first epoch, 1 to 100
@@ -28,7 +28,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let resolved = split(&args.words, args.profile).resolve()?;
+    let resolved = split(&args.arguments, args.profile).resolve()?;
     let cfg = &resolved.config;
     let root = data::root::resolve(&cfg.data)?;
     let names = data::select(&data::open(&root)?, &cfg.data.categories)?;

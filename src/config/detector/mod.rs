@@ -21,7 +21,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Config;
 
 /// The detectors of this package, in the order in which lists show them.
-const SHIPPED: [&Method; 3] = [&mlff::METHOD, &padim::METHOD, &nearest::METHOD];
+const SHIPPED: &[&Method] = &[&mlff::METHOD, &padim::METHOD, &nearest::METHOD];
 
 static BROUGHT: OnceLock<Vec<&'static Method>> = OnceLock::new();
 
@@ -36,7 +36,7 @@ pub fn bring(methods: Vec<&'static Method>) {
 }
 
 fn methods() -> impl Iterator<Item = &'static Method> {
-    SHIPPED.into_iter().chain(BROUGHT.get().into_iter().flatten().copied())
+    SHIPPED.iter().copied().chain(BROUGHT.get().into_iter().flatten().copied())
 }
 
 /// What is fitted and scores images: the value of the key `detector`.

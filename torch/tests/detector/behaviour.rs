@@ -40,12 +40,12 @@ impl Sink for Counter {
     }
 }
 
-struct Bench {
+struct Fixture {
     _dir: tempfile::TempDir,
     category: Category,
 }
 
-impl Bench {
+impl Fixture {
     fn new() -> Self {
         one_thread();
         let dir = tempfile::tempdir().unwrap();
@@ -121,32 +121,32 @@ fn unread(which: Which) -> Vec<String> {
 
 #[test]
 fn nothing_but_what_a_detector_reads_moves_its_maps() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     for which in BOTH {
         let cfg = config(which);
-        let here = bench.maps(bench.fitted(&cfg, 1).as_ref(), 1);
+        let here = fixture.maps(fixture.fitted(&cfg, 1).as_ref(), 1);
         let unread = unread(which);
         assert!(unread.iter().any(|text| text.starts_with("optim.lr=")) && unread.len() > 60, "{unread:?}");
         let mut other = cfg.with(&unread).unwrap();
         (other.data.workers, other.data.cache_mb) = (5, 0);
-        assert!(here == bench.maps(bench.fitted(&other, 1).as_ref(), 1), "{which:?}");
-        assert!(here != bench.maps(bench.fitted(&cfg, 2).as_ref(), 1), "{which:?}");
+        assert!(here == fixture.maps(fixture.fitted(&other, 1).as_ref(), 1), "{which:?}");
+        assert!(here != fixture.maps(fixture.fitted(&cfg, 2).as_ref(), 1), "{which:?}");
     }
 }
 
 #[test]
 fn a_stored_detector_scores_to_the_bit_and_weighs_what_was_said() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     for which in BOTH {
         for normalize in ["imagenet", "lcn"] {
             let cfg = config(which).with(&[format!("data.normalize={normalize}")]).unwrap();
-            let fitted = bench.fitted(&cfg, 3);
+            let fitted = fixture.fitted(&cfg, 3);
             let bytes = tensors::to_bytes(&fitted.state()).unwrap();
             let stored = tensors::from_bytes(&bytes, std::path::Path::new("x")).unwrap();
             let mut again = build(&cfg, 3);
             again.restore(&|name| tensors::find(&stored, name)).unwrap();
-            assert!(bench.maps(fitted.as_ref(), 1) == bench.maps(again.as_ref(), 1), "{which:?} {normalize}");
-            let said = fitted.estimate(bench.category.train.len()).kept_bytes;
+            assert!(fixture.maps(fitted.as_ref(), 1) == fixture.maps(again.as_ref(), 1), "{which:?} {normalize}");
+            let said = fitted.estimate(fixture.category.train.len()).kept_bytes;
             assert!((said..said + 2000).contains(&(bytes.len() as u64)), "{which:?}: {said} against {}", bytes.len());
             assert!(build(&cfg, 3).restore(&|_| None).unwrap_err().remedy.contains("--force"));
         }
@@ -155,11 +155,11 @@ fn a_stored_detector_scores_to_the_bit_and_weighs_what_was_said() {
 
 #[test]
 fn companions_of_a_batch_do_not_show() {
-    let bench = Bench::new();
-    let test = Source::new(bench.category.test.clone(), 64, Resize::Bilinear, 64);
+    let fixture = Fixture::new();
+    let test = Source::new(fixture.category.test.clone(), 64, Resize::Bilinear, 64);
     for which in BOTH {
-        let fitted = bench.fitted(&config(which), 3);
-        assert!(bench.maps(fitted.as_ref(), 1) == bench.maps(fitted.as_ref(), 4));
+        let fitted = fixture.fitted(&config(which), 3);
+        assert!(fixture.maps(fitted.as_ref(), 1) == fixture.maps(fitted.as_ref(), 4));
         let images: Vec<Tensor> = (0..4).map(|i| input::unit(&test.get(i).unwrap().data, 1, 64, Device::Cpu)).collect();
         for (together, position) in fitted.score(&Tensor::cat(&images, 0)).maps.into_iter().zip(0..) {
             for (i, image) in images.iter().enumerate() {
@@ -173,14 +173,14 @@ fn companions_of_a_batch_do_not_show() {
 
 #[test]
 fn defects_score_above_normal_images() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     for which in BOTH {
-        let fitted = bench.fitted(&config(which), 3);
+        let fitted = fixture.fitted(&config(which), 3);
         let score = |image: &[u8]| {
             let maps = fitted.score(&input::unit(image, 1, 64, Device::Cpu));
             maps.maps.iter().map(|map| map.max().double_value(&[])).collect::<Vec<_>>()
         };
-        let test = Source::new(bench.category.test.clone(), 64, Resize::Bilinear, 64);
+        let test = Source::new(fixture.category.test.clone(), 64, Resize::Bilinear, 64);
         for i in (0..test.len()).filter(|&i| test.items()[i].is_good()) {
             let normal = test.get(i).unwrap();
             let mut broken = (*normal).clone();
@@ -196,7 +196,7 @@ fn defects_score_above_normal_images() {
 
 #[test]
 fn the_maps_are_those_of_the_configuration_and_of_the_estimate() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let image = Tensor::zeros([1, 3, 64, 64], (tch::Kind::Float, Device::Cpu));
     for (cfg, side, names) in [
         (config(Which::PADIM), 16, vec!["A"]),
@@ -204,7 +204,7 @@ fn the_maps_are_those_of_the_configuration_and_of_the_estimate() {
         (config(Which::NEAREST).with(&["nearest.neighbours=0".into(), "nearest.stages=[1,3]".into()]).unwrap(), 16, vec!["A"]),
         (config(Which::NEAREST).with(&["nearest.dims=0".into(), "nearest.project=0".into()]).unwrap(), 8, vec!["A", "S"]),
     ] {
-        let fitted = bench.fitted(&cfg, 3);
+        let fitted = fixture.fitted(&cfg, 3);
         let Scored { maps, image } = fitted.score(&image);
         assert!(image.is_none());
         assert_eq!(cfg.detector.outputs(&cfg).maps, names);
@@ -220,20 +220,20 @@ fn the_maps_are_those_of_the_configuration_and_of_the_estimate() {
 #[test]
 fn what_was_remembered_is_normal() {
     // With every patch kept, a training image is at no distance from itself.
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let mut cfg = config(Which::NEAREST);
     cfg.nearest.fraction = 1.0;
-    let fitted = bench.fitted(&cfg, 3);
-    let image = input::unit(&bench.train().get(2).unwrap().data, 1, 64, Device::Cpu);
+    let fitted = fixture.fitted(&cfg, 3);
+    let image = input::unit(&fixture.train().get(2).unwrap().data, 1, 64, Device::Cpu);
     assert_eq!(fitted.score(&image).maps[0].max().double_value(&[]), 0.0);
 }
 
 #[test]
 fn a_fit_that_is_asked_to_stop_stops() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     for which in BOTH {
-        for stop_at in [4, bench.category.train.len() as u64] {
-            let e = build(&config(which), 1).fit(bench.train(), None, &mut Counter { steps: 0, stop_at }).unwrap_err();
+        for stop_at in [4, fixture.category.train.len() as u64] {
+            let e = build(&config(which), 1).fit(fixture.train(), None, &mut Counter { steps: 0, stop_at }).unwrap_err();
             assert_eq!(e.exit_code(), 75);
         }
     }
