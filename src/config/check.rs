@@ -1,6 +1,7 @@
-//! What no single key can tell: values that must fit one another.
+//! What no single key can tell: values that must fit one another. Relations within a section stand beside its struct, those of a
+//! detector in its file; here is what crosses them.
 
-use super::{BackboneName, Checkpoint, Config, ImageScore, OptimKind, Outputs, StrideIn};
+use super::{BackboneName, Checkpoint, Config, StrideIn};
 use crate::{Error, Result};
 
 /// Checks the relations between keys; single values were checked as they were read.
@@ -8,94 +9,40 @@ use crate::{Error, Result};
 /// # Errors
 /// `Kind::Config` naming the keys and the remedy.
 pub fn check(cfg: &Config) -> Result<()> {
-    let require = |holds: bool, what: String, remedy: &str| if holds { Ok(()) } else { Err(Error::config(what, remedy)) };
-    let size = cfg.data.size as i64;
-    require(size > 0 && size % 32 == 0, format!("data.size: {size} is not a multiple of 32"), "use one, such as 128 or 256")?;
-    check_device("run.device", &cfg.run.device)?;
-    check_seeds("run.seeds", &cfg.run.seeds)?;
-
+    cfg.run.check()?;
+    cfg.data.check()?;
     cfg.pseudo.check()?;
-    if cfg.train.checkpoint == Checkpoint::BestPseudoVal {
-        // Held-out images get pseudo anomalies whatever pseudo.ratio says.
-        cfg.pseudo.check_weights()?;
-    }
-
-    require(
-        cfg.detector.method().trained || cfg.train.checkpoint == Checkpoint::Last,
-        format!("train.checkpoint: {} is not trained and has no epochs to choose from", cfg.detector),
-        "use train.checkpoint=last, or a trained detector such as detector=mlff",
-    )?;
-    require(
-        !(cfg.optim.kind == OptimKind::Sgd && cfg.optim.nesterov && cfg.optim.momentum == 0.0),
-        "optim.nesterov: there is no momentum to look ahead with".into(),
-        "set optim.nesterov=false or optim.momentum above 0",
-    )?;
-    require(
-        cfg.optim.milestones.is_sorted_by(|a, b| a < b),
-        format!("optim.milestones: {:?} do not ascend", cfg.optim.milestones),
-        "list each share of the run once, the first one first, as in [0.8, 0.9]",
-    )?;
-    let basic = matches!(cfg.model.backbone.name, BackboneName::Resnet18 | BackboneName::Resnet34);
-    require(
-        !(basic && cfg.model.backbone.stride_in == StrideIn::Conv2),
-        "model.backbone.stride_in: blocks of ResNet-18 and -34 carry their stride in conv1".into(),
-        "use \"auto\"",
-    )?;
-    check_image_score(cfg)?;
+    cfg.optim.check()?;
+    cfg.eval.check(cfg.detector.name(), &cfg.detector.outputs(cfg))?;
+    check_selection(cfg)?;
+    check_stride(cfg)?;
     (cfg.detector.method().check)(cfg)
 }
 
-/// An image score can only come from what the detector gives.
-fn check_image_score(cfg: &Config) -> Result<()> {
-    let Outputs { maps, image } = cfg.detector.outputs(cfg);
-    match cfg.eval.image_score {
-        ImageScore::Own if !image => Err(Error::config(
-            format!("eval.image_score: {} has no image score of its own", cfg.detector),
-            "use \"upsampled\", \"map\" or \"mean\", which come from its map",
-        )),
-        score if maps.is_empty() && score != ImageScore::Own => {
-            Err(Error::config(format!("eval.image_score: {} gives no map", cfg.detector), "use \"own\""))
-        }
-        _ => Ok(()),
+/// A rule of selection needs epochs to choose from, and pseudo anomalies where it chooses by them.
+fn check_selection(cfg: &Config) -> Result<()> {
+    if !cfg.detector.method().trained && cfg.train.checkpoint != Checkpoint::Last {
+        return Err(Error::config(
+            format!("train.checkpoint: {} is not trained and has no epochs to choose from", cfg.detector),
+            "use train.checkpoint=last, or a trained detector such as detector=mlff",
+        ));
     }
+    // Held-out images get pseudo anomalies whatever pseudo.ratio says.
+    if cfg.train.checkpoint == Checkpoint::BestPseudoVal { cfg.pseudo.check_weights() } else { Ok(()) }
 }
 
-/// Refuses what does not name a device; `place` names it in the error.
-///
-/// # Errors
-/// `Kind::Config`.
-pub fn check_device(place: &str, device: &str) -> Result<()> {
-    if matches!(device, "auto" | "cpu" | "cuda") || device.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok()) {
-        return Ok(());
+fn check_stride(cfg: &Config) -> Result<()> {
+    let basic = matches!(cfg.model.backbone.name, BackboneName::Resnet18 | BackboneName::Resnet34);
+    if basic && cfg.model.backbone.stride_in == StrideIn::Conv2 {
+        return Err(Error::config("model.backbone.stride_in: blocks of ResNet-18 and -34 carry their stride in conv1", "use \"auto\""));
     }
-    Err(Error::config(format!("{place}: `{device}` is not a valid device"), "use auto, cpu, cuda or cuda:N"))
-}
-
-/// The greatest seed: JSON and TOML carry it exactly in every program.
-const GREATEST_SEED: u64 = (1 << 53) - 1;
-
-/// Refuses an empty list, a seed that is listed twice (it would count as two samples where there is one) and one that is too great;
-/// `place` names them in the error.
-///
-/// # Errors
-/// `Kind::Config`.
-pub fn check_seeds(place: &str, seeds: &[u64]) -> Result<()> {
-    if let Some((_, seed)) = seeds.iter().enumerate().find(|(i, seed)| seeds[..*i].contains(seed)) {
-        return Err(Error::config(format!("{place}: {seed} is listed twice"), "list each seed once"));
-    }
-    match seeds.iter().max() {
-        None => Err(Error::config(format!("{place} is an empty list"), "list at least one seed, as in [0]")),
-        Some(seed) if *seed > GREATEST_SEED => {
-            Err(Error::config(format!("{place}: {seed} is too great"), format!("use seeds up to {GREATEST_SEED}")))
-        }
-        Some(_) => Ok(()),
-    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{BaselineHead, Detector, Freeze};
+    use crate::config::{BaselineHead, Detector, Freeze, ImageScore};
 
     #[test]
     fn what_a_detector_does_not_use_need_not_fit() {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Error, Result};
+
 /// Where images come from and how they become network input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +23,19 @@ pub struct Data {
     pub workers: usize,
     /// Bound of the decoded-image cache, MiB; never changes a result.
     pub cache_mb: usize,
+}
+
+impl Data {
+    /// The relations between its keys.
+    ///
+    /// # Errors
+    /// `Kind::Config` naming the key and the remedy.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.size > 0 && self.size.is_multiple_of(32) {
+            return Ok(());
+        }
+        Err(Error::config(format!("data.size: {} is not a multiple of 32", self.size), "use one, such as 128 or 256"))
+    }
 }
 
 /// `data.categories`.

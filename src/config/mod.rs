@@ -7,23 +7,29 @@
 mod check;
 mod data;
 pub mod detector;
+mod eval;
 mod layer;
 mod loss;
 mod model;
+mod optim;
 mod pseudo;
 pub mod reference;
+mod run;
 mod spec;
 mod stored;
 mod train;
 pub mod upgrade;
 
-pub use check::{check, check_device, check_seeds};
+pub use check::check;
 pub use data::*;
 pub use detector::{Detector, Nearest, Outputs, Padim, check_batch};
+pub use eval::*;
 pub use layer::{Layer, Profile, Request, Resolved, flatten};
 pub use loss::*;
 pub use model::*;
+pub use optim::*;
 pub use pseudo::*;
+pub use run::*;
 pub use stored::{stored, stored_table};
 pub use train::*;
 
