@@ -17,16 +17,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the tests whose name contains `filter`, as the standard test runner does.
+/// Runs the tests whose name contains `filter`, one after the other, and says how each ended as the standard test runner does.
 fn test(filter: &str) -> ExitCode {
-    let (mut passed, mut failed) = (0, 0);
-    for (name, test) in whole::TESTS.iter().filter(|(name, _)| name.contains(filter)) {
-        match std::panic::catch_unwind(test) {
-            Ok(()) => passed += 1,
-            Err(_) => failed += 1,
-        }
-        println!("test {name} ... {}", if failed == 0 { "ok" } else { "done" });
-    }
-    println!("test result: {}. {passed} passed; {failed} failed", if failed == 0 { "ok" } else { "FAILED" });
+    let tests = whole::TESTS.iter().filter(|(name, _)| name.contains(filter));
+    let ended: Vec<bool> = tests
+        .map(|(name, test)| {
+            let passed = std::panic::catch_unwind(test).is_ok();
+            println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
+            passed
+        })
+        .collect();
+    let failed = ended.iter().filter(|passed| !**passed).count();
+    let verdict = if failed == 0 { "ok" } else { "FAILED" };
+    println!("test result: {verdict}. {} passed; {failed} failed", ended.len() - failed);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
