@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Whether this working tree computes what another revision did: tiny runs of every detector with both, maps and metrics
 # compared byte for byte. For a change that must not move a number.
-#   scripts/same-results.sh REVISION       builds REVISION beside this tree (minutes, once)
+#   scripts/same-results.sh REVISION       builds this tree, and REVISION beside it (minutes, once)
 #   scripts/same-results.sh FOLDER         FOLDER holds its two binaries
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,6 +16,7 @@ if [ ! -x "$before/harness" ]; then
     before=$tree/target/release
 fi
 before=$(cd "$before" && pwd)
+CARGO_TARGET_DIR=$here/target cargo build --release --workspace --quiet
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"

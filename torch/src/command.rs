@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use crate::{LIBTORCH_VERSION, bench, device, experiment, predict};
 use clap::Parser;
 use harness::cli::{self, Cli, Verb};
+use harness::error::Error;
 use harness::launcher;
 use harness::ui::Output;
 
@@ -30,7 +31,7 @@ pub fn main() -> ExitCode {
         Verb::Run(args) => experiment::run(args, cli.verbosity()),
         Verb::Predict(args) => predict::run(args),
         Verb::Bench(args) => bench::run(args),
-        _ => Ok(()),
+        _ => Err(Error::run("harness-torch does not carry this verb out", "this is a fault of the program: please report it")),
     };
     cli::exit_code(cli::carry_out(&cli, &with_tensors), cli.output())
 }
