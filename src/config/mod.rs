@@ -22,7 +22,9 @@ pub mod upgrade;
 
 pub use check::check;
 pub use data::*;
-pub use detector::{Detector, Nearest, Outputs, Padim, check_batch};
+pub use detector::{
+    Aligned, AlignedBy, CutPasteDetector, CutPasteNetwork, Detector, Nearest, Outputs, Padim, Shrink, ShrinkBy, check_batch,
+};
 pub use eval::*;
 pub use layer::{Layer, Profile, Request, Resolved, flatten};
 pub use loss::*;
@@ -46,6 +48,7 @@ pub struct Config {
     pub model: Model,
     pub padim: Padim,
     pub nearest: Nearest,
+    pub cutpaste: CutPasteDetector,
     pub loss: Loss,
     pub optim: Optim,
     pub train: Train,

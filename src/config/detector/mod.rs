@@ -3,11 +3,13 @@
 //! One file a detector holds its settings, what it reads, what it checks and how it is described; `SHIPPED` lists them. A
 //! program that brings detectors of its own names them by [`bring`] before it reads a configuration.
 
+mod cutpaste;
 mod method;
 mod mlff;
 mod nearest;
 mod padim;
 
+pub use cutpaste::{Aligned, AlignedBy, CutPasteDetector, CutPasteNetwork, Shrink, ShrinkBy};
 pub use method::{Method, Outputs};
 pub use mlff::check_batch;
 pub use nearest::Nearest;
@@ -21,7 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Config;
 
 /// The detectors of this package, in the order in which lists show them.
-const SHIPPED: &[&Method] = &[&mlff::METHOD, &padim::METHOD, &nearest::METHOD];
+const SHIPPED: &[&Method] = &[&mlff::METHOD, &padim::METHOD, &nearest::METHOD, &cutpaste::METHOD];
 
 static BROUGHT: OnceLock<Vec<&'static Method>> = OnceLock::new();
 

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod coreset;
+mod cutpaste;
 mod gaussian;
 mod memory;
 mod patch;
