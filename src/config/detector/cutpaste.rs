@@ -154,7 +154,10 @@ fn check_patches(cfg: &Config) -> Result<()> {
     let (size, CutPasteDetector { patch, window, stride, .. }) = (cfg.data.size, &cfg.cutpaste);
     for (key, side) in [("patch", *patch), ("window", *window)] {
         if side > size {
-            return Err(Error::config(format!("cutpaste.{key}: {side} px in an image of {size} px"), "use a smaller one, or a larger data.size"));
+            return Err(Error::config(
+                format!("cutpaste.{key}: {side} px in an image of {size} px"),
+                "use a smaller one, or a larger data.size",
+            ));
         }
     }
     if !(size - window).is_multiple_of(*stride) {

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use harness::config::{BackboneName, Config, Shrink, ShrinkBy};
-use harness::data::{self, Epoch, Loader, Resize, Shape, Source, builtin};
+use harness::config::{Config, Resize, Shrink, ShrinkBy};
+use harness::data::{self, Epoch, Loader, Shape, Source, builtin};
 use harness::testing::root;
 use harness_torch::detector::cutpaste::density::{Moments, distances, fit};
 use harness_torch::detector::cutpaste::network::Network;
@@ -98,6 +98,9 @@ fn shrinking_is_scikit_learns() {
         let share = case["share"].as_f64().unwrap();
         assert!((moments.ledoit_wolf() - share).abs() < 1e-10, "{} against {share}", moments.ledoit_wolf());
         assert!(largest(&(moments.shrunk(LEDOIT_WOLF) - matrix(&case["covariance"]))) < 1e-10);
+        if share < 1e-3 {
+            continue; // Two samples are not shrunk: scikit-learn's inverse is then a pseudo-inverse.
+        }
         let gaussian = fit(&samples.unsqueeze(1), LEDOIT_WOLF, &mut never()).unwrap();
         let found = values(&distances(&gaussian, &matrix(&case["queries"]).to_kind(Kind::Float).unsqueeze(0)));
         let expected: Vec<f64> = serde_json::from_value(case["distances"].clone()).unwrap();
@@ -127,10 +130,9 @@ fn each_position_has_its_gaussian_or_all_have_one() {
     let (features, x) = (noise(&[9, 4, 3], 1), noise(&[2, 4, 3], 2));
     let each = fit(&features, Shrink::Eps(0.01), &mut never()).unwrap();
     let one = fit(&features.view([36, 1, 3]), Shrink::Eps(0.01), &mut never()).unwrap();
-    for (gaussians, samples) in [
-        (&each, (0..4).map(|p| features.select(1, p)).collect::<Vec<_>>()),
-        (&one, vec![features.view([36, 3]); 4].iter().map(Tensor::shallow_clone).collect()),
-    ] {
+    for (gaussians, samples) in
+        [(&each, (0..4).map(|p| features.select(1, p)).collect::<Vec<_>>()), (&one, (0..4).map(|_| features.view([36, 3])).collect())]
+    {
         let found = distances(gaussians, &x);
         for (p, samples) in samples.iter().enumerate() {
             let samples = samples.to_kind(Kind::Double);
@@ -213,7 +215,7 @@ fn fill(network: &Network) {
         let (name, shape) = (param.name.as_str(), param.tensor.size());
         let phase = 0.11 * (name.bytes().map(u64::from).sum::<u64>() % 97) as f64;
         let index = Tensor::arange(param.tensor.numel() as i64, (Kind::Double, Device::Cpu)) + 1.0;
-        let wave = (index * 1.7 + phase).sin().reshape(&shape);
+        let wave = (&index * &index * 0.37 + phase).sin().reshape(&shape);
         let value = match name {
             _ if name.ends_with("running_var") => wave * 0.4 + 1.0,
             _ if name.ends_with("running_mean") => wave * 0.2,
@@ -234,27 +236,29 @@ fn the_network_computes_what_torchvisions_resnet_and_a_head_of_torchs_layers_com
     let network = detector.network();
     fill(network);
     let shape: Vec<i64> = serde_json::from_value(golden["images"].clone()).unwrap();
-    let index = Tensor::arange(shape.iter().product::<i64>(), (Kind::Double, Device::Cpu)) + 1.0;
-    let images = (index * 0.9).sin().to_kind(Kind::Float).reshape(&shape);
+    let index = Tensor::arange(shape[1..].iter().product::<i64>(), (Kind::Double, Device::Cpu)) + 1.0;
+    let pace = |b: i64| 0.05 * (1.0 + b as f64).powi(2);
+    let images = (0..shape[0]).map(|b| (&index * pace(b)).sin().to_kind(Kind::Float)).collect::<Vec<_>>();
+    let images = Tensor::stack(&images, 0).reshape(&shape);
     let features = network.features(&images, Mode::Eval);
     let expected = matrix(&golden["features"]);
     let unit = expected.std(false).double_value(&[]);
     let error = largest(&(features.narrow(0, 0, 2) - &expected)) / unit;
-    assert!(error < 1e-4 && unit > 1e-3, "{error:e} of {unit}");
+    assert!(error < 1e-5 && unit > 0.1, "{error:e} of {unit}");
 
     // In training, as the learner does it; the images are normalised ones already.
     let kinds = (0..6u8).map(|i| i % 3).collect();
     let fed = Fed { images: images.shallow_clone(), mask: Tensor::new(), views: 3, kinds };
     let terms = detector.loss(&fed, &mut harness::seed::stream(0, "test", 0, 0)).unwrap();
     let loss = golden["loss"].as_f64().unwrap();
-    assert!((terms.total.double_value(&[]) - loss).abs() < 1e-4, "{:?} against {loss}", terms.total);
+    assert!((terms.total.double_value(&[]) - loss).abs() < 1e-5, "{:?} against {loss}", terms.total);
     let expected = matrix(&golden["logits"]);
     let right = rows(&expected).iter().zip(0..).filter(|(row, i)| row[i % 3] == row.iter().copied().fold(f64::MIN, f64::max)).count();
     let accuracy = terms.values().iter().find(|value| value.name == "accuracy").unwrap().value;
     assert!((accuracy - right as f64 / 6.0).abs() < 1e-12);
     fill(network);
     let logits = network.logits(&network.features(&images, Mode::Train), Mode::Train);
-    assert!(largest(&(logits - expected)) < 1e-3);
+    assert!(largest(&(logits - expected)) < 1e-4);
 }
 
 #[test]
@@ -286,7 +290,7 @@ fn fine_tuning_changes_the_third_stages_convolutions_and_the_head_each_at_its_ra
     let trained = detector.trained();
     assert!(trained.iter().all(|t| t.lr == if t.name.starts_with("backbone.layer3.") { 0.25 } else { 1.0 }));
     let terms = detector.loss(&fixture.batch(&cfg, &detector), &mut harness::seed::stream(0, "test", 0, 0)).unwrap();
-    Optimizer::new(&cfg.optim, detector.trained()).step(&terms.total, 0.1, 0.0);
+    let _ = Optimizer::new(&cfg.optim, detector.trained()).step(&terms.total, 0.1, 0.0);
     for (param, first) in detector.network().params().iter().zip(first) {
         let convolution = param.name.starts_with("backbone.layer3.") && param.tensor.dim() == 4;
         let changes = convolution || param.name.starts_with("head.");
@@ -319,7 +323,9 @@ fn untrained_and_trained_it_scores_by_numbers_and_comes_back_to_the_bit() {
     let image = fixture.image(0);
     let none: &[&str] = &["train.steps=0", "train.epochs=0"];
     let aligned = [&PATCHES[..], &["cutpaste.aligned=true"]].concat();
-    for (words, groups) in [(&[][..], 1), (none, 1), (&TUNED[..], 1), (&PATCHES[..], 1), (&aligned[..], 49), (&["cutpaste.shrink=0.001"][..], 1)] {
+    for (words, groups) in
+        [(&[][..], 1), (none, 1), (&TUNED[..], 1), (&PATCHES[..], 1), (&aligned[..], 49), (&["cutpaste.shrink=0.001"][..], 1)]
+    {
         let cfg = config(words);
         let fitted = fixture.fitted(&cfg);
         let scored = Detector::score(&fitted, &image);
@@ -374,7 +380,8 @@ fn a_patch_is_scored_as_if_it_stood_alone_and_the_image_by_its_worst() {
     let scored = Detector::score(&fitted, &image);
     let worst = scores.iter().copied().fold(0.0, f64::max);
     assert!((scored.image.unwrap().double_value(&[0]) / worst - 1.0).abs() < 1e-2, "{worst}");
-    let slow = spread(&Tensor::from_slice(&scores).to_kind(Kind::Float).view([1, 7, 7]), &kernel(16, 8, cfg.cutpaste.sigma, Device::Cpu), 8);
+    let slow =
+        spread(&Tensor::from_slice(&scores).to_kind(Kind::Float).view([1, 7, 7]), &kernel(16, 8, cfg.cutpaste.sigma, Device::Cpu), 8);
     assert!(largest(&(&scored.maps[0] - &slow)) < 1e-2 * largest(&slow));
 }
 

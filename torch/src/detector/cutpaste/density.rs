@@ -12,8 +12,9 @@ use crate::detector::padim::{Gaussians, positions_at_once};
 /// Rows that are made f64 at a time.
 const ROWS: i64 = 1 << 14;
 
-/// Added to the diagonal: far below any variance of features of length 1, and what is left where nothing varies.
-const FLOOR: f64 = 1e-12;
+/// Added to the diagonal: below any variance of features of length 1, and what is left where nothing varies, or where Ledoit and
+/// Wolf's share is 0 although there are fewer samples than features (two samples).
+const FLOOR: f64 = 1e-10;
 
 /// What shrinking needs to know of samples, all f64.
 #[derive(Debug)]
@@ -34,7 +35,8 @@ impl Moments {
         let (n, d) = samples.size2().expect("samples are [n, D]");
         let parts = || (0..n).step_by(ROWS as usize).map(|first| samples.narrow(0, first, ROWS.min(n - first)).to_kind(Kind::Double));
         let on = (Kind::Double, samples.device());
-        let mean = parts().fold(Tensor::zeros([d], on), |sum, x| sum + x.sum_dim_intlist([0i64].as_slice(), false, None::<Kind>)) / n as f64;
+        let mean =
+            parts().fold(Tensor::zeros([d], on), |sum, x| sum + x.sum_dim_intlist([0i64].as_slice(), false, None::<Kind>)) / n as f64;
         let (mut scatter, mut fourth) = (Tensor::zeros([d, d], on), Tensor::zeros([0i64; 0], on));
         for part in parts() {
             let apart = part - &mean; // [rows, D]
@@ -87,7 +89,7 @@ pub fn fit(features: &Tensor, shrink: Shrink, between: &mut dyn FnMut() -> Resul
     for group in 0..groups {
         between()?;
         let moments = Moments::of(&features.select(1, group));
-        let factor = (moments.shrunk(shrink) + &floor).linalg_cholesky(false).view([-1]).index_select(0, &lower);
+        let factor = (moments.shrunk(shrink) + &floor).linalg_cholesky(false).reshape([-1]).index_select(0, &lower);
         means.push(moments.mean.to_kind(Kind::Float));
         factors.push(factor.to_kind(Kind::Float));
     }

@@ -84,7 +84,8 @@ impl CutPaste {
             self.network.features(&x, Mode::Eval).unsqueeze(1)
         } else {
             let patches = |i| patches::windows(&x.get(i), settings.window as i64, settings.stride as i64);
-            let one = |i| Tensor::cat(&patches(i).split(AT_ONCE, 0).iter().map(|p| self.network.features(p, Mode::Eval)).collect::<Vec<_>>(), 0);
+            let one =
+                |i| Tensor::cat(&patches(i).split(AT_ONCE, 0).iter().map(|p| self.network.features(p, Mode::Eval)).collect::<Vec<_>>(), 0);
             Tensor::stack(&(0..x.size()[0]).map(one).collect::<Vec<_>>(), 0)
         };
         let length = features.square().sum_dim_intlist([-1i64].as_slice(), true, None::<Kind>).sqrt();
@@ -211,9 +212,7 @@ impl Detector for CutPaste {
             .zip(get("cutpaste.factor"))
             .filter(|(mean, factor)| {
                 let groups = mean.size()[0];
-                (groups == 1 || groups == self.positions())
-                    && mean.size() == [groups, d]
-                    && factor.size() == [groups, d * (d + 1) / 2]
+                (groups == 1 || groups == self.positions()) && mean.size() == [groups, d] && factor.size() == [groups, d * (d + 1) / 2]
             })
             .ok_or_else(|| {
                 let remedy = "it belongs to another configuration or version; start over with --force";
