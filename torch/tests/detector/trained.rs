@@ -14,7 +14,19 @@ use super::behaviour::{Fixture, build, unread};
 use super::{noise, one_thread};
 
 /// The tiniest configuration that exercises all parts of each, over its own paper profile.
-const EACH: &[&[&str]] = &[&["detector=mlff", "model.stl.width=16", "model.fusion.mid=16"]];
+const EACH: &[&[&str]] = &[
+    &["detector=mlff", "model.stl.width=16", "model.fusion.mid=16"],
+    &["detector=cutpaste", "cutpaste.hidden=[16, 8]"],
+    &["detector=cutpaste", "cutpaste.hidden=[16, 8]", "cutpaste.network=finetuned"],
+    &[
+        "detector=cutpaste",
+        "cutpaste.hidden=[16, 8]",
+        "cutpaste.patch=32",
+        "cutpaste.window=16",
+        "cutpaste.stride=16",
+        "cutpaste.aligned=true",
+    ],
+];
 
 const SMALL: &[&str] = &[
     "data.size=64",
