@@ -7,11 +7,13 @@ mod method;
 mod mlff;
 mod nearest;
 mod padim;
+mod rd;
 
 pub use method::{Method, Outputs};
 pub use mlff::check_batch;
 pub use nearest::Nearest;
 pub use padim::Padim;
+pub use rd::{Rd, RdLoss, RdMap, RdWidth, check_rd_batch};
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -21,7 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Config;
 
 /// The detectors of this package, in the order in which lists show them.
-const SHIPPED: &[&Method] = &[&mlff::METHOD, &padim::METHOD, &nearest::METHOD];
+const SHIPPED: &[&Method] = &[&mlff::METHOD, &padim::METHOD, &nearest::METHOD, &rd::METHOD];
 
 static BROUGHT: OnceLock<Vec<&'static Method>> = OnceLock::new();
 
@@ -50,6 +52,8 @@ impl Detector {
     pub const PADIM: Self = Self(&padim::METHOD);
     /// Distance to the nearest of a memory of patches (PatchCore, Roth et al. 2022).
     pub const NEAREST: Self = Self(&nearest::METHOD);
+    /// Reverse distillation (Deng & Li 2022).
+    pub const RD: Self = Self(&rd::METHOD);
 
     /// Every detector that this program knows.
     pub fn all() -> impl Iterator<Item = Self> {

@@ -29,8 +29,9 @@ pub fn widths(name: BackboneName) -> [i64; 3] {
     [64, 128, 256].map(|planes| planes * plan.block.expansion())
 }
 
+/// What a residual block is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Block {
+pub enum Block {
     /// Two 3x3 convolutions.
     Basic,
     /// 1x1, 3x3, 1x1 with four times the width at its end.
@@ -38,7 +39,8 @@ enum Block {
 }
 
 impl Block {
-    fn expansion(self) -> i64 {
+    /// Channels of its output, in planes.
+    pub fn expansion(self) -> i64 {
         match self {
             Self::Basic => 1,
             Self::Bottleneck => 4,
@@ -46,15 +48,18 @@ impl Block {
     }
 }
 
-struct Plan {
-    block: Block,
+/// What a network of the family is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    pub block: Block,
     /// Blocks in stages 1 to 3.
-    depths: [usize; 3],
+    pub depths: [usize; 3],
     /// Factor of a bottleneck's inner width.
-    wide: i64,
+    pub wide: i64,
 }
 
-fn plan(name: BackboneName) -> Plan {
+/// The network of that name.
+pub fn plan(name: BackboneName) -> Plan {
     let (block, depths, wide) = match name {
         BackboneName::Resnet18 => (Block::Basic, [2, 2, 2], 1),
         BackboneName::Resnet34 => (Block::Basic, [3, 4, 6], 1),

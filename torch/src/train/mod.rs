@@ -100,6 +100,7 @@ impl Job<'_> {
             mask: input::mask(&batch.masks, count, size, self.device),                         // [B, 1, S, S]
             views: batch.views,
             kinds: batch.kinds.clone(),
+            items: batch.items.iter().map(|item| item % self.source.len()).collect(),
         }
     }
 }
