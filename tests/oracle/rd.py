@@ -130,5 +130,5 @@ def result(name, case):
 if __name__ == "__main__":
     golden = {name: result(name, case) for name, case in CASES.items()}
     path = Path(__file__).parent.parent / "golden" / "rd.json"
-    path.write_text(json.dumps(golden, indent=1) + "\n")
+    path.write_text(json.dumps(golden) + "\n")
     print(path)

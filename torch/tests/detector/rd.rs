@@ -27,10 +27,10 @@ fn parts(cfg: &Config) -> Parts<'_> {
     Parts { cfg, seed: 5, device: Device::Cpu, weights: None }
 }
 
-/// Six images of the procedural set.
-fn source() -> Arc<Source> {
+/// So many images of the procedural set.
+fn images(count: usize) -> Arc<Source> {
     let dir = tempfile::tempdir().unwrap();
-    builtin::write_small(dir.path(), &["gear"], 6, 1, 1, 64).unwrap();
+    builtin::write_small(dir.path(), &["gear"], count, 1, 1, 64).unwrap();
     let source = Arc::new(Source::new(data::category(dir.path(), "gear").unwrap().train, 64, Resize::Bilinear, 64));
     (0..source.len()).for_each(|i| drop(source.get(i).unwrap())); // decoded while the folder is there
     source
@@ -109,17 +109,18 @@ fn losses_gradients_and_maps_are_those_of_the_oracle() {
         });
         put_hashed(student.params());
         let decoded = student.forward(&teacher, Mode::Train);
-        let close = |found: f64, expected: &Value, of: &str| {
+        let near = |found: f64, expected: &Value, share: f64, of: &str| {
             let expected = expected.as_f64().unwrap();
-            assert!((found - expected).abs() < 1e-5 * expected.abs().max(1.0), "{name} {of}: {found} against {expected}");
+            assert!((found - expected).abs() < share * expected.abs(), "{name} {of}: {found} against {expected}");
         };
+        let close = |found: f64, expected: &Value, of: &str| near(found, expected, 1e-5, of);
         let [flat, pixel] = [RdLoss::Flat, RdLoss::Pixel].map(|form| distance::loss(&teacher, &decoded, form).total);
         close(flat.double_value(&[]), &golden["flat"], "flat");
         close(pixel.double_value(&[]), &golden["pixel"], "pixel");
         flat.backward();
         for (parameter, norm) in golden["gradients"].as_object().unwrap() {
             let found = student.params().get(parameter).unwrap().grad().to_kind(Kind::Double).norm().double_value(&[]);
-            close(found, norm, parameter);
+            near(found, norm, 1e-4, parameter); // float32 on the way through all layers and back, against float64
         }
         put_hashed(student.params()); // the running averages have moved
         let decoded = tch::no_grad(|| student.forward(&teacher, Mode::Eval));
@@ -187,7 +188,7 @@ fn gradients_are_finite_on_constant_images() {
         cfg.rd.loss = form;
         for value in [0.0, 0.5, 1.0] {
             let mut made = Rd::new(&parts(&cfg)).unwrap();
-            let learner = made.learner(&source()).unwrap().unwrap();
+            let learner = made.learner(&images(2)).unwrap().unwrap();
             let images = Tensor::full([2, 3, 64, 64], value, (Kind::Float, Device::Cpu));
             let terms = learner.loss(&fed(&images, &[0, 1]), &mut harness::seed::stream(0, "test", 0, 0)).unwrap();
             terms.total.backward();
@@ -210,7 +211,7 @@ fn what_the_teacher_knows_of_an_image_is_what_it_computes_of_it_alone() {
     one_thread();
     let cfg = config(BackboneName::Resnet18);
     let mut teacher = Teacher::new(&parts(&cfg)).unwrap();
-    teacher.prepare(&source()).unwrap();
+    teacher.prepare(&images(2)).unwrap();
     let images = noise(&[3, 3, 64, 64], 1).abs() / 4.0;
     let first = teacher.of_batch(&fed(&images, &[7, 3, 0]));
     for (level, maps) in first.iter().enumerate() {
@@ -234,7 +235,7 @@ fn a_teacher_of_images_that_vary_looks_at_each_visit() {
     let mut cfg = config(BackboneName::Resnet18);
     cfg.data.augment = harness::config::Augment::Light;
     let mut teacher = Teacher::new(&parts(&cfg)).unwrap();
-    teacher.prepare(&source()).unwrap();
+    teacher.prepare(&images(2)).unwrap();
     let images = noise(&[2, 3, 64, 64], 1).abs() / 4.0;
     let first = teacher.of_batch(&fed(&images, &[0, 1]));
     let other = teacher.of_batch(&fed(&images.zeros_like(), &[0, 1]));
@@ -265,9 +266,9 @@ fn fitted(cfg: &Config, source: &Arc<Source>) -> (Vec<u32>, Vec<f64>) {
 #[test]
 fn a_teacher_that_remembers_trains_the_same_bits_as_one_that_computes_again() {
     one_thread();
-    let (source, mut cfg) = (source(), config(BackboneName::Resnet18));
-    // Two visits an epoch; an image has 112 KiB of maps, so that 1 MiB holds all six of them.
-    cfg.data.repeat = 2;
+    let (source, mut cfg) = (images(11), config(BackboneName::Resnet18));
+    // Two visits an epoch; an image has 112 KiB of maps, so that 1 MiB holds those of nine.
+    (cfg.data.repeat, cfg.train.batch) = (2, 8);
     let (all, _) = fitted(&cfg, &source);
     cfg.rd.cache_mb = 0;
     assert!(all == fitted(&cfg, &source).0);
@@ -282,7 +283,7 @@ fn training_brings_the_decoder_nearer_to_the_teacher() {
     one_thread();
     let mut cfg = config(BackboneName::Resnet18);
     cfg.train.epochs = 5;
-    let (_, course) = fitted(&cfg, &source());
+    let (_, course) = fitted(&cfg, &images(6));
     assert!(course[4] < 0.7 * course[0], "{course:?}");
 }
 
@@ -293,7 +294,7 @@ fn without_a_step_it_scores_finitely_and_its_estimate_is_kept() {
         let mut cfg = config(name);
         (cfg.train.epochs, cfg.train.steps) = (0, 0);
         let mut made = Rd::new(&parts(&cfg)).unwrap();
-        made.fit(source(), None, &mut Course::default()).unwrap();
+        made.fit(images(2), None, &mut Course::default()).unwrap();
         let map = &Detector::score(&made, &(noise(&[1, 3, 64, 64], 2).abs() / 4.0)).maps[0];
         let numbers = values(map);
         assert!(numbers.iter().all(|v| (0.0..=6.0).contains(v)) && numbers.iter().any(|v| *v > 0.01));

@@ -1,7 +1,8 @@
 //! What is trained: the teacher's three maps are fused (the publication's MFF), embedded in one small map (OCE), and a decoder gives
 //! them back.
 //!
-//! The decoder mirrors the backbone: its stages have the blocks, depths and widths of the stages whose maps they give.
+//! The decoder's stages have the blocks and widths of the backbone's stages whose maps they give, and the backbone's depths in the
+//! order in which they work: of a ResNet-50's 3, 4 and 6 blocks the 3 are in the deepest stage, as in the authors' code.
 
 use harness::Result;
 use harness::config::{Config, RdWidth};
@@ -47,7 +48,7 @@ impl Student {
                 cout: planes * block.expansion(),
                 scale: Scale::Double,
             };
-            stage(&mut builder, &format!("decoder.{level}"), shape, depth(cfg, depths[level - 1]))
+            stage(&mut builder, &format!("decoder.{level}"), shape, depth(cfg, depths[3 - level]))
         };
         let decoder = [stage(1)?, stage(2)?, stage(3)?];
         Ok(Self { fusion, embedding, decoder, params: builder.finish() })

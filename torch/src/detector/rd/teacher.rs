@@ -62,9 +62,7 @@ impl Teacher {
     pub fn of_batch(&self, fed: &Fed) -> Levels {
         let Some(known) = &self.known else { return self.of_images(&fed.images) };
         let mut known = known.borrow_mut();
-        let alone = fed.items.iter().zip(0..).map(|(&item, place)| {
-            known.get(item, || self.of_images(&fed.images.narrow(0, place, 1)))
-        });
+        let alone = fed.items.iter().zip(0..).map(|(&item, place)| known.get(item, || self.of_images(&fed.images.narrow(0, place, 1))));
         let alone: Vec<Levels> = alone.collect();
         [0, 1, 2].map(|level| Tensor::cat(&alone.iter().map(|maps| &maps[level]).collect::<Vec<_>>(), 0))
     }
