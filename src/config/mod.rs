@@ -54,12 +54,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// Whether a run starts from a backbone: its detector reads the keys, and is not told to use a network of its own.
-    pub fn has_backbone(&self) -> bool {
-        let own = self.detector == Detector::FCDD && self.fcdd.network == FcddNetwork::Cnn;
-        self.detector.reads("model.backbone.weights") && !own
-    }
-
     /// As the file that reads back to the same configuration.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a configuration is TOML")

@@ -10,7 +10,11 @@ pub fn protocol(run: &Summary) -> &str {
 /// The backbone, where its weights come from and, of a residual network, where its strides are; `None` for a detector without one.
 pub fn backbone(run: &Summary) -> Option<String> {
     let backbone = &run.backbone;
-    let stride = if backbone.weights_hash.is_some() && !backbone.stride_in.is_empty() { format!(", stride in {}", backbone.stride_in) } else { String::new() };
+    let stride = if backbone.weights_hash.is_some() && !backbone.stride_in.is_empty() {
+        format!(", stride in {}", backbone.stride_in)
+    } else {
+        String::new()
+    };
     (!backbone.name.is_empty()).then(|| format!("{} ({}{stride})", backbone.name, backbone.lineage))
 }
 

@@ -6,9 +6,9 @@
 
 mod file;
 mod import;
+pub mod network;
 mod pickle;
 mod pth;
-pub mod network;
 mod resnet;
 mod shapes;
 mod tfjs;

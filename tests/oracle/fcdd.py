@@ -2,8 +2,8 @@
 
     python tests/oracle/fcdd.py (needs torch)
 
-Weights are sines of the flat index, shifted by the sum of the bytes of the parameter's name, so that the reader of the file can make
-them again. Networks take one batch of two images of 32 px, in evaluation mode and then in training mode.
+Weights and images are fractions of 43758.5453 times a sine of the flat index, as good as random, so that the reader of the file can make
+them again; a parameter's name shifts its sine by the sum of its bytes. They are float32, computed with in float64. Networks take one batch of two images of 32 px, in evaluation mode and then in training mode.
 """
 
 import json
@@ -19,11 +19,16 @@ def wave(shape, speed, shift):
     return torch.tensor(np.sin(speed * np.arange(int(np.prod(shape))) + shift).reshape(shape), dtype=torch.float32)
 
 
+def scattered(shape, shift):
+    values = 43758.5453 * np.sin(12.9898 * np.arange(int(np.prod(shape))) + shift)
+    return torch.tensor((values - np.trunc(values)).reshape(shape), dtype=torch.float32)
+
+
 def fill(network):
     for name, tensor in network.state_dict().items():
         if name.endswith("num_batches_tracked"):
             continue
-        values = wave(tensor.shape, 0.37, sum(name.encode()))
+        values = scattered(tensor.shape, sum(name.encode()))
         if tensor.dim() == 4:
             values *= np.sqrt(3.0 / tensor[0].numel())
         elif name.endswith("running_var"):
@@ -84,13 +89,14 @@ def loss(maps, labels):
     return torch.where(labels.amax((1, 2)) > 0, normal + missed, normal)
 
 
-images = 0.5 + 0.5 * wave((2, 3, 32, 32), 0.011, 0.0)
+images = 0.5 + 0.5 * scattered((2, 3, 32, 32), 0)
 out = {}
 for name, network, forward in [("vgg", vgg(), lambda n, x: n["head"](n["features"](x))), ("cnn", cnn(), forward_cnn)]:
     with torch.no_grad():
         fill(network)
-        evaluated = forward(network.eval(), images)
-        trained = forward(network.train(), images)
+        network = network.double()
+        evaluated = forward(network.eval(), images.double())
+        trained = forward(network.train(), images.double())
     out[name] = {
         "eval": evaluated.flatten().tolist(),
         "train": trained.flatten().tolist(),

@@ -85,6 +85,14 @@ impl Detector {
     }
 }
 
+impl Config {
+    /// Whether a run starts from a backbone: its detector reads the keys, and is not told to use a network of its own.
+    pub fn has_backbone(&self) -> bool {
+        let own = self.detector == Detector::FCDD && self.fcdd.network == FcddNetwork::Cnn;
+        self.detector.reads("model.backbone.weights") && !own
+    }
+}
+
 impl PartialEq for Detector {
     fn eq(&self, other: &Self) -> bool {
         self.0.name == other.0.name

@@ -42,7 +42,8 @@ impl Upsampling {
         // The first tap that is not cut off: the cut leaves the kernel's middle at the first cell's centre.
         let first = (reception.taps - 1) / 2 - reception.shift;
         let tap = |y: i64, cell: i64| kernel.get(usize::try_from(y + first - JUMP * cell).ok()?).copied();
-        let rows: Vec<f64> = (0..pixels).flat_map(|y| (0..cells).map(move |cell| (y, cell))).map(|(y, cell)| tap(y, cell).unwrap_or(0.0)).collect();
+        let rows: Vec<f64> =
+            (0..pixels).flat_map(|y| (0..cells).map(move |cell| (y, cell))).map(|(y, cell)| tap(y, cell).unwrap_or(0.0)).collect();
         let rows = Tensor::from_slice(&rows).view([pixels, cells]); // f64
         let correction = (border == FcddBorder::Normalized).then(|| {
             let side: f64 = kernel.iter().sum::<f64>() / JUMP as f64;
