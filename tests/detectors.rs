@@ -16,8 +16,8 @@ fn each_detector_has_its_folder_its_line_in_the_match_and_its_place_in_the_docum
         assert!(root().join("torch/src/detector").join(name).join("mod.rs").is_file(), "torch/src/detector/{name}/mod.rs");
         assert!(root().join("src/config/detector").join(format!("{name}.rs")).is_file(), "src/config/detector/{name}.rs");
         assert!(seam.contains(&format!("\"{name}\" => ")), "{name} has no line in torch/src/detector/mod.rs");
-        let word = format!("detector = \"{name}\"");
-        assert!(method.contains(&word) || page(name).contains(&word), "{name} is neither in docs/method.md nor in docs/systems/{name}.md");
+        let steps = format!("detector = \"{name}\"");
+        assert!(method.contains(&steps) || page(name).contains(&steps), "{name} is not in docs/method.md, nor is docs/systems/{name}.md");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The detectors that are not trained: their mathematics against slow twins, and themselves on procedural images.
+//! The detectors: their mathematics against slow twins, and themselves on procedural images.
 
 mod behaviour;
 mod coreset;
@@ -6,6 +6,7 @@ mod fcdd;
 mod gaussian;
 mod memory;
 mod patch;
+mod trained;
 
 use harness::seed::stream;
 use rand::RngExt;
