@@ -22,7 +22,9 @@ pub mod upgrade;
 
 pub use check::check;
 pub use data::*;
-pub use detector::{Detector, Nearest, Outputs, Padim, Rd, RdLoss, RdMap, RdWidth, check_batch, check_rd_batch};
+pub use detector::{
+    Detector, Fcdd, FcddBorder, FcddMask, FcddNetwork, Nearest, Outputs, Padim, Rd, RdLoss, RdMap, RdWidth, check_batch, check_rd_batch,
+};
 pub use eval::*;
 pub use layer::{Layer, Profile, Request, Resolved, flatten};
 pub use loss::*;
@@ -47,6 +49,7 @@ pub struct Config {
     pub padim: Padim,
     pub nearest: Nearest,
     pub rd: Rd,
+    pub fcdd: Fcdd,
     pub loss: Loss,
     pub optim: Optim,
     pub train: Train,

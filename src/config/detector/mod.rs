@@ -3,12 +3,14 @@
 //! One file a detector holds its settings, what it reads, what it checks and how it is described; `SHIPPED` lists them. A
 //! program that brings detectors of its own names them by [`bring`] before it reads a configuration.
 
+mod fcdd;
 mod method;
 mod mlff;
 mod nearest;
 mod padim;
 mod rd;
 
+pub use fcdd::{Fcdd, FcddBorder, FcddMask, FcddNetwork};
 pub use method::{Method, Outputs};
 pub use mlff::check_batch;
 pub use nearest::Nearest;
@@ -23,7 +25,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Config;
 
 /// The detectors of this package, in the order in which lists show them.
-const SHIPPED: &[&Method] = &[&mlff::METHOD, &padim::METHOD, &nearest::METHOD, &rd::METHOD];
+const SHIPPED: &[&Method] = &[&mlff::METHOD, &padim::METHOD, &nearest::METHOD, &rd::METHOD, &fcdd::METHOD];
 
 static BROUGHT: OnceLock<Vec<&'static Method>> = OnceLock::new();
 
@@ -54,6 +56,8 @@ impl Detector {
     pub const NEAREST: Self = Self(&nearest::METHOD);
     /// Reverse distillation (Deng & Li 2022).
     pub const RD: Self = Self(&rd::METHOD);
+    /// Fully convolutional data description (Liznerski et al. 2021).
+    pub const FCDD: Self = Self(&fcdd::METHOD);
 
     /// Every detector that this program knows.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -82,6 +86,14 @@ impl Detector {
     pub fn reads(self, path: &str) -> bool {
         let below = |one: &str, other: &str| one.strip_prefix(other).is_some_and(|rest| rest.starts_with('.'));
         path == "detector" || self.0.reads.iter().any(|read| path == *read || below(path, read) || below(read, path))
+    }
+}
+
+impl Config {
+    /// Whether a run starts from a backbone: its detector reads the keys, and is not told to use a network of its own.
+    pub fn has_backbone(&self) -> bool {
+        let own = self.detector == Detector::FCDD && self.fcdd.network == FcddNetwork::Cnn;
+        self.detector.reads("model.backbone.weights") && !own
     }
 }
 

@@ -14,7 +14,12 @@ use super::behaviour::{Fixture, build, unread};
 use super::{noise, one_thread};
 
 /// The tiniest configuration that exercises all parts of each, over its own paper profile.
-const EACH: &[&[&str]] = &[&["detector=mlff", "model.stl.width=16", "model.fusion.mid=16"], &["detector=rd", "rd.blocks=1"]];
+const EACH: &[&[&str]] = &[
+    &["detector=mlff", "model.stl.width=16", "model.fusion.mid=16"],
+    &["detector=rd", "rd.blocks=1"],
+    &["detector=fcdd", "data.crop=69"],
+    &["detector=fcdd", "data.crop=69", "fcdd.network=cnn", "fcdd.border=normalized", "fcdd.mask=pixel"],
+];
 
 const SMALL: &[&str] = &[
     "data.size=64",
