@@ -1,10 +1,11 @@
-//! The detectors that are not trained: their mathematics against slow twins, and themselves on procedural images.
+//! The detectors beside the paper's: their mathematics against slow twins, and themselves on procedural images.
 
 mod behaviour;
 mod coreset;
 mod gaussian;
 mod memory;
 mod patch;
+mod supersimplenet;
 
 use harness::seed::stream;
 use rand::RngExt;
