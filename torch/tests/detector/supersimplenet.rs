@@ -56,7 +56,8 @@ fn near(fast: &Tensor, slow: &[f64], what: &str) {
 #[test]
 fn the_published_sizes_have_the_published_parameters() {
     let net = network(1536, &Config::default().supersimplenet);
-    let count = |prefix: &str| net.params().trained_weights().filter(|p| p.name.starts_with(prefix)).map(|p| p.tensor.numel()).sum::<usize>();
+    let count =
+        |prefix: &str| net.params().trained_weights().filter(|p| p.name.starts_with(prefix)).map(|p| p.tensor.numel()).sum::<usize>();
     assert_eq!(["adaptor", "map", "decision"].map(count), [2_360_832usize, 1_576_960, 4_919_043]);
     assert_eq!(net.params().weight_count(), 8_856_835);
     let cheap = network(1536, &Keys { reduce: 256, ..Config::default().supersimplenet });
@@ -312,14 +313,16 @@ fn gradients_on_constant_images_are_numbers_in_every_form() {
 fn the_total_is_the_sum_of_the_terms_that_are_on() {
     one_thread();
     let (_dir, source) = source(64);
-    for (focal, decision, names) in
-        [(true, true, vec!["total", "hinge", "focal", "decision"]), (false, true, vec!["total", "hinge", "decision"]), (false, false, vec!["total", "hinge"])]
-    {
+    for (focal, decision, names) in [
+        (true, true, vec!["total", "hinge", "focal", "decision"]),
+        (false, true, vec!["total", "hinge", "decision"]),
+        (false, false, vec!["total", "hinge"]),
+    ] {
         let mut cfg = config();
         (cfg.supersimplenet.focal, cfg.supersimplenet.decision) = (focal, decision);
         let mut made = build(&cfg);
         let learner = made.learner(&source).unwrap().unwrap();
-        let values = learner.loss(&fed(&Tensor::rand([2, 3, 64, 64], (Kind::Float, Device::Cpu))), &mut stream(4, "test", 0, 0)).unwrap().values();
+        let values = learner.loss(&fed(&random(&[2, 3, 64, 64], 9).sigmoid()), &mut stream(4, "test", 0, 0)).unwrap().values();
         assert_eq!(values.iter().map(|value| value.name).collect::<Vec<_>>(), names);
         assert!((values[0].value - values[1..].iter().map(|value| value.value).sum::<f64>()).abs() < 1e-9);
     }
