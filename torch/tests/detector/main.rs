@@ -1,4 +1,4 @@
-//! The detectors beside the paper's: their mathematics against slow twins, and themselves on procedural images.
+//! The detectors: their mathematics against slow twins, and themselves on procedural images.
 
 mod behaviour;
 mod coreset;
@@ -6,6 +6,7 @@ mod gaussian;
 mod memory;
 mod patch;
 mod supersimplenet;
+mod trained;
 
 use harness::seed::stream;
 use rand::RngExt;
