@@ -23,7 +23,7 @@ pub mod upgrade;
 pub use check::check;
 pub use data::*;
 pub use detector::{
-    Detector, Fcdd, FcddBorder, FcddMask, FcddNetwork, Nearest, Outputs, Padim, Rd, RdLoss, RdMap, RdWidth, check_batch, check_rd_batch,
+    Detector, Fcdd, FcddBorder, FcddMask, FcddNetwork, Nearest, Noise, NoiseMask, Outputs, Padim, Rd, RdLoss, RdMap, RdWidth, SuperSimpleNet, check_batch, check_rd_batch,
 };
 pub use eval::*;
 pub use layer::{Layer, Profile, Request, Resolved, flatten};
@@ -50,6 +50,7 @@ pub struct Config {
     pub nearest: Nearest,
     pub rd: Rd,
     pub fcdd: Fcdd,
+    pub supersimplenet: SuperSimpleNet,
     pub loss: Loss,
     pub optim: Optim,
     pub train: Train,

@@ -9,6 +9,7 @@ mod mlff;
 mod nearest;
 mod padim;
 mod rd;
+mod supersimplenet;
 
 pub use fcdd::{Fcdd, FcddBorder, FcddMask, FcddNetwork};
 pub use method::{Method, Outputs};
@@ -16,6 +17,7 @@ pub use mlff::check_batch;
 pub use nearest::Nearest;
 pub use padim::Padim;
 pub use rd::{Rd, RdLoss, RdMap, RdWidth, check_rd_batch};
+pub use supersimplenet::{Noise, NoiseMask, SuperSimpleNet};
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -25,7 +27,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Config;
 
 /// The detectors of this package, in the order in which lists show them.
-const SHIPPED: &[&Method] = &[&mlff::METHOD, &padim::METHOD, &nearest::METHOD, &rd::METHOD, &fcdd::METHOD];
+const SHIPPED: &[&Method] = &[&mlff::METHOD, &padim::METHOD, &nearest::METHOD, &rd::METHOD, &fcdd::METHOD, &supersimplenet::METHOD];
 
 static BROUGHT: OnceLock<Vec<&'static Method>> = OnceLock::new();
 
@@ -58,6 +60,8 @@ impl Detector {
     pub const RD: Self = Self(&rd::METHOD);
     /// Fully convolutional data description (Liznerski et al. 2021).
     pub const FCDD: Self = Self(&fcdd::METHOD);
+    /// Heads on adapted features, trained on noise in them (SuperSimpleNet, Rolih et al. 2024).
+    pub const SUPERSIMPLENET: Self = Self(&supersimplenet::METHOD);
 
     /// Every detector that this program knows.
     pub fn all() -> impl Iterator<Item = Self> {

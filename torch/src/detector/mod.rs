@@ -12,6 +12,7 @@ pub mod nearest;
 pub mod padim;
 mod pass;
 pub mod rd;
+pub mod supersimplenet;
 
 pub use backbone::stride_in;
 pub use contract::{Count, Detector, FitEstimate, Parts};
@@ -22,6 +23,7 @@ pub use nearest::Nearest;
 pub use padim::Padim;
 pub use pass::{Aside, Pass, check_stop};
 pub use rd::Rd;
+pub use supersimplenet::SuperSimpleNet;
 
 use std::sync::OnceLock;
 
@@ -60,6 +62,7 @@ pub fn build(parts: &Parts) -> Result<Box<dyn Detector>> {
         "nearest" => Ok(Box::new(Nearest::new(parts)?)),
         "rd" => Ok(Box::new(Rd::new(parts)?)),
         "fcdd" => Ok(Box::new(Fcdd::new(parts)?)),
+        "supersimplenet" => Ok(Box::new(SuperSimpleNet::new(parts)?)),
         other => match BROUGHT.get().and_then(|all| all.iter().find(|brought| brought.method.name == other)) {
             Some(brought) => (brought.build)(parts),
             None => Err(Error::config(format!("detector: {other} is not built into this program"), "use the program that brings it")),

@@ -53,8 +53,8 @@ impl First {
     }
 }
 
-/// `count` normal values with mean 0.
-fn normal(stream: &mut impl Rng, count: usize, std: f64) -> Vec<f32> {
+/// `count` normal values with mean 0 and standard deviation `std`.
+pub fn normal(stream: &mut impl Rng, count: usize, std: f64) -> Vec<f32> {
     let mut values = Vec::with_capacity(count + 1);
     while values.len() < count {
         values.extend(seed::normal_pair(stream).map(|z| (z * std) as f32));

@@ -7,6 +7,7 @@ mod gaussian;
 mod memory;
 mod patch;
 mod rd;
+mod supersimplenet;
 mod trained;
 
 use harness::seed::stream;
