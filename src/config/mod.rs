@@ -23,7 +23,8 @@ pub mod upgrade;
 pub use check::check;
 pub use data::*;
 pub use detector::{
-    Detector, Fcdd, FcddBorder, FcddMask, FcddNetwork, Nearest, Noise, NoiseMask, Outputs, Padim, Rd, RdLoss, RdMap, RdWidth, SuperSimpleNet, check_batch, check_rd_batch,
+    Aligned, AlignedBy, CutPasteDetector, CutPasteNetwork, Detector, Fcdd, FcddBorder, FcddMask, FcddNetwork, Nearest, Noise, NoiseMask,
+    Outputs, Padim, Rd, RdLoss, RdMap, RdWidth, Shrink, ShrinkBy, SuperSimpleNet, check_batch, check_rd_batch,
 };
 pub use eval::*;
 pub use layer::{Layer, Profile, Request, Resolved, flatten};
@@ -51,6 +52,7 @@ pub struct Config {
     pub rd: Rd,
     pub fcdd: Fcdd,
     pub supersimplenet: SuperSimpleNet,
+    pub cutpaste: CutPasteDetector,
     pub loss: Loss,
     pub optim: Optim,
     pub train: Train,

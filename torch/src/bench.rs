@@ -172,12 +172,12 @@ fn source(session: &Session, category: &Category, cache_mb: usize) -> Arc<Source
 }
 
 /// Batches of one epoch after the other, without end.
-fn batches(session: &Session, source: &Arc<Source>) -> impl Iterator<Item = Result<Batch>> {
+fn batches(session: &Session, source: &Arc<Source>, views: Views) -> impl Iterator<Item = Result<Batch>> {
     let (cfg, source) = (session.cfg().clone(), source.clone());
     let shape = Shape::new(source.len(), &cfg.data, &cfg.train);
     (0..).flat_map(move |epoch| {
         let here = data::Epoch { shape, seed: 0, epoch, first_batch: 0 };
-        let mut loader = Loader::start(source.clone(), here, Views::Pseudo, &cfg.data, &cfg.pseudo);
+        let mut loader = Loader::start(source.clone(), here, views, &cfg.data, &cfg.pseudo);
         std::iter::from_fn(move || loader.next())
     })
 }
@@ -187,9 +187,9 @@ fn batches(session: &Session, source: &Arc<Source>) -> impl Iterator<Item = Resu
 fn step(session: &Session, category: &Category, time: Duration) -> Result<Rate> {
     let cfg = session.cfg();
     let source = source(session, category, cfg.data.cache_mb);
-    let batches = batches(session, &source).take(BATCHES).collect::<Result<Vec<_>>>()?;
     let mut detector = detector::build(&parts(session))?;
     let learner = detector.learner(&source)?.expect("a trained detector has a learner");
+    let batches = batches(session, &source, learner.views()).take(BATCHES).collect::<Result<Vec<_>>>()?;
     let job = Job { cfg, seed: 0, device: session.device, learner, source };
     let mut optimizer = Optimizer::new(&cfg.optim, learner.trained());
     let mut draws = seed::stream(job.seed, "bench", 0, 0);
@@ -215,7 +215,7 @@ fn feed(session: &Session, category: &Category, cache_mb: usize, time: Duration)
     if cache_mb > 0 {
         (0..source.len()).try_for_each(|index| source.get(index).map(drop))?;
     }
-    let mut batches = batches(session, &source);
+    let mut batches = batches(session, &source, job.learner.views());
     let once = || {
         let batch = batches.next().expect("epochs never end")?;
         std::hint::black_box(job.feed(&batch));

@@ -3,6 +3,7 @@
 //! One file a detector holds its settings, what it reads, what it checks and how it is described; `SHIPPED` lists them. A
 //! program that brings detectors of its own names them by [`bring`] before it reads a configuration.
 
+mod cutpaste;
 mod fcdd;
 mod method;
 mod mlff;
@@ -11,6 +12,7 @@ mod padim;
 mod rd;
 mod supersimplenet;
 
+pub use cutpaste::{Aligned, AlignedBy, CutPasteDetector, CutPasteNetwork, Shrink, ShrinkBy};
 pub use fcdd::{Fcdd, FcddBorder, FcddMask, FcddNetwork};
 pub use method::{Method, Outputs};
 pub use mlff::check_batch;
@@ -27,7 +29,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Config;
 
 /// The detectors of this package, in the order in which lists show them.
-const SHIPPED: &[&Method] = &[&mlff::METHOD, &padim::METHOD, &nearest::METHOD, &rd::METHOD, &fcdd::METHOD, &supersimplenet::METHOD];
+const SHIPPED: &[&Method] =
+    &[&mlff::METHOD, &padim::METHOD, &nearest::METHOD, &rd::METHOD, &fcdd::METHOD, &supersimplenet::METHOD, &cutpaste::METHOD];
 
 static BROUGHT: OnceLock<Vec<&'static Method>> = OnceLock::new();
 

@@ -6,6 +6,7 @@
 mod backbone;
 mod contract;
 pub mod fcdd;
+pub mod cutpaste;
 mod features;
 pub mod mlff;
 pub mod nearest;
@@ -17,6 +18,7 @@ pub mod supersimplenet;
 pub use backbone::stride_in;
 pub use contract::{Count, Detector, FitEstimate, Parts};
 pub use fcdd::Fcdd;
+pub use cutpaste::CutPaste;
 pub use features::Features;
 pub use mlff::Mlff;
 pub use nearest::Nearest;
@@ -63,6 +65,7 @@ pub fn build(parts: &Parts) -> Result<Box<dyn Detector>> {
         "rd" => Ok(Box::new(Rd::new(parts)?)),
         "fcdd" => Ok(Box::new(Fcdd::new(parts)?)),
         "supersimplenet" => Ok(Box::new(SuperSimpleNet::new(parts)?)),
+        "cutpaste" => Ok(Box::new(CutPaste::new(parts)?)),
         other => match BROUGHT.get().and_then(|all| all.iter().find(|brought| brought.method.name == other)) {
             Some(brought) => (brought.build)(parts),
             None => Err(Error::config(format!("detector: {other} is not built into this program"), "use the program that brings it")),

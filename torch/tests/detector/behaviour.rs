@@ -100,13 +100,14 @@ pub fn unread(which: Which) -> Vec<String> {
         let options = key.spec.to_string();
         let candidates: Vec<String> = match &key.default {
             toml::Value::Boolean(value) => vec![(!value).to_string()],
-            toml::Value::Integer(value) => [value + 2, value + 1, value / 2, 2 * value].map(|n| n.to_string()).to_vec(),
+            toml::Value::Integer(value) => [value + 2, value + 1, value / 2, 2 * value, value + 64].map(|n| n.to_string()).to_vec(),
             toml::Value::Float(value) => vec![format!("{:?}", value / 2.0), "0.25".into()],
             toml::Value::Array(values) => {
                 let reversed: Vec<String> = values.iter().rev().map(ToString::to_string).collect();
                 vec![format!("[{}]", reversed.join(", ")), format!("[{}]", values[0]), "[2, 1]".into(), "[0.25]".into()]
             }
-            _ => options.split('"').skip(1).step_by(2).map(|word| format!("{word:?}")).collect(),
+            // Words, or what may stand in their place.
+            _ => options.split('"').skip(1).step_by(2).map(|word| format!("{word:?}")).chain(["true".into(), "0.25".into()]).collect(),
         };
         let allowed = |text: &String| {
             let value = toml::from_str::<toml::Table>(&format!("v = {text}")).unwrap()["v"].clone();
