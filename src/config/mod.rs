@@ -22,7 +22,7 @@ pub mod upgrade;
 
 pub use check::check;
 pub use data::*;
-pub use detector::{Detector, Nearest, Outputs, Padim, check_batch};
+pub use detector::{Detector, Nearest, Outputs, Padim, Psvdd, check_batch};
 pub use eval::*;
 pub use layer::{Layer, Profile, Request, Resolved, flatten};
 pub use loss::*;
@@ -46,6 +46,7 @@ pub struct Config {
     pub model: Model,
     pub padim: Padim,
     pub nearest: Nearest,
+    pub psvdd: Psvdd,
     pub loss: Loss,
     pub optim: Optim,
     pub train: Train,

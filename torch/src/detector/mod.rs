@@ -10,6 +10,7 @@ pub mod mlff;
 pub mod nearest;
 pub mod padim;
 mod pass;
+pub mod psvdd;
 
 pub use backbone::stride_in;
 pub use contract::{Count, Detector, FitEstimate, Parts};
@@ -18,6 +19,7 @@ pub use mlff::Mlff;
 pub use nearest::Nearest;
 pub use padim::Padim;
 pub use pass::{Aside, Pass, check_stop};
+pub use psvdd::Psvdd;
 
 use std::sync::OnceLock;
 
@@ -54,6 +56,7 @@ pub fn build(parts: &Parts) -> Result<Box<dyn Detector>> {
         "mlff" => Ok(Box::new(Mlff::new(parts)?)),
         "padim" => Ok(Box::new(Padim::new(parts)?)),
         "nearest" => Ok(Box::new(Nearest::new(parts)?)),
+        "psvdd" => Ok(Box::new(Psvdd::new(parts)?)),
         other => match BROUGHT.get().and_then(|all| all.iter().find(|brought| brought.method.name == other)) {
             Some(brought) => (brought.build)(parts),
             None => Err(Error::config(format!("detector: {other} is not built into this program"), "use the program that brings it")),

@@ -5,6 +5,7 @@ mod coreset;
 mod gaussian;
 mod memory;
 mod patch;
+mod psvdd;
 mod trained;
 
 use harness::seed::stream;

@@ -14,7 +14,7 @@ use super::behaviour::{Fixture, build, unread};
 use super::{noise, one_thread};
 
 /// The tiniest configuration that exercises all parts of each, over its own paper profile.
-const EACH: &[&[&str]] = &[&["detector=mlff", "model.stl.width=16", "model.fusion.mid=16"]];
+const EACH: &[&[&str]] = &[&["detector=mlff", "model.stl.width=16", "model.fusion.mid=16"], &["detector=psvdd"]];
 
 const SMALL: &[&str] = &[
     "data.size=64",
