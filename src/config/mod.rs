@@ -24,7 +24,7 @@ pub use check::check;
 pub use data::*;
 pub use detector::{
     Aligned, AlignedBy, CutPasteDetector, CutPasteNetwork, Detector, Fcdd, FcddBorder, FcddMask, FcddNetwork, Nearest, Noise, NoiseMask,
-    Outputs, Padim, Rd, RdLoss, RdMap, RdWidth, Shrink, ShrinkBy, SuperSimpleNet, check_batch, check_rd_batch,
+    Outputs, Padim, Psvdd, Rd, RdLoss, RdMap, RdWidth, Shrink, ShrinkBy, SuperSimpleNet, check_batch, check_rd_batch,
 };
 pub use eval::*;
 pub use layer::{Layer, Profile, Request, Resolved, flatten};
@@ -53,6 +53,7 @@ pub struct Config {
     pub fcdd: Fcdd,
     pub supersimplenet: SuperSimpleNet,
     pub cutpaste: CutPasteDetector,
+    pub psvdd: Psvdd,
     pub loss: Loss,
     pub optim: Optim,
     pub train: Train,

@@ -9,6 +9,7 @@ mod method;
 mod mlff;
 mod nearest;
 mod padim;
+mod psvdd;
 mod rd;
 mod supersimplenet;
 
@@ -18,6 +19,7 @@ pub use method::{Method, Outputs};
 pub use mlff::check_batch;
 pub use nearest::Nearest;
 pub use padim::Padim;
+pub use psvdd::Psvdd;
 pub use rd::{Rd, RdLoss, RdMap, RdWidth, check_rd_batch};
 pub use supersimplenet::{Noise, NoiseMask, SuperSimpleNet};
 
@@ -29,8 +31,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Config;
 
 /// The detectors of this package, in the order in which lists show them.
-const SHIPPED: &[&Method] =
-    &[&mlff::METHOD, &padim::METHOD, &nearest::METHOD, &rd::METHOD, &fcdd::METHOD, &supersimplenet::METHOD, &cutpaste::METHOD];
+const SHIPPED: &[&Method] = &[
+    &mlff::METHOD,
+    &padim::METHOD,
+    &nearest::METHOD,
+    &rd::METHOD,
+    &fcdd::METHOD,
+    &supersimplenet::METHOD,
+    &cutpaste::METHOD,
+    &psvdd::METHOD,
+];
 
 static BROUGHT: OnceLock<Vec<&'static Method>> = OnceLock::new();
 

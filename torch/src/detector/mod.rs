@@ -14,6 +14,7 @@ pub mod padim;
 mod pass;
 pub mod rd;
 pub mod supersimplenet;
+pub mod psvdd;
 
 pub use backbone::stride_in;
 pub use contract::{Count, Detector, FitEstimate, Parts};
@@ -26,6 +27,7 @@ pub use padim::Padim;
 pub use pass::{Aside, Pass, check_stop};
 pub use rd::Rd;
 pub use supersimplenet::SuperSimpleNet;
+pub use psvdd::Psvdd;
 
 use std::sync::OnceLock;
 
@@ -66,6 +68,7 @@ pub fn build(parts: &Parts) -> Result<Box<dyn Detector>> {
         "fcdd" => Ok(Box::new(Fcdd::new(parts)?)),
         "supersimplenet" => Ok(Box::new(SuperSimpleNet::new(parts)?)),
         "cutpaste" => Ok(Box::new(CutPaste::new(parts)?)),
+        "psvdd" => Ok(Box::new(Psvdd::new(parts)?)),
         other => match BROUGHT.get().and_then(|all| all.iter().find(|brought| brought.method.name == other)) {
             Some(brought) => (brought.build)(parts),
             None => Err(Error::config(format!("detector: {other} is not built into this program"), "use the program that brings it")),

@@ -9,6 +9,7 @@ mod memory;
 mod patch;
 mod rd;
 mod supersimplenet;
+mod psvdd;
 mod trained;
 
 use harness::seed::stream;

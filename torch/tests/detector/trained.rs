@@ -20,6 +20,7 @@ const EACH: &[&[&str]] = &[
     &["detector=fcdd", "data.crop=69"],
     &["detector=fcdd", "data.crop=69", "fcdd.network=cnn", "fcdd.border=normalized", "fcdd.mask=pixel"],
     &["detector=supersimplenet", "supersimplenet.hidden=16", "supersimplenet.reduce=8", "supersimplenet.noise=relative"],
+    &["detector=psvdd"],
 ];
 
 const SMALL: &[&str] = &[
