@@ -58,12 +58,8 @@ impl Block {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
     pub block: Block,
-    /// Blocks in stages 1 to 3.
-    pub depths: [usize; 3],
-struct Plan {
-    block: Block,
     /// Blocks in stages 1 to 4.
-    depths: [usize; 4],
+    pub depths: [usize; 4],
     /// Factor of a bottleneck's inner width.
     pub wide: i64,
 }
@@ -71,17 +67,12 @@ struct Plan {
 /// The network of that name.
 pub fn plan(name: BackboneName) -> Plan {
     let (block, depths, wide) = match name {
-        BackboneName::Resnet18 => (Block::Basic, [2, 2, 2], 1),
-        BackboneName::Resnet34 => (Block::Basic, [3, 4, 6], 1),
-        BackboneName::Resnet50 => (Block::Bottleneck, [3, 4, 6], 1),
-        BackboneName::Resnet101 => (Block::Bottleneck, [3, 4, 23], 1),
-        BackboneName::WideResnet50x2 => (Block::Bottleneck, [3, 4, 6], 2),
-        BackboneName::Vgg11Bn => unreachable!("config::check refuses a VGG where a residual network is needed"),
         BackboneName::Resnet18 => (Block::Basic, [2, 2, 2, 2], 1),
         BackboneName::Resnet34 => (Block::Basic, [3, 4, 6, 3], 1),
         BackboneName::Resnet50 => (Block::Bottleneck, [3, 4, 6, 3], 1),
         BackboneName::Resnet101 => (Block::Bottleneck, [3, 4, 23, 3], 1),
         BackboneName::WideResnet50x2 => (Block::Bottleneck, [3, 4, 6, 3], 2),
+        BackboneName::Vgg11Bn => unreachable!("config::check refuses a VGG where a residual network is needed"),
     };
     Plan { block, depths, wide }
 }
@@ -121,9 +112,7 @@ impl ResNet {
         let stem = ConvShape::new(3, 64, 7).stride(2).first(builder.residual);
         let stem = ConvBn::new(builder, "backbone.conv1", "backbone.bn1", stem)?;
         let mut stages = Vec::new();
-        let mut cin = 64;
-        for (index, depth) in plan.depths.into_iter().enumerate().take(parts.len() - 1) {
-        for index in 0..3 {
+        for index in 0..parts.len() - 1 {
             builder.part = parts[index + 1];
             stages.push(stage(builder, &plan, index, stride)?);
         }
