@@ -84,18 +84,8 @@ fn describe(cfg: &Config) -> String {
         if loss == RdLoss::Pixel { "loss per position" } else { "" },
         if map == RdMap::Product { "product of the maps" } else { "" },
     ];
-    let parts = [teacher(cfg.model.backbone.name)].into_iter().chain(words).filter(|word| !word.is_empty());
+    let parts = [cfg.model.backbone.name.title()].into_iter().chain(words).filter(|word| !word.is_empty());
     format!("RD ({})", parts.collect::<Vec<_>>().join(", "))
-}
-
-fn teacher(name: BackboneName) -> &'static str {
-    match name {
-        BackboneName::Resnet18 => "ResNet-18",
-        BackboneName::Resnet34 => "ResNet-34",
-        BackboneName::Resnet50 => "ResNet-50",
-        BackboneName::Resnet101 => "ResNet-101",
-        BackboneName::WideResnet50x2 => "wide ResNet-50-2",
-    }
 }
 
 /// Checks that the batch norms of the embedding, whose maps are the smallest, have two values a channel in a batch of `images`.

@@ -81,11 +81,8 @@ fn describe(cfg: &Config) -> String {
     let keys = &cfg.supersimplenet;
     let simple = keys.upscale == 1 && !keys.decision && keys.mask == NoiseMask::Halves && !keys.focal;
     let backbone = match cfg.model.backbone.name {
-        BackboneName::Resnet18 => "ResNet-18",
-        BackboneName::Resnet34 => "ResNet-34",
-        BackboneName::Resnet50 => "ResNet-50",
-        BackboneName::Resnet101 => "ResNet-101",
         BackboneName::WideResnet50x2 => "",
+        other => other.title(),
     };
     let mut differs: Vec<String> = Vec::new();
     let mut note = |where_so: bool, what: &str| differs.extend(where_so.then(|| what.to_owned()));

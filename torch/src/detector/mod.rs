@@ -5,29 +5,29 @@
 
 mod backbone;
 mod contract;
-pub mod fcdd;
 pub mod cutpaste;
+pub mod fcdd;
 mod features;
 pub mod mlff;
 pub mod nearest;
 pub mod padim;
 mod pass;
+pub mod psvdd;
 pub mod rd;
 pub mod supersimplenet;
-pub mod psvdd;
 
 pub use backbone::stride_in;
 pub use contract::{Count, Detector, FitEstimate, Parts};
-pub use fcdd::Fcdd;
 pub use cutpaste::CutPaste;
+pub use fcdd::Fcdd;
 pub use features::Features;
 pub use mlff::Mlff;
 pub use nearest::Nearest;
 pub use padim::Padim;
 pub use pass::{Aside, Pass, check_stop};
+pub use psvdd::Psvdd;
 pub use rd::Rd;
 pub use supersimplenet::SuperSimpleNet;
-pub use psvdd::Psvdd;
 
 use std::sync::OnceLock;
 

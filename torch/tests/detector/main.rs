@@ -7,9 +7,9 @@ mod fcdd;
 mod gaussian;
 mod memory;
 mod patch;
+mod psvdd;
 mod rd;
 mod supersimplenet;
-mod psvdd;
 mod trained;
 
 use harness::seed::stream;

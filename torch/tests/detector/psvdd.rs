@@ -357,10 +357,14 @@ fn a_huge_lambda_makes_all_patches_alike_which_is_said_and_gives_an_auroc_of_one
 fn the_deviation_is_that_of_its_definition() {
     one_thread();
     let x = noise(&[50, 64], 3) * 2.0 + 7.0;
-    let slow: f64 = rows(&x.tr()).iter().map(|column| {
-        let mean = column.iter().sum::<f64>() / 50.0;
-        column.iter().map(|v| (v - mean).powi(2)).sum::<f64>()
-    }).sum::<f64>() / (50.0 * 64.0);
+    let slow: f64 = rows(&x.tr())
+        .iter()
+        .map(|column| {
+            let mean = column.iter().sum::<f64>() / 50.0;
+            column.iter().map(|v| (v - mean).powi(2)).sum::<f64>()
+        })
+        .sum::<f64>()
+        / (50.0 * 64.0);
     assert!((deviation(&x).double_value(&[]) - slow.sqrt()).abs() < 1e-6);
     assert_eq!(deviation(&x.narrow(0, 0, 1)).double_value(&[]), 0.0);
 }
