@@ -211,7 +211,7 @@ fn fed(detector: &Fcdd, constant: bool) -> Fed {
         if constant { Tensor::full([2, 3, 32, 32], 0.5, (Kind::Float, Device::Cpu)) } else { noise(&[2, 3, 32, 32], 5) * 0.1 + 0.5 };
     let mask = Tensor::zeros([2, 1, 32, 32], (Kind::Float, Device::Cpu));
     let _ = mask.get(1).narrow(1, 0, 8).narrow(2, 0, 8).fill_(1.0);
-    Fed { images: detector.input(&images.clamp(0.0, 1.0)), mask, views: 1, kinds: vec![0, 3] }
+    Fed { images: detector.input(&images.clamp(0.0, 1.0)), mask, views: 1, kinds: vec![0, 3], items: vec![0, 1] }
 }
 
 fn built(cfg: &Config, weights: Option<&File>) -> Fcdd {
