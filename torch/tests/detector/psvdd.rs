@@ -278,14 +278,14 @@ fn noise_is_normal_and_depends_on_its_stream_alone() {
 }
 
 #[test]
-fn the_loss_is_the_sum_of_its_terms_and_each_has_draws_of_its_own() {
+fn the_loss_is_the_sum_of_its_terms_and_follows_its_stream_alone() {
     let fixture = Fixture::new(96);
     let cfg = config(&["data.size=96", "psvdd.lambda=0.25"]);
     let mut made = build(&cfg);
     let learner = made.learner(&fixture.train()).unwrap().unwrap();
     let images = Tensor::cat(&(0..3).map(|i| unit(&fixture.train(), i)).collect::<Vec<_>>(), 0);
     let terms = |seed| {
-        let fed = Fed { images: learner.input(&images), mask: Tensor::new(), views: 1, kinds: vec![0; 3] };
+        let fed = Fed { images: learner.input(&images), mask: Tensor::new(), views: 1, kinds: vec![0; 3], items: vec![0, 1, 2] };
         learner.loss(&fed, &mut stream(seed, "test", 0, 0)).unwrap().values()
     };
     let (first, again, other) = (terms(1), terms(1), terms(2));
@@ -322,12 +322,12 @@ fn a_normal_image_that_is_remembered_is_at_no_distance_and_a_coreset_has_the_siz
         let cfg = config(&[vec!["data.size=96", "train.steps=0", "train.epochs=0"], words].concat());
         let (made, notes) = fixture.fitted(&cfg);
         assert_eq!(notes, [""; 0], "an untrained encoder is not a collapsed one");
-        let maps = made.score(&unit(&fixture.train(), 2)).maps;
+        let maps = Detector::score(&made, &unit(&fixture.train(), 2)).maps;
         assert_eq!(maps.iter().map(Tensor::size).collect::<Vec<_>>(), vec![vec![1, 96, 96]; 3]);
         assert_eq!(maps.iter().all(|map| map.max().double_value(&[]) == 0.0), zero);
-        let sizes: Vec<i64> = made.state().iter().filter(|(name, _)| name.contains("members")).map(|(_, t)| t.size()[0]).collect();
+        let sizes: Vec<i64> = Detector::state(&made).iter().filter(|(name, _)| name.contains("members")).map(|(_, t)| t.size()[0]).collect();
         assert_eq!(sizes, if zero { [6 * 17 * 17, 6 * 9] } else { [173, 5] });
-        let other = made.score(&unit(&fixture.test(), 0)).maps;
+        let other = Detector::score(&made, &unit(&fixture.test(), 0)).maps;
         assert!(other[0].equal(&(&other[1] * &other[2])) && other[0].min().double_value(&[]) >= 0.0);
         assert!(other[0].max().double_value(&[]) > 0.0);
     }
@@ -343,7 +343,7 @@ fn a_huge_lambda_makes_all_patches_alike_which_is_said_and_gives_an_auroc_of_one
     let test = fixture.test();
     let mut accumulator = Accumulator::new(&harness::eval::protocol(&cfg, None).unwrap()).unwrap();
     for i in 0..test.len() {
-        let map = to_map(&made.score(&unit(&test, i)).maps[0].get(0));
+        let map = to_map(&Detector::score(&made, &unit(&test, i)).maps[0].get(0));
         let (anomalous, mask) = (!test.items()[i].is_good(), test.mask(i).unwrap());
         let image_score = map.data.iter().copied().fold(f32::MIN, f32::max);
         let sample = Sample { name: "image", map: &map, mask: Some(&mask), image_score, anomalous };
@@ -357,14 +357,10 @@ fn a_huge_lambda_makes_all_patches_alike_which_is_said_and_gives_an_auroc_of_one
 fn the_deviation_is_that_of_its_definition() {
     one_thread();
     let x = noise(&[50, 64], 3) * 2.0 + 7.0;
-    let slow: f64 = rows(&x.tr())
-        .iter()
-        .map(|column| {
-            let mean = column.iter().sum::<f64>() / 50.0;
-            column.iter().map(|v| (v - mean).powi(2)).sum::<f64>()
-        })
-        .sum::<f64>()
-        / (50.0 * 64.0);
+    let slow: f64 = rows(&x.tr()).iter().map(|column| {
+        let mean = column.iter().sum::<f64>() / 50.0;
+        column.iter().map(|v| (v - mean).powi(2)).sum::<f64>()
+    }).sum::<f64>() / (50.0 * 64.0);
     assert!((deviation(&x).double_value(&[]) - slow.sqrt()).abs() < 1e-6);
     assert_eq!(deviation(&x.narrow(0, 0, 1)).double_value(&[]), 0.0);
 }

@@ -20,6 +20,9 @@ const EACH: &[&[&str]] = &[
     &["detector=fcdd", "data.crop=69"],
     &["detector=fcdd", "data.crop=69", "fcdd.network=cnn", "fcdd.border=normalized", "fcdd.mask=pixel"],
     &["detector=supersimplenet", "supersimplenet.hidden=16", "supersimplenet.reduce=8", "supersimplenet.noise=relative"],
+    &["detector=cutpaste", "cutpaste.hidden=[16, 8]"],
+    &["detector=cutpaste", "cutpaste.hidden=[16, 8]", "cutpaste.network=finetuned"],
+    &["detector=cutpaste", "cutpaste.hidden=[16, 8]", "cutpaste.patch=32", "cutpaste.window=16", "cutpaste.stride=16"],
     &["detector=psvdd"],
 ];
 

@@ -26,17 +26,15 @@ pub struct Losses {
 /// The losses of `images` [B, 3, S, S] as the network takes them.
 pub fn losses(network: &Network, patch: Patch, images: &Tensor, draws: &mut ChaCha8Rng) -> Losses {
     let (batch, _, size, _) = images.size4().expect("images are [B, 3, S, S]");
-    let mut pairs = |draw: fn(i64, Patch, &mut ChaCha8Rng) -> Pair, draws: &mut ChaCha8Rng| -> Vec<Pair> {
-        (0..batch).map(|_| draw(size, patch, draws)).collect()
-    };
-    let placed = pairs(beside, draws);
+    let placed: Vec<Pair> = (0..batch).map(|_| beside(size, patch, draws)).collect();
     let crops = both(images, patch, &placed);
     let crops = &crops + noise(&crops, draws);
     let described = network.patches(patch, &crops); // [2 B, 64]
     let labels: Vec<i64> = placed.iter().map(|pair| pair.direction).collect();
     let position = position(network, patch, &described, &Tensor::from_slice(&labels).to_device(images.device()));
-    let close = network.patches(patch, &both(images, patch, &pairs(neighbours, draws)));
-    Losses { svdd: svdd(&close), position, deviation: tch::no_grad(|| deviation(&described)) }
+    let close: Vec<Pair> = (0..batch).map(|_| neighbours(size, patch, draws)).collect();
+    let svdd = svdd(&network.patches(patch, &both(images, patch, &close)));
+    Losses { svdd, position, deviation: tch::no_grad(|| deviation(&described)) }
 }
 
 /// Mean distance of the first half of `described` [2 B, 64] from the second.
