@@ -128,8 +128,8 @@ fn print(figures: &Figures) {
         }
     };
     rate("training step", &figures.step, "forward, losses, backward, update");
-    rate("data, from disk", &figures.data, "decode, resize, pseudo anomaly, normalise");
-    rate("data, cached", &figures.data_cached, "pseudo anomaly, normalise");
+    rate("data, from disk", &figures.data, "decode, resize, pseudo anomalies if any, normalise");
+    rate("data, cached", &figures.data_cached, "pseudo anomalies if any, normalise");
     if let Some(Latency { p50_ms, p95_ms, p99_ms, images, .. }) = &figures.inference {
         println!("inference       {p50_ms:>8.1} ms an image   p95 {p95_ms:.1}, p99 {p99_ms:.1} of {images}; file to score");
     }
