@@ -28,8 +28,8 @@ use network::{Network, Patch, WIDTH};
 const MEAN: &str = "psvdd.mean";
 const MEMORIES: [(&str, &str); 2] = [("psvdd.centre32", "psvdd.members32"), ("psvdd.centre64", "psvdd.members64")];
 
-/// Deviation of a trained encoder's descriptions below which it is said that they are alike. Training that goes well raises it
-/// above 0.1; it begins at 1e-4 for 32 px and 2e-5 for 64 px.
+/// Deviation of a trained encoder's descriptions below which it is said that they are alike. An untrained one is at 1e-4 for 32 px
+/// and at 2e-5 for 64 px.
 const COLLAPSED: f64 = 1e-3;
 
 pub struct Psvdd {
