@@ -55,6 +55,10 @@ bench *ARGS: build weights
 bench-gpu *ARGS: build weights
     @scripts/bench.sh --only check,gpu {{ARGS}}
 
+# all that scripts/gpu-check.sh needs on a bare machine with a GPU, in one folder and packed: target/gpu-bundle.tar.gz
+gpu-bundle *ARGS: build weights
+    @scripts/gpu-bundle.sh "$@"
+
 # the pictures and tables of README.md, docs/results.md and docs/performance.md, from finished runs on the built-in data
 readme: build weights
     @scripts/readme.sh
@@ -63,9 +67,9 @@ readme: build weights
 test *ARGS: setup
     @scripts/test.sh "$@"
 
-# tests that take minutes: sweeps killed again and again
-test-slow: setup
-    @cargo test --release --workspace --quiet --test sweep -- --ignored
+# tests that take minutes: sweeps killed again and again, the GPU's check rehearsed (HARNESS_PYTHON: a Python with torch 2.11.0)
+test-slow: build weights
+    @cargo test --release --workspace --quiet --test sweep --test gpu_check -- --ignored
 
 # everything that a change must pass: format, lints, docs, tests, a smoke run
 ci: setup

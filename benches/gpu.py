@@ -4,6 +4,7 @@ import json
 import shutil
 import statistics
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -120,25 +121,29 @@ def watched(work: Callable[[], Figures], seconds: float) -> Figures:
     return figures | {"memory_mib": memory, "busy": busy_share(taken, end - 0.8 * seconds, end)}
 
 
-def run(bench: Bench, device: str, words: list[str]) -> Figures:
-    """The pace of `harness run`, data path included, after its first steps; it is ended then."""
+def run(bench: Bench, device: str, words: list[str], limit_s: float = 600.0) -> Figures:
+    """The pace of `harness run`, data path included, after its first steps; it is ended then, or after `limit_s`."""
     shutil.rmtree(WORK / "gpu-run", ignore_errors=True)
-    command = [bench.harness, "run", *bench.settings(*words, "data.repeat=10", "train.epochs=200"), "--device", device, "--json"]
+    command = [bench.harness, "run", *bench.settings("data.repeat=10", "train.epochs=200", *words), "--device", device, "--json"]
     command = list(map(str, [*command, "--results", WORK / "gpu-run"]))
     steps: list[tuple[float, int]] = []
+    counted: list[tuple[float, int]] = []
     warm_up = 3.0
     with readings() as taken:
         child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         assert child.stderr is not None
+        clock = threading.Timer(limit_s, child.kill)
+        clock.start()
         for line in child.stderr:
             event = json.loads(line) if line.startswith("{") else {}
             if "step" in event:
                 steps.append((time.perf_counter(), event["step"]))
-            if steps and steps[-1][0] - steps[0][0] > warm_up + 2 * bench.seconds:
+            counted = [(at, step) for at, step in steps if at - steps[0][0] >= warm_up]
+            if len(counted) > 1 and steps[-1][0] - steps[0][0] > warm_up + 2 * bench.seconds:
                 break
+        clock.cancel()
         child.kill()
         child.wait()
-    counted = [(at, step) for at, step in steps if at - steps[0][0] >= warm_up]
     if len(counted) < 2:
         raise Failed(f"{' '.join(command)} told of {len(steps)} steps: too few; give more --seconds")
     (begin, first), (end, last) = counted[0], counted[-1]

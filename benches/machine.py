@@ -55,11 +55,14 @@ def versions(harness: Path) -> dict[str, str]:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found[name] = "—"
+    found["commit"] = "—"
+    if not (ROOT / ".git").exists():
+        return found
     try:
         commit = output(["git", "-C", ROOT, "rev-parse", "--short=10", "HEAD"])
         found["commit"] = commit + ("+" if output(["git", "-C", ROOT, "status", "--porcelain", "-uno"]) else "")
     except (OSError, subprocess.CalledProcessError):
-        found["commit"] = "—"
+        pass
     return found
 
 

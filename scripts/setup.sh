@@ -38,41 +38,32 @@ command -v c++ >/dev/null 2>&1 || die "a C++ compiler is missing: install one, e
 platforms=(--platform manylinux1_x86_64 --platform manylinux2010_x86_64 --platform manylinux2014_x86_64)
 for minor in $(seq 5 28); do platforms+=(--platform "manylinux_2_${minor}_x86_64"); done
 
-# download REQUIREMENT FILE-GLOB SHA256
+# download REQUIREMENTS: each line's wheel, with the sha256 that stands there. One call of pip a wheel: finished ones are kept.
 download() {
-    local file
-    file=$(compgen -G "$wheels/$2" || true)
-    if [ -n "$file" ] && [ "$(sha256sum "$file" | cut -d' ' -f1)" = "$3" ]; then return; fi
-    [ -n "$file" ] && rm -f "$file"
-    say "downloading $1"
-    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
-        --python-version 3.11 --implementation cp --abi cp311 --abi none "${platforms[@]}" -d "$wheels" "$1" \
-        || die "pip could not download $1: is PyPI reachable? Repeat the command: finished files are kept."
-    file=$(compgen -G "$wheels/$2") || die "pip saved $1 under another name than $2"
-    [ "$(sha256sum "$file" | cut -d' ' -f1)" = "$3" ] || { rm -f "$file"; die "$1: the file's sha256 is not the one this project was built with"; }
+    local line sha
+    while read -r line; do
+        sha=${line##*sha256:}
+        if [[ "$line" == "#"* || "$have" == *"$sha"* ]]; then continue; fi
+        say "downloading ${line%% *}"
+        python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+            --python-version 3.11 --implementation cp --abi cp311 --abi none "${platforms[@]}" -d "$wheels" -r <(echo "$line") \
+            || die "pip could not download ${line%% *} with the sha256 of $1.
+  Is PyPI reachable? Repeat the command: finished files are kept."
+    done <"$1"
 }
 
 mkdir -p "$wheels" "$home"
-torch_sha=7aa2f9bbc6d4595ba72138026b2074be1233186150e9292865e04b7a63b8c67a
-runtime_sha=7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548
-cupti_sha=4eb01c08e859bf924d222250d2e8f8b8ff6d3db4721288cf35d14252a4d933c8
-download torch==2.11.0 'torch-2.11.0-cp311-*.whl' $torch_sha
-download nvidia-cuda-runtime==13.0.96 'nvidia_cuda_runtime-13.0.96-*.whl' $runtime_sha
-download nvidia-cuda-cupti==13.0.85 'nvidia_cuda_cupti-13.0.85-*.whl' $cupti_sha
+have=$(sha256sum "$wheels"/*.whl 2>/dev/null || true)
+download scripts/libtorch-cpu.txt
 if [ "$flavour" = cuda ]; then
-    # The rest of what torch 2.11.0 names as its needs on Linux; pip resolves their exact versions from the wheel.
-    say "downloading CUDA libraries (about 2.5 GB)"
-    python3 -m pip download --quiet --disable-pip-version-check --only-binary=:all: \
-        --python-version 3.11 --implementation cp --abi cp311 --abi none "${platforms[@]}" -d "$wheels" "$(compgen -G "$wheels/torch-2.11.0-*.whl")" \
-        || die "pip could not download the CUDA libraries. Repeat the command: finished files are kept."
+    say "CUDA's libraries: 2.7 GB once they are unpacked"
+    download scripts/libtorch-cuda.txt
 fi
 
 say "unpacking into $home"
 rm -rf "$home/torch" "$home/nvidia"
 for wheel in "$wheels"/*.whl; do
-    case "$(basename "$wheel")" in
-        torch-*|nvidia_*) python3 -m zipfile -e "$wheel" "$home" ;;
-    esac
+    python3 -m zipfile -e "$wheel" "$home"
 done
 rm -f "$home"/.done-*
 

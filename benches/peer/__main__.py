@@ -43,6 +43,7 @@ def arguments() -> argparse.Namespace:
     sub.add_argument("--profile", type=Path, metavar="FILE", help="also write one step's kernels by time")
     sub = verb("roofline", roofline.run)
     sub.add_argument("--device", default="cpu")
+    sub.add_argument("--side", type=int, help="of the matrices; 2048, on a GPU 8192, where it is not given")
     sub = verb("data", feed.run, "root", "category", "config")
     sub.add_argument("--workers", type=int, default=0, help="processes; 0 = this one")
     sub.add_argument("--cached", action="store_true", help="keep the resized images")

@@ -13,7 +13,7 @@ import measure
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Rates of large matrix products and of a large copy."""
     device = torch.device(args.device)
-    side = 8192 if device.type == "cuda" else 2048
+    side = args.side or (8192 if device.type == "cuda" else 2048)
     rates = {"fp32_flop_per_s": product(side, torch.float32, device), "bf16_flop_per_s": product(side, torch.bfloat16, device)}
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True

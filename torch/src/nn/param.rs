@@ -164,6 +164,12 @@ impl<'a> Builder<'a> {
         Ok(Linear { weight, bias })
     }
 
+    /// A bias alone, `<name>.bias` `[cout]`, with torch's default first values beside a weight [cout, cin].
+    pub fn bias(&mut self, name: &str, cin: i64, cout: i64) -> Result<Tensor> {
+        let first = (First::Uniform, Fans { fan_in: cin, fan_out: cout });
+        self.param(&format!("{name}.bias"), &[cout], first, ParamKind::Weight)
+    }
+
     /// A batch norm: `<name>.{weight,bias,running_mean,running_var}` `[channels]`.
     pub fn bn(&mut self, name: &str, channels: i64) -> Result<BatchNorm> {
         let mut vector = |part: &str, value, kind| {

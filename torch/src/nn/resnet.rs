@@ -35,8 +35,9 @@ pub fn widths(name: BackboneName) -> [i64; 3] {
     [64, 128, 256].map(|planes| planes * plan.block.expansion())
 }
 
+/// What a residual block is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Block {
+pub enum Block {
     /// Two 3x3 convolutions.
     Basic,
     /// 1x1, 3x3, 1x1 with four times the width at its end.
@@ -44,7 +45,8 @@ enum Block {
 }
 
 impl Block {
-    fn expansion(self) -> i64 {
+    /// Channels of its output, in planes.
+    pub fn expansion(self) -> i64 {
         match self {
             Self::Basic => 1,
             Self::Bottleneck => 4,
@@ -52,21 +54,25 @@ impl Block {
     }
 }
 
-struct Plan {
-    block: Block,
+/// What a network of the family is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    pub block: Block,
     /// Blocks in stages 1 to 4.
-    depths: [usize; 4],
+    pub depths: [usize; 4],
     /// Factor of a bottleneck's inner width.
-    wide: i64,
+    pub wide: i64,
 }
 
-fn plan(name: BackboneName) -> Plan {
+/// The network of that name.
+pub fn plan(name: BackboneName) -> Plan {
     let (block, depths, wide) = match name {
         BackboneName::Resnet18 => (Block::Basic, [2, 2, 2, 2], 1),
         BackboneName::Resnet34 => (Block::Basic, [3, 4, 6, 3], 1),
         BackboneName::Resnet50 => (Block::Bottleneck, [3, 4, 6, 3], 1),
         BackboneName::Resnet101 => (Block::Bottleneck, [3, 4, 23, 3], 1),
         BackboneName::WideResnet50x2 => (Block::Bottleneck, [3, 4, 6, 3], 2),
+        BackboneName::Vgg11Bn => unreachable!("config::check refuses a VGG where a residual network is needed"),
     };
     Plan { block, depths, wide }
 }
@@ -96,12 +102,17 @@ impl ResNet {
 
     /// The same with a choice for each of (stem, stage 1, 2, 3).
     pub fn with_parts(builder: &mut Builder, name: BackboneName, stride: Stride, parts: [Part; 4]) -> Result<Self> {
+        Self::up_to(builder, name, stride, &parts)
+    }
+
+    /// The stem and as many stages as `parts` has choices after the first, at most three.
+    pub fn up_to(builder: &mut Builder, name: BackboneName, stride: Stride, parts: &[Part]) -> Result<Self> {
         let plan = plan(name);
         builder.part = parts[0];
         let stem = ConvShape::new(3, 64, 7).stride(2).first(builder.residual);
         let stem = ConvBn::new(builder, "backbone.conv1", "backbone.bn1", stem)?;
         let mut stages = Vec::new();
-        for index in 0..3 {
+        for index in 0..parts.len() - 1 {
             builder.part = parts[index + 1];
             stages.push(stage(builder, &plan, index, stride)?);
         }
@@ -110,17 +121,26 @@ impl ResNet {
         Ok(Self { stem, stages, frozen })
     }
 
-    /// `x` [B, 3, H, W], H and W multiples of 32.
+    /// `x` [B, 3, H, W], H and W multiples of 32; all three stages must be there.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Stages {
+        let [c1, c2, c3] = self.maps(x, mode).try_into().expect("three stages");
+        Stages { c1, c2, c3 }
+    }
+
+    /// The map of the last stage that is there.
+    pub fn last(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.maps(x, mode).pop().expect("there is a stage")
+    }
+
+    /// The map of each stage.
+    fn maps(&self, x: &Tensor, mode: Mode) -> Vec<Tensor> {
         let mut map = self.guarded(0, || self.stem(x, mode)); // [B, 64, H/4, W/4]
-        let maps: Vec<Tensor> = (0..3)
+        (0..self.stages.len())
             .map(|index| {
                 map = self.guarded(index + 1, || through(&self.stages[index], &map, mode));
                 map.shallow_clone()
             })
-            .collect();
-        let [c1, c2, c3] = maps.try_into().expect("three stages");
-        Stages { c1, c2, c3 }
+            .collect()
     }
 
     fn stem(&self, x: &Tensor, mode: Mode) -> Tensor {

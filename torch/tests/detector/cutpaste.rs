@@ -248,7 +248,7 @@ fn the_network_computes_what_torchvisions_resnet_and_a_head_of_torchs_layers_com
 
     // In training, as the learner does it; the images are normalised ones already.
     let kinds = (0..6u8).map(|i| i % 3).collect();
-    let fed = Fed { images: images.shallow_clone(), mask: Tensor::new(), views: 3, kinds };
+    let fed = Fed { images: images.shallow_clone(), mask: Tensor::new(), views: 3, kinds, items: vec![0, 1] };
     let terms = detector.loss(&fed, &mut harness::seed::stream(0, "test", 0, 0)).unwrap();
     let loss = golden["loss"].as_f64().unwrap();
     assert!((terms.total.double_value(&[]) - loss).abs() < 1e-5, "{:?} against {loss}", terms.total);
@@ -306,7 +306,7 @@ fn gradients_are_finite_on_constant_images() {
     for words in [&[][..], &TUNED[..]] {
         let detector = build(&config(words));
         let images = detector.input(&Tensor::full([6, 3, 64, 64], 0.5, (Kind::Float, Device::Cpu)));
-        let fed = Fed { images, mask: Tensor::new(), views: 3, kinds: vec![0, 0, 0, 0, 1, 2] };
+        let fed = Fed { images, mask: Tensor::new(), views: 3, kinds: vec![0, 0, 0, 0, 1, 2], items: vec![0, 1] };
         let terms = detector.loss(&fed, &mut harness::seed::stream(0, "test", 0, 0)).unwrap();
         let trained: Vec<Tensor> = detector.trained().iter().map(|t| t.tensor.shallow_clone()).collect();
         for gradient in Tensor::run_backward(&[&terms.total], &trained, false, false) {

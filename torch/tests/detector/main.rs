@@ -3,9 +3,13 @@
 mod behaviour;
 mod coreset;
 mod cutpaste;
+mod fcdd;
 mod gaussian;
 mod memory;
 mod patch;
+mod psvdd;
+mod rd;
+mod supersimplenet;
 mod trained;
 
 use harness::seed::stream;

@@ -16,6 +16,10 @@ use super::{noise, one_thread};
 /// The tiniest configuration that exercises all parts of each, over its own paper profile.
 const EACH: &[&[&str]] = &[
     &["detector=mlff", "model.stl.width=16", "model.fusion.mid=16"],
+    &["detector=rd", "rd.blocks=1"],
+    &["detector=fcdd", "data.crop=69"],
+    &["detector=fcdd", "data.crop=69", "fcdd.network=cnn", "fcdd.border=normalized", "fcdd.mask=pixel"],
+    &["detector=supersimplenet", "supersimplenet.hidden=16", "supersimplenet.reduce=8", "supersimplenet.noise=relative"],
     &["detector=cutpaste", "cutpaste.hidden=[16, 8]"],
     &["detector=cutpaste", "cutpaste.hidden=[16, 8]", "cutpaste.network=finetuned"],
     &[
@@ -26,6 +30,7 @@ const EACH: &[&[&str]] = &[
         "cutpaste.stride=16",
         "cutpaste.aligned=true",
     ],
+    &["detector=psvdd"],
 ];
 
 const SMALL: &[&str] = &[
