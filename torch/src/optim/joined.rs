@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::{Slot, Trained};
+use super::slot::{Slot, Trained};
 
 /// Parameters with the same factors, and the buffer of which they are views.
 pub(super) struct Joined {

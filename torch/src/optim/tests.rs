@@ -1,3 +1,4 @@
+use super::slot::EPS_ADAM;
 use super::*;
 use harness::config::Config;
 use proptest::prelude::*;

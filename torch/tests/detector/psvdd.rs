@@ -325,7 +325,8 @@ fn a_normal_image_that_is_remembered_is_at_no_distance_and_a_coreset_has_the_siz
         let maps = Detector::score(&made, &unit(&fixture.train(), 2)).maps;
         assert_eq!(maps.iter().map(Tensor::size).collect::<Vec<_>>(), vec![vec![1, 96, 96]; 3]);
         assert_eq!(maps.iter().all(|map| map.max().double_value(&[]) == 0.0), zero);
-        let sizes: Vec<i64> = Detector::state(&made).iter().filter(|(name, _)| name.contains("members")).map(|(_, t)| t.size()[0]).collect();
+        let sizes: Vec<i64> =
+            Detector::state(&made).iter().filter(|(name, _)| name.contains("members")).map(|(_, t)| t.size()[0]).collect();
         assert_eq!(sizes, if zero { [6 * 17 * 17, 6 * 9] } else { [173, 5] });
         let other = Detector::score(&made, &unit(&fixture.test(), 0)).maps;
         assert!(other[0].equal(&(&other[1] * &other[2])) && other[0].min().double_value(&[]) >= 0.0);
@@ -357,10 +358,14 @@ fn a_huge_lambda_makes_all_patches_alike_which_is_said_and_gives_an_auroc_of_one
 fn the_deviation_is_that_of_its_definition() {
     one_thread();
     let x = noise(&[50, 64], 3) * 2.0 + 7.0;
-    let slow: f64 = rows(&x.tr()).iter().map(|column| {
-        let mean = column.iter().sum::<f64>() / 50.0;
-        column.iter().map(|v| (v - mean).powi(2)).sum::<f64>()
-    }).sum::<f64>() / (50.0 * 64.0);
+    let slow: f64 = rows(&x.tr())
+        .iter()
+        .map(|column| {
+            let mean = column.iter().sum::<f64>() / 50.0;
+            column.iter().map(|v| (v - mean).powi(2)).sum::<f64>()
+        })
+        .sum::<f64>()
+        / (50.0 * 64.0);
     assert!((deviation(&x).double_value(&[]) - slow.sqrt()).abs() < 1e-6);
     assert_eq!(deviation(&x.narrow(0, 0, 1)).double_value(&[]), 0.0);
 }

@@ -42,7 +42,7 @@ fn tiny() -> Keys {
 fn fed(images: &Tensor) -> Fed {
     let (count, side) = (images.size()[0], images.size()[2]);
     let mask = Tensor::zeros([count, 1, side, side], (Kind::Float, Device::Cpu));
-    Fed { images: images.shallow_clone(), mask, views: 1, kinds: vec![0; count as usize] }
+    Fed { images: images.shallow_clone(), mask, views: 1, kinds: vec![0; count as usize], items: (0..count as usize).collect() }
 }
 
 fn near(fast: &Tensor, slow: &[f64], what: &str) {
