@@ -127,8 +127,8 @@ mod tests {
         let spreads: Vec<f64> = (0..200).map(|index| spread(&fcdd(&image, &mut stream(0, "test", 0, index)))).collect();
         let noisy: Vec<f64> = spreads.iter().copied().filter(|&s| s > 0.0).collect();
         assert!((70..=130).contains(&noisy.len()), "{} of 200", noisy.len());
-        // The jitter moves the deviation by 4 %, rounding adds 1/12 to the variance, and 6144 values give it to 1 %.
-        assert!(noisy.iter().all(|s| (s - (4.0 + 1.0 / 12.0f64).sqrt()).abs() < 0.2), "{noisy:?}");
+        // Brightness and contrast move the deviation by 4 % each, rounding adds 1/12 to the variance, and 6144 values give it to 1 %.
+        assert!(noisy.iter().all(|s| (s - (4.0 + 1.0 / 12.0f64).sqrt()).abs() < 0.25), "{noisy:?}");
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub fn svdd(described: &Tensor) -> Tensor {
 /// Cross entropy of the directions `labels` `[B]` from the first half of `described` [2 B, 64] to the second.
 pub fn position(network: &Network, patch: Patch, described: &Tensor, labels: &Tensor) -> Tensor {
     let (first, second) = halves(described);
-    network.directions(patch, &first, &second).to_kind(Kind::Double).cross_entropy_for_logits(labels)
+    network.directions(patch, &first, &second).log_softmax(-1, Kind::Double).nll_loss(labels)
 }
 
 /// The first patches of all pairs, then the second: [2 B, 3, K, K].
