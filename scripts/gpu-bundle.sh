@@ -57,4 +57,4 @@ cp -r "$category" "$out/data/whole/"
 tar -C "$(dirname "$out")" -czf "$out.tar.gz" "$(basename "$out")"
 size_mb() { du -sb "$1" | awk '{ printf "%.1f", $1 / 1e6 }'; }
 say "$out.tar.gz: $(size_mb "$out.tar.gz") MB; unpacked: $(size_mb "$out") MB"
-[ "$(stat -c %s "$out.tar.gz")" -lt $((limit_mb * 1000000)) ] || die "that is more than the $limit_mb MB that a lent machine may be sent"
+[ "$(stat -c %s "$out.tar.gz")" -lt $((limit_mb * 1000000)) ] || die "that is more than $limit_mb MB"

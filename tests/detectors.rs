@@ -10,12 +10,14 @@ fn text(path: &str) -> String {
 #[test]
 fn each_detector_has_its_folder_its_line_in_the_match_and_its_place_in_the_documents() {
     let (seam, method) = (text("torch/src/detector/mod.rs"), text("docs/method.md"));
+    let page = |name: &str| std::fs::read_to_string(root().join(format!("docs/systems/{name}.md"))).unwrap_or_default();
     for detector in Detector::all() {
         let name = detector.name();
         assert!(root().join("torch/src/detector").join(name).join("mod.rs").is_file(), "torch/src/detector/{name}/mod.rs");
         assert!(root().join("src/config/detector").join(format!("{name}.rs")).is_file(), "src/config/detector/{name}.rs");
         assert!(seam.contains(&format!("\"{name}\" => ")), "{name} has no line in torch/src/detector/mod.rs");
-        assert!(method.contains(&format!("detector = \"{name}\"")), "{name} is not in docs/method.md");
+        let steps = format!("detector = \"{name}\"");
+        assert!(method.contains(&steps) || page(name).contains(&steps), "{name} is not in docs/method.md, nor is docs/systems/{name}.md");
     }
 }
 

@@ -22,7 +22,10 @@ pub mod upgrade;
 
 pub use check::check;
 pub use data::*;
-pub use detector::{Detector, Nearest, Outputs, Padim, check_batch};
+pub use detector::{
+    Aligned, AlignedBy, CutPasteDetector, CutPasteNetwork, Detector, Fcdd, FcddBorder, FcddMask, FcddNetwork, Nearest, Noise, NoiseMask,
+    Outputs, Padim, Psvdd, Rd, RdLoss, RdMap, RdWidth, Shrink, ShrinkBy, SuperSimpleNet, check_batch, check_rd_batch,
+};
 pub use eval::*;
 pub use layer::{Layer, Profile, Request, Resolved, flatten};
 pub use loss::*;
@@ -46,6 +49,11 @@ pub struct Config {
     pub model: Model,
     pub padim: Padim,
     pub nearest: Nearest,
+    pub rd: Rd,
+    pub fcdd: Fcdd,
+    pub supersimplenet: SuperSimpleNet,
+    pub cutpaste: CutPasteDetector,
+    pub psvdd: Psvdd,
     pub loss: Loss,
     pub optim: Optim,
     pub train: Train,

@@ -41,6 +41,27 @@ pub enum BackboneName {
     Resnet101,
     #[serde(rename = "wide_resnet50_2")]
     WideResnet50x2,
+    #[serde(rename = "vgg11_bn")]
+    Vgg11Bn,
+}
+
+impl BackboneName {
+    /// Whether it is a residual network, of a stem and stages.
+    pub fn is_residual(self) -> bool {
+        self != Self::Vgg11Bn
+    }
+
+    /// What tables and messages call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Resnet18 => "ResNet-18",
+            Self::Resnet34 => "ResNet-34",
+            Self::Resnet50 => "ResNet-50",
+            Self::Resnet101 => "ResNet-101",
+            Self::WideResnet50x2 => "wide ResNet-50-2",
+            Self::Vgg11Bn => "VGG-11-BN",
+        }
+    }
 }
 
 /// Which convolution of a stage's first bottleneck carries the stride.

@@ -14,6 +14,7 @@ pub mod confetti;
 pub mod cutpaste;
 pub mod generator;
 mod mix;
+pub mod perlin;
 pub mod scar;
 
 pub use generator::{Generator, Name, generator};

@@ -138,7 +138,8 @@ impl Attempt {
         self.record.attempts
     }
 
-    /// What was odd about this attempt's start (a damaged checkpoint, a changed environment), to be shown to people.
+    /// What is odd about this attempt (a damaged checkpoint, a changed environment, what [`Attempt::note`] was told), to be shown
+    /// to people.
     pub fn notes(&self) -> impl Iterator<Item = &str> {
         let prefix = prefix(self.number());
         self.record.notes.iter().filter_map(move |note| note.strip_prefix(&prefix))
@@ -184,6 +185,12 @@ impl Attempt {
     pub fn log(&mut self, text: &str) -> Result<()> {
         let line = format!("{:.3} {text}\n", jiff::Timestamp::now());
         self.log.write_all(line.as_bytes()).map_err(|e| Error::io("append to", &self.folder.log_txt(), &e))
+    }
+
+    /// Notes something odd in log.txt, and in run.json once the attempt ends.
+    pub fn note(&mut self, text: &str) -> Result<()> {
+        self.record.notes.push(prefix(self.number()) + text);
+        self.log(text)
     }
 
     /// Writes a checkpoint in place of the one before: all events so far, `at`, and the tensors (a safetensors file).
@@ -359,6 +366,18 @@ mod tests {
         let position = position.unwrap();
         assert_eq!((position.step, position.events_len), (1, counted.len() as u64));
         assert_eq!(std::fs::read(&path).unwrap(), counted);
+    }
+
+    #[test]
+    fn what_is_noted_while_a_run_is_worked_on_is_kept_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut attempt, _) = opened(dir.path());
+        let folder = attempt.folder().clone();
+        attempt.note("all patches are alike").unwrap();
+        assert_eq!(attempt.notes().collect::<Vec<_>>(), ["all patches are alike"]);
+        attempt.finish(b"weights", &crate::testing::summary(&id(), "gear")).unwrap();
+        assert_eq!(folder.record().unwrap().unwrap().notes, ["attempt 1: all patches are alike"]);
+        assert!(std::fs::read_to_string(folder.log_txt()).unwrap().contains("all patches are alike"));
     }
 
     /// Puts a folder where run.json should be written, the moment before it is.

@@ -15,7 +15,7 @@
 //! | `execute` | the loop that carries the plan out |
 //! | `backend` | where runs are computed: child processes of this machine |
 //! | `progress` | progress for people and machines |
-//! | `published`, `citation` | the paper's own figures, and those of others |
+//! | `citation`, `published` | published figures of any system; the lines of the paper's own tables among them |
 //! | `study` | plan + run store -> what was found, for tables and figures |
 
 mod announce;

@@ -1,14 +1,14 @@
-//! The paper's own figures: its four tables, as printed, from `assets/paper`. All are on MVTec AD.
+//! The paper's own figures: the lines of its four tables among all that was [published](super::citation).
 
 use serde::{Deserialize, Serialize};
 
-const IMAGE: &str = include_str!("../../assets/paper/table1_image_auroc.csv");
-const PIXEL: &str = include_str!("../../assets/paper/table2_pixel_auroc_pro.csv");
-const RATIO: &str = include_str!("../../assets/paper/table3_pseudo_anomaly_ratio.csv");
-const STEPS: &str = include_str!("../../assets/paper/table4_ablation.csv");
+use super::citation::{CATEGORIES, Citation};
 
-/// The line of tables 1 and 2 that holds the averages.
-const AVERAGE: &str = "Average";
+/// The source that stands for the paper's tables 1 and 2 in the file; lines of tables 3 and 4 follow it by name.
+const SOURCE: &str = "seed paper";
+
+/// The paper's method: in the file, and in its tables 1 and 2.
+const METHOD: (&str, &str) = ("MLFF", "Ours");
 
 /// A line of one of the paper's tables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,90 +29,50 @@ pub struct Discrepancy {
 }
 
 /// The paper's figure, a ratio 0..=1: `metric` without its split (`image_auroc`, `pixel_auroc`, `aupro@0.3`), of a category by
-/// its folder's name (`metal_nut`; tables 1 and 2 only) or the average. `None` where the paper has none.
+/// its folder's name (`metal_nut`; tables 1 and 2 only) or the average. `None` where the paper has none. Tables 1 and 2 list the
+/// same systems: one has the image level, the other the pixel level.
 pub fn figure(published: &Published, metric: &str, category: Option<&str>) -> Option<f64> {
-    match published.table {
-        // Tables 1 and 2 list the same systems: one has the image level, the other the pixel level.
-        1 | 2 if metric == "image_auroc" => by_category(IMAGE, &published.line, category),
-        1 | 2 => by_category(PIXEL, &format!("{}_{}", published.line, column(metric)?), category),
-        3 if category.is_none() => by_line(RATIO, &published.line, column(metric)?),
-        4 if category.is_none() => by_line(STEPS, &published.line, column(metric)?),
-        _ => None,
-    }
+    citation(published)?.figure(metric, category)
 }
 
 /// The lines of one of its tables, as they are named; none of a table that it does not have.
 pub fn lines(table: u8) -> Vec<String> {
-    let first = |table: &str| records(table)[1..].iter().map(|record| record[0].to_owned()).collect();
     match table {
-        1 | 2 => {
-            let image = records(IMAGE)[0].iter().skip(1).map(str::to_owned).collect::<Vec<_>>();
-            let pixel = records(PIXEL)[0].iter().filter_map(|name| Some(name.strip_suffix("_pro")?.to_owned())).collect::<Vec<_>>();
-            let more = pixel.into_iter().filter(|name| !image.contains(name)).collect::<Vec<_>>();
-            [image, more].concat()
-        }
-        3 => first(RATIO),
-        4 => first(STEPS),
-        _ => vec![],
+        1 | 2 => Citation::systems_of(SOURCE).map(|system| if system == METHOD.0 { METHOD.1 } else { system }.to_owned()).collect(),
+        _ => Citation::sources_of(METHOD.0, &of_table(table)).map(str::to_owned).collect(),
     }
 }
 
 /// Whether the paper has this line.
 pub fn has(published: &Published) -> bool {
-    let number: Option<f64> = published.line.parse().ok().filter(|_| published.table > 2);
-    lines(published.table).iter().any(|line| *line == published.line || number.is_some_and(|number| line.parse() == Ok(number)))
+    citation(published).is_some()
 }
 
 /// Where the paper's average of this line is not that of its categories to the digit printed.
 pub fn discrepancy(published: &Published, metric: &str) -> Option<Discrepancy> {
     let printed = figure(published, metric, None)?;
-    let of_categories: Vec<f64> = categories().iter().filter_map(|c| figure(published, metric, Some(c))).collect();
+    let of_categories: Vec<f64> = CATEGORIES.iter().filter_map(|c| figure(published, metric, Some(c))).collect();
     let computed = crate::num::mean(&of_categories)?;
     // Half a digit, and room for the rounding of binary fractions.
     ((printed - computed).abs() > 0.0005 + 1e-9).then_some(Discrepancy { printed, computed })
 }
 
-/// The categories of tables 1 and 2 by their folders' names, in the paper's order.
-pub fn categories() -> Vec<String> {
-    records(IMAGE).iter().skip(1).map(|r| folder(&r[0])).filter(|c| *c != folder(AVERAGE)).collect()
+/// Where the line stands in the file; `None` where the paper has no such line.
+fn citation(published: &Published) -> Option<Citation> {
+    let Published { table, line } = published;
+    // Lines of tables 3 and 4 are numbers: 0.5 and 0.50 are one.
+    let number: Option<f64> = line.parse().ok().filter(|_| *table > 2);
+    let printed = lines(*table).into_iter().find(|printed| printed == line || number.is_some_and(|n| printed.parse() == Ok(n)))?;
+    let (system, source) = match table {
+        1 | 2 if printed == METHOD.1 => (METHOD.0.to_owned(), SOURCE.to_owned()),
+        1 | 2 => (printed, SOURCE.to_owned()),
+        _ => (METHOD.0.to_owned(), of_table(*table) + &printed),
+    };
+    Some(Citation { system, source })
 }
 
-/// The column of a metric in tables 2 to 4.
-fn column(metric: &str) -> Option<&'static str> {
-    match metric {
-        "image_auroc" => Some("image_auroc"),
-        "pixel_auroc" => Some("pixel_auroc"),
-        "aupro@0.3" => Some("pro"),
-        _ => None,
-    }
-}
-
-fn by_category(table: &str, column: &str, category: Option<&str>) -> Option<f64> {
-    let wanted = category.map_or_else(|| folder(AVERAGE), str::to_owned);
-    cell(table, column, |name| folder(name) == wanted)
-}
-
-/// Lines are numbers: 0.5 and 0.50 are one.
-fn by_line(table: &str, line: &str, column: &str) -> Option<f64> {
-    let wanted: f64 = line.parse().ok()?;
-    cell(table, column, |name| name.parse() == Ok(wanted))
-}
-
-/// The ratio in `column` of the line whose first field fits; the columns of tables 1 and 2 are named by system.
-fn cell(table: &str, column: &str, fits: impl Fn(&str) -> bool) -> Option<f64> {
-    let records = records(table);
-    let at = records[0].iter().position(|name| name == column)?;
-    let percent = &records[1..].iter().find(|r| fits(&r[0]))?[at];
-    format!("{percent}e-2").parse().ok() // 89.6 -> 0.896, which 89.6 / 100.0 is not
-}
-
-fn records(table: &str) -> Vec<::csv::StringRecord> {
-    let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(table.as_bytes());
-    reader.records().collect::<Result<_, _>>().expect("the paper's tables are well-formed")
-}
-
-fn folder(name: &str) -> String {
-    name.to_lowercase().replace(' ', "_")
+fn of_table(table: u8) -> String {
+    format!("{SOURCE}, table {table}, ")
 }
 
 #[cfg(test)]
@@ -141,6 +101,7 @@ mod tests {
             (1, "FCDD", "image_auroc", None),
             (2, "US", "pixel_auroc", None),
             (1, "PatchCore", "image_auroc", None),
+            (0, "Ours", "image_auroc", None),
             (1, "Ours", "image_auroc", Some("gear")),
             (3, "0.4", "image_auroc", None),
             (3, "many", "image_auroc", None),
@@ -151,17 +112,15 @@ mod tests {
         ] {
             assert_eq!(of(table, line, metric, category), None, "table {table}, {line}, {metric}");
         }
-        assert_eq!((categories().len(), categories()[7].as_str()), (15, "metal_nut"));
     }
 
     #[test]
     fn all_averages_but_three_are_those_of_their_categories() {
         let mut wrong = vec![];
-        let columns = records(IMAGE)[0].iter().skip(1).map(|s| (1, s.to_owned(), "image_auroc")).collect::<Vec<_>>();
-        let systems = ["US", "MF", "FCDD", "PaDiM", "CutPaste", "RD", "Ours"];
-        let second = systems.iter().flat_map(|s| [(2, s.to_string(), "pixel_auroc"), (2, s.to_string(), "aupro@0.3")]);
+        let columns = lines(1).into_iter().map(|s| (1, s, "image_auroc"));
+        let second = lines(2).into_iter().flat_map(|s| [(2, s.clone(), "pixel_auroc"), (2, s, "aupro@0.3")]);
         let mut checked = 0;
-        for (table, line, metric) in columns.into_iter().chain(second) {
+        for (table, line, metric) in columns.chain(second) {
             let published = Published { table, line: line.clone() };
             checked += usize::from(figure(&published, metric, None).is_some());
             if let Some(d) = discrepancy(&published, metric) {
@@ -190,6 +149,7 @@ mod tests {
         }
         assert_eq!((lines(0), lines(5)), (vec![], vec![]));
         assert!(!has(&Published { table: 4, line: "6".into() }));
+        assert!(!has(&Published { table: 1, line: "MLFF".into() }), "the paper prints Ours");
     }
 
     #[test]

@@ -6,10 +6,13 @@
 
 mod file;
 mod import;
+pub mod network;
 mod pickle;
 mod pth;
-pub mod resnet;
+mod resnet;
+mod shapes;
 mod tfjs;
+mod vgg;
 mod write;
 
 pub use file::{File, IMAGENET_MEAN, IMAGENET_STD, Meta, Tensor, Tensors};

@@ -128,8 +128,8 @@ fn print(figures: &Figures) {
         }
     };
     rate("training step", &figures.step, "forward, losses, backward, update");
-    rate("data, from disk", &figures.data, "decode, resize, pseudo anomaly, normalise");
-    rate("data, cached", &figures.data_cached, "pseudo anomaly, normalise");
+    rate("data, from disk", &figures.data, "decode, resize, pseudo anomalies if any, normalise");
+    rate("data, cached", &figures.data_cached, "pseudo anomalies if any, normalise");
     if let Some(Latency { p50_ms, p95_ms, p99_ms, images, .. }) = &figures.inference {
         println!("inference       {p50_ms:>8.1} ms an image   p95 {p95_ms:.1}, p99 {p99_ms:.1} of {images}; file to score");
     }
@@ -168,17 +168,16 @@ fn parts(session: &Session) -> Parts<'_> {
 
 /// The training images, of which `cache_mb` MiB stay decoded.
 fn source(session: &Session, category: &Category, cache_mb: usize) -> Arc<Source> {
-    let data = &session.cfg().data;
-    Arc::new(Source::new(category.train.clone(), data.size, data.resize, cache_mb))
+    Arc::new(Source::of(category.train.clone(), session.cfg(), cache_mb))
 }
 
 /// Batches of one epoch after the other, without end.
-fn batches(session: &Session, source: &Arc<Source>) -> impl Iterator<Item = Result<Batch>> {
+fn batches(session: &Session, source: &Arc<Source>, views: Views) -> impl Iterator<Item = Result<Batch>> {
     let (cfg, source) = (session.cfg().clone(), source.clone());
     let shape = Shape::new(source.len(), &cfg.data, &cfg.train);
     (0..).flat_map(move |epoch| {
         let here = data::Epoch { shape, seed: 0, epoch, first_batch: 0 };
-        let mut loader = Loader::start(source.clone(), here, Views::Pseudo, &cfg.data, &cfg.pseudo);
+        let mut loader = Loader::start(source.clone(), here, views, &cfg.data, &cfg.pseudo);
         std::iter::from_fn(move || loader.next())
     })
 }
@@ -188,9 +187,9 @@ fn batches(session: &Session, source: &Arc<Source>) -> impl Iterator<Item = Resu
 fn step(session: &Session, category: &Category, time: Duration) -> Result<Rate> {
     let cfg = session.cfg();
     let source = source(session, category, cfg.data.cache_mb);
-    let batches = batches(session, &source).take(BATCHES).collect::<Result<Vec<_>>>()?;
     let mut detector = detector::build(&parts(session))?;
     let learner = detector.learner(&source)?.expect("a trained detector has a learner");
+    let batches = batches(session, &source, learner.views()).take(BATCHES).collect::<Result<Vec<_>>>()?;
     let job = Job { cfg, seed: 0, device: session.device, learner, source };
     let mut optimizer = Optimizer::new(&cfg.optim, learner.trained());
     let mut draws = seed::stream(job.seed, "bench", 0, 0);
@@ -216,7 +215,7 @@ fn feed(session: &Session, category: &Category, cache_mb: usize, time: Duration)
     if cache_mb > 0 {
         (0..source.len()).try_for_each(|index| source.get(index).map(drop))?;
     }
-    let mut batches = batches(session, &source);
+    let mut batches = batches(session, &source, job.learner.views());
     let once = || {
         let batch = batches.next().expect("epochs never end")?;
         std::hint::black_box(job.feed(&batch));
@@ -238,7 +237,7 @@ fn inference(session: &Session, category: &Category, time: Duration) -> Result<L
     (cfg.train.epochs, cfg.train.steps) = (0, 0);
     let mut detector = detector::build(&Parts { cfg: &cfg, ..parts(session) })?;
     detector.fit(source(session, category, 0), None, &mut Silence)?;
-    let test = Source::new(category.test.clone(), cfg.data.size, cfg.data.resize, 0);
+    let test = Source::of(category.test.clone(), &cfg, 0);
     let mut index = (0..test.len()).cycle();
     let once = || {
         let index = index.next().expect("a category has test images");

@@ -2,6 +2,8 @@
 
 use tch::{Device, Kind, Tensor};
 
+use crate::tensors;
+
 /// How 0..=1 RGB becomes network input.
 #[derive(Debug)]
 pub enum Normalization {
@@ -59,24 +61,14 @@ impl Normalization {
 /// u8 bytes of `count` images `[B, S, S, 3]` as f32 `[B, 3, S, S]` in 0..=1. The result's strides are channels-last.
 pub fn unit(bytes: &[u8], count: usize, size: usize, device: Device) -> Tensor {
     let (b, s) = (count as i64, size as i64);
-    let nhwc = upload(bytes, device).view([b, s, s, 3]); // [B, S, S, 3] u8
+    let nhwc = tensors::upload(&Tensor::from_slice(bytes), device).view([b, s, s, 3]); // [B, S, S, 3] u8
     nhwc.permute([0, 3, 1, 2]).to_kind(Kind::Float).g_div_scalar_(255.0) // [B, 3, S, S]
 }
 
 /// u8 masks `[B, S, S]` in {0, 1} as f32 `[B, 1, S, S]`.
 pub fn mask(bytes: &[u8], count: usize, size: usize, device: Device) -> Tensor {
     let (b, s) = (count as i64, size as i64);
-    upload(bytes, device).view([b, 1, s, s]).to_kind(Kind::Float)
-}
-
-/// Bytes on a device. To a GPU they go from pinned memory, which libtorch keeps until they have arrived: nothing waits.
-fn upload(bytes: &[u8], device: Device) -> Tensor {
-    let here = Tensor::from_slice(bytes);
-    match device {
-        // `pin_memory` itself would print, each time, that naming the device is deprecated.
-        Device::Cuda(_) => here.internal_pin_memory(device).to_device_(device, Kind::Uint8, true, false),
-        _ => here.to_device(device),
-    }
+    tensors::upload(&Tensor::from_slice(bytes), device).view([b, 1, s, s]).to_kind(Kind::Float)
 }
 
 fn per_channel(values: &[f64; 3], device: Device) -> Tensor {

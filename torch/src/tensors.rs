@@ -1,17 +1,17 @@
-//! Named tensors to and from the bytes of a safetensors file.
+//! Tensors on their way: to and from the bytes of a safetensors file, and to a device.
 
 use std::path::Path;
 
 use harness::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// The bytes of a safetensors file that holds `tensors` in the given order.
 pub fn to_bytes(tensors: &[(String, Tensor)]) -> Result<Vec<u8>> {
     let raw: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = tensors
         .iter()
         .map(|(name, t)| {
-            let t = t.detach().to_device(tch::Device::Cpu).contiguous();
+            let t = t.detach().to_device(Device::Cpu).contiguous();
             let dtype = dtype(t.kind()).ok_or_else(|| Error::run(format!("{name}: tensors of kind {:?} are not stored", t.kind()), ""))?;
             let mut bytes = vec![0u8; t.numel() * t.kind().elt_size_in_bytes()];
             t.copy_data_u8(&mut bytes, t.numel());
@@ -42,6 +42,16 @@ pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Vec<(String, Tensor)>> {
 /// The tensor of that name.
 pub fn find(tensors: &[(String, Tensor)], name: &str) -> Option<Tensor> {
     tensors.iter().find(|(n, _)| n == name).map(|(_, t)| t.shallow_clone())
+}
+
+/// A tensor of the CPU's memory on a device. To a GPU it goes from pinned memory, which libtorch keeps until it has arrived:
+/// nothing waits.
+pub fn upload(here: &Tensor, device: Device) -> Tensor {
+    match device {
+        // `pin_memory` itself would print, each time, that naming the device is deprecated.
+        Device::Cuda(_) => here.internal_pin_memory(device).to_device_(device, here.kind(), true, false),
+        _ => here.to_device(device),
+    }
 }
 
 fn dtype(kind: Kind) -> Option<Dtype> {

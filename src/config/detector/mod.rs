@@ -3,15 +3,25 @@
 //! One file a detector holds its settings, what it reads, what it checks and how it is described; `SHIPPED` lists them. A
 //! program that brings detectors of its own names them by [`bring`] before it reads a configuration.
 
+mod cutpaste;
+mod fcdd;
 mod method;
 mod mlff;
 mod nearest;
 mod padim;
+mod psvdd;
+mod rd;
+mod supersimplenet;
 
+pub use cutpaste::{Aligned, AlignedBy, CutPasteDetector, CutPasteNetwork, Shrink, ShrinkBy};
+pub use fcdd::{Fcdd, FcddBorder, FcddMask, FcddNetwork};
 pub use method::{Method, Outputs};
 pub use mlff::check_batch;
 pub use nearest::Nearest;
 pub use padim::Padim;
+pub use psvdd::Psvdd;
+pub use rd::{Rd, RdLoss, RdMap, RdWidth, check_rd_batch};
+pub use supersimplenet::{Noise, NoiseMask, SuperSimpleNet};
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -21,7 +31,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Config;
 
 /// The detectors of this package, in the order in which lists show them.
-const SHIPPED: &[&Method] = &[&mlff::METHOD, &padim::METHOD, &nearest::METHOD];
+const SHIPPED: &[&Method] = &[
+    &mlff::METHOD,
+    &padim::METHOD,
+    &nearest::METHOD,
+    &rd::METHOD,
+    &fcdd::METHOD,
+    &supersimplenet::METHOD,
+    &cutpaste::METHOD,
+    &psvdd::METHOD,
+];
 
 static BROUGHT: OnceLock<Vec<&'static Method>> = OnceLock::new();
 
@@ -50,6 +69,12 @@ impl Detector {
     pub const PADIM: Self = Self(&padim::METHOD);
     /// Distance to the nearest of a memory of patches (PatchCore, Roth et al. 2022).
     pub const NEAREST: Self = Self(&nearest::METHOD);
+    /// Reverse distillation (Deng & Li 2022).
+    pub const RD: Self = Self(&rd::METHOD);
+    /// Fully convolutional data description (Liznerski et al. 2021).
+    pub const FCDD: Self = Self(&fcdd::METHOD);
+    /// Heads on adapted features, trained on noise in them (SuperSimpleNet, Rolih et al. 2024).
+    pub const SUPERSIMPLENET: Self = Self(&supersimplenet::METHOD);
 
     /// Every detector that this program knows.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -78,6 +103,14 @@ impl Detector {
     pub fn reads(self, path: &str) -> bool {
         let below = |one: &str, other: &str| one.strip_prefix(other).is_some_and(|rest| rest.starts_with('.'));
         path == "detector" || self.0.reads.iter().any(|read| path == *read || below(path, read) || below(read, path))
+    }
+}
+
+impl Config {
+    /// Whether a run starts from a backbone: its detector reads the keys, and is not told to use a network of its own.
+    pub fn has_backbone(&self) -> bool {
+        let own = self.detector == Detector::FCDD && self.fcdd.network == FcddNetwork::Cnn;
+        self.detector.reads("model.backbone.weights") && !own
     }
 }
 

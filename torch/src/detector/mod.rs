@@ -5,19 +5,29 @@
 
 mod backbone;
 mod contract;
+pub mod cutpaste;
+pub mod fcdd;
 mod features;
 pub mod mlff;
 pub mod nearest;
 pub mod padim;
 mod pass;
+pub mod psvdd;
+pub mod rd;
+pub mod supersimplenet;
 
 pub use backbone::stride_in;
 pub use contract::{Count, Detector, FitEstimate, Parts};
+pub use cutpaste::CutPaste;
+pub use fcdd::Fcdd;
 pub use features::Features;
 pub use mlff::Mlff;
 pub use nearest::Nearest;
 pub use padim::Padim;
 pub use pass::{Aside, Pass, check_stop};
+pub use psvdd::Psvdd;
+pub use rd::Rd;
+pub use supersimplenet::SuperSimpleNet;
 
 use std::sync::OnceLock;
 
@@ -54,6 +64,11 @@ pub fn build(parts: &Parts) -> Result<Box<dyn Detector>> {
         "mlff" => Ok(Box::new(Mlff::new(parts)?)),
         "padim" => Ok(Box::new(Padim::new(parts)?)),
         "nearest" => Ok(Box::new(Nearest::new(parts)?)),
+        "rd" => Ok(Box::new(Rd::new(parts)?)),
+        "fcdd" => Ok(Box::new(Fcdd::new(parts)?)),
+        "supersimplenet" => Ok(Box::new(SuperSimpleNet::new(parts)?)),
+        "cutpaste" => Ok(Box::new(CutPaste::new(parts)?)),
+        "psvdd" => Ok(Box::new(Psvdd::new(parts)?)),
         other => match BROUGHT.get().and_then(|all| all.iter().find(|brought| brought.method.name == other)) {
             Some(brought) => (brought.build)(parts),
             None => Err(Error::config(format!("detector: {other} is not built into this program"), "use the program that brings it")),

@@ -117,6 +117,11 @@ impl Sink for Recorder<'_> {
         Ok(())
     }
 
+    fn note(&mut self, text: &str) -> Result<()> {
+        self.progress.message(&format!("warning: {text}"));
+        self.attempt.note(text)
+    }
+
     fn quality(&mut self, epoch: u64, step: u64, score: &Score) -> Result<Option<f64>> {
         let (split, (name, quality)) = match &self.rule {
             Rule::Last => return Ok(None),

@@ -122,6 +122,8 @@ pub struct Builder<'a> {
     pub part: Part,
     /// What the batch norms made next add to variances; torch's 1e-5 at first.
     pub eps: f64,
+    /// How the convolutions of the residual networks made next start: torch's default at first.
+    pub residual: First,
     seed: u64,
     source: Option<&'a Source<'a>>,
     params: Params,
@@ -129,7 +131,7 @@ pub struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     pub fn new(seed: u64, device: Device, precision: Precision, format: MemoryFormat, source: Option<&'a Source<'a>>) -> Self {
-        Self { device, precision, format, part: Part::Trained, eps: EPS, seed, source, params: Params::default() }
+        Self { device, precision, format, part: Part::Trained, eps: EPS, residual: First::Uniform, seed, source, params: Params::default() }
     }
 
     /// The parameters made so far.
@@ -160,6 +162,12 @@ impl<'a> Builder<'a> {
     pub fn linear_of(&mut self, name: &str, shape: LinearShape) -> Result<Linear> {
         let (weight, bias) = self.weight_and_bias(name, &[shape.cout, shape.cin], shape.cout, (shape.weight, shape.bias))?;
         Ok(Linear { weight, bias })
+    }
+
+    /// A bias alone, `<name>.bias` `[cout]`, with torch's default first values beside a weight [cout, cin].
+    pub fn bias(&mut self, name: &str, cin: i64, cout: i64) -> Result<Tensor> {
+        let first = (First::Uniform, Fans { fan_in: cin, fan_out: cout });
+        self.param(&format!("{name}.bias"), &[cout], first, ParamKind::Weight)
     }
 
     /// A batch norm: `<name>.{weight,bias,running_mean,running_var}` `[channels]`.

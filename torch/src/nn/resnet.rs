@@ -1,6 +1,7 @@
 //! Residual networks up to their third stage (He 2016; wide ones: Zagoruyko 2016): the multi-level features.
 //!
-//! Parameters carry torchvision's names behind `backbone.`. The fourth stage, pooling and classifier are not built.
+//! Parameters carry torchvision's names behind `backbone.`. The fourth stage is built apart, for whoever asks; pooling and
+//! classifier are not.
 
 use harness::Result;
 use harness::config::{BackboneName, Freeze};
@@ -23,14 +24,20 @@ pub struct Stages {
     pub c3: Tensor,
 }
 
+/// Channels of the fourth stage.
+pub fn width4(name: BackboneName) -> i64 {
+    512 * plan(name).block.expansion()
+}
+
 /// Channels of the three stages.
 pub fn widths(name: BackboneName) -> [i64; 3] {
     let plan = plan(name);
     [64, 128, 256].map(|planes| planes * plan.block.expansion())
 }
 
+/// What a residual block is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Block {
+pub enum Block {
     /// Two 3x3 convolutions.
     Basic,
     /// 1x1, 3x3, 1x1 with four times the width at its end.
@@ -38,7 +45,8 @@ enum Block {
 }
 
 impl Block {
-    fn expansion(self) -> i64 {
+    /// Channels of its output, in planes.
+    pub fn expansion(self) -> i64 {
         match self {
             Self::Basic => 1,
             Self::Bottleneck => 4,
@@ -46,21 +54,25 @@ impl Block {
     }
 }
 
-struct Plan {
-    block: Block,
-    /// Blocks in stages 1 to 3.
-    depths: [usize; 3],
+/// What a network of the family is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    pub block: Block,
+    /// Blocks in stages 1 to 4.
+    pub depths: [usize; 4],
     /// Factor of a bottleneck's inner width.
-    wide: i64,
+    pub wide: i64,
 }
 
-fn plan(name: BackboneName) -> Plan {
+/// The network of that name.
+pub fn plan(name: BackboneName) -> Plan {
     let (block, depths, wide) = match name {
-        BackboneName::Resnet18 => (Block::Basic, [2, 2, 2], 1),
-        BackboneName::Resnet34 => (Block::Basic, [3, 4, 6], 1),
-        BackboneName::Resnet50 => (Block::Bottleneck, [3, 4, 6], 1),
-        BackboneName::Resnet101 => (Block::Bottleneck, [3, 4, 23], 1),
-        BackboneName::WideResnet50x2 => (Block::Bottleneck, [3, 4, 6], 2),
+        BackboneName::Resnet18 => (Block::Basic, [2, 2, 2, 2], 1),
+        BackboneName::Resnet34 => (Block::Basic, [3, 4, 6, 3], 1),
+        BackboneName::Resnet50 => (Block::Bottleneck, [3, 4, 6, 3], 1),
+        BackboneName::Resnet101 => (Block::Bottleneck, [3, 4, 23, 3], 1),
+        BackboneName::WideResnet50x2 => (Block::Bottleneck, [3, 4, 6, 3], 2),
+        BackboneName::Vgg11Bn => unreachable!("config::check refuses a VGG where a residual network is needed"),
     };
     Plan { block, depths, wide }
 }
@@ -90,43 +102,45 @@ impl ResNet {
 
     /// The same with a choice for each of (stem, stage 1, 2, 3).
     pub fn with_parts(builder: &mut Builder, name: BackboneName, stride: Stride, parts: [Part; 4]) -> Result<Self> {
+        Self::up_to(builder, name, stride, &parts)
+    }
+
+    /// The stem and as many stages as `parts` has choices after the first, at most three.
+    pub fn up_to(builder: &mut Builder, name: BackboneName, stride: Stride, parts: &[Part]) -> Result<Self> {
         let plan = plan(name);
         builder.part = parts[0];
-        let stem = ConvBn::new(builder, "backbone.conv1", "backbone.bn1", ConvShape::new(3, 64, 7).stride(2))?;
+        let stem = ConvShape::new(3, 64, 7).stride(2).first(builder.residual);
+        let stem = ConvBn::new(builder, "backbone.conv1", "backbone.bn1", stem)?;
         let mut stages = Vec::new();
-        let mut cin = 64;
-        for (index, depth) in plan.depths.into_iter().enumerate() {
+        for index in 0..parts.len() - 1 {
             builder.part = parts[index + 1];
-            let planes = 64 << index;
-            let cout = planes * plan.block.expansion();
-            let mut blocks = Vec::new();
-            for number in 0..depth {
-                let step = if index > 0 && number == 0 { 2 } else { 1 };
-                let prefix = format!("backbone.layer{}.{number}", index + 1);
-                blocks.push(Residual::new(builder, &prefix, plan.block, [cin, planes * plan.wide, cout], step, stride)?);
-                cin = cout;
-            }
-            stages.push(blocks);
+            stages.push(stage(builder, &plan, index, stride)?);
         }
         builder.part = Part::Trained;
         let frozen = parts.iter().take_while(|part| **part == Part::Frozen).count();
         Ok(Self { stem, stages, frozen })
     }
 
-    /// `x` [B, 3, H, W], H and W multiples of 32.
+    /// `x` [B, 3, H, W], H and W multiples of 32; all three stages must be there.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Stages {
+        let [c1, c2, c3] = self.maps(x, mode).try_into().expect("three stages");
+        Stages { c1, c2, c3 }
+    }
+
+    /// The map of the last stage that is there.
+    pub fn last(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.maps(x, mode).pop().expect("there is a stage")
+    }
+
+    /// The map of each stage.
+    fn maps(&self, x: &Tensor, mode: Mode) -> Vec<Tensor> {
         let mut map = self.guarded(0, || self.stem(x, mode)); // [B, 64, H/4, W/4]
-        let maps: Vec<Tensor> = (0..3)
+        (0..self.stages.len())
             .map(|index| {
-                map = self.guarded(index + 1, || {
-                    let blocks = &self.stages[index];
-                    blocks.iter().fold(map.shallow_clone(), |map, block| block.forward(&map, mode))
-                });
+                map = self.guarded(index + 1, || through(&self.stages[index], &map, mode));
                 map.shallow_clone()
             })
-            .collect();
-        let [c1, c2, c3] = maps.try_into().expect("three stages");
-        Stages { c1, c2, c3 }
+            .collect()
     }
 
     fn stem(&self, x: &Tensor, mode: Mode) -> Tensor {
@@ -138,6 +152,41 @@ impl ResNet {
         let _guard = (index < self.frozen).then(tch::no_grad_guard);
         part()
     }
+}
+
+/// The fourth stage, trained as `builder.part` says.
+#[derive(Debug)]
+pub struct Stage4(Vec<Residual>);
+
+impl Stage4 {
+    /// Behind a [`ResNet`] of the same name.
+    pub fn new(builder: &mut Builder, name: BackboneName, stride: Stride) -> Result<Self> {
+        stage(builder, &plan(name), 3, stride).map(Self)
+    }
+
+    /// c3 [B, W3, H/16, W/16] to [B, W4, H/32, W/32].
+    pub fn forward(&self, c3: &Tensor, mode: Mode) -> Tensor {
+        through(&self.0, c3, mode)
+    }
+}
+
+/// The blocks of stage `index`, from 0.
+fn stage(builder: &mut Builder, plan: &Plan, index: usize, stride: Stride) -> Result<Vec<Residual>> {
+    let (planes, expansion) = (64 << index, plan.block.expansion());
+    let cout = planes * expansion;
+    let mut cin = if index == 0 { 64 } else { cout / 2 };
+    let mut blocks = Vec::new();
+    for number in 0..plan.depths[index] {
+        let step = if index > 0 && number == 0 { 2 } else { 1 };
+        let prefix = format!("backbone.layer{}.{number}", index + 1);
+        blocks.push(Residual::new(builder, &prefix, plan.block, [cin, planes * plan.wide, cout], step, stride)?);
+        cin = cout;
+    }
+    Ok(blocks)
+}
+
+fn through(blocks: &[Residual], x: &Tensor, mode: Mode) -> Tensor {
+    blocks.iter().fold(x.shallow_clone(), |map, block| block.forward(&map, mode))
 }
 
 /// One residual block.
@@ -167,10 +216,11 @@ impl Residual {
         };
         let mut units = Vec::new();
         for (number, shape) in (1..).zip(shapes) {
+            let shape = shape.first(builder.residual);
             units.push(ConvBn::new(builder, &format!("{prefix}.conv{number}"), &format!("{prefix}.bn{number}"), shape)?);
         }
         let downsample = if step != 1 || cin != cout {
-            let shape = ConvShape::new(cin, cout, 1).stride(step);
+            let shape = ConvShape::new(cin, cout, 1).stride(step).first(builder.residual);
             Some(ConvBn::new(builder, &format!("{prefix}.downsample.0"), &format!("{prefix}.downsample.1"), shape)?)
         } else {
             None
@@ -197,6 +247,7 @@ impl Residual {
 
 #[cfg(test)]
 mod tests {
+    use super::super::first::First;
     use super::super::param::{ParamKind, Params};
     use super::*;
     use harness::config::{MemoryFormat, Precision};
@@ -232,6 +283,25 @@ mod tests {
         }
         assert_eq!(widths(BackboneName::Resnet34), [64, 128, 256]);
         assert_eq!(widths(BackboneName::WideResnet50x2), [256, 512, 1024]);
+    }
+
+    #[test]
+    fn the_fourth_stage_ends_a_network_of_torchvisions_size() {
+        // torchvision's counts without the classifier's 513000 and 2049000.
+        for (name, count) in [(BackboneName::Resnet18, 11_176_512), (BackboneName::Resnet50, 23_508_032)] {
+            let mut builder = Builder::new(3, Device::Cpu, Precision::Fp32, MemoryFormat::ChannelsLast, None);
+            builder.residual = First::KaimingNormal;
+            let net = ResNet::new(&mut builder, name, Stride::Conv2, Freeze::None).expect("builds");
+            let last = Stage4::new(&mut builder, name, Stride::Conv2).expect("builds");
+            let params = builder.finish();
+            assert_eq!(params.weight_count(), count);
+            let map = last.forward(&net.forward(&image(1, 64), Mode::Eval).c3, Mode::Eval);
+            assert_eq!(map.size(), [1, width4(name), 2, 2]);
+            // He's deviation of the stem: sqrt(2 / (64 * 49)); four standard errors of 9408 values.
+            let std = params.get("backbone.conv1.weight").expect("is there").std(false).double_value(&[]);
+            let expected = (2.0f64 / (64.0 * 49.0)).sqrt();
+            assert!((std / expected - 1.0).abs() < 4.0 / (2.0f64 * 9408.0).sqrt(), "{std}");
+        }
     }
 
     #[test]

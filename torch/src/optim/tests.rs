@@ -1,3 +1,4 @@
+use super::slot::EPS_ADAM;
 use super::*;
 use harness::config::Config;
 use proptest::prelude::*;
@@ -138,6 +139,34 @@ proptest! {
         }
     }
 
+    /// As on a GPU; bit for bit where no norm, summed in another order, scales the gradient.
+    #[test]
+    fn parameters_in_one_buffer_are_updated_as_separate_ones((cfg, clip) in settings(), steps in 1usize..6) {
+        let nets = [Net::new(0.7), Net::new(0.7)];
+        let map = || Tensor::arange(24, (Kind::Float, Device::Cpu)).cos().reshape([2, 3, 2, 2]).permute([0, 2, 3, 1]).set_requires_grad(true);
+        let maps = [map(), map()];
+        let optimizers = [0, 1].map(|i| {
+            let mut params = nets[i].trained("net");
+            params[1].lr = 0.5;
+            params.push(Trained::new("map", maps[i].shallow_clone()));
+            Optimizer::separate(&cfg, params)
+        });
+        let [mut apart, mut joined] = optimizers;
+        joined.join();
+        prop_assert_eq!(joined.joined.len(), 2);
+        for _ in 0..steps {
+            for (i, optimizer) in [&mut apart, &mut joined].into_iter().enumerate() {
+                let _ = optimizer.step(&(nets[i].loss() + (&maps[i] * &maps[i]).sum(Kind::Float)), cfg.lr, clip);
+            }
+        }
+        let bound = if clip > 0.0 { 1e-5 } else { 0.0 };
+        let same = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]) <= bound;
+        prop_assert!((0..2).all(|i| same(&nets[0].weights[i], &nets[1].weights[i])) && same(&maps[0], &maps[1]));
+        let (here, there) = (apart.state().0, joined.state().0);
+        prop_assert!(here.iter().zip(&there).all(|((a, x), (b, y))| a == b && x.size() == y.size() && same(x, y)));
+        prop_assert_eq!(maps[1].stride(), [12, 2, 1, 4]);
+    }
+
     #[test]
     fn a_restored_state_goes_on_bit_for_bit((cfg, clip) in settings(), before in 1usize..5, after in 1usize..5) {
         let whole = one_parameter();
@@ -170,6 +199,8 @@ fn a_parameter_that_the_loss_does_not_depend_on_is_left_as_it_is() {
         let (used, unused) = (one_parameter(), one_parameter());
         let params = vec![Trained::new("used", used.shallow_clone()), Trained::new("unused", unused.shallow_clone())];
         let mut optimizer = Optimizer::new(&Optim { kind, weight_decay: 0.1, ..Config::default().optim }, params);
+        run(&mut optimizer, &used, 0.1, 0.0, 3);
+        optimizer.join();
         run(&mut optimizer, &used, 0.1, 0.0, 3);
         assert_eq!(unused.double_value(&[0]), 3.0);
         assert_ne!(used.double_value(&[0]), 3.0);

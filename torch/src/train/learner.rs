@@ -27,6 +27,8 @@ pub struct Fed {
     pub views: usize,
     /// What was done to each view, `[B * V]`: see [`harness::data::Batch::kinds`].
     pub kinds: Vec<u8>,
+    /// Which training image each item is, `[B]`: its place in the source.
+    pub items: Vec<usize>,
 }
 
 /// A network, or several, with a loss. Tensors are shared: an optimiser and a checkpoint write into the learner in place.

@@ -74,6 +74,11 @@ pub trait Sink {
         Ok(())
     }
 
+    /// What people should know of what was learned, in one sentence.
+    fn note(&mut self, _: &str) -> Result<()> {
+        Ok(())
+    }
+
     /// After each epoch, of which `_epoch` counts from 0 and `_step` over the run: how good what is trained is by the rule of
     /// `train.checkpoint`, higher is better; `None` = no rule. `_score` scores images `[B, 3, S, S]` in 0..=1.
     fn quality(&mut self, _epoch: u64, _step: u64, _score: &dyn Fn(&Tensor) -> Scored) -> Result<Option<f64>> {
@@ -100,6 +105,7 @@ impl Job<'_> {
             mask: input::mask(&batch.masks, count, size, self.device),                         // [B, 1, S, S]
             views: batch.views,
             kinds: batch.kinds.clone(),
+            items: batch.items.iter().map(|item| item % self.source.len()).collect(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Both detectors on procedural images with a random backbone.
+//! The detectors that look once on procedural images with a random backbone.
 
 use std::sync::Arc;
 
@@ -40,13 +40,13 @@ impl Sink for Counter {
     }
 }
 
-struct Fixture {
+pub struct Fixture {
     _dir: tempfile::TempDir,
     category: Category,
 }
 
 impl Fixture {
-    fn new() -> Self {
+    pub fn new() -> Self {
         one_thread();
         let dir = tempfile::tempdir().unwrap();
         builtin::write_small(dir.path(), &["gear"], 6, 2, 1, 64).unwrap();
@@ -54,7 +54,7 @@ impl Fixture {
         Self { _dir: dir, category }
     }
 
-    fn train(&self) -> Arc<Source> {
+    pub fn train(&self) -> Arc<Source> {
         Arc::new(Source::new(self.category.train.clone(), 64, Resize::Bilinear, 64))
     }
 
@@ -66,12 +66,13 @@ impl Fixture {
         made
     }
 
-    /// Every map of every test image.
-    fn maps(&self, detector: &dyn Detector, batch: usize) -> Vec<Vec<u32>> {
+    /// Every map and own image score of every test image.
+    pub fn maps(&self, detector: &dyn Detector, batch: usize) -> Vec<Vec<u32>> {
         let test = Source::new(self.category.test.clone(), 64, Resize::Bilinear, 64);
         let mut all = vec![];
         score_all(detector, &test, batch, Device::Cpu, &mut |_, scored| {
             all.extend(scored.maps.into_iter().map(|map| map.data.iter().map(|v| v.to_bits()).collect()));
+            all.extend(scored.own.map(|score| vec![score.to_bits()]));
             Ok(())
         })
         .unwrap();
@@ -87,25 +88,26 @@ fn config(which: Which) -> Config {
     cfg
 }
 
-fn build(cfg: &Config, seed: u64) -> Box<dyn Detector> {
+pub fn build(cfg: &Config, seed: u64) -> Box<dyn Detector> {
     detector::build(&Parts { cfg, seed, device: Device::Cpu, weights: None }).unwrap()
 }
 
 const BOTH: [Which; 2] = [Which::PADIM, Which::NEAREST];
 
 /// Each key that a detector does not read, with another value that it may have.
-fn unread(which: Which) -> Vec<String> {
+pub fn unread(which: Which) -> Vec<String> {
     let another = |key: &reference::Key| -> String {
         let options = key.spec.to_string();
         let candidates: Vec<String> = match &key.default {
             toml::Value::Boolean(value) => vec![(!value).to_string()],
-            toml::Value::Integer(value) => [value + 2, value + 1, value / 2, 2 * value].map(|n| n.to_string()).to_vec(),
+            toml::Value::Integer(value) => [value + 2, value + 1, value / 2, 2 * value, value + 64].map(|n| n.to_string()).to_vec(),
             toml::Value::Float(value) => vec![format!("{:?}", value / 2.0), "0.25".into()],
             toml::Value::Array(values) => {
                 let reversed: Vec<String> = values.iter().rev().map(ToString::to_string).collect();
                 vec![format!("[{}]", reversed.join(", ")), format!("[{}]", values[0]), "[2, 1]".into(), "[0.25]".into()]
             }
-            _ => options.split('"').skip(1).step_by(2).map(|word| format!("{word:?}")).collect(),
+            // Words, or what may stand in their place.
+            _ => options.split('"').skip(1).step_by(2).map(|word| format!("{word:?}")).chain(["true".into(), "0.25".into()]).collect(),
         };
         let allowed = |text: &String| {
             let value = toml::from_str::<toml::Table>(&format!("v = {text}")).unwrap()["v"].clone();

@@ -1,10 +1,16 @@
-//! The detectors that are not trained: their mathematics against slow twins, and themselves on procedural images.
+//! The detectors: their mathematics against slow twins, and themselves on procedural images.
 
 mod behaviour;
 mod coreset;
+mod cutpaste;
+mod fcdd;
 mod gaussian;
 mod memory;
 mod patch;
+mod psvdd;
+mod rd;
+mod supersimplenet;
+mod trained;
 
 use harness::seed::stream;
 use rand::RngExt;

@@ -15,6 +15,7 @@ use tch::{Kind, Tensor};
 
 use super::maps::{mean_of_counted, sizes};
 use super::rank;
+use crate::tensors;
 
 /// The pair term of activated scores `s` under `mask`, both [B, 1, H, W]: at least 0, and 0 if a class is missing.
 ///
@@ -78,7 +79,7 @@ fn random_pairs(x: &Tensor, anomalous: &Tensor, draw: &mut impl Rng) -> (Tensor,
         row.shuffle(draw);
         order.extend(row);
     }
-    let order = Tensor::from_slice(&order).reshape([rows, columns]).to_device(x.device());
+    let order = tensors::upload(&Tensor::from_slice(&order), x.device()).reshape([rows, columns]);
     let anomalous = anomalous.gather(1, &order, false);
     let half = columns / 2; // no more pairs than that
     // Pixels of one class in their random order, the first `half` of them; column `half` takes those that stay unpaired.
