@@ -5,6 +5,7 @@ results/<step>.json with all samples. A step that fails says why, and the next g
 """
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -21,7 +22,7 @@ import resume
 import training
 from machine import ROOT, described, machine
 from report import Report
-from side import WORK
+from side import WORK, Failed
 from work import Card, Clock
 
 # By number: what it does, and seconds at most; the last has what is left.
@@ -48,6 +49,9 @@ def main() -> int:
     if unknown := [name for name in wanted if name not in STEPS]:
         parser.error(f"there is no step {unknown[0]!r}; there are {', '.join(STEPS)}")
     begin = time.monotonic()
+    if args.rehearse:
+        # Threads that wait by spinning make a busy machine crawl.
+        os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     clock = Clock(REHEARSAL_S, REHEARSAL_SLACK) if args.rehearse else Clock(60 * args.minutes - 10)
     results = ROOT / ("results-rehearsal" if args.rehearse else "results")
     card = Card(results, WORK / ("card-rehearsal" if args.rehearse else "card"), clock, args.rehearse, args.go_on)
@@ -59,6 +63,9 @@ def main() -> int:
     revision = (ROOT / "revision").read_text().strip()
     what = "A rehearsal on the CPU: its figures mean nothing. " if args.rehearse else ""
     report = Report(results, f"{what}{described(machine())}. harness {revision}.")
+    if not args.rehearse:
+        # Where this fails, nothing else is worth the time.
+        card.call([card.harness.with_name("harness-torch"), "--device-kind", "cuda"], 60)
     pace.cache(card)
     warming = pace.warm_up(card) if "pace" in wanted else pace.Warming()
     try:
@@ -82,4 +89,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Failed as error:
+        sys.exit(f"gpu-check: {error}")

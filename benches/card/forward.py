@@ -37,10 +37,7 @@ def found(card: Card, step: Step) -> None:
     if card.rehearse:
         step.line("CUDA found by `harness`", NEEDS_CUDA, remark=f"auto is {kind} here")
         return
-    step.line("CUDA found by `harness`", "yes" if kind == "cuda" else "no", "yes", f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}")
-    if kind != "cuda":
-        # Says why.
-        card.call([card.harness.with_name("harness-torch"), "--device-kind", "cuda"], 60)
+    step.line("CUDA found by `harness`", kind, "cuda", f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}")
     asked = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,compute_cap,clocks.max.sm,power.limit", "--format=csv,noheader"]
     step.line("card", subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip())
 
