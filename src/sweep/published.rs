@@ -1,4 +1,4 @@
-//! The paper's own figures: the lines of its four tables among all that was [published](super::citation).
+//! The paper's own figures: the lines of its four tables among all that was published (`citation`).
 
 use serde::{Deserialize, Serialize};
 

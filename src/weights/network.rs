@@ -1,6 +1,6 @@
 //! The networks of torchvision that are known here: their names, and what a set of tensors lacks to be one of them.
 //!
-//! What each consists of stands in a file of its own: [`super::resnet`], [`super::vgg`].
+//! What each consists of stands in a file of its own: `resnet`, `vgg`.
 
 use std::path::Path;
 

@@ -21,7 +21,7 @@ pub struct Reception {
     pub taps: i64,
     /// Centre of the first cell's receptive field, px, rounded down.
     pub shift: i64,
-    /// Taps of the kernel whose sum at [`STD`] this one has. The sum is the scale of the map, and so the balance of the loss.
+    /// Taps of the kernel whose sum at `STD` this one has. The sum is the scale of the map, and so the balance of the loss.
     pub as_much_as: i64,
 }
 
