@@ -21,11 +21,11 @@ def run(card: Card, step: Step) -> None:
         found(card, step)
     detectors = card.detectors()
     card.known["detectors"] = detectors
-    works = {f"{detectors[0]}, paper profile": ("paper", detectors[0])} | {name: ("cpu", name) for name in detectors}
-    step.at_once(card.at_once, {
-        what: lambda what=what, profile=profile, name=name: compared(card, what, card.words(profile, f"detector={name}"))
-        for what, (profile, name) in works.items()
-    })
+    # Two steps, so that a network whose first map is one number everywhere has a range; at full size that takes too long.
+    little = ["train.steps=2", f"train.batch={4 if card.rehearse else 8}"]
+    works = {f"{detectors[0]}, paper profile": card.words("paper", "train.epochs=0", "train.steps=0")}
+    works |= {name: card.words("cpu", f"detector={name}", *little) for name in detectors}
+    step.at_once(card.at_once, {what: lambda what=what, words=words: compared(card, what, words) for what, words in works.items()})
 
 
 def found(card: Card, step: Step) -> None:
@@ -43,9 +43,9 @@ def found(card: Card, step: Step) -> None:
 
 
 def compared(card: Card, what: str, words: list[str]) -> list[Line]:
-    """One run without training, and its maps by way of `predict`: the weights are the same on both sides."""
+    """One run on the CPU, and its maps by way of `predict`: the weights are the same on both sides."""
     store = card.store(f"forward {what}")
-    fitted = card.run([*words, "train.epochs=0", "train.steps=0"], "cpu", store)
+    fitted = card.run(words, "cpu", store)
     in_bf16 = other_precision(fitted, store)
 
     def maps(run: Path, device: str, name: str, env: dict[str, str] | None = None) -> dict:
