@@ -54,7 +54,7 @@ impl Optim {
     /// `Kind::Config` naming the key and the remedy.
     pub(super) fn check(&self) -> Result<()> {
         if self.kind == OptimKind::Sgd && self.nesterov && self.momentum == 0.0 {
-            let what = "optim.nesterov: there is no momentum to look ahead with";
+            let what = "optim.nesterov: Nesterov's form needs momentum";
             return Err(Error::config(what, "set optim.nesterov=false or optim.momentum above 0"));
         }
         if !self.milestones.is_sorted_by(|a, b| a < b) {

@@ -32,7 +32,7 @@ pub fn resolve(requested: &str) -> Result<Device> {
         Ok(()) if count == 1 => ("libtorch sees one GPU".into(), "use cuda:0".into()),
         Ok(()) => (format!("libtorch sees {count} GPUs"), format!("use cuda:0 to cuda:{}", count - 1)),
     };
-    Err(Error::environment(format!("there is no device {requested}: {why}"), remedy))
+    Err(Error::environment(format!("device {requested} was not found: {why}"), remedy))
 }
 
 /// Why libtorch sees no GPU, and the way out: by CUDA_VISIBLE_DEVICES, and whether the driver's library is there.

@@ -395,7 +395,7 @@ fn what_cannot_work_is_refused_before_anything_starts() {
     refuse(&["--jobs", "0"], 2, "--jobs 0");
     refuse(&["--devices", "gpu"], 2, "--devices: `gpu` is not a valid device");
     refuse(&["--devices", "cpu,cuda:0"], 2, "two kinds");
-    refuse(&["--devices", "cuda:98,cuda:99"], 3, "there is no device cuda:98");
+    refuse(&["--devices", "cuda:98,cuda:99"], 3, "device cuda:98 was not found");
     refuse(&["--name", "../../zz"], 2, "--name");
     refuse(&["run.seeds=[0, 0, 0]"], 2, "0 is listed twice");
     let missing = Command::new(env!("CARGO_BIN_EXE_harness-torch")).args(["sweep", "none.toml"]).output().unwrap();

@@ -124,8 +124,7 @@ fn describe(cfg: &Config) -> String {
         (CutPasteNetwork::Finetuned, _) => format!("CutPaste, fine-tuned {backbone}"),
     };
     let patch = if cfg.cutpaste.patch == 0 { String::new() } else { format!(", patches of {} px", cfg.cutpaste.patch) };
-    let untrained = if (cfg.train.epochs, cfg.train.steps) == (0, 0) { ", 0 steps" } else { "" };
-    format!("{network}{patch}{untrained}")
+    format!("{network}{patch}")
 }
 
 fn check(cfg: &Config) -> Result<()> {
@@ -181,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_name_says_what_it_is() {
-        let name = |profile, words: &[&str]| describe(&resolved(profile, words).unwrap());
+        let name = |profile, words: &[&str]| Detector::CUTPASTE.describe(&resolved(profile, words).unwrap());
         assert_eq!(name(Profile::Paper, &[]), "CutPaste");
         assert_eq!(name(Profile::Paper, &["cutpaste.patch=64"]), "CutPaste, patches of 64 px");
         assert_eq!(name(Profile::Paper, &["model.backbone.name=resnet34"]), "CutPaste, ResNet-34 from scratch");

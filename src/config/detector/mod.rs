@@ -75,6 +75,10 @@ impl Detector {
     pub const FCDD: Self = Self(&fcdd::METHOD);
     /// Heads on adapted features, trained on noise in them (SuperSimpleNet, Rolih et al. 2024).
     pub const SUPERSIMPLENET: Self = Self(&supersimplenet::METHOD);
+    /// A classifier of pasted images, and Gaussians of its features (CutPaste, Li et al. 2021).
+    pub const CUTPASTE: Self = Self(&cutpaste::METHOD);
+    /// Distance to the nearest of a memory of patches as an encoder of its own describes them (Patch SVDD, Yi & Yoon 2020).
+    pub const PSVDD: Self = Self(&psvdd::METHOD);
 
     /// Every detector that this program knows.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -97,6 +101,12 @@ impl Detector {
 
     pub fn method(self) -> &'static Method {
         self.0
+    }
+
+    /// The method in a few words; of a trained one whether it is left untrained.
+    pub fn describe(self, cfg: &Config) -> String {
+        let untrained = self.0.trained && (cfg.train.epochs, cfg.train.steps) == (0, 0);
+        (self.0.describe)(cfg) + if untrained { ", 0 steps" } else { "" }
     }
 
     /// Whether its result may depend on the key at this dotted path, or on one below it.

@@ -47,8 +47,7 @@ pub struct Psvdd {
 fn describe(cfg: &Config) -> String {
     let Psvdd { lambda, fraction } = cfg.psvdd;
     let remembered = if fraction < 1.0 { format!(", {} % of the patches", 100.0 * fraction) } else { String::new() };
-    let untrained = if (cfg.train.epochs, cfg.train.steps) == (0, 0) { ", 0 steps" } else { "" };
-    format!("Patch SVDD, lambda {lambda}{remembered}{untrained}")
+    format!("Patch SVDD, lambda {lambda}{remembered}")
 }
 
 fn check(cfg: &Config) -> Result<()> {
@@ -67,7 +66,7 @@ fn check(cfg: &Config) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Profile, Request};
+    use crate::config::{Detector, Profile, Request};
 
     fn resolved(words: &[&str]) -> Result<Config> {
         let overrides = ["detector=psvdd"].iter().chain(words).map(|word| (*word).to_owned()).collect();
@@ -76,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_name_says_what_it_is() {
-        let name = |words: &[&str]| describe(&resolved(words).unwrap());
+        let name = |words: &[&str]| Detector::PSVDD.describe(&resolved(words).unwrap());
         assert_eq!(name(&[]), "Patch SVDD, lambda 1");
         assert_eq!(name(&["psvdd.lambda=1e-3", "psvdd.fraction=0.25"]), "Patch SVDD, lambda 0.001, 25 % of the patches");
         assert_eq!(name(&["train.epochs=0"]), "Patch SVDD, lambda 1, 0 steps");

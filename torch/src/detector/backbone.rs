@@ -1,13 +1,10 @@
-//! A weights' file as first values of a network's backbone, and the input normalisation that goes with it.
+//! A weights' file as first values of a network's backbone.
 
-use harness::config::{BackboneName, Data, Normalize};
-use harness::data::Source;
-use harness::weights::{File, IMAGENET_MEAN, IMAGENET_STD};
+use harness::config::BackboneName;
+use harness::weights::File;
 use harness::{Error, Result};
-use tch::{Device, Tensor};
 
 use super::contract::Parts;
-use crate::input::Normalization;
 use crate::nn::stride::{Stride, stride};
 use crate::nn::{Values, Weights};
 
@@ -50,22 +47,4 @@ pub fn stride_in(parts: &Parts) -> Result<&'static str> {
         Stride::Conv2 if !basic => "conv2",
         _ => "conv1",
     })
-}
-
-/// The input normalisation that needs no training image: the statistics of the weights' file, or ImageNet's.
-pub fn fixed_normalization(parts: &Parts) -> Option<Normalization> {
-    let (mean, std) = parts.weights.map_or((IMAGENET_MEAN, IMAGENET_STD), |file| (file.meta.input_mean, file.meta.input_std));
-    (parts.cfg.data.normalize == Normalize::Imagenet).then(|| Normalization::channels(mean, std, parts.device))
-}
-
-/// The one that is learned from the training images.
-pub fn learned_normalization(source: &Source, data: &Data, device: Device) -> Result<Normalization> {
-    let images = (0..source.len()).map(|i| source.get(i)).collect::<Result<Vec<_>>>()?;
-    Ok(Normalization::lcn(images.iter().map(|i| i.data.as_slice()), data.size, device))
-}
-
-/// The learned one as a finished run keeps it.
-pub fn stored_normalization(get: &dyn Fn(&str) -> Option<Tensor>, device: Device) -> Option<Normalization> {
-    let (min, max) = (get("input.min")?, get("input.max")?);
-    Some(Normalization::Lcn { min: min.to_device(device), max: max.to_device(device) })
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use harness::Result;
 use harness::config::Config;
-use harness::data::Source;
+use harness::data::{Shape, Source};
 use tch::{Device, Tensor};
 
-use crate::train::{Learner, Scored, Sink, Snapshot};
+use crate::nn::Params;
+use crate::train::{Learner, Length, Scored, Sink, Snapshot};
 
 /// What fitting will take and leave, known before it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,12 +23,28 @@ pub struct FitEstimate {
     pub map_cells: u64,
 }
 
+impl FitEstimate {
+    /// Of a detector that the loop trains on `images` images and that keeps `numbers` numbers of four bytes.
+    pub fn of_training(cfg: &Config, images: usize, numbers: u64, map_cells: u64) -> Self {
+        let Length { epochs, steps } = Length::of(&cfg.train, Shape::new(images, &cfg.data, &cfg.train).batches());
+        Self { epochs: epochs as u64, steps, kept_bytes: 4 * numbers, map_cells }
+    }
+}
+
 /// Numbers in the weights of a detector's network, frozen ones included; statistics, memories and factors are not weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
     pub parameters: u64,
     /// Those of them that an optimiser changes.
     pub trained: u64,
+}
+
+impl Count {
+    /// Of a network of which an optimiser changes all weights that are marked as trained.
+    pub fn of(params: &Params) -> Self {
+        let trained = params.trained_weights().map(|p| p.tensor.numel() as u64).sum();
+        Self { parameters: params.weight_count() as u64, trained }
+    }
 }
 
 /// A detector as it stands, fitted or not.

@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::backbone;
 use super::contract::{Count, Parts};
-use crate::input::Normalization;
+use super::normalization::InputNormalization;
 use crate::nn::Mode;
 use crate::nn::conv::arrange;
 use crate::nn::param::Builder;
@@ -22,7 +22,7 @@ pub struct Features {
     device: Device,
     network: ResNet,
     parameters: u64,
-    normalization: Option<Normalization>,
+    normalization: InputNormalization,
 }
 
 impl Features {
@@ -39,36 +39,29 @@ impl Features {
             let network = ResNet::new(&mut builder, cfg.model.backbone.name, stride, Freeze::All)?;
             Ok((network, builder.finish().weight_count() as u64))
         })?;
-        let normalization = backbone::fixed_normalization(parts);
-        Ok(Self { cfg: cfg.clone(), device: parts.device, network, parameters, normalization })
+        Ok(Self { cfg: cfg.clone(), device: parts.device, network, parameters, normalization: InputNormalization::new(parts) })
     }
 
     /// Learns the input's range from the training images where the configuration asks for it.
     pub fn learn_normalization(&mut self, source: &Source) -> Result<()> {
-        if self.normalization.is_none() {
-            self.normalization = Some(backbone::learned_normalization(source, &self.cfg.data, self.device)?);
-        }
-        Ok(())
+        self.normalization.learn(source, &self.cfg.data)
     }
 
     /// The three stages' maps, f32, of images `[B, 3, S, S]` in 0..=1. Records no gradients.
     pub fn stages(&self, images: &Tensor) -> Stages {
-        let normalization = self.normalization.as_ref().expect("a detector is fitted or restored before it scores");
-        let x = arrange(&normalization.apply(&images.to_device(self.device)), self.cfg.train.memory_format);
+        let x = arrange(&self.normalization.apply(images), self.cfg.train.memory_format);
         let Stages { c1, c2, c3 } = self.network.forward(&x, Mode::Eval);
         Stages { c1: c1.to_kind(Kind::Float), c2: c2.to_kind(Kind::Float), c3: c3.to_kind(Kind::Float) }
     }
 
     /// The input's range where it was learned. The backbone itself is a function of the weights' file, or of the seed.
     pub fn state(&self) -> Vec<(String, Tensor)> {
-        self.normalization.as_ref().map_or(vec![], Normalization::state)
+        self.normalization.state()
     }
 
     /// Puts back what [`Features::state`] gave.
     pub fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) {
-        if let Some(normalization) = backbone::stored_normalization(get, self.device) {
-            self.normalization = Some(normalization);
-        }
+        self.normalization.restore(get);
     }
 
     /// The backbone's weights, none of which is trained.

@@ -76,7 +76,7 @@ impl Session {
             "profile {} · {data}: {} · {} · {runs} run{}",
             self.resolved.profile,
             self.categories.join(", "),
-            (cfg.detector.method().describe)(cfg),
+            cfg.detector.describe(cfg),
             if runs == 1 { "" } else { "s" }
         );
         let method = cfg.detector.method();

@@ -1,5 +1,6 @@
 //! What the networks of all detectors are made of: layers, named parameters with their first values, residual networks.
 
+pub mod activation;
 pub mod conv;
 pub mod conv_bn;
 pub mod first;

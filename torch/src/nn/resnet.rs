@@ -1,7 +1,7 @@
-//! Residual networks up to their third stage (He 2016; wide ones: Zagoruyko 2016): the multi-level features.
+//! Residual networks (He 2016; wide ones: Zagoruyko 2016): stem and stages 1 to 3, the multi-level features; or fewer stages; or the
+//! fourth as well, as a part of its own.
 //!
-//! Parameters carry torchvision's names behind `backbone.`. The fourth stage is built apart, for whoever asks; pooling and
-//! classifier are not.
+//! Parameters carry torchvision's names behind `backbone.`. Pooling and classifier are not built.
 
 use harness::Result;
 use harness::config::{BackboneName, Freeze};

@@ -17,6 +17,7 @@ use harness_torch::detector::psvdd::{loss, mean_image};
 use harness_torch::detector::{Detector, Parts, Psvdd};
 use harness_torch::eval::to_map;
 use harness_torch::input;
+use harness_torch::nn::first::normal;
 use harness_torch::train::{Fed, Learner, Quantity, Sink};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -267,7 +268,7 @@ fn every_direction_and_every_offset_is_drawn() {
 #[test]
 fn noise_is_normal_and_depends_on_its_stream_alone() {
     one_thread();
-    let draw = |seed| loss::normal(&[3, 9_999], &mut stream(seed, "test", 0, 0), Device::Cpu);
+    let draw = |seed| Tensor::from_slice(&normal(&mut stream(seed, "test", 0, 0), 29_997, 1.0));
     let (z, n) = (draw(1), 29_997f64);
     assert!(z.equal(&draw(1)) && !z.equal(&draw(2)));
     // Four standard errors of the first four moments, whose variances are 1, 2, 15 and 96.
@@ -337,7 +338,7 @@ fn a_normal_image_that_is_remembered_is_at_no_distance_and_a_coreset_has_the_siz
 #[test]
 fn a_huge_lambda_makes_all_patches_alike_which_is_said_and_gives_an_auroc_of_one_half() {
     let fixture = Fixture::new(64);
-    let cfg = config(&["psvdd.lambda=1e6", "optim.lr=0.01", "train.steps=30", "train.epochs=0"]);
+    let cfg = config(&["psvdd.lambda=1e6", "optim.lr=0.01", "train.steps=120", "train.epochs=0"]);
     let (made, notes) = fixture.fitted(&cfg);
     assert_eq!(notes.len(), 2, "{notes:?}");
     assert!(notes[0].contains("patches of 32 px") && notes[1].contains("patches of 64 px") && notes[1].contains("psvdd.lambda"));

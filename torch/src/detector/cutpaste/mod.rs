@@ -12,19 +12,20 @@ pub mod patches;
 use std::sync::Arc;
 
 use harness::config::Config;
-use harness::data::{Shape, Source, Views};
+use harness::data::{Source, Views};
 use harness::{Error, Result};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
 use super::backbone;
 use super::contract::{Count, Detector, FitEstimate, Parts};
+use super::normalization::InputNormalization;
 use super::padim::Gaussians;
 use super::pass::{Aside, Pass, check_stop};
-use crate::input::Normalization;
 use crate::nn::Mode;
 use crate::optim::Trained;
-use crate::train::{self, Fed, Job, Learner, Length, Scored, Sink, Snapshot, Terms};
+use crate::tensors;
+use crate::train::{self, Fed, Job, Learner, Scored, Sink, Snapshot, Terms};
 use network::Network;
 
 /// Patches a forward pass.
@@ -35,7 +36,7 @@ pub struct CutPaste {
     seed: u64,
     device: Device,
     network: Network,
-    normalization: Option<Normalization>,
+    normalization: InputNormalization,
     /// Of the normal images' features: fitted after training.
     gaussians: Option<Gaussians>,
 }
@@ -44,20 +45,12 @@ impl CutPaste {
     /// The configured network, from its weights or drawn from the seed.
     pub fn new(parts: &Parts) -> Result<Self> {
         let network = backbone::with_weights(parts, |weights| Network::new(parts.cfg, weights, parts.seed, parts.device))?;
-        let normalization = backbone::fixed_normalization(parts);
+        let normalization = InputNormalization::new(parts);
         Ok(Self { cfg: parts.cfg.clone(), seed: parts.seed, device: parts.device, network, normalization, gaussians: None })
     }
 
     pub fn network(&self) -> &Network {
         &self.network
-    }
-
-    /// Learns the input's range from the training images where the configuration asks for it.
-    fn prepare(&mut self, source: &Source) -> Result<()> {
-        if self.normalization.is_none() {
-            self.normalization = Some(backbone::learned_normalization(source, &self.cfg.data, self.device)?);
-        }
-        Ok(())
     }
 
     /// Fits the Gaussians to the features of the normal images, each looked at once.
@@ -128,15 +121,15 @@ impl Learner for CutPaste {
     }
 
     fn input(&self, images: &Tensor) -> Tensor {
-        self.normalization.as_ref().expect("a detector is fitted or restored before it scores").apply(&images.to_device(self.device))
+        self.normalization.apply(images)
     }
 
     /// The cross entropy of the views' kinds. All three views of all items pass the batch norms together.
     fn loss(&self, fed: &Fed, _: &mut ChaCha8Rng) -> Result<Terms> {
         let logits = self.network.logits(&self.network.features(&fed.images, Mode::Train), Mode::Train).to_kind(Kind::Double);
         let kinds: Vec<i64> = fed.kinds.iter().map(|&kind| kind.into()).collect();
-        let kinds = Tensor::from_slice(&kinds).to_device(self.device);
-        let loss = logits.cross_entropy_for_logits(&kinds);
+        let kinds = tensors::upload(&Tensor::from_slice(&kinds), self.device);
+        let loss = logits.log_softmax(-1, Kind::Double).nll_loss(&kinds);
         let accuracy = logits.argmax(1, false).eq_tensor(&kinds).to_kind(Kind::Double).mean(Kind::Double);
         Ok(Terms::new(loss).with_statistic("accuracy", &accuracy))
     }
@@ -161,20 +154,15 @@ impl Learner for CutPaste {
 impl Detector for CutPaste {
     /// Where the category decides on the Gaussians (`cutpaste.aligned = "auto"`), the most that can be kept.
     fn estimate(&self, images: usize) -> FitEstimate {
-        let Length { epochs, steps } = Length::of(&self.cfg.train, Shape::new(images, &self.cfg.data, &self.cfg.train).batches());
         let groups = if self.cfg.cutpaste.may_align() { self.positions() } else { 1 };
         let weights: usize = Learner::state(self).iter().map(|(_, t)| t.numel()).sum();
         let cells = if self.cfg.cutpaste.patch == 0 { 0 } else { self.cfg.data.size.pow(2) };
-        FitEstimate {
-            epochs: epochs as u64,
-            steps,
-            kept_bytes: 4 * (weights as u64 + self.gaussian_numbers(groups) as u64),
-            map_cells: cells as u64 + 1,
-        }
+        let numbers = weights as u64 + self.gaussian_numbers(groups) as u64;
+        FitEstimate::of_training(&self.cfg, images, numbers, cells as u64 + 1)
     }
 
     fn fit(&mut self, source: Arc<Source>, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()> {
-        self.prepare(&source)?;
+        self.normalization.learn(&source, &self.cfg.data)?;
         train::train(&Job { cfg: &self.cfg, seed: self.seed, device: self.device, learner: self, source: source.clone() }, start, sink)?;
         self.finish(&source, sink)
     }
@@ -184,7 +172,7 @@ impl Detector for CutPaste {
     }
 
     fn learner(&mut self, source: &Source) -> Result<Option<&dyn Learner>> {
-        self.prepare(source)?;
+        self.normalization.learn(source, &self.cfg.data)?;
         Ok(Some(self))
     }
 
@@ -195,7 +183,7 @@ impl Detector for CutPaste {
 
     fn state(&self) -> Vec<(String, Tensor)> {
         let mut state = Learner::state(self);
-        state.extend(self.normalization.as_ref().map_or(vec![], Normalization::state));
+        state.extend(self.normalization.state());
         if let Some(Gaussians { mean, factor, .. }) = &self.gaussians {
             state.extend([("cutpaste.mean".to_owned(), mean.shallow_clone()), ("cutpaste.factor".to_owned(), factor.shallow_clone())]);
         }
@@ -203,9 +191,7 @@ impl Detector for CutPaste {
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        if let Some(normalization) = backbone::stored_normalization(get, self.device) {
-            self.normalization = Some(normalization);
-        }
+        self.normalization.restore(get);
         self.network.params().restore(get)?;
         let d = self.network.width();
         let (mean, factor) = get("cutpaste.mean")

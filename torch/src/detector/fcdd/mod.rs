@@ -14,17 +14,18 @@ use std::sync::Arc;
 
 use harness::Result;
 use harness::config::{Config, FcddMask};
-use harness::data::{Shape, Source};
+use harness::data::Source;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
 use super::backbone;
 use super::contract::{Count, Detector, FitEstimate, Parts};
-use crate::input::Normalization;
+use super::normalization::InputNormalization;
 use crate::nn::Mode;
 use crate::nn::conv::arrange;
 use crate::optim::Trained;
-use crate::train::{self, Fed, Job, Learner, Length, Scored, Sink, Snapshot, Terms};
+use crate::tensors;
+use crate::train::{self, Fed, Job, Learner, Scored, Sink, Snapshot, Terms};
 
 pub struct Fcdd {
     cfg: Config,
@@ -32,7 +33,7 @@ pub struct Fcdd {
     device: Device,
     network: Network,
     upsampling: Upsampling,
-    normalization: Option<Normalization>,
+    normalization: InputNormalization,
 }
 
 impl Fcdd {
@@ -44,25 +45,13 @@ impl Fcdd {
         let cfg = parts.cfg.clone();
         let network = backbone::with_weights(parts, |weights| Network::new(&cfg, weights, parts.seed, parts.device))?;
         let upsampling = Upsampling::new(network.reception(), cfg.data.size, cfg.fcdd.border, parts.device);
-        let normalization = backbone::fixed_normalization(parts);
+        let normalization = InputNormalization::new(parts);
         Ok(Self { cfg, seed: parts.seed, device: parts.device, network, upsampling, normalization })
-    }
-
-    /// Learns the input's range from the training images where the configuration asks for it.
-    fn prepare(&mut self, source: &Source) -> Result<()> {
-        if self.normalization.is_none() {
-            self.normalization = Some(backbone::learned_normalization(source, &self.cfg.data, self.device)?);
-        }
-        Ok(())
     }
 
     /// The network, as it stands.
     pub fn network(&self) -> &Network {
         &self.network
-    }
-
-    fn normalization(&self) -> &Normalization {
-        self.normalization.as_ref().expect("a detector is fitted or restored before it scores")
     }
 
     /// h of normalised images: `[B, S/8, S/8]`, f32.
@@ -78,7 +67,7 @@ impl Fcdd {
             FcddMask::Pixel => mask,
             FcddMask::Image => {
                 let anomalous: Vec<f32> = fed.kinds.iter().map(|&kind| f32::from(kind > 0)).collect();
-                Tensor::from_slice(&anomalous).to_device(self.device).view([-1, 1, 1]).expand_as(&mask)
+                tensors::upload(&Tensor::from_slice(&anomalous), self.device).view([-1, 1, 1]).expand_as(&mask)
             }
         }
     }
@@ -98,7 +87,7 @@ impl Learner for Fcdd {
     }
 
     fn input(&self, images: &Tensor) -> Tensor {
-        self.normalization().apply(images)
+        self.normalization.apply(images)
     }
 
     fn loss(&self, fed: &Fed, _draws: &mut ChaCha8Rng) -> Result<Terms> {
@@ -116,13 +105,12 @@ impl Learner for Fcdd {
 
 impl Detector for Fcdd {
     fn estimate(&self, images: usize) -> FitEstimate {
-        let Length { epochs, steps } = Length::of(&self.cfg.train, Shape::new(images, &self.cfg.data, &self.cfg.train).batches());
-        let kept_bytes = self.network.params().state().iter().map(|(_, t)| 4 * t.numel() as u64).sum();
-        FitEstimate { epochs: epochs as u64, steps, kept_bytes, map_cells: (self.cfg.data.size as u64).pow(2) + 1 }
+        let numbers = Learner::state(self).iter().map(|(_, t)| t.numel() as u64).sum();
+        FitEstimate::of_training(&self.cfg, images, numbers, (self.cfg.data.size as u64).pow(2) + 1)
     }
 
     fn fit(&mut self, source: Arc<Source>, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()> {
-        self.prepare(&source)?;
+        self.normalization.learn(&source, &self.cfg.data)?;
         train::train(&Job { cfg: &self.cfg, seed: self.seed, device: self.device, learner: self, source }, start, sink)
     }
 
@@ -131,24 +119,20 @@ impl Detector for Fcdd {
     }
 
     fn learner(&mut self, source: &Source) -> Result<Option<&dyn Learner>> {
-        self.prepare(source)?;
+        self.normalization.learn(source, &self.cfg.data)?;
         Ok(Some(self))
     }
 
     fn count(&self) -> Count {
-        let params = self.network.params();
-        let trained = params.trained_weights().map(|p| p.tensor.numel() as u64).sum();
-        Count { parameters: params.weight_count() as u64, trained }
+        Count::of(self.network.params())
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {
-        Learner::state(self).into_iter().chain(self.normalization().state()).collect()
+        Learner::state(self).into_iter().chain(self.normalization.state()).collect()
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        if let Some(normalization) = backbone::stored_normalization(get, self.device) {
-            self.normalization = Some(normalization);
-        }
+        self.normalization.restore(get);
         self.network.params().restore(get)
     }
 }

@@ -70,8 +70,8 @@ fn kernel(reception: Reception, std: f64) -> Vec<f64> {
     taps.into_iter().map(|tap| scale * tap).collect()
 }
 
-/// A Gaussian of height 1 at whole distances from its middle. Of an even number of taps the middle stands twice, and all are halved:
-/// the authors' rule.
+/// A Gaussian of height 1, sampled at whole distances from its centre. With an even number of taps the centre is repeated and every
+/// tap is halved: the authors' rule.
 fn gaussian(taps: i64, std: f64) -> Vec<f64> {
     let height = |distance: i64| (-0.5 * (distance as f64 / std).powi(2)).exp();
     let reach = (taps - 1) / 2;

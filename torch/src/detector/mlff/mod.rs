@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use harness::Result;
 use harness::config::{self, Config};
-use harness::data::{Shape, Source};
+use harness::data::Source;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
 use super::backbone;
 use super::contract::{Count, Detector, FitEstimate, Parts};
-use crate::input::Normalization;
+use super::normalization::InputNormalization;
 use crate::nn::Mode;
 use crate::optim::Trained;
-use crate::train::{self, Fed, Job, Learner, Length, Scored, Sink, Snapshot, Terms};
+use crate::train::{self, Fed, Job, Learner, Scored, Sink, Snapshot, Terms};
 use model::Network;
 
 /// The multi-level feature fusion network.
@@ -25,27 +25,15 @@ pub struct Mlff {
     seed: u64,
     device: Device,
     network: Network,
-    normalization: Option<Normalization>,
+    normalization: InputNormalization,
 }
 
 impl Mlff {
     /// A network with a pretrained backbone; everything else is drawn from the seed.
     pub fn new(parts: &Parts) -> Result<Self> {
         let network = backbone::with_weights(parts, |weights| Network::new(parts.cfg, weights, parts.seed, parts.device))?;
-        let normalization = backbone::fixed_normalization(parts);
+        let normalization = InputNormalization::new(parts);
         Ok(Self { cfg: parts.cfg.clone(), seed: parts.seed, device: parts.device, network, normalization })
-    }
-
-    /// Learns the input's range from the training images where the configuration asks for it.
-    fn prepare(&mut self, source: &Source) -> Result<()> {
-        if self.normalization.is_none() {
-            self.normalization = Some(backbone::learned_normalization(source, &self.cfg.data, self.device)?);
-        }
-        Ok(())
-    }
-
-    fn normalization(&self) -> &Normalization {
-        self.normalization.as_ref().expect("a detector is fitted or restored before it scores")
     }
 }
 
@@ -63,7 +51,7 @@ impl Learner for Mlff {
     }
 
     fn input(&self, images: &Tensor) -> Tensor {
-        self.normalization().apply(images)
+        self.normalization.apply(images)
     }
 
     fn loss(&self, fed: &Fed, draws: &mut ChaCha8Rng) -> Result<Terms> {
@@ -77,7 +65,7 @@ impl Learner for Mlff {
 
     fn score(&self, images: &Tensor) -> Scored {
         let _guard = tch::no_grad_guard();
-        let out = self.network.forward(&self.normalization().apply(images), Mode::Eval);
+        let out = self.network.forward(&self.normalization.apply(images), Mode::Eval);
         let distance = loss::distance(&out.features).squeeze_dim(1); // A [B, h, w]
         let scores = out.scores.map(|scores| {
             let scores = scores.squeeze_dim(1).to_kind(Kind::Float); // [B, h, w]
@@ -95,18 +83,13 @@ impl Learner for Mlff {
 
 impl Detector for Mlff {
     fn estimate(&self, images: usize) -> FitEstimate {
-        let Length { epochs, steps } = Length::of(&self.cfg.train, Shape::new(images, &self.cfg.data, &self.cfg.train).batches());
         let cells = (self.cfg.data.size / self.cfg.model.fusion.stride).pow(2);
-        FitEstimate {
-            epochs: epochs as u64,
-            steps,
-            kept_bytes: self.network.state().iter().map(|(_, t)| 4 * t.numel() as u64).sum(),
-            map_cells: (self.cfg.detector.outputs(&self.cfg).maps.len() * cells) as u64,
-        }
+        let numbers = self.network.state().iter().map(|(_, t)| t.numel() as u64).sum();
+        FitEstimate::of_training(&self.cfg, images, numbers, (self.cfg.detector.outputs(&self.cfg).maps.len() * cells) as u64)
     }
 
     fn fit(&mut self, source: Arc<Source>, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()> {
-        self.prepare(&source)?;
+        self.normalization.learn(&source, &self.cfg.data)?;
         train::train(&Job { cfg: &self.cfg, seed: self.seed, device: self.device, learner: self, source }, start, sink)
     }
 
@@ -115,26 +98,22 @@ impl Detector for Mlff {
     }
 
     fn learner(&mut self, source: &Source) -> Result<Option<&dyn Learner>> {
-        self.prepare(source)?;
+        self.normalization.learn(source, &self.cfg.data)?;
         Ok(Some(self))
     }
 
     fn count(&self) -> Count {
-        let params = self.network.params();
-        let trained = params.trained_weights().map(|p| p.tensor.numel() as u64).sum();
-        Count { parameters: params.weight_count() as u64, trained }
+        Count::of(self.network.params())
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {
         let mut state = self.network.state();
-        state.extend(self.normalization().state());
+        state.extend(self.normalization.state());
         state
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        if let Some(normalization) = backbone::stored_normalization(get, self.device) {
-            self.normalization = Some(normalization);
-        }
+        self.normalization.restore(get);
         self.network.restore(get)
     }
 }

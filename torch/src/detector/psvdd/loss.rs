@@ -1,13 +1,14 @@
 //! The two losses of either size of patches: neighbours are to be described alike (SVDD'), and the direction from one patch to
 //! another is to be told. Pairs are cut from the images of the batch, one of each image for each loss.
 
-use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::draw::{Corner, Pair, beside, neighbours};
 use super::memory::deviation;
 use super::network::{Network, Patch};
+use crate::nn::first::normal;
+use crate::tensors;
 
 /// Standard deviation of the shift of each channel, and of the noise on each value, of a patch whose position is asked for.
 const NOISE: f64 = 0.02;
@@ -31,7 +32,7 @@ pub fn losses(network: &Network, patch: Patch, images: &Tensor, draws: &mut ChaC
     let crops = &crops + noise(&crops, draws);
     let described = network.patches(patch, &crops); // [2 B, 64]
     let labels: Vec<i64> = placed.iter().map(|pair| pair.direction).collect();
-    let position = position(network, patch, &described, &Tensor::from_slice(&labels).to_device(images.device()));
+    let position = position(network, patch, &described, &tensors::upload(&Tensor::from_slice(&labels), images.device()));
     let close: Vec<Pair> = (0..batch).map(|_| neighbours(size, patch, draws)).collect();
     let svdd = svdd(&network.patches(patch, &both(images, patch, &close)));
     Losses { svdd, position, deviation: tch::no_grad(|| deviation(&described)) }
@@ -64,21 +65,11 @@ fn crop(image: &Tensor, patch: Patch, [top, left]: Corner) -> Tensor {
 /// Noise for patches [N, 3, K, K]: a shift of each channel and a value for each pixel's.
 fn noise(crops: &Tensor, draws: &mut ChaCha8Rng) -> Tensor {
     let (count, channels, k, _) = crops.size4().expect("patches are [N, 3, K, K]");
-    let shifts = normal(&[count, channels, 1, 1], draws, crops.device());
-    (shifts + normal(&[count, channels, k, k], draws, crops.device())) * NOISE
-}
-
-/// Normal numbers with mean 0 and deviation 1, f32, by Box and Muller's transformation of uniform ones.
-pub fn normal(shape: &[i64], draws: &mut ChaCha8Rng, device: Device) -> Tensor {
-    let count = shape.iter().product::<i64>();
-    let half = (count + 1) / 2;
-    // The 24 upper bits, in the middle of their cells: never 0.
-    let mut uniform = || {
-        let values: Vec<f32> = (0..half).map(|_| ((draws.next_u32() >> 8) as f32 + 0.5) / (1 << 24) as f32).collect();
-        Tensor::from_slice(&values).to_device(device)
+    let mut drawn = |shape: [i64; 4]| {
+        let values = normal(draws, shape.iter().product::<i64>() as usize, NOISE);
+        tensors::upload(&Tensor::from_slice(&values), crops.device()).view(shape)
     };
-    let (radius, angle) = ((uniform().log() * -2.0).sqrt(), uniform() * std::f64::consts::TAU);
-    Tensor::cat(&[&radius * angle.cos(), &radius * angle.sin()], 0).narrow(0, 0, count).reshape(shape)
+    drawn([count, channels, 1, 1]) + drawn([count, channels, k, k])
 }
 
 fn halves(described: &Tensor) -> (Tensor, Tensor) {

@@ -13,14 +13,14 @@ pub mod spread;
 use std::sync::Arc;
 
 use harness::config::Config;
-use harness::data::{Shape, Source, Views};
+use harness::data::{Source, Views};
 use harness::{Error, Result};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
 use super::contract::{Count, Detector, FitEstimate, Parts};
 use crate::optim::Trained;
-use crate::train::{self, Fed, Job, Learner, Length, Scored, Sink, Snapshot, Terms};
+use crate::train::{self, Fed, Job, Learner, Scored, Sink, Snapshot, Terms};
 use memory::{Normal, Remember};
 use network::{Network, Patch, WIDTH};
 
@@ -156,12 +156,11 @@ impl Learner for Psvdd {
 
 impl Detector for Psvdd {
     fn estimate(&self, images: usize) -> FitEstimate {
-        let Length { epochs, steps } = Length::of(&self.cfg.train, Shape::new(images, &self.cfg.data, &self.cfg.train).batches());
         let (cells, maps) = (self.cfg.data.size.pow(2) as u64, 1 + Patch::ALL.len() as u64);
         let weights: usize = Learner::state(self).iter().map(|(_, t)| t.numel()).sum();
         let members: i64 = Patch::ALL.iter().map(|&patch| memory::count(&self.cfg, patch, images)).sum();
-        let kept_bytes = 4 * (weights as u64 + 3 * cells + (members * WIDTH) as u64);
-        FitEstimate { epochs: epochs as u64, steps, kept_bytes, map_cells: maps * cells }
+        let numbers = weights as u64 + 3 * cells + (members * WIDTH) as u64;
+        FitEstimate::of_training(&self.cfg, images, numbers, maps * cells)
     }
 
     fn fit(&mut self, source: Arc<Source>, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()> {
@@ -180,9 +179,7 @@ impl Detector for Psvdd {
     }
 
     fn count(&self) -> Count {
-        let params = self.network.params();
-        let trained = params.trained_weights().map(|p| p.tensor.numel() as u64).sum();
-        Count { parameters: params.weight_count() as u64, trained }
+        Count::of(self.network.params())
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

@@ -7,6 +7,7 @@ use harness::Result;
 use harness::config::{Config, MemoryFormat};
 use tch::{Device, Kind, Tensor};
 
+use crate::nn::activation::leaky_relu;
 use crate::nn::conv::{Conv2d, ConvShape, Pad, arrange};
 use crate::nn::linear::{Linear, LinearShape};
 use crate::nn::param::{Builder, Part};
@@ -125,12 +126,12 @@ impl Network {
 
     fn small(&self, x: &Tensor) -> Tensor {
         let (last, rest) = self.small.split_last().expect("there are eight convolutions");
-        let hidden = rest.iter().fold(arrange(x, self.format), |x, conv| leaky(&conv.forward(&x)));
+        let hidden = rest.iter().fold(arrange(x, self.format), |x, conv| leaky_relu(&conv.forward(&x), SLOPE));
         last.forward(&hidden).tanh()
     }
 
     fn joined(&self, join: &Conv2d, cells: &Tensor) -> Tensor {
-        self.last.forward(&leaky(&join.forward(cells))).tanh()
+        self.last.forward(&leaky_relu(&join.forward(cells), SLOPE)).tanh()
     }
 }
 
@@ -158,7 +159,7 @@ impl Classifier {
     }
 
     fn forward(&self, first: &Tensor, second: &Tensor) -> Tensor {
-        let hidden = self.hidden.iter().fold(first - second, |x, linear| leaky(&linear.forward(&x)));
+        let hidden = self.hidden.iter().fold(first - second, |x, linear| leaky_relu(&linear.forward(&x), SLOPE));
         let length = self.fixed.square().sum_dim_intlist([0i64].as_slice(), true, None::<Kind>).sqrt(); // [1, 128]
         hidden.linear(&(&self.fixed / length), Some(&self.bias))
     }
@@ -168,9 +169,4 @@ impl Classifier {
 fn quarters(x: &Tensor) -> Tensor {
     let half = Patch::Px32.side();
     x.reshape([-1, 3, 2, half, 2, half]).permute([0, 2, 4, 1, 3, 5]).reshape([-1, 3, half, half])
-}
-
-/// Leaky ReLU; tch's own has another slope.
-fn leaky(x: &Tensor) -> Tensor {
-    x.prelu(&Tensor::full([1], SLOPE, (x.kind(), x.device())))
 }

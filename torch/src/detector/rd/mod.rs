@@ -17,14 +17,14 @@ use std::sync::Arc;
 
 use harness::Result;
 use harness::config::{Config, check_rd_batch};
-use harness::data::{Shape, Source, Views};
+use harness::data::{Source, Views};
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Tensor};
 
 use super::contract::{Count, Detector, FitEstimate, Parts};
 use crate::nn::Mode;
 use crate::optim::Trained;
-use crate::train::{self, Fed, Job, Learner, Length, Scored, Sink, Snapshot, Terms};
+use crate::train::{self, Fed, Job, Learner, Scored, Sink, Snapshot, Terms};
 
 pub struct Rd {
     cfg: Config,
@@ -80,13 +80,8 @@ impl Learner for Rd {
 
 impl Detector for Rd {
     fn estimate(&self, images: usize) -> FitEstimate {
-        let Length { epochs, steps } = Length::of(&self.cfg.train, Shape::new(images, &self.cfg.data, &self.cfg.train).batches());
-        FitEstimate {
-            epochs: epochs as u64,
-            steps,
-            kept_bytes: Learner::state(self).iter().map(|(_, t)| 4 * t.numel() as u64).sum(),
-            map_cells: (self.cfg.data.size as u64).pow(2),
-        }
+        let numbers = Learner::state(self).iter().map(|(_, t)| t.numel() as u64).sum();
+        FitEstimate::of_training(&self.cfg, images, numbers, (self.cfg.data.size as u64).pow(2))
     }
 
     fn fit(&mut self, source: Arc<Source>, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()> {

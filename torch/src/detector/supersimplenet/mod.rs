@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use harness::Result;
 use harness::config::{self, Config};
-use harness::data::{Shape, Source, Views};
+use harness::data::{Source, Views};
 use rand_chacha::ChaCha8Rng;
 use tch::{Kind, Tensor};
 
@@ -25,7 +25,7 @@ use crate::nn::Mode;
 use crate::nn::param::Builder;
 use crate::nn::resnet::widths;
 use crate::optim::Trained;
-use crate::train::{self, Fed, Job, Learner, Length, Scored, Sink, Snapshot, Terms};
+use crate::train::{self, Fed, Job, Learner, Scored, Sink, Snapshot, Terms};
 
 /// Input pixels per cell of stage 2.
 const STRIDE: usize = 8;
@@ -129,13 +129,9 @@ impl Learner for SuperSimpleNet {
 
 impl Detector for SuperSimpleNet {
     fn estimate(&self, images: usize) -> FitEstimate {
-        let Length { epochs, steps } = Length::of(&self.cfg.train, Shape::new(images, &self.cfg.data, &self.cfg.train).batches());
-        FitEstimate {
-            epochs: epochs as u64,
-            steps,
-            kept_bytes: self.network.params().state().iter().map(|(_, t)| 4 * t.numel() as u64).sum(),
-            map_cells: self.side().pow(2) as u64 + u64::from(self.cfg.supersimplenet.decision),
-        }
+        let numbers = Learner::state(self).iter().map(|(_, t)| t.numel() as u64).sum();
+        let cells = self.side().pow(2) as u64 + u64::from(self.cfg.supersimplenet.decision);
+        FitEstimate::of_training(&self.cfg, images, numbers, cells)
     }
 
     fn fit(&mut self, source: Arc<Source>, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()> {

@@ -5,6 +5,7 @@ use harness::Result;
 use harness::config::SuperSimpleNet;
 use tch::{Kind, Tensor};
 
+use crate::nn::activation::leaky_relu;
 use crate::nn::conv::{Conv2d, ConvShape};
 use crate::nn::conv_bn::ConvBn;
 use crate::nn::first::First;
@@ -67,7 +68,7 @@ impl Network {
     /// What the heads say of adapted features `[B, C, h, w]`.
     pub fn heads(&self, adapted: &Tensor, mode: Mode) -> Logits {
         let hidden = self.hidden.forward(adapted, mode);
-        let map = self.last.forward(&leaky_relu(&hidden)).to_kind(Kind::Float); // [B, 1, h, w]
+        let map = self.last.forward(&leaky_relu(&hidden, SLOPE)).to_kind(Kind::Float); // [B, 1, h, w]
         let image = self.decision.as_ref().map(|decision| decision.forward(adapted, &map, mode));
         Logits { map: map.squeeze_dim(1), image }
     }
@@ -80,10 +81,6 @@ impl Network {
     pub fn is_adaptor(param: &Param) -> bool {
         param.name.starts_with(ADAPTOR)
     }
-}
-
-fn leaky_relu(x: &Tensor) -> Tensor {
-    x.maximum(&(x * SLOPE))
 }
 
 /// The head that scores the image.

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use tch::Tensor;
 
 use crate::nn::first::normal;
+use crate::tensors;
 
 /// The masks of a batch of `images` that was doubled: `2 * images` of `side` x `side` cells, the first copy's first.
 pub fn masks(images: usize, side: usize, keys: &SuperSimpleNet, draws: &mut ChaCha8Rng) -> Vec<Mask> {
@@ -31,9 +32,9 @@ pub fn disturb(features: &Tensor, masks: &[Mask], std: f64, deviation: Option<&T
     let (n, channels, h, w) = features.size4().expect("a map has four dimensions");
     // Only what lies under a mask is drawn: an eighth of all cells where the settings are the published ones.
     let values = normal(draws, cells.len() * channels as usize, std);
-    let noise = Tensor::from_slice(&values).view([cells.len() as i64, channels]).to_device(features.device());
+    let noise = tensors::upload(&Tensor::from_slice(&values), features.device()).view([cells.len() as i64, channels]);
     let noise = deviation.map_or_else(|| noise.shallow_clone(), |deviation| &noise * deviation);
-    let cells = Tensor::from_slice(&cells).to_device(features.device());
+    let cells = tensors::upload(&Tensor::from_slice(&cells), features.device());
     let rows = features.permute([0, 2, 3, 1]).reshape([n * h * w, channels]);
     rows.index_add(0, &cells, &noise).view([n, h, w, channels]).permute([0, 3, 1, 2])
 }
@@ -42,7 +43,7 @@ pub fn disturb(features: &Tensor, masks: &[Mask], std: f64, deviation: Option<&T
 pub fn labels(masks: &[Mask], like: &Tensor) -> Tensor {
     let marks: Vec<f32> = masks.iter().flat_map(|mask| &mask.data).map(|&mark| f32::from(mark)).collect();
     let (height, width) = (masks[0].height as i64, masks[0].width as i64);
-    Tensor::from_slice(&marks).view([-1, height, width]).to_device(like.device())
+    tensors::upload(&Tensor::from_slice(&marks), like.device()).view([-1, height, width])
 }
 
 /// The standard deviation of each channel over all cells of the maps that it is told of.
