@@ -6,10 +6,12 @@ use std::sync::Arc;
 use harness::config::{Augment, Combine, Config, CutPasteMask, RatioMode, Resize, Weight};
 use harness::data::{Batch, Epoch, Item, Loader, Shape, Source, Views, category};
 use harness::image::codec::{decode, write_mask_png, write_png};
-use harness::image::{Mask, Rgb, resize::resize};
+use harness::image::resize::{nearest_mask, resize};
+use harness::image::{Mask, Rgb};
 use harness::pseudo::{self, Name};
 use harness::seed::stream;
 use harness::testing::{shared, skip};
+use rand::RngExt;
 
 const SIZE: usize = 64;
 
@@ -52,6 +54,68 @@ fn views(source: &Arc<Source>, epoch: Epoch, views: Views, config: &Config) -> V
 
 fn source(items: &[Item], cache_mb: usize) -> Arc<Source> {
     Arc::new(Source::new(items.to_vec(), SIZE, Resize::Bilinear, cache_mb))
+}
+
+/// A source as a run has it: with `data.crop` above `data.size`, images are loaded larger.
+fn cropped(items: &[Item], config: &Config) -> Arc<Source> {
+    Arc::new(Source::of(items.to_vec(), config, 1))
+}
+
+/// What `data.crop` and FCDD's augmentation make of an item and its mask.
+fn slow_finish(config: &Config, epoch: u64, item: usize, (image, mask): (Rgb, Mask)) -> (Rgb, Mask) {
+    let mut draws = stream(11, "finish", epoch, item as u64);
+    let slack = config.data.crop - SIZE;
+    let (image, mask) = if draws.random::<bool>() {
+        let (left, top) = (draws.random_range(0..=slack), draws.random_range(0..=slack));
+        let (mut crop, mut of_mask) = (Rgb::filled(SIZE, SIZE, [0; 3]), Mask::filled(SIZE, SIZE, 0));
+        for (x, y) in (0..SIZE).flat_map(|y| (0..SIZE).map(move |x| (x, y))) {
+            crop.set(x, y, image.at(left + x, top + y));
+            of_mask.set(x, y, mask.at(left + x, top + y));
+        }
+        (crop, of_mask)
+    } else {
+        (resize(&image, SIZE, config.data.resize), nearest_mask(&mask, SIZE, SIZE))
+    };
+    (pseudo::augment::fcdd(&image, &mut draws), mask)
+}
+
+#[test]
+fn images_that_are_loaded_larger_are_cropped_or_resized_after_their_pseudo_anomaly() {
+    let (_root, items) = folder(3);
+    let mut config = config();
+    (config.data.crop, config.data.augment, config.data.resize) = (SIZE + 9, Augment::Fcdd, Resize::Nearest);
+    config.pseudo.ratio = 0.7;
+    let source = cropped(&items, &config);
+    assert_eq!((source.size(), source.loaded_size()), (SIZE, SIZE + 9));
+    let chosen = pseudo::chosen(&config.pseudo, 11, 2, 9);
+    let made = batches(&source, epoch(3, &config, 2, 0), &config);
+    let mut with = 0;
+    for batch in &made {
+        for (at, &item) in batch.items.iter().enumerate() {
+            let image = resize(&decode(&items[item % 3].path).unwrap(), SIZE + 9, Resize::Nearest);
+            let before = if chosen[item] {
+                let sample = pseudo::pseudo(&image, &config.pseudo, &mut stream(11, "pseudo", 2, item as u64));
+                (sample.image, sample.mask)
+            } else {
+                (image, Mask::filled(SIZE + 9, SIZE + 9, 0))
+            };
+            let (image, mask) = slow_finish(&config, 2, item, before);
+            let area = SIZE * SIZE;
+            assert!(batch.images[3 * area * at..3 * area * (at + 1)] == image.data, "{item}");
+            assert!(batch.masks[area * at..area * (at + 1)] == mask.data, "{item}");
+            with += usize::from(batch.kinds[at] > 0);
+        }
+    }
+    assert_eq!(with, chosen.iter().filter(|&&c| c).count());
+    // A pass and the test see the whole image, resized.
+    let whole = resize(&resize(&decode(&items[1].path).unwrap(), SIZE + 9, Resize::Nearest), SIZE, Resize::Nearest);
+    assert!(*source.get(1).unwrap() == whole);
+    let bare = views(&source, epoch(3, &config, 2, 0), Views::Bare, &config);
+    let place = bare[0].items.iter().position(|item| item % 3 == 1).unwrap();
+    assert!(bare[0].images[3 * SIZE * SIZE * place..][..3 * SIZE * SIZE] == whole.data);
+    // A detector that does not read data.crop loads at data.size.
+    config.detector = harness::config::Detector::PADIM;
+    assert_eq!(cropped(&items, &config).loaded_size(), SIZE);
 }
 
 /// One item as docs/method.md says it, without threads or cache.

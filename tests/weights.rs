@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use harness::config::{BackboneName, StrideIn};
-use harness::weights::resnet::{self, Extent, Fault};
+use harness::weights::network::{self, Extent, Fault};
 use harness::weights::{File, IMAGENET_STD, Meta, Options, Precision, Tensor, Tensors, import, write};
 use rand::Rng;
 
@@ -16,7 +16,7 @@ fn filled(name: &str, shape: &[usize]) -> Tensor {
 }
 
 fn network(name: BackboneName) -> Tensors {
-    resnet::tensors(name, Extent::Stages).iter().map(|(name, shape)| (name.clone(), filled(name, shape))).collect()
+    network::tensors(name, Extent::Stages).iter().map(|(name, shape)| (name.clone(), filled(name, shape))).collect()
 }
 
 fn options(out: &Path) -> Options {
@@ -44,33 +44,58 @@ fn foreign(path: &Path, tensors: &Tensors, metadata: Option<(&str, &str)>) {
 #[test]
 fn parameters_are_as_many_as_published() {
     // Parameters (without running means and variances) of torchvision's models as its documentation gives them.
-    let published = [11_689_512, 21_797_672, 25_557_032, 44_549_160, 68_883_240];
-    for (name, expected) in resnet::ALL.into_iter().zip(published) {
-        let count: usize = resnet::tensors(name, Extent::Full)
+    let published = [11_689_512, 21_797_672, 25_557_032, 44_549_160, 68_883_240, 132_868_840];
+    for (name, expected) in network::ALL.into_iter().zip(published) {
+        let count: usize = network::tensors(name, Extent::Full)
             .iter()
             .filter(|(n, _)| !n.contains("running_"))
             .map(|(_, shape)| shape.iter().product::<usize>())
             .sum();
-        assert_eq!(count, expected, "{}", resnet::key(name));
-        assert_eq!(resnet::parse(resnet::key(name)), Some(name));
-        assert_eq!(resnet::infer(&resnet::tensors(name, Extent::Stages)), Some(name));
+        assert_eq!(count, expected, "{}", network::key(name));
+        assert_eq!(network::parse(network::key(name)), Some(name));
+        assert_eq!(network::infer(&network::tensors(name, Extent::Stages)), Some(name));
     }
-    let kept = resnet::tensors(BackboneName::Resnet50, Extent::Stages);
+    let kept = network::tensors(BackboneName::Resnet50, Extent::Stages);
     let count: usize = kept.iter().filter(|(n, _)| !n.contains("running_")).map(|(_, s)| s.iter().product::<usize>()).sum();
     assert_eq!(count, 8_543_296);
+    let kept = network::tensors(BackboneName::Vgg11Bn, Extent::Stages);
+    let count: usize = kept.iter().filter(|(n, _)| !n.contains("running_")).map(|(_, s)| s.iter().product::<usize>()).sum();
+    assert_eq!(count, 4_504_320);
+}
+
+#[test]
+fn of_a_vgg_what_is_used_is_kept_and_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, name) = (folder.path().join("vgg11_bn-6002323d.safetensors"), BackboneName::Vgg11Bn);
+    let mut all = network(name);
+    // What lies beyond may have any shape.
+    for beyond in ["features.22.weight", "features.23.running_mean", "features.28.weight", "classifier.0.weight"] {
+        all.insert(beyond.into(), filled(beyond, &[2]));
+    }
+    foreign(&source, &all, None);
+    let made = import(&source, &options(folder.path())).unwrap();
+    assert_eq!((made.path, made.tensors, made.dropped), (folder.path().join("vgg11_bn.safetensors"), 36, 4));
+    assert_eq!((made.meta.architecture, made.meta.lineage.as_str()), (name, "torchvision V1"));
+    let file = File::open(&folder.path().join("vgg11_bn.safetensors")).unwrap();
+    assert!(file.names().eq(network(name).keys().map(String::as_str)));
+    assert_eq!(file.get("features.19.running_var").unwrap(), all["features.19.running_var"]);
+    assert!(file.check(BackboneName::Resnet18).unwrap_err().remedy.contains("vgg11_bn"));
+    all.insert("features.15.weight".into(), filled("x", &[512, 256, 1, 1]));
+    foreign(&source, &all, None);
+    assert!(import(&source, &options(folder.path())).unwrap_err().what.contains("no network that is known"));
 }
 
 #[test]
 fn every_fault_is_listed_with_expected_and_got() {
     let name = BackboneName::Resnet18;
-    let mut shapes = resnet::tensors(name, Extent::Stages);
+    let mut shapes = network::tensors(name, Extent::Stages);
     shapes.insert("bn1.num_batches_tracked".into(), vec![]);
     shapes.insert("fc.weight".into(), vec![10, 512]);
-    assert_eq!(resnet::faults(&shapes, name, Extent::Stages), []);
+    assert_eq!(network::faults(&shapes, name, Extent::Stages), []);
     shapes.remove("layer2.1.bn1.bias");
     shapes.insert("conv1.weight".into(), vec![64, 1, 7, 7]);
     shapes.insert("head.weight".into(), vec![2]);
-    let faults = resnet::faults(&shapes, name, Extent::Stages);
+    let faults = network::faults(&shapes, name, Extent::Stages);
     assert_eq!(
         faults,
         [
@@ -79,7 +104,7 @@ fn every_fault_is_listed_with_expected_and_got() {
             Fault::Unexpected { name: "head.weight".into(), got: vec![2] },
         ]
     );
-    let error = resnet::check(Path::new("x.safetensors"), &shapes, name, Extent::Stages).unwrap_err();
+    let error = network::check(Path::new("x.safetensors"), &shapes, name, Extent::Stages).unwrap_err();
     for part in ["x.safetensors", "resnet18", "missing: layer2.1.bn1.bias [128]", "conv1.weight is [64, 1, 7, 7], expected [64, 3, 7, 7]"] {
         assert!(error.what.contains(part), "{error}");
     }

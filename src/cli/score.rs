@@ -89,7 +89,7 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
     let cfg = with_settings(&cfg, &args.set)?;
     let outputs = Rc::new(OutputStore::of(&entry.folder.maps(), &summary.category, &cfg.detector.outputs(&cfg)));
     let one = |name: MapName| {
-        let source = Source::new(category.test.clone(), cfg.data.size, cfg.data.resize, 0);
+        let source = Source::of(category.test.clone(), &cfg, 0);
         let outputs = outputs.clone();
         let read = Box::new(move |key: &str| outputs.read(name, key));
         Scored { label: format!("{} {name}", summary.category), read, source, cfg: cfg.clone() }
@@ -118,7 +118,7 @@ fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
         .into_iter()
         .map(|name| {
             let category = data::category(root, &name)?;
-            let source = Source::new(category.test, cfg.data.size, cfg.data.resize, 0);
+            let source = Source::of(category.test, &cfg, 0);
             let maps = MapStore::at(maps);
             let label = name.clone();
             let read = Box::new(move |key: &str| maps.read(&name, key).map(Output::of_map));

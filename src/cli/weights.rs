@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::Result;
 use crate::config::BackboneName;
-use crate::weights::resnet::{self, Extent};
+use crate::weights::network::{self, Extent};
 use crate::weights::{File, Meta, Options, Precision, import};
 
 /// Converts and shows backbone weights.
@@ -38,13 +38,13 @@ struct Import {
     /// Store convolutions as half floats: half the size, about three digits
     #[arg(long)]
     fp16: bool,
-    /// Keep stage 4 and the classifier, which no detector uses
+    /// Keep the last stage and the classifier, which no detector uses
     #[arg(long)]
     full: bool,
 }
 
 fn architecture(text: &str) -> std::result::Result<BackboneName, String> {
-    resnet::parse(text).ok_or_else(|| format!("choose from {}", resnet::keys()))
+    network::parse(text).ok_or_else(|| format!("choose from {}", network::keys()))
 }
 
 /// Runs `harness weights`; the summary goes to stdout.
@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> Result<()> {
             print_meta(&made.meta);
             println!("blake3        {}", made.hash);
             if made.dropped > 0 {
-                println!("left out      {} tensors of the source (stage 4, classifier, counters)", made.dropped);
+                println!("left out      {} tensors of the source (what no detector uses, counters)", made.dropped);
             }
         }
         Command::Show { file } => {
@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Result<()> {
             print_meta(&file.meta);
             println!("blake3        {}", file.content_hash());
             file.check(file.meta.architecture)?;
-            println!("check         all tensors of stem and stages 1 to 3 are there, in their shapes");
+            println!("check         all tensors that detectors use are there, in their shapes");
         }
     }
     Ok(())
@@ -83,9 +83,11 @@ pub fn run(args: &Args) -> Result<()> {
 fn print_meta(meta: &Meta) {
     let stride_in = if meta.stride_in == crate::config::StrideIn::Conv1 { "conv1 (Caffe's 1x1)" } else { "conv2 (torchvision's 3x3)" };
     let numbers = |v: [f64; 3]| v.map(|x| format!("{x:.6}")).join(", ");
-    println!("architecture  {}", resnet::key(meta.architecture));
+    println!("architecture  {}", network::key(meta.architecture));
     println!("lineage       {}", meta.lineage);
-    println!("stride_in     {stride_in}");
+    if meta.architecture.is_residual() {
+        println!("stride_in     {stride_in}");
+    }
     println!("input_mean    {} (RGB, 0..=1)", numbers(meta.input_mean));
     println!("input_std     {}", numbers(meta.input_std));
     println!("source        {}", meta.source);

@@ -1,7 +1,7 @@
 //! What no single key can tell: values that must fit one another. Relations within a section stand beside its struct, those of a
 //! detector in its file; here is what crosses them.
 
-use super::{BackboneName, Checkpoint, Config, StrideIn};
+use super::{BackboneName, Checkpoint, Config, Detector, StrideIn};
 use crate::{Error, Result};
 
 /// Checks the relations between keys; single values were checked as they were read.
@@ -16,6 +16,8 @@ pub fn check(cfg: &Config) -> Result<()> {
     cfg.eval.check(cfg.detector.name(), &cfg.detector.outputs(cfg))?;
     check_selection(cfg)?;
     check_stride(cfg)?;
+    check_backbone(cfg)?;
+    check_crop(cfg)?;
     (cfg.detector.method().check)(cfg)
 }
 
@@ -39,10 +41,30 @@ fn check_stride(cfg: &Config) -> Result<()> {
     Ok(())
 }
 
+/// All detectors but one are built on the stages of a residual network.
+fn check_backbone(cfg: &Config) -> Result<()> {
+    let name = cfg.model.backbone.name;
+    if name.is_residual() || cfg.detector == Detector::FCDD || !cfg.has_backbone() {
+        return Ok(());
+    }
+    Err(Error::config(
+        format!("model.backbone.name: {} is not built on a VGG, which has no residual stages", cfg.detector),
+        "use a residual network such as \"resnet50\" with its weights, or detector=fcdd",
+    ))
+}
+
+fn check_crop(cfg: &Config) -> Result<()> {
+    let (crop, size) = (cfg.data.crop, cfg.data.size);
+    if crop == 0 || crop >= size || !cfg.detector.reads("data.crop") {
+        return Ok(());
+    }
+    Err(Error::config(format!("data.crop: no crop of {size} px fits into images of {crop} px"), "use 0, or at least data.size"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{BaselineHead, Detector, Freeze, ImageScore};
+    use crate::config::{BaselineHead, Freeze, ImageScore};
 
     #[test]
     fn what_a_detector_does_not_use_need_not_fit() {
@@ -85,6 +107,8 @@ mod tests {
         refuse(|c| c.model.ptfem.scales = vec![2, 2], "model.ptfem.scales");
         refuse(|c| c.model.ptfem.scales = vec![], "model.ptfem.scales");
         refuse(|c| c.data.size = 100, "data.size");
+        refuse(|c| c.data.crop = 255, "data.crop");
+        refuse(|c| c.model.backbone.name = BackboneName::Vgg11Bn, "model.backbone.name");
         refuse(|c| (c.train.batch, c.data.size, c.model.ptfem.scales, c.loss.consistency.patch) = (1, 32, vec![1], [1, 1]), "train.batch");
         refuse(|c| (c.data.size, c.model.ptfem.scales) = (32, vec![8]), "model.ptfem.offset");
         let bare = |c: &mut Config| {

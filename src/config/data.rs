@@ -14,6 +14,8 @@ pub struct Data {
     pub categories: Categories,
     /// Side of the square network input, px; a multiple of 32.
     pub size: usize,
+    /// Side at which images are loaded, px; 0 = `size`.
+    pub crop: usize,
     /// How often an epoch visits each training image.
     pub repeat: usize,
     pub normalize: Normalize,
@@ -64,6 +66,8 @@ pub enum Augment {
     Light,
     /// A random shift with a reflected border and a jitter of all colours, before the pseudo anomaly (CutPaste's).
     Translate,
+    /// A jitter of all colours and noise, after the pseudo anomaly (FCDD's).
+    Fcdd,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,7 +22,7 @@ pub mod upgrade;
 
 pub use check::check;
 pub use data::*;
-pub use detector::{Detector, Nearest, Outputs, Padim, check_batch};
+pub use detector::{Detector, Fcdd, FcddBorder, FcddMask, FcddNetwork, Nearest, Outputs, Padim, check_batch};
 pub use eval::*;
 pub use layer::{Layer, Profile, Request, Resolved, flatten};
 pub use loss::*;
@@ -46,6 +46,7 @@ pub struct Config {
     pub model: Model,
     pub padim: Padim,
     pub nearest: Nearest,
+    pub fcdd: Fcdd,
     pub loss: Loss,
     pub optim: Optim,
     pub train: Train,
@@ -53,6 +54,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether a run starts from a backbone: its detector reads the keys, and is not told to use a network of its own.
+    pub fn has_backbone(&self) -> bool {
+        let own = self.detector == Detector::FCDD && self.fcdd.network == FcddNetwork::Cnn;
+        self.detector.reads("model.backbone.weights") && !own
+    }
+
     /// As the file that reads back to the same configuration.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a configuration is TOML")

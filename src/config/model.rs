@@ -41,6 +41,15 @@ pub enum BackboneName {
     Resnet101,
     #[serde(rename = "wide_resnet50_2")]
     WideResnet50x2,
+    #[serde(rename = "vgg11_bn")]
+    Vgg11Bn,
+}
+
+impl BackboneName {
+    /// Whether it is a residual network, of a stem and stages.
+    pub fn is_residual(self) -> bool {
+        self != Self::Vgg11Bn
+    }
 }
 
 /// Which convolution of a stage's first bottleneck carries the stride.

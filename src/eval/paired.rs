@@ -101,7 +101,7 @@ impl Finished {
             ));
         }
         let protocol = protocol(&cfg, Some(Variant::Exact))?;
-        let test = Source::new(category.test, cfg.data.size, cfg.data.resize, 0);
+        let test = Source::of(category.test, &cfg, 0);
         let outputs = cfg.detector.outputs(&cfg);
         let headline = names(&outputs).into_iter().find(|name| *name == summary.headline).ok_or_else(|| {
             let what = format!("run {name}: its headline {:?} is not one of its detector's outputs", summary.headline);

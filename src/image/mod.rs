@@ -49,6 +49,12 @@ impl<T: Copy> Plane<T> {
     pub fn set(&mut self, x: usize, y: usize, value: T) {
         self.data[y * self.width + x] = value;
     }
+
+    /// The rectangle whose upper left corner is (`x`, `y`); it must lie inside the plane.
+    pub fn crop(&self, x: usize, y: usize, width: usize, height: usize) -> Self {
+        let data = (y..y + height).flat_map(|y| &self.data[y * self.width + x..][..width]).copied().collect();
+        Self { width, height, data }
+    }
 }
 
 impl Mask {

@@ -1,8 +1,9 @@
-//! Augmentation of normal images, before any pseudo anomaly.
+//! Augmentation of images: before any pseudo anomaly, or, FCDD's, after it.
 
 use super::color::{Jitter, brightness, contrast};
 use super::uniform;
 use crate::image::{Rgb, resize};
+use crate::seed::normal_pair;
 use rand::{Rng, RngExt};
 
 /// Least side of the crop, as a share of the image's.
@@ -59,6 +60,35 @@ fn shifted(image: &Rgb, dx: i64, dy: i64) -> Rgb {
     out
 }
 
+/// Strengths of brightness, contrast, saturation and hue in FCDD's two jitters.
+const FCDD_JITTERS: [[f64; 4]; 2] = [[0.04; 4], [0.005, 0.0005, 0.0005, 0.0005]];
+
+/// Deviation of FCDD's noise, as a share of the deviation of the image's values.
+const FCDD_NOISE: f64 = 0.1;
+
+/// One of two jitters, drawn with equal chance; then, with probability 1/2, Gaussian noise of a tenth of the image's deviation on every
+/// value. Rounded to grey levels once after each.
+pub fn fcdd<R: Rng>(image: &Rgb, rng: &mut R) -> Rgb {
+    let mut out = image.clone();
+    let strengths = FCDD_JITTERS[usize::from(rng.random::<bool>())];
+    Jitter::draw_each(strengths, rng).apply(&mut out);
+    if rng.random::<bool>() {
+        let std = FCDD_NOISE * deviation(&out.data);
+        for pair in out.data.chunks_mut(2) {
+            let noise = normal_pair(rng);
+            pair.iter_mut().zip(noise).for_each(|(value, z)| *value = (f64::from(*value) + std * z).round() as u8);
+        }
+    }
+    out
+}
+
+/// Standard deviation of all values, over n - 1 as torch's.
+fn deviation(values: &[u8]) -> f64 {
+    let (count, sum) = (values.len() as f64, values.iter().map(|&v| u64::from(v)).sum::<u64>() as f64);
+    let squares: f64 = values.iter().map(|&v| (f64::from(v) - sum / count).powi(2)).sum();
+    (squares / (count - 1.0).max(1.0)).sqrt()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,7 +114,31 @@ mod tests {
         for (width, height) in [(1, 1), (2, 31), (64, 3)] {
             assert_eq!(light(&picture(width, height, 0), &mut stream(0, "test", 0, 0)).data.len(), 3 * width * height);
             assert_eq!(translate(&picture(width, height, 0), &mut stream(0, "test", 0, 0)).data.len(), 3 * width * height);
+            assert_eq!(fcdd(&picture(width, height, 0), &mut stream(0, "test", 0, 0)).data.len(), 3 * width * height);
         }
+    }
+
+    #[test]
+    fn fcdds_noise_is_there_half_the_time_and_a_tenth_of_the_images_deviation() {
+        // Half 80, half 120: deviation 20, noise 2. Jitters move each half as a whole.
+        let mut image = Rgb::filled(64, 64, [80; 3]);
+        image.data[..3 * 64 * 32].fill(120);
+        let spread = |out: &Rgb| deviation(&out.data[..3 * 64 * 32]);
+        let spreads: Vec<f64> = (0..200).map(|index| spread(&fcdd(&image, &mut stream(0, "test", 0, index)))).collect();
+        let noisy: Vec<f64> = spreads.iter().copied().filter(|&s| s > 0.0).collect();
+        assert!((70..=130).contains(&noisy.len()), "{} of 200", noisy.len());
+        // The jitter moves the deviation by 4 %, rounding adds 1/12 to the variance, and 6144 values give it to 1 %.
+        assert!(noisy.iter().all(|s| (s - (4.0 + 1.0 / 12.0f64).sqrt()).abs() < 0.2), "{noisy:?}");
+    }
+
+    #[test]
+    fn fcdds_jitters_are_a_light_one_and_one_that_hardly_shows() {
+        let grey = Rgb::filled(8, 8, [200; 3]);
+        let moved: Vec<i32> = (0..300).map(|index| i32::from(fcdd(&grey, &mut stream(0, "test", 0, index)).at(0, 0)[0]) - 200).collect();
+        assert!(moved.iter().all(|m| m.abs() <= 8) && moved.iter().any(|m| m.abs() >= 7), "{moved:?}");
+        // The light one stays within a level in one of eight draws, the other in all.
+        let still = moved.iter().filter(|m| m.abs() <= 1).count();
+        assert!((135..=205).contains(&still), "{still} of 300");
     }
 
     #[test]

@@ -49,8 +49,13 @@ enum Step {
 impl Jitter {
     /// Factors uniform in [1 - strength, 1 + strength), the hue's shift in [-strength, strength) turns, in random order.
     pub fn draw<R: Rng>(strength: f64, rng: &mut R) -> Self {
-        let [brightness, contrast, saturation] = std::array::from_fn(|_| uniform(rng, 1.0 - strength, 1.0 + strength));
-        let hue = uniform(rng, -strength, strength);
+        Self::draw_each([strength; 4], rng)
+    }
+
+    /// The same with a strength for each of brightness, contrast, saturation and hue.
+    pub fn draw_each<R: Rng>(strengths: [f64; 4], rng: &mut R) -> Self {
+        let [brightness, contrast, saturation] = [0, 1, 2].map(|i| uniform(rng, 1.0 - strengths[i], 1.0 + strengths[i]));
+        let hue = uniform(rng, -strengths[3], strengths[3]);
         let mut steps = [Step::Brightness(brightness), Step::Contrast(contrast), Step::Saturation(saturation), Step::Hue(hue)];
         shuffle(rng, &mut steps);
         Self { steps }

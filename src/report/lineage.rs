@@ -7,10 +7,10 @@ pub fn protocol(run: &Summary) -> &str {
     run.protocol["text"].as_str().unwrap_or("unknown")
 }
 
-/// The backbone and where its weights come from; `None` for a detector without one.
+/// The backbone, where its weights come from and, of a residual network, where its strides are; `None` for a detector without one.
 pub fn backbone(run: &Summary) -> Option<String> {
     let backbone = &run.backbone;
-    let stride = if backbone.weights_hash.is_some() { format!(", stride in {}", backbone.stride_in) } else { String::new() };
+    let stride = if backbone.weights_hash.is_some() && !backbone.stride_in.is_empty() { format!(", stride in {}", backbone.stride_in) } else { String::new() };
     (!backbone.name.is_empty()).then(|| format!("{} ({}{stride})", backbone.name, backbone.lineage))
 }
 
@@ -36,6 +36,8 @@ mod tests {
         };
         run.backbone = of(Some("77"));
         assert_eq!(backbone(&run).unwrap(), "resnet50 (caffe, stride in conv1)");
+        run.backbone.stride_in.clear();
+        assert_eq!(backbone(&run).unwrap(), "resnet50 (caffe)");
         run.backbone = of(None);
         assert_eq!(backbone(&run).unwrap(), "resnet50 (caffe)");
         run.backbone = Lineage::default();

@@ -89,7 +89,7 @@ impl std::fmt::Display for Id {
 /// an index behind a colon is dropped, `"auto"` has to be resolved before).
 pub fn identity(cfg: &Config, category: &str, data_hash: &str, weights_hash: Option<&str>, device_kind: &str) -> String {
     let detector = cfg.detector;
-    let weights_hash = weights_hash.filter(|_| detector.reads("model.backbone.weights"));
+    let weights_hash = weights_hash.filter(|_| cfg.has_backbone());
     let whole = json!({
         "category": category,
         "data": data_hash,
@@ -159,7 +159,7 @@ mod tests {
             // For enums one of these words is valid and differs from the default.
             Value::String(_) => "lcn light nearest fixed rect resnet18 conv1 layer1 endpoint half inv_sqrt bilinear bn_relu raw feature \
                  image mean abs normal_images distance p_q mean_distance features adam constant best_test bf16 contiguous \
-                 input map grid padim all somewhere"
+                 input map grid padim all somewhere cnn normalized pixel"
                 .split_whitespace()
                 .map(|w| json!(w))
                 .collect(),

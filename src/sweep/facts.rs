@@ -22,7 +22,7 @@ impl Facts {
             let hash = data::category_hash(&data::category(&root, &name)?)?;
             facts.data.push((name, hash));
         }
-        for config in configs.iter().filter(|config| config.detector.reads("model.backbone.weights")) {
+        for config in configs.iter().filter(|config| config.has_backbone()) {
             let path = &config.model.backbone.weights;
             if path != "none" && !facts.weights.contains_key(path) {
                 facts.weights.insert(path.clone(), weights::File::open(Path::new(path))?.content_hash().to_owned());

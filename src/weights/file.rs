@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use safetensors::{Dtype, SafeTensors};
 
-use super::resnet::{self, Shapes};
+use super::network::{self, Shapes};
 use crate::config::{BackboneName, StrideIn};
 use crate::{Error, Result};
 
@@ -38,7 +38,7 @@ pub struct Meta {
     pub architecture: BackboneName,
     /// Who trained it and how: `"caffe"`, `"torchvision V1"`, `"unknown"`, ...
     pub lineage: String,
-    /// Which convolution of a stage's first bottleneck carries the stride; never [`StrideIn::Auto`].
+    /// Which convolution of a stage's first bottleneck carries the stride, where there are any; never [`StrideIn::Auto`].
     pub stride_in: StrideIn,
     /// Subtracted from RGB in 0..=1 before `conv1` pads with zeros.
     pub input_mean: [f64; 3],
@@ -143,12 +143,12 @@ impl File {
         self.hash.get_or_init(|| blake3::hash(&self.bytes).to_hex().to_string())
     }
 
-    /// Checks names and shapes of the stem and stages 1 to 3 against `architecture`.
+    /// Checks names and shapes of what the detectors use of `architecture`.
     ///
     /// # Errors
     /// Lists what is missing, unexpected or of another shape.
     pub fn check(&self, architecture: BackboneName) -> Result<()> {
-        resnet::check(&self.path, &self.shapes(), architecture, resnet::Extent::Stages)
+        network::check(&self.path, &self.shapes(), architecture, network::Extent::Stages)
     }
 }
 
@@ -183,7 +183,7 @@ impl Meta {
         let numbers = |v: [f64; 3]| serde_json::to_string(&v).expect("three numbers are JSON");
         [
             ("format", FORMAT.into()),
-            ("architecture", resnet::key(self.architecture).into()),
+            ("architecture", network::key(self.architecture).into()),
             ("lineage", self.lineage.clone()),
             ("stride_in", if self.stride_in == StrideIn::Conv1 { "conv1" } else { "conv2" }.into()),
             ("input_mean", numbers(self.input_mean)),
@@ -199,10 +199,10 @@ impl Meta {
         let format = text("format").filter(|f| f.starts_with("harness-weights/"));
         let Some(format) = format else {
             let source = path.file_name().unwrap_or_default().to_string_lossy();
-            return resnet::infer(shapes).map(|architecture| Self::torchvision(architecture, &source)).ok_or_else(|| {
+            return network::infer(shapes).map(|architecture| Self::torchvision(architecture, &source)).ok_or_else(|| {
                 Error::environment(
                     format!("{} holds no network that is known here", path.display()),
-                    format!("known are torchvision's {}", resnet::keys()),
+                    format!("known are torchvision's {}", network::keys()),
                 )
             });
         };
@@ -224,7 +224,7 @@ impl Meta {
             if values.iter().all(|v| v.is_finite()) { Ok(values) } else { Err(broken(key)) }
         };
         Ok(Self {
-            architecture: resnet::parse(&need("architecture")?).ok_or_else(|| broken("architecture"))?,
+            architecture: network::parse(&need("architecture")?).ok_or_else(|| broken("architecture"))?,
             lineage: need("lineage")?,
             stride_in: match need("stride_in")?.as_str() {
                 "conv1" => StrideIn::Conv1,

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::file::{File, Meta, Tensors};
-use super::resnet::{self, Extent};
+use super::network::{self, Extent};
 use super::write::{Precision, write};
 use super::{pth, tfjs};
 use crate::config::BackboneName;
@@ -51,9 +51,9 @@ pub fn import(source: &Path, options: &Options) -> Result<Imported> {
     };
     let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone())).collect();
     meta.architecture = options.architecture.unwrap_or(meta.architecture);
-    resnet::check(source, &shapes, meta.architecture, options.extent)?;
+    network::check(source, &shapes, meta.architecture, options.extent)?;
     let all = tensors.len();
-    let wanted = resnet::tensors(meta.architecture, options.extent);
+    let wanted = network::tensors(meta.architecture, options.extent);
     tensors.retain(|name, _| wanted.contains_key(name));
     if let Some((name, _)) = tensors.iter().find(|(_, tensor)| tensor.data.iter().any(|v| !v.is_finite())) {
         return Err(Error::environment(
@@ -63,7 +63,7 @@ pub fn import(source: &Path, options: &Options) -> Result<Imported> {
     }
 
     std::fs::create_dir_all(&options.out).map_err(|e| Error::io("create", &options.out, &e))?;
-    let path = options.out.join(format!("{}.safetensors", resnet::key(meta.architecture)));
+    let path = options.out.join(format!("{}.safetensors", network::key(meta.architecture)));
     write(&path, &meta, &tensors, options.precision)?;
     let file = File::open(&path)?;
     file.check(meta.architecture)?;
@@ -118,12 +118,12 @@ fn from_safetensors(source: &Path) -> Result<(Meta, Tensors)> {
 fn from_pth(source: &Path) -> Result<(Meta, Tensors)> {
     let tensors = pth::read(source)?;
     let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone())).collect();
-    let architecture = resnet::infer(&shapes).ok_or_else(|| {
+    let architecture = network::infer(&shapes).ok_or_else(|| {
         let mut names: Vec<&str> = tensors.keys().take(4).map(String::as_str).collect();
         names.push("...");
         Error::environment(
             format!("{} holds no network that is known here; its tensors: {}", source.display(), names.join(", ")),
-            format!("known are torchvision's {}, in its names", resnet::keys()),
+            format!("known are torchvision's {}, in its names", network::keys()),
         )
     })?;
     let mut meta = Meta::torchvision(architecture, &base(source));
@@ -132,7 +132,7 @@ fn from_pth(source: &Path) -> Result<(Meta, Tensors)> {
 }
 
 /// torchvision's own files carry eight digits of their sha256 in their name; these are the two generations of weights.
-const TORCHVISION: [(&str, &str); 12] = [
+const TORCHVISION: [(&str, &str); 13] = [
     ("resnet18-f37072fd", "torchvision V1"),
     ("resnet18-5c106cde", "torchvision V1"),
     ("resnet34-b627a593", "torchvision V1"),
@@ -145,6 +145,7 @@ const TORCHVISION: [(&str, &str); 12] = [
     ("resnet101-cd907fc2", "torchvision V2"),
     ("wide_resnet50_2-95faca4d", "torchvision V1"),
     ("wide_resnet50_2-9ba9bcbe", "torchvision V2"),
+    ("vgg11_bn-6002323d", "torchvision V1"),
 ];
 
 fn name_torchvision(meta: &mut Meta, source: &Path) {

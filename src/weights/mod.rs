@@ -8,8 +8,11 @@ mod file;
 mod import;
 mod pickle;
 mod pth;
-pub mod resnet;
+pub mod network;
+mod resnet;
+mod shapes;
 mod tfjs;
+mod vgg;
 mod write;
 
 pub use file::{File, IMAGENET_MEAN, IMAGENET_STD, Meta, Tensor, Tensors};

@@ -18,7 +18,8 @@ use std::io::Read;
 use std::path::Path;
 
 use super::file::{IMAGENET_STD, Meta, Tensor, Tensors};
-use super::resnet::{self, Extent};
+use super::network::Extent;
+use super::resnet;
 use crate::config::{BackboneName, StrideIn};
 use crate::{Error, Result};
 
@@ -183,7 +184,7 @@ struct Unit {
 
 fn units(extent: Extent) -> Vec<Unit> {
     let mut units = vec![Unit { conv: "conv1".into(), norm: "bn1".into(), keras_conv: "conv1".into(), keras_norm: "bn_conv1".into() }];
-    for stage in 1..=extent.stages() {
+    for stage in 1..=resnet::stages(extent) {
         for (index, letter) in (0..resnet::blocks(BackboneName::Resnet50)[stage - 1]).zip('a'..) {
             let mut add = |conv: &str, norm: &str, branch: &str| {
                 units.push(Unit {
@@ -276,7 +277,7 @@ impl Keras {
             serde_json::from_value::<[usize; 2]>(config["strides"].clone()).map_err(|e| format!("the strides of {name}: {e}"))
         };
         let mut found = Vec::new();
-        for stage in 2..=extent.stages() {
+        for stage in 2..=resnet::stages(extent) {
             let (first, second) = (strides(format!("res{}a_branch2a", stage + 1))?, strides(format!("res{}a_branch2b", stage + 1))?);
             found.push(match (first, second) {
                 ([2, 2], [1, 1]) => StrideIn::Conv1,

@@ -168,8 +168,7 @@ fn parts(session: &Session) -> Parts<'_> {
 
 /// The training images, of which `cache_mb` MiB stay decoded.
 fn source(session: &Session, category: &Category, cache_mb: usize) -> Arc<Source> {
-    let data = &session.cfg().data;
-    Arc::new(Source::new(category.train.clone(), data.size, data.resize, cache_mb))
+    Arc::new(Source::of(category.train.clone(), session.cfg(), cache_mb))
 }
 
 /// Batches of one epoch after the other, without end.
@@ -238,7 +237,7 @@ fn inference(session: &Session, category: &Category, time: Duration) -> Result<L
     (cfg.train.epochs, cfg.train.steps) = (0, 0);
     let mut detector = detector::build(&Parts { cfg: &cfg, ..parts(session) })?;
     detector.fit(source(session, category, 0), None, &mut Silence)?;
-    let test = Source::new(category.test.clone(), cfg.data.size, cfg.data.resize, 0);
+    let test = Source::of(category.test.clone(), &cfg, 0);
     let mut index = (0..test.len()).cycle();
     let once = || {
         let index = index.next().expect("a category has test images");

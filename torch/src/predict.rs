@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> Result<()> {
     std::fs::create_dir_all(&args.out).map_err(|e| Error::io("create", &args.out, &e))?;
     boundary::guard("scoring", "a smaller eval.batch", || {
         let detector = load(&config, &entry.folder.weights(), &summary, &args.results)?;
-        let source = Source::new(items, config.data.size, config.data.resize, 0);
+        let source = Source::of(items, &config, 0);
         write(detector.0.as_ref(), detector.1, &source, &config, &summary, args)
     })
 }

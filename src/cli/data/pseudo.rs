@@ -34,7 +34,7 @@ pub fn run(args: &Args) -> Result<()> {
     let names = data::select(&data::open(&root)?, &cfg.data.categories)?;
     let name = names.first().ok_or_else(|| Error::environment(format!("{}: no category", root.display()), "check data.root"))?;
     let category = data::category(&root, name)?;
-    let source = Source::new(category.train, cfg.data.size, cfg.data.resize, 0);
+    let source = Source::of(category.train, cfg, 0);
     let seed = cfg.run.seeds.first().copied().unwrap_or(0);
     let (sheet, stats) = gallery(source, cfg, seed, usize::from(args.count))?;
     codec::write_png(&args.out, &sheet)?;

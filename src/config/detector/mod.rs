@@ -3,11 +3,13 @@
 //! One file a detector holds its settings, what it reads, what it checks and how it is described; `SHIPPED` lists them. A
 //! program that brings detectors of its own names them by [`bring`] before it reads a configuration.
 
+mod fcdd;
 mod method;
 mod mlff;
 mod nearest;
 mod padim;
 
+pub use fcdd::{Fcdd, FcddBorder, FcddMask, FcddNetwork};
 pub use method::{Method, Outputs};
 pub use mlff::check_batch;
 pub use nearest::Nearest;
@@ -21,7 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Config;
 
 /// The detectors of this package, in the order in which lists show them.
-const SHIPPED: &[&Method] = &[&mlff::METHOD, &padim::METHOD, &nearest::METHOD];
+const SHIPPED: &[&Method] = &[&mlff::METHOD, &padim::METHOD, &nearest::METHOD, &fcdd::METHOD];
 
 static BROUGHT: OnceLock<Vec<&'static Method>> = OnceLock::new();
 
@@ -50,6 +52,8 @@ impl Detector {
     pub const PADIM: Self = Self(&padim::METHOD);
     /// Distance to the nearest of a memory of patches (PatchCore, Roth et al. 2022).
     pub const NEAREST: Self = Self(&nearest::METHOD);
+    /// Fully convolutional data description (Liznerski et al. 2021).
+    pub const FCDD: Self = Self(&fcdd::METHOD);
 
     /// Every detector that this program knows.
     pub fn all() -> impl Iterator<Item = Self> {

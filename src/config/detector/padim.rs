@@ -57,5 +57,6 @@ fn channels(name: BackboneName) -> i64 {
     match name {
         BackboneName::Resnet18 | BackboneName::Resnet34 => 64 + 128 + 256,
         BackboneName::Resnet50 | BackboneName::Resnet101 | BackboneName::WideResnet50x2 => 256 + 512 + 1024,
+        BackboneName::Vgg11Bn => unreachable!("config::check refuses a backbone without stages"),
     }
 }

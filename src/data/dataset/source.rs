@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::layout::Item;
-use crate::config::Resize;
+use crate::config::{Config, Resize};
 use crate::image::{Mask, Rgb, codec, resize::resize};
 use crate::{Error, Result};
 
@@ -16,6 +16,8 @@ use crate::{Error, Result};
 pub struct Source {
     items: Vec<Item>,
     size: usize,
+    /// Side at which images are loaded and kept, at least `size`.
+    loaded: usize,
     how: Resize,
     slots: Vec<Slot>,
     /// Images that may still be kept.
@@ -32,9 +34,20 @@ struct Slot {
 impl Source {
     /// A source of `items` at `size` x `size` px that keeps at most `cache_mb` MiB of pixels. Opens no file.
     pub fn new(items: Vec<Item>, size: usize, how: Resize, cache_mb: usize) -> Self {
-        let room = (cache_mb << 20) / (3 * size * size).max(1);
+        Self::loading(items, [size; 2], how, cache_mb)
+    }
+
+    /// What a run looks at: `data.size`, `data.crop` where its detector reads it, `data.resize`.
+    pub fn of(items: Vec<Item>, cfg: &Config, cache_mb: usize) -> Self {
+        let data = &cfg.data;
+        let crop = if cfg.detector.reads("data.crop") { data.crop } else { 0 };
+        Self::loading(items, [data.size, crop.max(data.size)], data.resize, cache_mb)
+    }
+
+    fn loading(items: Vec<Item>, [size, loaded]: [usize; 2], how: Resize, cache_mb: usize) -> Self {
+        let room = (cache_mb << 20) / (3 * loaded * loaded).max(1);
         let slots = items.iter().map(|_| Slot::default()).collect();
-        Self { items, size, how, slots, room: AtomicUsize::new(room), alpha: AtomicBool::new(false) }
+        Self { items, size, loaded, how, slots, room: AtomicUsize::new(room), alpha: AtomicBool::new(false) }
     }
 
     pub fn items(&self) -> &[Item] {
@@ -54,8 +67,24 @@ impl Source {
         self.size
     }
 
-    /// Image `index`, resized.
+    /// Side of the images as they are loaded, px: larger than [`Source::size`] where training crops them.
+    pub fn loaded_size(&self) -> usize {
+        self.loaded
+    }
+
+    /// Image `index` at [`Source::size`].
     pub fn get(&self, index: usize) -> Result<Arc<Rgb>> {
+        let image = self.loaded(index)?;
+        Ok(if self.loaded == self.size { image } else { Arc::new(self.resized(&image)) })
+    }
+
+    /// A loaded image at [`Source::size`].
+    pub fn resized(&self, loaded: &Rgb) -> Rgb {
+        resize(loaded, self.size, self.how)
+    }
+
+    /// Image `index` at [`Source::loaded_size`].
+    pub fn loaded(&self, index: usize) -> Result<Arc<Rgb>> {
         let slot = &self.slots[index];
         if let Some(kept) = slot.image.get() {
             return Ok(kept.clone());
@@ -66,7 +95,7 @@ impl Source {
             self.alpha.store(true, Ordering::Relaxed);
         }
         let _ = slot.dimensions.set((decoded.rgb.width, decoded.rgb.height));
-        let image = Arc::new(resize(&decoded.rgb, self.size, self.how));
+        let image = Arc::new(resize(&decoded.rgb, self.loaded, self.how));
 
         let take = |room: usize| room.checked_sub(1);
         if self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() && slot.image.set(image.clone()).is_err() {

@@ -22,7 +22,8 @@ pub struct Batch {
     /// `[B * V, size, size]`, 1 = anomalous.
     pub masks: Vec<u8>,
     /// `[B * V]`: 0 = normal, else the generator's number ([`crate::pseudo::Name::kind`]: 1 CutPaste, 2 scar, 3 confetti); of
-    /// several on one view, the last, which lies on top. A view on which a paste did not show is 0, as its mask is.
+    /// several on one view, the last, which lies on top. A view on which a paste did not show is 0, as its mask is; one whose paste
+    /// lies outside its crop (`data.crop`) keeps its kind, while its mask is empty.
     pub kinds: Vec<u8>,
     /// V, the number of views an item.
     pub views: usize,

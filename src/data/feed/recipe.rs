@@ -1,15 +1,16 @@
-//! One item of an epoch: its image, augmented, with its pseudo anomalies. Draws from the item's own streams alone.
+//! One item of an epoch: its image, augmented, with its pseudo anomalies, cropped. Draws from the item's own streams alone.
 
 use std::sync::Arc;
 
 use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 
 use super::plan::Epoch;
 use super::views::Views;
 use crate::Result;
 use crate::config::{self, Augment};
 use crate::data::dataset::Source;
-use crate::image::{Mask, Rgb};
+use crate::image::{Mask, Rgb, resize};
 use crate::pseudo::{self, Generator, Name, Sample, scar};
 use crate::seed::stream;
 
@@ -55,12 +56,13 @@ impl Recipe {
         Self { source, views, augment: data.augment, pseudo: pseudo.clone(), chosen, seed, epoch }
     }
 
-    /// An item before its pseudo anomaly: resized, and augmented if `data.augment` says so.
+    /// An item before its pseudo anomaly and before it is cropped: resized, and augmented if `data.augment` says so.
     pub fn normal(&self, item: usize) -> Result<Arc<Rgb>> {
-        let image = self.bare(item)?;
+        let image = self.source.loaded(item % self.source.len())?;
         let draws = || stream(self.seed, "augment", self.epoch, item as u64);
         Ok(match self.augment {
-            Augment::None => image,
+            // FCDD's comes after the pseudo anomaly.
+            Augment::None | Augment::Fcdd => image,
             Augment::Light => Arc::new(pseudo::augment::light(&image, &mut draws())),
             Augment::Translate => Arc::new(pseudo::augment::translate(&image, &mut draws())),
         })
@@ -75,16 +77,35 @@ impl Recipe {
     /// The views of an item, `views.count()` of them.
     pub(super) fn make(&self, item: usize) -> Result<Vec<View>> {
         Ok(match self.views {
-            Views::Bare => vec![View::normal(self.bare(item)?)],
-            Views::Plain => vec![View::normal(self.normal(item)?)],
-            Views::Pseudo => vec![self.pseudo_view(item)?],
+            Views::Bare => vec![View::normal(self.source.get(item % self.source.len())?)],
+            Views::Plain => vec![self.finished(View::normal(self.normal(item)?), item)],
+            Views::Pseudo => vec![self.finished(self.pseudo_view(item)?, item)],
             Views::ThreeWay { crop } => self.three(item, crop)?.into(),
         })
     }
 
-    /// As decoded and resized.
-    fn bare(&self, item: usize) -> Result<Arc<Rgb>> {
-        self.source.get(item % self.source.len())
+    /// A view at the size of the network's input, with the augmentation that follows a pseudo anomaly. Draws, in this order: the
+    /// crop, the augmentation; nothing where neither is asked for.
+    fn finished(&self, view: View, item: usize) -> View {
+        let mut draws = stream(self.seed, "finish", self.epoch, item as u64);
+        let mut view = if self.source.loaded_size() > self.source.size() { self.cropped(view, &mut draws) } else { view };
+        if self.augment == Augment::Fcdd {
+            view.image = Arc::new(pseudo::augment::fcdd(&view.image, &mut draws));
+        }
+        view
+    }
+
+    /// A random crop of the view, or all of it resized, with equal chance. The kind stays: it says what was done to the image,
+    /// also where nothing of it is in the crop.
+    fn cropped(&self, view: View, draws: &mut ChaCha8Rng) -> View {
+        let (side, slack) = (self.source.size(), self.source.loaded_size() - self.source.size());
+        if !draws.random::<bool>() {
+            let mask = view.mask.map(|mask| resize::nearest_mask(&mask, side, side));
+            return View { image: Arc::new(self.source.resized(&view.image)), mask, kind: view.kind };
+        }
+        let (x, y) = (draws.random_range(0..=slack), draws.random_range(0..=slack));
+        let mask = view.mask.map(|mask| mask.crop(x, y, side, side));
+        View { image: Arc::new(view.image.crop(x, y, side, side)), mask, kind: view.kind }
     }
 
     fn pseudo_view(&self, item: usize) -> Result<View> {
@@ -101,7 +122,7 @@ impl Recipe {
     fn three(&self, item: usize, crop: Option<usize>) -> Result<[View; 3]> {
         let epoch = pseudo::stream_epoch(&self.pseudo, self.epoch);
         let mut draws = stream(self.seed, "views", epoch, item as u64);
-        let whole = self.normal(item)?;
+        let whole = self.finished(View::normal(self.normal(item)?), item).image;
         let image = match crop {
             None => whole.clone(),
             Some(side) => {

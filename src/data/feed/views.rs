@@ -5,7 +5,7 @@
 pub enum Views {
     /// One: as decoded and resized. What `data.augment` and `pseudo.*` say is not done. For passes over the training images.
     Bare,
-    /// One: augmented as `data.augment` says, without a pseudo anomaly.
+    /// One: augmented as `data.augment` and `data.crop` say, without a pseudo anomaly.
     Plain,
     /// One: augmented, and with a pseudo anomaly where the item was chosen to have one (`pseudo.ratio`, `pseudo.mode`).
     Pseudo,

@@ -36,12 +36,16 @@ pub fn with_weights<T>(parts: &Parts, build: impl FnOnce(Option<&Weights>) -> Re
     build(parts.weights.map(|file| Weights { source: &first, stride_in: Some(file.meta.stride_in) }).as_ref())
 }
 
-/// Which convolution of a block carries the stride in the backbone as built, `conv1` or `conv2`.
+/// Which convolution of a block carries the stride in the backbone as built, `conv1` or `conv2`; empty where it has no blocks.
 ///
 /// # Errors
 /// A configuration that contradicts the weights.
 pub fn stride_in(parts: &Parts) -> Result<&'static str> {
-    let basic = matches!(parts.cfg.model.backbone.name, BackboneName::Resnet18 | BackboneName::Resnet34);
+    let name = parts.cfg.model.backbone.name;
+    if !name.is_residual() {
+        return Ok("");
+    }
+    let basic = matches!(name, BackboneName::Resnet18 | BackboneName::Resnet34);
     Ok(match with_weights(parts, |weights| stride(parts.cfg, weights))? {
         Stride::Conv2 if !basic => "conv2",
         _ => "conv1",

@@ -5,6 +5,7 @@
 
 mod backbone;
 mod contract;
+pub mod fcdd;
 mod features;
 pub mod mlff;
 pub mod nearest;
@@ -13,6 +14,7 @@ mod pass;
 
 pub use backbone::stride_in;
 pub use contract::{Count, Detector, FitEstimate, Parts};
+pub use fcdd::Fcdd;
 pub use features::Features;
 pub use mlff::Mlff;
 pub use nearest::Nearest;
@@ -54,6 +56,7 @@ pub fn build(parts: &Parts) -> Result<Box<dyn Detector>> {
         "mlff" => Ok(Box::new(Mlff::new(parts)?)),
         "padim" => Ok(Box::new(Padim::new(parts)?)),
         "nearest" => Ok(Box::new(Nearest::new(parts)?)),
+        "fcdd" => Ok(Box::new(Fcdd::new(parts)?)),
         other => match BROUGHT.get().and_then(|all| all.iter().find(|brought| brought.method.name == other)) {
             Some(brought) => (brought.build)(parts),
             None => Err(Error::config(format!("detector: {other} is not built into this program"), "use the program that brings it")),

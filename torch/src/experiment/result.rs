@@ -144,7 +144,7 @@ fn word(value: &impl serde::Serialize) -> String {
 /// Where the backbone came from; empty for a detector that has none.
 fn lineage(task: &Task) -> Result<Lineage> {
     let (cfg, weights) = (task.session.cfg(), task.session.weights.as_ref());
-    if !cfg.detector.reads("model.backbone.name") {
+    if !cfg.has_backbone() {
         return Ok(Lineage::default());
     }
     let parts = Parts { cfg, seed: task.planned.id.seed, device: task.session.device, weights };

@@ -72,7 +72,7 @@ fn work(task: &Task, attempt: &mut Attempt, start: Option<Snapshot>) -> Result<(
     let seed = planned.id.seed;
     let parts = Parts { cfg, seed, device: session.device, weights: session.weights.as_ref() };
     let mut detector = detector::build(&parts)?;
-    let test = Source::new(planned.category.test.clone(), cfg.data.size, cfg.data.resize, cfg.data.cache_mb / 2);
+    let test = Source::of(planned.category.test.clone(), cfg, cfg.data.cache_mb / 2);
 
     let (train, out) = holdout::images(cfg, &planned.category, seed)?;
     let rule = match cfg.train.checkpoint {
@@ -83,7 +83,7 @@ fn work(task: &Task, attempt: &mut Attempt, start: Option<Snapshot>) -> Result<(
             Rule::Test(Box::new(measure))
         }
     };
-    let source = Arc::new(Source::new(train, cfg.data.size, cfg.data.resize, cfg.data.cache_mb));
+    let source = Arc::new(Source::of(train, cfg, cfg.data.cache_mb));
     let estimate = detector.estimate(source.len());
     let progress = Progress::new(mode, &format!("{} s{seed}", planned.category.name), estimate.steps);
     let mut recorder = Recorder::new(task, attempt, progress, estimate.epochs, rule);

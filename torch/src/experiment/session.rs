@@ -141,7 +141,7 @@ fn precision(cfg: &Config, device: Device) -> String {
 
 fn open_weights(cfg: &Config) -> Result<Option<weights::File>> {
     let path = cfg.model.backbone.weights.as_str();
-    if path == "none" || !cfg.detector.reads("model.backbone.weights") {
+    if path == "none" || !cfg.has_backbone() {
         return Ok(None);
     }
     match weights::File::open(Path::new(path)) {

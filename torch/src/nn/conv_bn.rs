@@ -7,7 +7,7 @@ use super::conv::{Conv2d, ConvShape, arrange};
 use super::norm::{BatchNorm, Mode};
 use super::param::{Builder, Part};
 
-/// A convolution without bias and its batch norm. Frozen ones are one convolution: the norm, a fixed affine map then, is
+/// A convolution and its batch norm. Frozen ones are one convolution: the norm, a fixed affine map then, is
 /// folded into weight and bias when the network is built.
 #[derive(Debug)]
 pub enum ConvBn {
@@ -41,7 +41,8 @@ fn fold(conv: Conv2d, bn: &BatchNorm, builder: &Builder) -> Conv2d {
     let double = |t: &Tensor| t.detach().to_kind(Kind::Double);
     let scale = double(&bn.weight) / (double(&bn.var) + bn.eps).sqrt(); // [Cout]
     let weight = (double(&conv.weight) * scale.view([-1, 1, 1, 1])).to_kind(Kind::Float);
-    let bias = (double(&bn.bias) - double(&bn.mean) * &scale).to_kind(Kind::Float);
+    let mean = conv.bias.as_ref().map_or_else(|| double(&bn.mean), |bias| double(&bn.mean) - double(bias));
+    let bias = (double(&bn.bias) - mean * &scale).to_kind(Kind::Float);
     conv.with(arrange(&weight, builder.format), Some(bias)).frozen()
 }
 
@@ -67,7 +68,7 @@ mod tests {
         let build = |part, eps| {
             let mut builder = Builder::new(0, Device::Cpu, Precision::Fp32, MemoryFormat::ChannelsLast, Some(source));
             (builder.part, builder.eps) = (part, eps);
-            let unit = ConvBn::new(&mut builder, "c", "n", ConvShape::new(3, 4, 3).stride(2)).expect("builds");
+            let unit = ConvBn::new(&mut builder, "c", "n", ConvShape::new(3, 4, 3).stride(2).bias()).expect("builds");
             (unit, builder.finish())
         };
         let x = Tensor::arange(2 * 3 * 8 * 8, (Kind::Float, Device::Cpu)).cos().reshape([2, 3, 8, 8]);
@@ -77,7 +78,7 @@ mod tests {
             let error = (&slow - &fast).abs().max().double_value(&[]);
             assert!(error < 1e-5, "{error}");
             assert!(params.iter().all(|p| !p.trained && !p.tensor.requires_grad()));
-            assert_eq!(params.len(), 5);
+            assert_eq!(params.len(), 6);
             fast
         });
         assert!((&maps[0] - &maps[1]).abs().max().double_value(&[]) > 1e-3, "what is added to the variance counts");

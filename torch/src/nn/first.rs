@@ -1,9 +1,6 @@
 //! First values of parameters: drawn from the run's seed and the parameter's own name, the same bits on every machine.
 //!
-//! Normal values come from Marsaglia's polar method. Two uniforms u and v in (-1, 1), each the middle of one of 2^52 equal
-//! cells, are drawn until `s = u^2 + v^2 < 1`; then `u f` and `v f` with `f = sqrt(-2 ln(s) / s)` are two independent normal
-//! values, used in this order. All of it is f64 and made of operations that IEEE 754 defines to the last bit, the logarithm
-//! included (`ln`); the value is rounded to f32 once, at the end.
+//! Normal values come in pairs ([`seed::normal_pair`]), used in their order, and are rounded to f32 once, at the end.
 
 use harness::seed;
 use rand::Rng;
@@ -60,36 +57,10 @@ impl First {
 fn normal(stream: &mut impl Rng, count: usize, std: f64) -> Vec<f32> {
     let mut values = Vec::with_capacity(count + 1);
     while values.len() < count {
-        values.extend(normal_pair(stream).map(|z| (z * std) as f32));
+        values.extend(seed::normal_pair(stream).map(|z| (z * std) as f32));
     }
     values.truncate(count);
     values
-}
-
-fn normal_pair(stream: &mut impl Rng) -> [f64; 2] {
-    // (2 n + 1) / 2^52 - 1 for n of 52 bits: exact, never 0, symmetric about 0.
-    let mut uniform = || ((stream.next_u64() >> 12) as f64 + 0.5) / (1u64 << 51) as f64 - 1.0;
-    loop {
-        let (u, v) = (uniform(), uniform());
-        let s = u * u + v * v;
-        if s < 1.0 {
-            let factor = (-2.0 * ln(s) / s).sqrt();
-            return [u * factor, v * factor];
-        }
-    }
-}
-
-/// The natural logarithm of a normal positive number, to a few units in the last place. The standard library's depends on
-/// the machine's C library; this one is sums, products and quotients.
-fn ln(x: f64) -> f64 {
-    let bits = x.to_bits();
-    let exponent = (bits >> 52) as i64 - 1023;
-    let mantissa = f64::from_bits((bits & ((1 << 52) - 1)) | (1023 << 52)); // [1, 2)
-    let (m, e) = if mantissa > std::f64::consts::SQRT_2 { (mantissa / 2.0, exponent + 1) } else { (mantissa, exponent) };
-    // ln m = 2 artanh t = 2 (t + t^3/3 + t^5/5 + …) with |t| <= 0.172: eleven terms leave 1e-19.
-    let t = (m - 1.0) / (m + 1.0);
-    let series = (0..11).rev().fold(0.0, |sum, k| sum * t * t + 1.0 / (2 * k + 1) as f64);
-    e as f64 * std::f64::consts::LN_2 + 2.0 * t * series
 }
 
 #[cfg(test)]
@@ -154,15 +125,6 @@ mod tests {
     #[test]
     fn fewer_values_are_a_prefix_of_more() {
         assert_eq!(draw(First::Normal(1.0), 3), draw(First::Normal(1.0), 4)[..3]);
-    }
-
-    #[test]
-    fn the_logarithm_is_the_standard_librarys_to_a_few_units_in_the_last_place() {
-        let mut stream = seed::stream(0, "ln", 0, 0);
-        let uniform = (0..2000).map(|_| ((stream.next_u64() >> 12) as f64 + 0.5) / (1u64 << 52) as f64);
-        for x in uniform.chain([2f64.powi(-103), 0.5, 1.0 - f64::EPSILON, 1.0, std::f64::consts::SQRT_2, 1e10]) {
-            assert!((ln(x) - x.ln()).abs() <= 4.0 * f64::EPSILON * x.ln().abs(), "{x}: {} {}", ln(x), x.ln());
-        }
     }
 
     #[test]

@@ -61,6 +61,7 @@ fn plan(name: BackboneName) -> Plan {
         BackboneName::Resnet50 => (Block::Bottleneck, [3, 4, 6], 1),
         BackboneName::Resnet101 => (Block::Bottleneck, [3, 4, 23], 1),
         BackboneName::WideResnet50x2 => (Block::Bottleneck, [3, 4, 6], 2),
+        BackboneName::Vgg11Bn => unreachable!("config::check refuses a VGG where a residual network is needed"),
     };
     Plan { block, depths, wide }
 }
@@ -90,12 +91,17 @@ impl ResNet {
 
     /// The same with a choice for each of (stem, stage 1, 2, 3).
     pub fn with_parts(builder: &mut Builder, name: BackboneName, stride: Stride, parts: [Part; 4]) -> Result<Self> {
+        Self::up_to(builder, name, stride, &parts)
+    }
+
+    /// The stem and as many stages as `parts` has choices after the first, at most three.
+    pub fn up_to(builder: &mut Builder, name: BackboneName, stride: Stride, parts: &[Part]) -> Result<Self> {
         let plan = plan(name);
         builder.part = parts[0];
         let stem = ConvBn::new(builder, "backbone.conv1", "backbone.bn1", ConvShape::new(3, 64, 7).stride(2))?;
         let mut stages = Vec::new();
         let mut cin = 64;
-        for (index, depth) in plan.depths.into_iter().enumerate() {
+        for (index, depth) in plan.depths.into_iter().enumerate().take(parts.len() - 1) {
             builder.part = parts[index + 1];
             let planes = 64 << index;
             let cout = planes * plan.block.expansion();
@@ -113,10 +119,21 @@ impl ResNet {
         Ok(Self { stem, stages, frozen })
     }
 
-    /// `x` [B, 3, H, W], H and W multiples of 32.
+    /// `x` [B, 3, H, W], H and W multiples of 32; all three stages must be there.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Stages {
+        let [c1, c2, c3] = self.maps(x, mode).try_into().expect("three stages");
+        Stages { c1, c2, c3 }
+    }
+
+    /// The map of the last stage that is there.
+    pub fn last(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.maps(x, mode).pop().expect("there is a stage")
+    }
+
+    /// The map of each stage.
+    fn maps(&self, x: &Tensor, mode: Mode) -> Vec<Tensor> {
         let mut map = self.guarded(0, || self.stem(x, mode)); // [B, 64, H/4, W/4]
-        let maps: Vec<Tensor> = (0..3)
+        (0..self.stages.len())
             .map(|index| {
                 map = self.guarded(index + 1, || {
                     let blocks = &self.stages[index];
@@ -124,9 +141,7 @@ impl ResNet {
                 });
                 map.shallow_clone()
             })
-            .collect();
-        let [c1, c2, c3] = maps.try_into().expect("three stages");
-        Stages { c1, c2, c3 }
+            .collect()
     }
 
     fn stem(&self, x: &Tensor, mode: Mode) -> Tensor {

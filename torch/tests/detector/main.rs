@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod coreset;
+mod fcdd;
 mod gaussian;
 mod memory;
 mod patch;

@@ -33,7 +33,7 @@ pub fn sheet(study: &Study, store: &Store, category: &str) -> Result<Option<Rgb>
     let Some(cfg) = first_config(study, store, category, seed)? else { return Ok(None) };
     let root = data::root::resolve(&cfg.data)?;
     let items = data::category(&root, category)?.test;
-    let test = Source::new(items, cfg.data.size, cfg.data.resize, 1);
+    let test = Source::of(items, &cfg, 1);
     // A quoted row has no maps by its nature, which is not worth a grey line.
     let run = (0..study.rows.len()).filter(|&row| !study.is_quoted(row));
     let rows = run.map(|row| maps(study, store, &test, row, category, seed)).collect::<Result<Vec<Maps>>>()?;
