@@ -162,7 +162,7 @@ fn companions_of_a_batch_do_not_show_in_scores() {
 fn losses_and_gradients_of_constant_images_are_finite() {
     one_thread();
     let dir = tempfile::tempdir().unwrap();
-    builtin::write_small(dir.path(), &["gear"], 5, 1, 1, 64).unwrap();
+    builtin::write_small(dir.path(), &["gear"], 6, 1, 1, 64).unwrap();
     let category = data::category(dir.path(), "gear").unwrap();
     for item in &category.train {
         write_png(&item.path, &Rgb::filled(64, 64, [128; 3])).unwrap();
@@ -173,7 +173,7 @@ fn losses_and_gradients_of_constant_images_are_finite() {
         // The recorder checks each loss and the gradient's norm.
         let mut recorder = Recorder::default();
         made.fit(std::sync::Arc::new(source), None, &mut recorder).unwrap();
-        let steps = Shape::new(5, &cfg.data, &cfg.train).batches() * cfg.train.epochs;
+        let steps = Shape::new(6, &cfg.data, &cfg.train).batches() * cfg.train.epochs;
         assert_eq!(recorder.steps, steps as u64, "{}", cfg.detector);
         for (name, tensor) in made.state() {
             assert!(tensor.to_kind(Kind::Double).isfinite().all().int64_value(&[]) == 1, "{}: {name}", cfg.detector);
