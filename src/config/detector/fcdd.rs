@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::method::{Method, Outputs};
 use crate::Result;
-use crate::config::{BackboneName, Config};
+use crate::config::{Config, Family};
 
 pub(super) const METHOD: Method = Method {
     name: "fcdd",
@@ -24,6 +24,7 @@ pub(super) const METHOD: Method = Method {
     version: 1,
     outputs: |_| Outputs { maps: vec!["H"], image: true },
     trained: true,
+    backbones: &[Family::Residual, Family::Vgg],
     check: |_: &Config| -> Result<()> { Ok(()) },
     describe,
 };
@@ -71,19 +72,8 @@ fn describe(cfg: &Config) -> String {
     let (backbone, random) = (&cfg.model.backbone, cfg.model.backbone.weights == "none");
     match cfg.fcdd.network {
         FcddNetwork::Cnn => "FCDD (CNN224, from scratch)".into(),
-        FcddNetwork::Backbone if random => format!("FCDD ({}, from scratch)", title(backbone.name)),
-        FcddNetwork::Backbone => format!("FCDD ({})", title(backbone.name)),
-    }
-}
-
-fn title(name: BackboneName) -> &'static str {
-    match name {
-        BackboneName::Resnet18 => "ResNet-18",
-        BackboneName::Resnet34 => "ResNet-34",
-        BackboneName::Resnet50 => "ResNet-50",
-        BackboneName::Resnet101 => "ResNet-101",
-        BackboneName::WideResnet50x2 => "wide ResNet-50-2",
-        BackboneName::Vgg11Bn => "VGG-11-BN",
+        FcddNetwork::Backbone if random => format!("FCDD ({}, from scratch)", backbone.name.title()),
+        FcddNetwork::Backbone => format!("FCDD ({})", backbone.name.title()),
     }
 }
 

@@ -8,7 +8,7 @@ use super::upsampling::Reception;
 use crate::nn::conv::{Conv2d, ConvShape};
 use crate::nn::conv_bn::ConvBn;
 use crate::nn::param::{Builder, Part};
-use crate::nn::resnet::{self, ResNet};
+use crate::nn::resnet::ResNet;
 use crate::nn::stride::stride;
 use crate::nn::{Mode, Params, Weights};
 
@@ -53,7 +53,7 @@ impl Network {
             FcddNetwork::Backbone => {
                 let stride = stride(cfg, weights)?;
                 let network = ResNet::up_to(&mut builder, name, stride, &[first, first, Part::Trained])?;
-                (Encoder::Residual(network), resnet::widths(name)[1])
+                (Encoder::Residual(network), name.channels()[1])
             }
         };
         let head = builder.conv("head", ConvShape::new(width, 1, 1).bias())?.in_float32();
@@ -94,7 +94,8 @@ impl Network {
 /// torchvision's `vgg11_bn` up to `features.20`: the first four convolutions as `first` says, the last two trained.
 fn vgg(builder: &mut Builder, first: Part) -> Result<Vec<Layer>> {
     // Index in `features`, channels in and out, whether a pooling follows.
-    let plan = [(0, 3, 64, true), (4, 64, 128, true), (8, 128, 256, false), (11, 256, 256, true), (15, 256, 512, false), (18, 512, 512, false)];
+    let plan =
+        [(0, 3, 64, true), (4, 64, 128, true), (8, 128, 256, false), (11, 256, 256, true), (15, 256, 512, false), (18, 512, 512, false)];
     let mut layers = Vec::new();
     for (index, cin, cout, pooled) in plan {
         builder.part = if index < 15 { first } else { Part::Trained };
