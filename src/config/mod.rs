@@ -4,6 +4,7 @@
 //! default configuration and the reference that `harness config explain` prints. A profile, the detector's own defaults, an
 //! experiment file and `key=value` overrides are laid over it, in that order; the result is checked against the same file's ranges.
 
+mod backbone;
 mod check;
 mod data;
 pub mod detector;
@@ -20,6 +21,7 @@ mod stored;
 mod train;
 pub mod upgrade;
 
+pub use backbone::*;
 pub use check::check;
 pub use data::*;
 pub use detector::{

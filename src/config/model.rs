@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Backbone;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
@@ -19,71 +21,6 @@ pub struct Model {
     pub fusion: Fusion,
     pub score: ScoreHead,
     pub ablation: AblationHead,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Backbone {
-    pub name: BackboneName,
-    /// A `.safetensors` file in torchvision's names, or `"none"`.
-    pub weights: String,
-    pub stride_in: StrideIn,
-    /// The deepest part that is not trained (and whose batch norms stay in eval mode).
-    pub freeze: Freeze,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BackboneName {
-    Resnet18,
-    Resnet34,
-    Resnet50,
-    Resnet101,
-    #[serde(rename = "wide_resnet50_2")]
-    WideResnet50x2,
-    #[serde(rename = "vgg11_bn")]
-    Vgg11Bn,
-}
-
-impl BackboneName {
-    /// Whether it is a residual network, of a stem and stages.
-    pub fn is_residual(self) -> bool {
-        self != Self::Vgg11Bn
-    }
-
-    /// What tables and messages call it.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Resnet18 => "ResNet-18",
-            Self::Resnet34 => "ResNet-34",
-            Self::Resnet50 => "ResNet-50",
-            Self::Resnet101 => "ResNet-101",
-            Self::WideResnet50x2 => "wide ResNet-50-2",
-            Self::Vgg11Bn => "VGG-11-BN",
-        }
-    }
-}
-
-/// Which convolution of a stage's first bottleneck carries the stride.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StrideIn {
-    /// What the weights' metadata says; torchvision's placement where they say nothing.
-    Auto,
-    /// The 1x1 (Caffe).
-    Conv1,
-    /// The 3x3 (torchvision).
-    Conv2,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Freeze {
-    None,
-    Stem,
-    Layer1,
-    Layer2,
-    All,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Reading a weight file.
 //!
-//! A weight file is safetensors with float tensors in torchvision's names and, in `__metadata__`, what [`Meta`] holds.
-//! A file without our metadata is taken for one of torchvision's. Cost of opening: one read of the whole file
+//! A weight file is safetensors with float tensors in their publisher's names and, in `__metadata__`, what [`Meta`] holds.
+//! A file without our metadata is taken for its publisher's own. Cost of opening: one read of the whole file
 //! (34 MB for ResNet-50's first three stages); a tensor is converted when it is asked for.
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use safetensors::{Dtype, SafeTensors};
 
 use super::network::{self, Shapes};
-use crate::config::{BackboneName, StrideIn};
+use crate::config::{BackboneName, Family, StrideIn};
 use crate::{Error, Result};
 
 /// Format and version of the metadata.
@@ -77,7 +77,7 @@ impl File {
         let bytes = std::fs::read(path).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => Error::environment(
                 format!("the weights {} are not there", path.display()),
-                "fetch them with `just weights`, convert a file of yours with `harness weights import FILE`, or set model.backbone.weights=none to start from random ones",
+                "fetch them with `just weights` (ResNet-50) or `just weights-lite` (EfficientNet-Lite0), convert a file of yours with `harness weights import FILE`, or set model.backbone.weights=none to start from random ones",
             ),
             _ => Error::io("read", path, &e),
         })?;
@@ -165,14 +165,19 @@ fn floats(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
 }
 
 impl Meta {
-    /// What holds for a file of torchvision's own: its stride's place and ImageNet's normalisation.
-    pub fn torchvision(architecture: BackboneName, source: &str) -> Self {
+    /// What holds for a file as its publisher gives it: torchvision's place of the stride and ImageNet's statistics, or
+    /// `(x - 127) / 128` for x in 0..=255, as TensorFlow feeds EfficientNet-Lite.
+    pub fn published(architecture: BackboneName, source: &str) -> Self {
+        let (input_mean, input_std) = match architecture.family() {
+            Family::Residual | Family::Vgg => (IMAGENET_MEAN, IMAGENET_STD),
+            Family::EfficientNetLite => ([127.0 / 255.0; 3], [128.0 / 255.0; 3]),
+        };
         Self {
             architecture,
             lineage: "unknown".into(),
             stride_in: StrideIn::Conv2,
-            input_mean: IMAGENET_MEAN,
-            input_std: IMAGENET_STD,
+            input_mean,
+            input_std,
             source: source.into(),
             license: "unknown".into(),
         }
@@ -199,10 +204,10 @@ impl Meta {
         let format = text("format").filter(|f| f.starts_with("harness-weights/"));
         let Some(format) = format else {
             let source = path.file_name().unwrap_or_default().to_string_lossy();
-            return network::infer(shapes).map(|architecture| Self::torchvision(architecture, &source)).ok_or_else(|| {
+            return network::infer(shapes).map(|architecture| Self::published(architecture, &source)).ok_or_else(|| {
                 Error::environment(
                     format!("{} holds no network that is known here", path.display()),
-                    format!("known are torchvision's {}", network::keys()),
+                    format!("known are {}, in torchvision's names or their own publisher's", network::keys()),
                 )
             });
         };

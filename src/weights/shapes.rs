@@ -8,7 +8,8 @@ pub type Shapes = BTreeMap<String, Vec<usize>>;
 /// How much of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// What the detectors use: stem and stages 1 to 3, or VGG-11's first six convolutions.
+    /// What the detectors use: stem and stages 1 to 3, VGG-11's first six convolutions, EfficientNet-Lite0's first
+    /// eleven blocks.
     Stages,
     /// The rest and the classifier too.
     Full,

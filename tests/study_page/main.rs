@@ -47,6 +47,9 @@ fn place(name: &str) -> (Option<tempfile::TempDir>, PathBuf) {
 }
 
 /// Names of the figures that have a file.
+/// The plots by category, one for each metric of the fixture.
+const BY_CATEGORY: [&str; 3] = ["categories-image_auroc", "categories-pixel_auroc", "categories-aupro-0.3"];
+
 fn names(drawn: &[Drawn]) -> Vec<&str> {
     drawn.iter().filter(|d| d.file.is_some()).map(|d| d.name.as_str()).collect()
 }
@@ -65,10 +68,13 @@ fn an_ablation_has_all_its_figures_and_the_same_bytes_again() {
     std::fs::create_dir_all(&plots).unwrap();
     std::fs::write(plots.join("matrix.svg"), "of an earlier report").unwrap();
     let drawn = write_all(&study, &comparison, &store, &plots).unwrap();
-    assert_eq!(names(&drawn), ["means", "differences", "categories", "learning", "panels-felt", "panels-linen"]);
+    assert_eq!(
+        names(&drawn),
+        [vec!["means", "differences", "learning"], BY_CATEGORY.to_vec(), vec!["panels-felt", "panels-linen"]].concat()
+    );
     let first = files(&plots);
-    assert_eq!(first.len(), 4 * 2 + 2, "{:?}", first.keys());
-    for name in ["means", "differences", "categories", "learning"] {
+    assert_eq!(first.len(), 6 * 2 + 2, "{:?}", first.keys());
+    for name in [vec!["means", "differences", "learning"], BY_CATEGORY.to_vec()].concat() {
         let svg = std::str::from_utf8(&first[&format!("{name}.svg")]).unwrap();
         assert!(svg.contains("Ablation of the modules") && !svg.contains("NaN") && !svg.contains("2147483647"), "{name}");
         for row in fixture::ROWS.iter().skip(usize::from(name == "differences")).take(4) {
@@ -79,8 +85,10 @@ fn an_ablation_has_all_its_figures_and_the_same_bytes_again() {
     let means = std::str::from_utf8(&first["means.svg"]).unwrap();
     assert!(means.contains("3 of 4 runs") && means.contains("n = 4 runs a row: 2 categories, 2 seeds") && means.contains("not comparable"));
     assert!(means.contains("do not start at zero"));
-    let categories = std::str::from_utf8(&first["categories.svg"]).unwrap();
-    assert!(categories.contains("Open marks: some of their seeds are missing."));
+    let categories = std::str::from_utf8(&first["categories-image_auroc.svg"]).unwrap();
+    assert!(
+        categories.contains("felt, %") && categories.contains("one seed") && categories.contains("mean of the seeds that are finished")
+    );
     assert_eq!(write_all(&study, &comparison, &store, &plots).unwrap(), drawn);
     assert!(files(&plots) == first, "the same bytes");
 }
@@ -91,13 +99,13 @@ fn one_varied_number_has_a_course_and_two_have_maps() {
     let store = harness::store::Store::new(&root);
     let (study, comparison) = fixture::grid(&[("pseudo.ratio", &[0.0, 0.05, 0.25, 0.5, 0.75, 1.0])], &fixture::CATEGORIES);
     let drawn = write_all(&study, &comparison, &store, &root.join("one")).unwrap();
-    assert_eq!(names(&drawn), ["means", "differences", "course", "categories"]);
+    assert_eq!(names(&drawn), [vec!["means", "differences", "course"], BY_CATEGORY.to_vec()].concat());
     let svg = std::fs::read_to_string(root.join("one/course.svg")).unwrap();
     assert!(svg.contains("pseudo.ratio") && svg.contains("1 of 6 values have no finished run") && svg.contains("published"));
 
     let (study, comparison) = fixture::grid(&[("loss.beta", &[0.5, 1.0, 2.0]), ("loss.score.gamma", &[1.0, 2.5, 5.0, 10.0])], &FIFTEEN);
     let drawn = write_all(&study, &comparison, &store, &root.join("two")).unwrap();
-    assert_eq!(names(&drawn), ["means", "differences", "matrix", "categories"]);
+    assert_eq!(names(&drawn), [vec!["means", "differences", "matrix"], BY_CATEGORY.to_vec()].concat());
     let svg = std::fs::read_to_string(root.join("two/matrix.svg")).unwrap();
     assert!(svg.contains("Hatched: no finished run.") && svg.contains("loss.score.gamma") && svg.contains("AUPRO@0.3, %"));
 }
@@ -113,7 +121,7 @@ fn rows_beside_axes_have_a_line_or_a_map_each_and_quoted_ones_none() {
         assert_eq!(lines, [("baseline", vec![0.0, 0.25, 1.0]), ("+ STLNet", vec![0.0, 0.25, 1.0])], "each rises by itself");
     }
     let drawn = write_all(&study, &comparison, &store, &root.join("one")).unwrap();
-    assert_eq!(names(&drawn), ["means", "differences", "course", "categories"]);
+    assert_eq!(names(&drawn), [vec!["means", "differences", "course"], BY_CATEGORY.to_vec()].concat());
     let svg = std::fs::read_to_string(root.join("one/course.svg")).unwrap();
     assert!(svg.contains("baseline") && svg.contains("+ STLNet"));
 
@@ -129,7 +137,7 @@ fn rows_beside_axes_have_a_line_or_a_map_each_and_quoted_ones_none() {
     }
     assert_eq!(
         names(&write_all(&study, &comparison, &store, &root.join("two")).unwrap()),
-        ["means", "differences", "matrix", "categories"]
+        [vec!["means", "differences", "matrix"], BY_CATEGORY.to_vec()].concat()
     );
 }
 

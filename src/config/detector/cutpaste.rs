@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::method::{Method, Outputs};
-use crate::config::{BackboneName, Checkpoint, Config, Normalize};
+use crate::config::{BackboneName, Checkpoint, Config, Family, Normalize};
 use crate::{Error, Result};
 
 pub(super) const METHOD: Method = Method {
@@ -27,6 +27,7 @@ pub(super) const METHOD: Method = Method {
     // A: the distances of the patches, spread over their pixels.
     outputs: |cfg| Outputs { maps: if cfg.cutpaste.patch == 0 { vec![] } else { vec!["A"] }, image: true },
     trained: true,
+    backbones: |_| &[Family::Residual],
     check,
     describe,
 };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::method::{Method, Outputs};
 use crate::Result;
-use crate::config::Config;
+use crate::config::{Config, Family};
 
 pub(super) const METHOD: Method = Method {
     name: "fcdd",
@@ -24,6 +24,7 @@ pub(super) const METHOD: Method = Method {
     version: 1,
     outputs: |_| Outputs { maps: vec!["H"], image: true },
     trained: true,
+    backbones,
     check: |_: &Config| -> Result<()> { Ok(()) },
     describe,
 };
@@ -64,6 +65,13 @@ pub enum FcddMask {
     Image,
     /// The pixels that changed.
     Pixel,
+}
+
+fn backbones(cfg: &Config) -> &'static [Family] {
+    match cfg.fcdd.network {
+        FcddNetwork::Cnn => &[],
+        FcddNetwork::Backbone => &[Family::Residual, Family::Vgg],
+    }
 }
 
 /// The network by name: the bare name of the method is that of no row.

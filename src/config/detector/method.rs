@@ -1,7 +1,7 @@
 //! What the half without tensors knows of a detector: the contract of the files beside this one.
 
 use crate::Result;
-use crate::config::Config;
+use crate::config::{Config, Family};
 
 /// What is known of a detector before it is built.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Method {
     pub outputs: fn(&Config) -> Outputs,
     /// Whether an optimiser trains it, epoch by epoch; otherwise it looks at each image once.
     pub trained: bool,
+    /// The kinds of backbone that it can be built on; none where its network is its own.
+    pub backbones: fn(&Config) -> &'static [Family],
     /// The relations between its keys.
     ///
     /// # Errors

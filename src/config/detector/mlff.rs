@@ -1,7 +1,7 @@
 //! The paper's method: relations between the keys of `[model]` and `[loss]`.
 
 use super::method::{Method, Outputs};
-use crate::config::{BaselineHead, Config, Freeze, Offset};
+use crate::config::{BaselineHead, Config, Family, Freeze, Offset};
 use crate::{Error, Result};
 
 pub(super) const METHOD: Method = Method {
@@ -11,6 +11,7 @@ pub(super) const METHOD: Method = Method {
     version: 1,
     outputs,
     trained: true,
+    backbones: |_| Family::STAGED,
     check,
     describe,
 };

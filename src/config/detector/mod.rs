@@ -117,10 +117,9 @@ impl Detector {
 }
 
 impl Config {
-    /// Whether a run starts from a backbone: its detector reads the keys, and is not told to use a network of its own.
+    /// Whether a run is built on a backbone, and not on a network of the detector's own.
     pub fn has_backbone(&self) -> bool {
-        let own = self.detector == Detector::FCDD && self.fcdd.network == FcddNetwork::Cnn;
-        self.detector.reads("model.backbone.weights") && !own
+        !(self.detector.method().backbones)(self).is_empty()
     }
 }
 

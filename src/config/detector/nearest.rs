@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::method::{Method, Outputs};
-use crate::config::Config;
+use crate::config::{Config, Family};
 use crate::{Error, Result};
 
 pub(super) const METHOD: Method = Method {
@@ -30,8 +30,9 @@ pub(super) const METHOD: Method = Method {
     // S: the distances times the weight of the image.
     outputs: |cfg| Outputs::of_maps(if cfg.nearest.neighbours > 0 { &["A", "S"] } else { &["A"] }),
     trained: false,
+    backbones: |_| Family::STAGED,
     check,
-    describe: |cfg| format!("nearest of {} % of the patches", 100.0 * cfg.nearest.fraction),
+    describe: |cfg| format!("nearest of {} % of the patches ({})", 100.0 * cfg.nearest.fraction, cfg.model.backbone.name.title()),
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::method::{Method, Outputs};
-use crate::config::{BackboneName, Config, Upsample};
+use crate::config::{Config, Family, Upsample};
 use crate::{Error, Result};
 
 pub(super) const METHOD: Method = Method {
@@ -29,8 +29,9 @@ pub(super) const METHOD: Method = Method {
     version: 1,
     outputs: |_| Outputs::of_maps(&["A"]),
     trained: false,
+    backbones: |_| Family::STAGED,
     check,
-    describe: |cfg| format!("PaDiM, {} channels", cfg.padim.channels),
+    describe: |cfg| format!("PaDiM ({}), {} channels", cfg.model.backbone.name.title(), cfg.padim.channels),
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,18 +46,9 @@ pub struct Padim {
 }
 
 fn check(cfg: &Config) -> Result<()> {
-    let (kept, all) = (cfg.padim.channels, channels(cfg.model.backbone.name));
+    let (kept, all) = (cfg.padim.channels, cfg.model.backbone.name.channels().iter().sum());
     if kept <= all {
         return Ok(());
     }
     Err(Error::config(format!("padim.channels: {kept} of the backbone's {all}"), "keep fewer: 100 is the published number for ResNet-18"))
-}
-
-/// Channels of stages 1 to 3 together.
-fn channels(name: BackboneName) -> i64 {
-    match name {
-        BackboneName::Resnet18 | BackboneName::Resnet34 => 64 + 128 + 256,
-        BackboneName::Resnet50 | BackboneName::Resnet101 | BackboneName::WideResnet50x2 => 256 + 512 + 1024,
-        BackboneName::Vgg11Bn => unreachable!("config::check refuses a backbone without stages"),
-    }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::method::{Method, Outputs};
-use crate::config::{BackboneName, Config};
+use crate::config::{BackboneName, Config, Family};
 use crate::{Error, Result};
 
 pub(super) const METHOD: Method = Method {
@@ -25,6 +25,7 @@ pub(super) const METHOD: Method = Method {
     version: 1,
     outputs: |_| Outputs::of_maps(&["A"]),
     trained: true,
+    backbones: |_| &[Family::Residual],
     check: |cfg| check_rd_batch(cfg, cfg.train.batch),
     describe,
 };

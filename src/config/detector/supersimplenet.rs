@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::method::{Method, Outputs};
-use crate::config::{BackboneName, Config};
+use crate::config::{BackboneName, Config, Family};
 
 pub(super) const METHOD: Method = Method {
     name: "supersimplenet",
@@ -24,6 +24,7 @@ pub(super) const METHOD: Method = Method {
     version: 1,
     outputs: |cfg| Outputs { maps: vec!["S"], image: cfg.supersimplenet.decision },
     trained: true,
+    backbones: |_| Family::STAGED,
     check: |_| Ok(()),
     describe,
 };

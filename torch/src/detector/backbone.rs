@@ -1,6 +1,5 @@
 //! A weights' file as first values of a network's backbone.
 
-use harness::config::BackboneName;
 use harness::weights::File;
 use harness::{Error, Result};
 
@@ -8,7 +7,7 @@ use super::contract::Parts;
 use crate::nn::stride::{Stride, stride};
 use crate::nn::{Values, Weights};
 
-/// Prefix of backbone parameters; behind it stands torchvision's name.
+/// Prefix of backbone parameters; behind it stands the name in the weights' file.
 const PREFIX: &str = "backbone.";
 
 /// The stored value of a backbone parameter, or `None` for a parameter of another part.
@@ -42,9 +41,8 @@ pub fn stride_in(parts: &Parts) -> Result<&'static str> {
     if !name.is_residual() {
         return Ok("");
     }
-    let basic = matches!(name, BackboneName::Resnet18 | BackboneName::Resnet34);
     Ok(match with_weights(parts, |weights| stride(parts.cfg, weights))? {
-        Stride::Conv2 if !basic => "conv2",
+        Stride::Conv2 if name.has_bottlenecks() => "conv2",
         _ => "conv1",
     })
 }

@@ -11,16 +11,15 @@ use tch::{Device, Kind, Tensor};
 use super::backbone;
 use super::contract::{Count, Parts};
 use super::normalization::InputNormalization;
-use crate::nn::Mode;
+use crate::nn::backbone::Backbone;
 use crate::nn::conv::arrange;
 use crate::nn::param::Builder;
-use crate::nn::resnet::{ResNet, Stages};
-use crate::nn::stride::stride;
+use crate::nn::{Mode, Stages};
 
 pub struct Features {
     cfg: Config,
     device: Device,
-    network: ResNet,
+    network: Backbone,
     parameters: u64,
     normalization: InputNormalization,
 }
@@ -33,10 +32,9 @@ impl Features {
     pub fn new(parts: &Parts) -> Result<Self> {
         let cfg = parts.cfg;
         let (network, parameters) = backbone::with_weights(parts, |weights| {
-            let stride = stride(cfg, weights)?;
             let source = weights.map(|w| w.source);
             let mut builder = Builder::new(parts.seed, parts.device, cfg.train.precision, cfg.train.memory_format, source);
-            let network = ResNet::new(&mut builder, cfg.model.backbone.name, stride, Freeze::All)?;
+            let network = Backbone::new(&mut builder, cfg, weights, Freeze::All)?;
             Ok((network, builder.finish().weight_count() as u64))
         })?;
         Ok(Self { cfg: cfg.clone(), device: parts.device, network, parameters, normalization: InputNormalization::new(parts) })

@@ -148,7 +148,7 @@ fn open_weights(cfg: &Config) -> Result<Option<weights::File>> {
         Ok(file) => Ok(Some(file)),
         Err(_) if !Path::new(path).exists() => Err(Error::environment(
             format!("model.backbone.weights: there is no file {path}"),
-            "`just weights` fetches ImageNet weights, `harness weights import FILE` converts your own; model.backbone.weights=none trains from scratch",
+            "`just weights` fetches ImageNet weights (`just weights-lite`: EfficientNet-Lite0's), `harness weights import FILE` converts your own; model.backbone.weights=none trains from scratch",
         )),
         Err(e) => Err(e),
     }

@@ -25,6 +25,9 @@ pub enum Pad {
     Valid,
     /// So many cells at each side.
     Cells(i64),
+    /// As TensorFlow's "same" for maps whose side is a multiple of the stride, which it divides: kernel less stride in all, the odd
+    /// one behind the map.
+    Tensorflow,
 }
 
 /// Sizes of a square convolution, and its first values.
@@ -37,6 +40,8 @@ pub struct ConvShape {
     pub pad: Pad,
     /// Cells from one tap of the kernel to the next; 1 = neighbours.
     pub dilation: i64,
+    /// Parts into which the channels fall, none of which sees another one; `cin` = one filter a channel (depthwise).
+    pub groups: i64,
     pub weight: First,
     /// `None` = no bias.
     pub bias: Option<First>,
@@ -45,7 +50,7 @@ pub struct ConvShape {
 impl ConvShape {
     /// Stride 1, the same size, no bias, torch's default first values.
     pub fn new(cin: i64, cout: i64, kernel: i64) -> Self {
-        Self { cin, cout, kernel, stride: 1, pad: Pad::Same, dilation: 1, weight: First::Uniform, bias: None }
+        Self { cin, cout, kernel, stride: 1, pad: Pad::Same, dilation: 1, groups: 1, weight: First::Uniform, bias: None }
     }
 
     pub fn stride(self, stride: i64) -> Self {
@@ -58,6 +63,10 @@ impl ConvShape {
 
     pub fn dilation(self, dilation: i64) -> Self {
         Self { dilation, ..self }
+    }
+
+    pub fn groups(self, groups: i64) -> Self {
+        Self { groups, ..self }
     }
 
     /// With a bias that starts as torch's default.
@@ -75,12 +84,16 @@ impl ConvShape {
         Self { weight: first, ..self }
     }
 
-    /// Zeros at each side of the map.
-    fn padding(&self) -> i64 {
+    /// Zeros before and behind each row and each column.
+    fn padding(&self) -> [i64; 2] {
         match self.pad {
-            Pad::Same => self.dilation * (self.kernel / 2),
-            Pad::Valid => 0,
-            Pad::Cells(cells) => cells,
+            Pad::Same => [self.dilation * (self.kernel / 2); 2],
+            Pad::Valid => [0; 2],
+            Pad::Cells(cells) => [cells; 2],
+            Pad::Tensorflow => {
+                let all = (self.dilation * (self.kernel - 1) + 1 - self.stride).max(0);
+                [all / 2, all - all / 2]
+            }
         }
     }
 }
@@ -100,26 +113,28 @@ pub fn sum(maps: impl IntoIterator<Item = Tensor>) -> Tensor {
 }
 
 /// A convolution: `[B, Cin, H, W]` of any kind to `[B, Cout, H', W']` in the kind in which it is computed,
-/// `H' = floor((H + 2 pad - dilation (kernel - 1) - 1) / stride) + 1`; with [`Pad::Same`] `H / stride`, rounded up, where the
+/// `H' = floor((H + padding - dilation (kernel - 1) - 1) / stride) + 1`; with [`Pad::Same`] `H / stride`, rounded up, where the
 /// kernel is odd.
 #[derive(Debug)]
 pub struct Conv2d {
-    /// [Cout, Cin, k, k]
+    /// [Cout, Cin / groups, k, k]
     pub weight: Tensor,
     /// `[Cout]`
     pub bias: Option<Tensor>,
     stride: i64,
-    pad: i64,
+    /// Zeros before and behind.
+    pad: [i64; 2],
     dilation: i64,
+    groups: i64,
     /// What it is computed in: float32 or bf16.
     kind: Kind,
 }
 
 impl Conv2d {
-    /// Of `shape`'s stride, padding and dilation.
+    /// Of `shape`'s stride, padding, dilation and groups.
     pub fn new(weight: Tensor, bias: Option<Tensor>, shape: &ConvShape, precision: Precision) -> Self {
-        let ConvShape { stride, dilation, .. } = *shape;
-        Self { weight, bias, stride, pad: shape.padding(), dilation, kind: kind(precision) }
+        let ConvShape { stride, dilation, groups, .. } = *shape;
+        Self { weight, bias, stride, pad: shape.padding(), dilation, groups, kind: kind(precision) }
     }
 
     /// The same convolution in float32 whatever the run's precision is.
@@ -161,7 +176,7 @@ impl Conv2d {
 
     /// A 1x1 convolution by `weight` [Cout, Cin, 1, 1] in this one's precision.
     pub fn forward_pointwise(&self, x: &Tensor, weight: &Tensor) -> Tensor {
-        self.apply(x, weight, None, 0)
+        self.apply(x, weight, None, [0; 2])
     }
 
     /// The weight's slices for the channels of `parts`: [Cout, Ci, k, k] each.
@@ -171,9 +186,11 @@ impl Conv2d {
         self.weight.split_with_sizes(&widths, 1)
     }
 
-    fn apply(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, pad: i64) -> Tensor {
+    fn apply(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, [before, behind]: [i64; 2]) -> Tensor {
         let (x, weight, bias) = (x.to_kind(self.kind), weight.to_kind(self.kind), bias.map(|b| b.to_kind(self.kind)));
-        x.conv2d(&weight, bias.as_ref(), [self.stride; 2], [pad; 2], [self.dilation; 2], 1)
+        // libtorch's own padding is the same at both sides.
+        let (x, pad) = if before == behind { (x, before) } else { (x.constant_pad_nd([before, behind, before, behind]), 0) };
+        x.conv2d(&weight, bias.as_ref(), [self.stride; 2], [pad; 2], [self.dilation; 2], self.groups)
     }
 }
 
@@ -192,15 +209,16 @@ mod tests {
 
     /// The convolution by its definition, f64, row-major.
     fn looped(x: &Tensor, conv: &Conv2d, shape: &ConvShape) -> Vec<f64> {
-        let (batch, cin, h, w) = x.size4().expect("a map has four dimensions");
-        let side = |n: i64| (n + 2 * shape.padding() - shape.dilation * (shape.kernel - 1) - 1) / shape.stride + 1;
+        let (batch, _, h, w) = x.size4().expect("a map has four dimensions");
+        let [before, behind] = shape.padding();
+        let side = |n: i64| (n + before + behind - shape.dilation * (shape.kernel - 1) - 1) / shape.stride + 1;
+        let (inner, outer) = (shape.cin / shape.groups, shape.cout / shape.groups);
         let cell = |b, o, i, j| {
             let mut sum = conv.bias.as_ref().map_or(0.0, |bias| bias.double_value(&[o]));
-            for (c, ki, kj) in (0..cin).flat_map(|c| (0..shape.kernel).flat_map(move |a| (0..shape.kernel).map(move |b| (c, a, b)))) {
-                let (y, z) =
-                    (i * shape.stride + ki * shape.dilation - shape.padding(), j * shape.stride + kj * shape.dilation - shape.padding());
+            for (c, ki, kj) in (0..inner).flat_map(|c| (0..shape.kernel).flat_map(move |a| (0..shape.kernel).map(move |b| (c, a, b)))) {
+                let (y, z) = (i * shape.stride + ki * shape.dilation - before, j * shape.stride + kj * shape.dilation - before);
                 if (0..h).contains(&y) && (0..w).contains(&z) {
-                    sum += x.double_value(&[b, c, y, z]) * conv.weight.double_value(&[o, c, ki, kj]);
+                    sum += x.double_value(&[b, o / outer * inner + c, y, z]) * conv.weight.double_value(&[o, c, ki, kj]);
                 }
             }
             sum
@@ -210,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn strides_paddings_and_dilations_are_those_of_the_definition() {
+    fn strides_paddings_dilations_and_groups_are_those_of_the_definition() {
         let base = ConvShape::new(2, 3, 3);
         for shape in [
             base,
@@ -221,9 +239,14 @@ mod tests {
             base.pad(Pad::Cells(3)).stride(2).dilation(3),
             ConvShape::new(2, 3, 4).bias(),
             ConvShape::new(2, 3, 5).pad(Pad::Valid).stride(3),
+            ConvShape::new(2, 2, 3).groups(2),
+            ConvShape::new(2, 4, 5).groups(2).stride(2).pad(Pad::Tensorflow).bias(),
+            base.stride(2).pad(Pad::Tensorflow),
+            base.pad(Pad::Tensorflow).dilation(2),
         ] {
-            let bias = shape.bias.map(|_| wave(&[3]));
-            let conv = Conv2d::new(wave(&[3, 2, shape.kernel, shape.kernel]), bias, &shape, Precision::Fp32);
+            let bias = shape.bias.map(|_| wave(&[shape.cout]));
+            let weight = wave(&[shape.cout, shape.cin / shape.groups, shape.kernel, shape.kernel]);
+            let conv = Conv2d::new(weight, bias, &shape, Precision::Fp32);
             let x = wave(&[2, 2, 9, 7]);
             let fast = conv.forward(&x);
             let slow = Tensor::from_slice(&looped(&x, &conv, &shape)).reshape(fast.size());
@@ -231,6 +254,10 @@ mod tests {
         }
         let same = Conv2d::new(wave(&[3, 2, 3, 3]), None, &base.dilation(4), Precision::Fp32);
         assert_eq!(same.forward(&wave(&[1, 2, 9, 7])).size(), [1, 3, 9, 7]);
+        // TensorFlow's: (ceil(n / stride) - 1) stride + kernel - n in all, of which half, rounded down, stands before.
+        for (kernel, stride, zeros) in [(3, 1, [1, 1]), (3, 2, [0, 1]), (5, 1, [2, 2]), (5, 2, [1, 2]), (1, 1, [0, 0])] {
+            assert_eq!(ConvShape::new(2, 3, kernel).stride(stride).pad(Pad::Tensorflow).padding(), zeros);
+        }
     }
 
     #[test]

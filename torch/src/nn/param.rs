@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use harness::config::{MemoryFormat, Precision};
+use harness::config::{Freeze, MemoryFormat, Precision};
 use harness::{Error, Result};
 use tch::{Device, Tensor};
 
@@ -113,6 +113,20 @@ pub enum Part {
     Frozen,
 }
 
+impl Part {
+    /// What is frozen of a stem and three stages.
+    pub fn of(freeze: Freeze) -> [Self; 4] {
+        let frozen = match freeze {
+            Freeze::None => 0,
+            Freeze::Stem => 1,
+            Freeze::Layer1 => 2,
+            Freeze::Layer2 => 3,
+            Freeze::All => 4,
+        };
+        [0, 1, 2, 3].map(|index| if index < frozen { Self::Frozen } else { Self::Trained })
+    }
+}
+
 /// Makes layers and notes their parameters.
 pub struct Builder<'a> {
     pub device: Device,
@@ -141,7 +155,7 @@ impl<'a> Builder<'a> {
 
     /// A convolution with parameters `<name>.weight` and, if the shape has one, `<name>.bias`.
     pub fn conv(&mut self, name: &str, shape: ConvShape) -> Result<Conv2d> {
-        let size = [shape.cout, shape.cin, shape.kernel, shape.kernel];
+        let size = [shape.cout, shape.cin / shape.groups, shape.kernel, shape.kernel];
         let (weight, bias) = self.weight_and_bias(name, &size, shape.cout, (shape.weight, shape.bias))?;
         Ok(Conv2d::new(weight, bias, &shape, self.precision))
     }

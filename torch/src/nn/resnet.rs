@@ -11,28 +11,12 @@ use super::conv::ConvShape;
 use super::conv_bn::ConvBn;
 use super::norm::Mode;
 use super::param::{Builder, Part};
+use super::stages::Stages;
 use super::stride::Stride;
-
-/// The maps of the three stages; strides 4, 8 and 16.
-#[derive(Debug)]
-pub struct Stages {
-    /// [B, W1, H/4, W/4]
-    pub c1: Tensor,
-    /// [B, W2, H/8, W/8]
-    pub c2: Tensor,
-    /// [B, W3, H/16, W/16]
-    pub c3: Tensor,
-}
 
 /// Channels of the fourth stage.
 pub fn width4(name: BackboneName) -> i64 {
     512 * plan(name).block.expansion()
-}
-
-/// Channels of the three stages.
-pub fn widths(name: BackboneName) -> [i64; 3] {
-    let plan = plan(name);
-    [64, 128, 256].map(|planes| planes * plan.block.expansion())
 }
 
 /// What a residual block is made of.
@@ -72,7 +56,7 @@ pub fn plan(name: BackboneName) -> Plan {
         BackboneName::Resnet50 => (Block::Bottleneck, [3, 4, 6, 3], 1),
         BackboneName::Resnet101 => (Block::Bottleneck, [3, 4, 23, 3], 1),
         BackboneName::WideResnet50x2 => (Block::Bottleneck, [3, 4, 6, 3], 2),
-        BackboneName::Vgg11Bn => unreachable!("config::check refuses a VGG where a residual network is needed"),
+        BackboneName::Vgg11Bn | BackboneName::EfficientnetLite0 => unreachable!("config::check refuses what a detector is not built on"),
     };
     Plan { block, depths, wide }
 }
@@ -89,15 +73,7 @@ pub struct ResNet {
 impl ResNet {
     /// Frozen parts have their batch norms folded and record no gradients.
     pub fn new(builder: &mut Builder, name: BackboneName, stride: Stride, freeze: Freeze) -> Result<Self> {
-        let frozen = match freeze {
-            Freeze::None => 0,
-            Freeze::Stem => 1,
-            Freeze::Layer1 => 2,
-            Freeze::Layer2 => 3,
-            Freeze::All => 4,
-        };
-        let part = |index| if index < frozen { Part::Frozen } else { Part::Trained };
-        Self::with_parts(builder, name, stride, [0, 1, 2, 3].map(part))
+        Self::with_parts(builder, name, stride, Part::of(freeze))
     }
 
     /// The same with a choice for each of (stem, stage 1, 2, 3).
@@ -274,15 +250,13 @@ mod tests {
     fn stages_have_strides_4_8_16_and_the_widths_of_their_family() {
         for (name, count) in [(BackboneName::Resnet18, 2_782_784), (BackboneName::Resnet50, 8_543_296)] {
             let (net, params) = build(name, Stride::Conv2, Freeze::None);
-            let [w1, w2, w3] = widths(name);
+            let [w1, w2, w3] = name.channels();
             let s = net.forward(&image(1, 64), Mode::Eval);
             assert_eq!(s.c1.size(), [1, w1, 16, 16]);
             assert_eq!(s.c2.size(), [1, w2, 8, 8]);
             assert_eq!(s.c3.size(), [1, w3, 4, 4]);
             assert_eq!(params.weight_count(), count);
         }
-        assert_eq!(widths(BackboneName::Resnet34), [64, 128, 256]);
-        assert_eq!(widths(BackboneName::WideResnet50x2), [256, 512, 1024]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Where a residual network with bottlenecks has its strides.
 
-use harness::config::{BackboneName, Config, StrideIn};
+use harness::config::{Config, StrideIn};
 use harness::{Error, Result};
 
 use super::weights::Weights;
@@ -25,8 +25,8 @@ impl Stride {
 /// The backbone's stride placement: what the file says unless the configuration contradicts it.
 pub fn stride(config: &Config, weights: Option<&Weights>) -> Result<Stride> {
     let key = config.model.backbone.stride_in;
-    let basic = matches!(config.model.backbone.name, BackboneName::Resnet18 | BackboneName::Resnet34);
-    let file = weights.and_then(|w| w.stride_in).filter(|s| *s != StrideIn::Auto && !basic);
+    let choice = config.model.backbone.name.has_bottlenecks();
+    let file = weights.and_then(|w| w.stride_in).filter(|s| *s != StrideIn::Auto && choice);
     match (key, file) {
         (StrideIn::Auto, Some(file)) => Ok(Stride::from_config(file)),
         (key, Some(file)) if key != file => Err(Error::config(

@@ -88,6 +88,11 @@ fn config(which: Which) -> Config {
     cfg
 }
 
+/// The same on the other kind of backbone.
+fn lite(which: Which) -> Config {
+    config(which).with(&["model.backbone.name=efficientnet_lite0".into()]).unwrap()
+}
+
 pub fn build(cfg: &Config, seed: u64) -> Box<dyn Detector> {
     detector::build(&Parts { cfg, seed, device: Device::Cpu, weights: None }).unwrap()
 }
@@ -205,6 +210,9 @@ fn the_maps_are_those_of_the_configuration_and_of_the_estimate() {
         (config(Which::NEAREST), 8, vec!["A", "S"]),
         (config(Which::NEAREST).with(&["nearest.neighbours=0".into(), "nearest.stages=[1,3]".into()]).unwrap(), 16, vec!["A"]),
         (config(Which::NEAREST).with(&["nearest.dims=0".into(), "nearest.project=0".into()]).unwrap(), 8, vec!["A", "S"]),
+        (lite(Which::PADIM), 16, vec!["A"]),
+        (lite(Which::NEAREST), 8, vec!["A", "S"]),
+        (lite(Which::NEAREST).with(&["nearest.dims=0".into()]).unwrap(), 8, vec!["A", "S"]),
     ] {
         let fitted = fixture.fitted(&cfg, 3);
         let Scored { maps, image } = fitted.score(&image);

@@ -273,7 +273,7 @@ fn a_held_norms_averages_move_while_held_weights_do_not() {
         let data = values(&filled(&name, &sizes)).into_iter().map(|v| v as f32).collect();
         (name, weights::Tensor { shape, data })
     });
-    weights::write(&path, &Meta::torchvision(BackboneName::Vgg11Bn, "a test"), &random.collect(), Precision::F32).unwrap();
+    weights::write(&path, &Meta::published(BackboneName::Vgg11Bn, "a test"), &random.collect(), Precision::F32).unwrap();
     let file = File::open(Path::new(&path)).unwrap();
     let cfg = config(FcddNetwork::Backbone, BackboneName::Vgg11Bn);
     let detector = built(&cfg, Some(&file));

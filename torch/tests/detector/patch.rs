@@ -2,7 +2,7 @@
 
 use harness::config::{Config, Nearest};
 use harness_torch::detector::nearest::{features, width};
-use harness_torch::nn::resnet::Stages;
+use harness_torch::nn::Stages;
 use tch::Tensor;
 
 use super::{noise, one_thread, values};

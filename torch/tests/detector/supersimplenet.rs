@@ -10,8 +10,8 @@ use harness::seed::stream;
 use harness_torch::detector::supersimplenet::{Logits, Network, embed, loss, noise};
 use harness_torch::detector::{self, Detector, Parts, SuperSimpleNet};
 use harness_torch::nn::Mode;
+use harness_torch::nn::Stages;
 use harness_torch::nn::param::Builder;
-use harness_torch::nn::resnet::Stages;
 use harness_torch::train::{Epoch, Fed, Learner, Scored, Sink, Snapshot};
 use tch::{Device, Kind, Tensor};
 

@@ -33,6 +33,7 @@ const METHOD: Method = Method {
     version: 1,
     outputs: |_| Outputs::of_maps(&[]),
     trained: true,
+    backbones: |_| &[],
     check: |_| Ok(()),
     describe: |cfg| format!("a guest ({})", cfg.detector),
 };

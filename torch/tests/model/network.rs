@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use harness::config::{BaselineHead, Config, Data, Freeze, MemoryFormat, Precision};
+use harness::config::{BackboneName, BaselineHead, Config, Data, Freeze, MemoryFormat, Precision};
 use harness_torch::detector::mlff::loss;
 use harness_torch::detector::mlff::model::{Network, Output};
 use harness_torch::nn::{Mode, ParamKind, Values, Weights};
@@ -287,4 +287,19 @@ fn the_network_of_the_paper_has_about_31_million_weights() {
     let count = network.params().weight_count();
     println!("weights at the paper's profile: {count}");
     assert!((29_000_000..=33_000_000).contains(&count), "{count}");
+}
+
+#[test]
+fn the_whole_method_is_built_on_an_efficientnet_too() {
+    one_thread();
+    let mut cfg = tiny();
+    cfg.model.backbone.name = BackboneName::EfficientnetLite0;
+    let network = build(&cfg, 7);
+    let Output { features, scores } = network.forward(&images(2, 0.37), Mode::Train);
+    assert_eq!(features.size(), [2, 8, 16, 16]);
+    (features.square().mean(Kind::Float) + scores.unwrap().square().mean(Kind::Float)).backward();
+    for param in network.params().trained_weights() {
+        assert!(is_finite(&param.tensor.grad()), "{}", param.name);
+    }
+    assert!(network.params().trained_weights().any(|p| p.name == "backbone._blocks.10._project_conv.weight"));
 }

@@ -1,52 +1,50 @@
-//! Every row's mean in each category: categories downwards, rows by colour and shape.
+//! One metric by category: a small plot for each category, all on one axis, with every row, its seeds and their mean.
 
 use super::dots::{Base, Dots, Lane, Mark, Panel};
 use super::look::{Entry, Fill, Sign};
 use super::means::CUT;
+use crate::num;
 use crate::report::plot::scale::Scale;
 use crate::report::spell::heading;
-use crate::report::study::Comparison;
 use crate::sweep::Study;
 
-/// How far apart the rows of a category stand, nominal pixels.
-const STEP: f64 = 7.5;
-
-/// The plot by category; `None` with fewer than two categories, or without any figure.
-pub fn categories(study: &Study, comparison: &Comparison) -> Option<Dots> {
-    let value = |row: usize, name: &str, category: &str| comparison.lines.get(row)?.figures.get(name)?.categories.get(category).copied();
+/// The plots of `metric`; `None` with fewer than two categories, or without any figure.
+pub fn categories(study: &Study, metric: &str) -> Option<Dots> {
     let rows: Vec<usize> = (0..study.rows.len()).filter(|&row| !study.is_quoted(row)).collect();
-    let offset = |place: usize| STEP * (place as f64 - (rows.len() as f64 - 1.0) / 2.0);
-    let mark = |(place, &row): (usize, &usize), name: &str, category: &str| {
-        let value = 100.0 * value(row, name, category)?;
-        let has = |&seed: &u64| study.summary(row, category, seed).is_some_and(|run| run.metric("", name).is_some());
-        let fill = if study.seeds.iter().all(has) { Fill::Full } else { Fill::Open };
-        Some(Mark { value, interval: None, sign: Sign::of_row(row).filled(fill), offset: offset(place) })
-    };
-    let panel = |name: &String| {
-        let of = |category: &String| rows.iter().enumerate().filter_map(|at| mark(at, name, category)).collect::<Vec<Mark>>();
-        let marks: Vec<Vec<Mark>> = study.categories.iter().map(of).collect();
-        let values: Vec<f64> = marks.iter().flatten().map(|m| m.value).collect();
-        Panel { title: format!("{}, %", heading(name)), scale: Scale::around(values.into_iter(), [0.0, 100.0]), base: Base::Cut, marks }
-    };
-    let panels: Vec<Panel> = comparison.metrics.iter().map(panel).collect();
-    if study.categories.len() < 2 || panels.iter().all(|p| p.marks.iter().all(Vec::is_empty)) {
+    let panel = |category: &String| -> Vec<Vec<Mark>> { rows.iter().map(|&row| marks(study, row, category, metric)).collect() };
+    let marks: Vec<Vec<Vec<Mark>>> = study.categories.iter().map(panel).collect();
+    let every = || marks.iter().flatten().flatten();
+    if study.categories.len() < 2 || every().next().is_none() {
         return None;
     }
-    let key = rows.iter().map(|&row| (Entry::Sign(Sign::of_row(row)), study.rows[row].name.clone())).collect();
-    let seeds = match study.seeds.len() {
-        1 => "one seed".to_owned(),
-        n => format!("mean over {n} seeds"),
-    };
+    let scale = Scale::around(every().map(|mark| mark.value), [0.0, 100.0]);
+    let has = |sign: Sign| every().any(|mark| mark.sign == sign);
+    let signs = [(Sign::MEAN, "mean over seeds"), (Sign::INCOMPLETE, "mean of the seeds that are finished"), (Sign::SEED, "one seed")];
+    let key = signs.into_iter().filter(|(sign, _)| has(*sign)).map(|(sign, words)| (Entry::Sign(sign), words.to_owned())).collect();
     let planned = rows.len() * study.categories.len();
-    let missing =
-        |name: &String| study.categories.iter().map(|c| rows.iter().filter(|&&r| value(r, name, c).is_none()).count()).sum::<usize>();
-    let missing = comparison.metrics.iter().map(missing).max().unwrap_or(0);
-    let gaps =
-        if missing > 0 { format!(" {missing} of {planned} marks are missing: no run of theirs is finished.") } else { String::new() };
-    let open = panels.iter().flat_map(|p| p.marks.iter().flatten()).any(|m| m.sign.fill == Fill::Open);
-    let open = if open { " Open marks: some of their seeds are missing." } else { "" };
-    let remark = format!("Each mark: {seeds}; within a category, rows stand in their order from above.{open}{gaps} {CUT}");
-    let lanes = study.categories.iter().map(|c| Lane { label: c.clone(), note: None }).collect();
-    let lane_px = STEP * rows.len() as f64 + 12.0;
-    Some(Dots { title: format!("{}: every category", study.title), lanes, panels, key, remark, lane_px })
+    let missing = marks.iter().flatten().filter(|marks| marks.is_empty()).count();
+    let gaps = match missing {
+        0 => String::new(),
+        n => format!(" {n} of {planned} have no value: no finished run of theirs has this metric."),
+    };
+    let panels = study.categories.iter().zip(marks);
+    Some(Dots {
+        title: format!("{}: {} by category", study.title, heading(metric)),
+        lanes: rows.iter().map(|&row| Lane { label: study.rows[row].name.clone(), note: None }).collect(),
+        panels: panels.map(|(category, marks)| Panel { title: format!("{category}, %"), scale, base: Base::Cut, marks }).collect(),
+        key,
+        remark: format!("All categories have the same axis.{gaps} {CUT}"),
+        lane_px: 22.0,
+    })
+}
+
+/// A row's seeds in a category, if there are several, and their mean; open where some are missing.
+fn marks(study: &Study, row: usize, category: &str, metric: &str) -> Vec<Mark> {
+    let of = |&seed: &u64| study.summary(row, category, seed)?.metric("", metric);
+    let seeds: Vec<f64> = study.seeds.iter().filter_map(of).collect();
+    let mark = |value: f64, sign: Sign, offset: f64| Mark { value: 100.0 * value, interval: None, sign, offset };
+    let Some(mean) = num::mean(&seeds) else { return vec![] };
+    let fill = if seeds.len() == study.seeds.len() { Fill::Full } else { Fill::Open };
+    let single = if study.seeds.len() > 1 { &seeds[..] } else { &[] };
+    single.iter().map(|&value| mark(value, Sign::SEED, 6.0)).chain([mark(mean, Sign::MEAN.filled(fill), 0.0)]).collect()
 }

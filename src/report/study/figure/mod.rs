@@ -6,8 +6,8 @@
 //! | `differences` | each row minus its counterpart with 95 % intervals | pairs |
 //! | `course` | metrics along one varied number, a line for each setting of all else | one varied key |
 //! | `matrix` | metrics over two varied keys, a map for each setting of all else | two varied keys |
-//! | `categories` | every row in every category | two categories |
 //! | `learning` | the loss of every run | events |
+//! | `categories-METRIC` | every row and seed in every category | two categories |
 //! | `panels-CATEGORY` | images, ground truth and maps of every row | maps and data |
 //!
 //! What a study has nothing for is not written, and removed where an earlier report left it. Bytes depend on the study, its
@@ -37,6 +37,7 @@ use std::path::{Path, PathBuf};
 use crate::file;
 use crate::image::codec;
 use crate::report::plot::{self, Figure};
+use crate::report::spell::heading;
 use crate::store::Store;
 use crate::sweep::Study;
 use crate::{Error, Result};
@@ -79,7 +80,7 @@ struct Words {
 type Drawer = fn(&str, &Input) -> Result<Option<Words>>;
 
 /// Every plot in the order of a page, by name.
-const PLOTS: [(&str, Drawer); 6] = [
+const PLOTS: [(&str, Drawer); 5] = [
     ("means", |name, input| {
         put(name, input, means(input.study, input.comparison), |figure| Words {
             title: "Every row".into(),
@@ -107,17 +108,6 @@ const PLOTS: [(&str, Drawer); 6] = [
             title: format!("{down} and {across}"),
             alt: format!("Heat maps of the metrics over {down} and {across}; the table has the same figures."),
             caption: remark,
-        })
-    }),
-    ("categories", |name, input| {
-        put(name, input, categories(input.study, input.comparison), |figure| Words {
-            title: "Every category".into(),
-            caption: figure.remark,
-            alt: format!(
-                "Dot plot of the rows {} in the categories {}; the table has the same figures.",
-                input.rows,
-                input.study.categories.join(", ")
-            ),
         })
     }),
     ("learning", |name, input| {
@@ -150,12 +140,28 @@ pub fn write_all(study: &Study, comparison: &Comparison, store: &Store, folder: 
             drawn.push(Drawn { name: name.into(), title, caption, alt, file: Some(folder.join(format!("{name}.svg"))) });
         }
     }
+    for metric in &comparison.metrics {
+        drawn.extend(by_category(&input, metric)?);
+    }
     for category in &study.categories {
         drawn.extend(panels(study, store, category, folder)?);
     }
-    let fresh = |path: &Path| drawn.iter().any(|d| d.file.as_deref() == Some(path));
-    file::remove_stale(folder, &|path, name| name.starts_with("panels-") && name.ends_with(".png") && !fresh(path))?;
+    let fresh = |path: &Path| drawn.iter().any(|d| d.file.as_ref().is_some_and(|file| file.with_extension("") == path.with_extension("")));
+    let kind = |name: &str| ["panels-", "categories"].iter().any(|kind| name.starts_with(kind));
+    file::remove_stale(folder, &|path, name| kind(name) && (name.ends_with(".png") || name.ends_with(".svg")) && !fresh(path))?;
     Ok(drawn)
+}
+
+/// Writes the plots of one metric by category.
+fn by_category(input: &Input, metric: &str) -> Result<Option<Drawn>> {
+    let (name, categories) = (format!("categories-{}", metric.replace('@', "-")), input.study.categories.join(", "));
+    let words = put(&name, input, self::categories(input.study, metric), |figure| Words {
+        title: format!("{} by category", heading(metric)),
+        caption: figure.remark,
+        alt: format!("Dot plots of the rows {} in the categories {categories}; the table by category has the same figures.", input.rows),
+    })?;
+    let file = Some(input.folder.join(format!("{name}.svg")));
+    Ok(words.map(|Words { title, caption, alt }| Drawn { name, title, caption, alt, file }))
 }
 
 /// Writes the panels of one category.

@@ -8,7 +8,7 @@ use crate::nn::conv::arrange;
 use crate::nn::linear::{Linear, LinearShape};
 use crate::nn::norm::BatchNorm;
 use crate::nn::param::{Builder, Param};
-use crate::nn::resnet::{ResNet, Stage4, width4, widths};
+use crate::nn::resnet::{ResNet, Stage4, width4};
 use crate::nn::stride::stride;
 use crate::nn::{First, Mode, Params, Weights};
 use crate::optim::Trained;
@@ -43,7 +43,7 @@ impl Network {
                 let backbone = ResNet::new(&mut builder, name, stride, Freeze::None)?;
                 (backbone, Some(Stage4::new(&mut builder, name, stride)?), width4(name))
             }
-            CutPasteNetwork::Finetuned => (ResNet::new(&mut builder, name, stride, Freeze::Layer2)?, None, widths(name)[2]),
+            CutPasteNetwork::Finetuned => (ResNet::new(&mut builder, name, stride, Freeze::Layer2)?, None, name.channels()[2]),
         };
         let (mut hidden, mut cin) = (vec![], width);
         for (number, &cout) in cfg.cutpaste.hidden.iter().enumerate() {

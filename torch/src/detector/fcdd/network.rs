@@ -8,7 +8,7 @@ use super::upsampling::Reception;
 use crate::nn::conv::{Conv2d, ConvShape};
 use crate::nn::conv_bn::ConvBn;
 use crate::nn::param::{Builder, Part};
-use crate::nn::resnet::{self, ResNet};
+use crate::nn::resnet::ResNet;
 use crate::nn::stride::stride;
 use crate::nn::{Mode, Params, Weights};
 
@@ -53,7 +53,7 @@ impl Network {
             FcddNetwork::Backbone => {
                 let stride = stride(cfg, weights)?;
                 let network = ResNet::up_to(&mut builder, name, stride, &[first, first, Part::Trained])?;
-                (Encoder::Residual(network), resnet::widths(name)[1])
+                (Encoder::Residual(network), name.channels()[1])
             }
         };
         let head = builder.conv("head", ConvShape::new(width, 1, 1).bias())?.in_float32();

@@ -23,7 +23,6 @@ use tch::{Kind, Tensor};
 use super::contract::{Count, Detector, FitEstimate, Parts};
 use super::features::Features;
 use super::pass::{Pass, check_stop};
-use crate::nn::resnet::widths;
 use crate::train::{Scored, Sink, Snapshot};
 
 pub struct Nearest {
@@ -49,7 +48,7 @@ impl Nearest {
     }
 
     fn width(&self) -> i64 {
-        width(widths(self.cfg.model.backbone.name), &self.cfg.nearest)
+        width(self.cfg.model.backbone.name.channels(), &self.cfg.nearest)
     }
 
     /// Members that are kept of `patches`.

@@ -7,7 +7,7 @@
 use harness::config::Nearest;
 use tch::Tensor;
 
-use crate::nn::resnet::Stages;
+use crate::nn::Stages;
 
 /// Patch features `[B, P, D]` of the configured stages, P = side^2 positions row by row.
 pub fn features(stages: &Stages, cfg: &Nearest) -> Tensor {

@@ -19,7 +19,7 @@ use tch::{Kind, Tensor};
 use super::contract::{Count, Detector, FitEstimate, Parts};
 use super::features::Features;
 use super::pass::{Pass, check_stop};
-use crate::nn::resnet::{Stages, widths};
+use crate::nn::Stages;
 use crate::train::{Scored, Sink, Snapshot};
 
 pub struct Padim {
@@ -34,7 +34,7 @@ pub struct Padim {
 impl Padim {
     pub fn new(parts: &Parts) -> Result<Self> {
         let features = Features::new(parts)?;
-        let widths = widths(parts.cfg.model.backbone.name);
+        let widths = parts.cfg.model.backbone.name.channels();
         let channels = chosen(widths, parts.cfg.padim.channels, parts.seed).map(|c| Tensor::from_slice(&c).to_device(parts.device));
         Ok(Self { cfg: parts.cfg.clone(), seed: parts.seed, features, channels, gaussians: None })
     }

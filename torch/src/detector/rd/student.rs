@@ -12,7 +12,7 @@ use super::block::{Scale, ScalingBlock, ScalingShape};
 use crate::nn::conv::ConvShape;
 use crate::nn::conv_bn::ConvBn;
 use crate::nn::param::Builder;
-use crate::nn::resnet::{Plan, plan, widths};
+use crate::nn::resnet::{Plan, plan};
 use crate::nn::{First, Mode, Params};
 
 /// Maps of a backbone's stages 1 to 3, or what the decoder makes of them: `[B, W1, S/4, S/4]`, `[B, W2, S/8, S/8]` and
@@ -36,7 +36,7 @@ impl Student {
     pub fn new(cfg: &Config, seed: u64, device: Device) -> Result<Self> {
         let mut builder = Builder::new(seed, device, cfg.train.precision, cfg.train.memory_format, None);
         let plan = plan(cfg.model.backbone.name);
-        let fusion = Fusion::new(&mut builder, widths(cfg.model.backbone.name))?;
+        let fusion = Fusion::new(&mut builder, cfg.model.backbone.name.channels())?;
         let embedding = embedding(&mut builder, cfg, plan)?;
         let mut stage = |level: usize| {
             let Plan { block, depths, wide } = plan;

@@ -10,7 +10,7 @@ use tch::Tensor;
 
 use super::student::Levels;
 use crate::detector::{Count, Features, Parts};
-use crate::nn::resnet::Stages;
+use crate::nn::Stages;
 use crate::train::Fed;
 
 pub struct Teacher {

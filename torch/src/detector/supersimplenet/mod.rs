@@ -23,7 +23,6 @@ use super::pass::check_stop;
 use crate::input;
 use crate::nn::Mode;
 use crate::nn::param::Builder;
-use crate::nn::resnet::widths;
 use crate::optim::Trained;
 use crate::train::{self, Fed, Job, Learner, Scored, Sink, Snapshot, Terms};
 
@@ -43,7 +42,7 @@ impl SuperSimpleNet {
     /// Everything but the backbone is drawn from the seed.
     pub fn new(parts: &Parts) -> Result<Self> {
         let cfg = parts.cfg;
-        let [_, second, third] = widths(cfg.model.backbone.name);
+        let [_, second, third] = cfg.model.backbone.name.channels();
         let builder = Builder::new(parts.seed, parts.device, cfg.train.precision, cfg.train.memory_format, None);
         let network = Network::new(builder, second + third, &cfg.supersimplenet)?;
         Ok(Self { cfg: cfg.clone(), seed: parts.seed, features: Features::new(parts)?, network, deviation: None })

@@ -5,13 +5,13 @@ use harness::Result;
 use harness::config::SuperSimpleNet;
 use tch::{Kind, Tensor};
 
+use crate::nn::Stages;
 use crate::nn::activation::leaky_relu;
 use crate::nn::conv::{Conv2d, ConvShape};
 use crate::nn::conv_bn::ConvBn;
 use crate::nn::first::First;
 use crate::nn::linear::{Linear, LinearShape};
 use crate::nn::param::{Builder, Params};
-use crate::nn::resnet::Stages;
 use crate::nn::{Mode, Param};
 
 /// Channels of the decision head.

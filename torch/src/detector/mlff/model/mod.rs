@@ -17,11 +17,10 @@ use harness::Result;
 use harness::config::{BaselineHead, Config};
 use tch::{Device, Tensor};
 
+use crate::nn::backbone::Backbone;
 use crate::nn::conv::arrange;
 use crate::nn::param::Builder;
-use crate::nn::resnet::{self, ResNet, Stages};
-use crate::nn::stride::stride;
-use crate::nn::{Mode, Params, Weights};
+use crate::nn::{Mode, Params, Stages, Weights};
 use crate::optim::Trained;
 use head::Head;
 use ptfem::Ptfem;
@@ -49,7 +48,7 @@ struct Texture {
 
 #[derive(Debug)]
 pub struct Network {
-    backbone: ResNet,
+    backbone: Backbone,
     texture: Option<Texture>,
     calibration: Option<SelfCalibration>,
     head: Head,
@@ -66,11 +65,10 @@ impl Network {
     /// placement that contradicts the weights' file, weights of another shape.
     pub fn new(config: &Config, weights: Option<&Weights>, seed: u64, device: Device) -> Result<Self> {
         harness::config::check(config)?;
-        let stride = stride(config, weights)?;
         let (model, loss) = (&config.model, &config.loss);
         let mut builder = Builder::new(seed, device, config.train.precision, config.train.memory_format, weights.map(|w| w.source));
-        let backbone = ResNet::new(&mut builder, model.backbone.name, stride, model.backbone.freeze)?;
-        let [w1, w2, w3] = resnet::widths(model.backbone.name);
+        let backbone = Backbone::new(&mut builder, config, weights, model.backbone.freeze)?;
+        let [w1, w2, w3] = model.backbone.name.channels();
         let (texture, low) = if model.stlnet {
             let reduce = Reduce::new(&mut builder, w1 + w2, model.stl.width)?;
             let (tem, ptfem) = (Tem::new(&mut builder, model)?, Ptfem::new(&mut builder, model)?);
