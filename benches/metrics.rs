@@ -6,7 +6,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use harness::image::{Map, Mask, codec, npy};
+use harness::config::MaskRule;
+use harness::image::{Map, Mask, npy, truth};
 use harness::metric::{Protocol, Sample, evaluate, image_score};
 use rayon::prelude::*;
 
@@ -23,7 +24,7 @@ fn main() {
         .map(|path| {
             let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
             let mask = folder.join("masks").join(format!("{name}.png"));
-            let mask = mask.exists().then(|| codec::decode_mask(&mask).expect("a mask"));
+            let mask = mask.exists().then(|| truth::decode_mask(&mask, MaskRule::Nonzero).expect("a mask"));
             (name, npy::read(path).expect("a map"), mask)
         })
         .collect();

@@ -1,8 +1,10 @@
 //! The built-in set as its readers see it.
 
+use harness::config::MaskRule;
 use harness::data::builtin::{self, Split, categories, render};
 use harness::image::Rgb;
-use harness::image::codec::{decode, decode_mask};
+use harness::image::codec::decode;
+use harness::image::truth::decode_mask;
 use std::path::Path;
 
 /// The image of a kind in the faintest eighth of the range, where a mask could come out empty.
@@ -98,8 +100,10 @@ fn a_small_set_has_the_layout_of_mvtec_ad() {
     assert_eq!(files(&gear.join("train/good")), ["000.png", "001.png"]);
     assert_eq!(files(&gear.join("test")), ["bent_tooth", "broken_tooth", "good", "misdrilled", "rust", "scratch"]);
     assert_eq!(files(&gear.join("ground_truth/rust")), ["000_mask.png"]);
-    let (rgb, mask) =
-        (decode(&gear.join("test/rust/000.png")).unwrap(), decode_mask(&gear.join("ground_truth/rust/000_mask.png")).unwrap());
+    let (rgb, mask) = (
+        decode(&gear.join("test/rust/000.png")).unwrap(),
+        decode_mask(&gear.join("ground_truth/rust/000_mask.png"), MaskRule::Nonzero).unwrap(),
+    );
     assert_eq!((rgb.width, mask.width, mask.height), (48, 48, 48));
     assert!(!mask.is_empty());
 }

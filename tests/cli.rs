@@ -1,7 +1,7 @@
 //! The command line as people type it, good and bad, without tensors.
 
 use harness::data::builtin;
-use harness::image::{Map, codec, npy};
+use harness::image::{Map, codec, npy, truth};
 use support::harness;
 
 mod support;
@@ -77,7 +77,7 @@ fn maps_from_any_source_are_scored() {
         // The mask itself as a score map: perfect by every metric.
         let map = match &item.mask {
             Some(mask) => {
-                let mask = codec::decode_mask(mask).unwrap();
+                let mask = truth::decode_mask(mask, harness::config::MaskRule::Nonzero).unwrap();
                 Map::from_vec(mask.width, mask.height, mask.data.iter().map(|&v| f32::from(v)).collect())
             }
             None => Map::filled(64, 64, 0.0),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use harness::cli::data::check as data_check;
+use harness::config::MaskRule;
 use harness::data::check::check;
 use harness::data::report::{Finding, Grade, Report};
 use harness::image::codec::{write_mask_png, write_png};
@@ -62,7 +63,7 @@ fn copy(root: &Path, from: &str, to: &str) {
 }
 
 fn findings(root: &Path) -> Vec<Finding> {
-    check(root).unwrap().all().map(|(_, finding)| finding.clone()).collect()
+    check(root, MaskRule::Nonzero).unwrap().all().map(|(_, finding)| finding.clone()).collect()
 }
 
 /// The one finding that `change` causes.
@@ -77,7 +78,7 @@ fn only(change: impl FnOnce(&Path)) -> Finding {
 #[test]
 fn a_sound_folder_is_counted_and_nothing_is_found() {
     let root = nut();
-    let report = check(root.path()).unwrap();
+    let report = check(root.path(), MaskRule::Nonzero).unwrap();
     assert_eq!(report.count(Grade::Spoils) + report.count(Grade::Warns), 0);
     let nut = &report.categories[0];
     let counts: Vec<_> =
@@ -90,7 +91,7 @@ fn a_sound_folder_is_counted_and_nothing_is_found() {
     assert!(text.ends_with("1 category, 6 images: nothing would spoil a result, 0 warnings\n"), "{text}");
     let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
     assert_eq!((json["format"].as_u64(), json["categories"][0]["counts"][2]["regions_4"].as_u64()), (Some(1), Some(4)));
-    assert!(data_check::run(&data_check::Args { root: root.path().into(), json: false }).is_ok());
+    assert!(data_check::run(&data_check::Args { root: root.path().into(), mask_rule: MaskRule::Nonzero, json: false }).is_ok());
 }
 
 #[test]
@@ -191,7 +192,7 @@ fn what_would_spoil_a_result_is_found() {
 fn a_spoilt_folder_exits_with_3_after_the_report() {
     let root = nut();
     fs::remove_file(root.path().join("nut/ground_truth/scratch/001_mask.png")).unwrap();
-    let error = data_check::run(&data_check::Args { root: root.path().into(), json: false }).unwrap_err();
+    let error = data_check::run(&data_check::Args { root: root.path().into(), mask_rule: MaskRule::Nonzero, json: false }).unwrap_err();
     assert_eq!(error.exit_code(), 3);
     assert!(error.what.contains("1 finding would spoil"), "{error}");
 }
@@ -227,6 +228,13 @@ fn what_makes_a_figure_doubtful_is_a_warning() {
                 image::save_buffer(path, &grey, 16, 16, image::ExtendedColorType::L8).unwrap();
             }),
         ),
+        (
+            "masks that mark more than half",
+            Box::new(|root| {
+                let inverted = mask(16, 16).data.iter().map(|&v| 1 - v).collect();
+                put_mask(root, "nut/ground_truth/scratch/000_mask.png", &Mask::from_vec(16, 16, inverted));
+            }),
+        ),
         ("folders of defects without an image", Box::new(|root| fs::create_dir(root.join("nut/test/dent")).unwrap())),
         ("folders one level too deep", Box::new(|root| put(root, "nut/test/scratch/deep/000.png", &image(50, 16, 16)))),
         ("images outside of good", Box::new(|root| put(root, "nut/test/000.png", &image(50, 16, 16)))),
@@ -259,7 +267,7 @@ fn many_files_are_named_in_full_only_in_json() {
     for i in 0..9 {
         put(root.path(), &format!("nut/test/dent/{i:03}.png"), &image(60 + i, 16, 16));
     }
-    let report: Report = check(root.path()).unwrap();
+    let report: Report = check(root.path(), MaskRule::Nonzero).unwrap();
     let (text, json) = (report.text(), report.json());
     assert!(
         text.contains("SPOILS defective images without a mask (9)") && text.contains("and 4 more") && !text.contains("dent/008"),
@@ -271,7 +279,7 @@ fn many_files_are_named_in_full_only_in_json() {
 #[test]
 fn real_folders_pass() {
     let Some(root) = shared("data/mvtec") else { return skip("no shared/data/mvtec") };
-    let report = check(&root).unwrap();
+    let report = check(&root, MaskRule::Nonzero).unwrap();
     assert_eq!(report.count(Grade::Spoils), 0, "{}", report.text());
     let transistor = &report.categories[1];
     assert_eq!(transistor.counts.iter().map(|c| c.images).sum::<usize>(), 313);

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::file;
 use crate::report::study::{Extent, Format, Incomplete, Pivot, Report};
+use crate::run::check_name;
 use crate::store::Store;
 use crate::sweep::folder::SweepFolder;
-use crate::sweep::{Plan, plan};
 use crate::{Error, Result};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -41,8 +40,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    check_name("a sweep", &args.sweep)?;
     let folder = SweepFolder::new(&args.results, &args.sweep);
-    let plan: Plan = file::read_json(&folder.plan(), plan::FORMAT)?.ok_or_else(|| {
+    let plan = folder.read()?.ok_or_else(|| {
         Error::config(
             format!("there is no sweep {} in {}", args.sweep, args.results.display()),
             format!("there are: {}; `harness sweep FILE` makes one", sweeps(&args.results)),

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::config::{Categories, Config};
-use crate::data::{self, Source};
-use crate::eval::{self, Evaluation, MapName, MapStore, Output, OutputStore};
-use crate::metric::Variant;
+use crate::data::{self, Contents, Source};
+use crate::eval::{self, Foreign, MapName, Output, OutputStore};
+use crate::metric::{Scores, Variant};
 use crate::report::spell::percent_or_dash;
 use crate::store::Store;
 use crate::ui::text::{self, Align, Rule};
@@ -14,7 +15,7 @@ use crate::{Error, Result};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Maps at MAPS_ROOT/CATEGORY/test/DEFECT/STEM.npy (float32) or .tiff (32-bit float), any resolution
+    /// Maps at MAPS_ROOT/CATEGORY/test/DEFECT/STEM.npy or .tiff, floats or whole numbers, any resolution
     #[arg(value_name = "MAPS_ROOT", required_unless_present = "run", requires = "data_root")]
     maps_root: Option<PathBuf>,
     /// The data in MVTec AD's layout
@@ -29,7 +30,7 @@ pub struct Args {
     /// Also a form of AUPRO that other code uses, for comparison with its figures; any number, or `all`
     #[arg(long, value_name = "NAME")]
     variant: Vec<String>,
-    /// Settings of the protocol, such as --set eval.pro.limit=0.05
+    /// Settings of the protocol, such as --set eval.pro.limit=0.05, or --set data.mask_rule=half
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// As JSON
@@ -37,15 +38,51 @@ pub struct Args {
     json: bool,
 }
 
-/// Reads the output of an image by its key.
-type Read = Box<dyn Fn(&str) -> Result<Output>>;
-
-/// What is scored of one category: how it is read, and where its images lie.
+/// What is scored of one category: its maps, and where its images lie.
 struct Scored {
     label: String,
-    read: Read,
+    maps: Maps,
     source: Source,
     cfg: Config,
+}
+
+/// Where maps come from.
+enum Maps {
+    /// A run's outputs, those of one name.
+    Run(Rc<OutputStore>, MapName),
+    /// From elsewhere; float32 holds them.
+    Single(Foreign),
+    /// From elsewhere; float32 would round them.
+    Double(Foreign),
+}
+
+/// One line of what is printed.
+struct Line {
+    label: String,
+    variant: Option<Variant>,
+    scores: Scores,
+    /// [`eval::ImageResult`]s.
+    images: serde_json::Value,
+}
+
+impl Scored {
+    fn evaluate(&self, variant: Option<Variant>) -> Result<Line> {
+        let protocol = eval::protocol(&self.cfg, variant)?;
+        let key = |index: usize| &self.source.items()[index].key;
+        let single = |output_of: &dyn Fn(usize) -> Result<Output>| {
+            eval::evaluate(&self.source, &self.cfg.eval, &protocol, output_of).map(|e| (e.scores, json(&e.images)))
+        };
+        let (scores, images) = match &self.maps {
+            Maps::Run(outputs, name) => single(&|index| outputs.read(name, key(index)))?,
+            Maps::Single(maps) => single(&|index| maps.output(&self.source, index))?,
+            Maps::Double(maps) => maps.evaluate64(&self.source, &self.cfg.eval, &protocol).map(|e| (e.scores, json(&e.images)))?,
+        };
+        Ok(Line { label: self.label.clone(), variant, scores, images })
+    }
+}
+
+fn json(images: &[impl serde::Serialize]) -> serde_json::Value {
+    serde_json::to_value(images).expect("scores are plain data")
 }
 
 pub fn run(args: &Args) -> Result<()> {
@@ -58,10 +95,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut all = vec![];
     for s in &scored {
         for variant in std::iter::once(None).chain(variants.iter().copied().map(Some)) {
-            let protocol = eval::protocol(&s.cfg, variant)?;
-            let read = |index: usize| (s.read)(&s.source.items()[index].key);
-            let evaluation = eval::evaluate(&s.source, &s.cfg.eval, &protocol, &read)?;
-            all.push((s.label.clone(), variant, evaluation));
+            all.push(s.evaluate(variant)?);
         }
     }
     if args.json {
@@ -75,24 +109,24 @@ pub fn run(args: &Args) -> Result<()> {
 /// The outputs of a run: one entry for each of its maps, and for its own image scores.
 fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
     let entry = Store::new(&args.results).find(id)?;
-    let summary = entry.folder.summary()?.ok_or_else(|| {
+    let summary = crate::run::summary_compared(&entry.folder)?.ok_or_else(|| {
         Error::environment(format!("run {} is {}", entry.id, entry.status.name()), "finish it first: repeat its `harness run` command")
     })?;
     let cfg = entry.folder.config()?;
     let category = data::category(&data::root::resolve(&cfg.data)?, &summary.category)?;
-    if data::category_hash(&category)? != summary.data_hash {
+    let contents = Arc::new(Contents::of(&category)?);
+    if contents.hash != summary.data_hash {
         return Err(Error::environment(
             format!("{} changed since run {} was made", category.folder().display(), entry.id),
             "score it against the data it was made with, or repeat the run",
         ));
     }
     let cfg = with_settings(&cfg, &args.set)?;
+    warn(data::preflight(&category, &contents, &cfg)?);
     let outputs = Rc::new(OutputStore::of(&entry.folder.maps(), &summary.category, &cfg.detector.outputs(&cfg)));
     let one = |name: MapName| {
-        let source = Source::of(category.test.clone(), &cfg, 0);
-        let outputs = outputs.clone();
-        let read = Box::new(move |key: &str| outputs.read(name, key));
-        Scored { label: format!("{} {name}", summary.category), read, source, cfg: cfg.clone() }
+        let source = Source::of(category.test.clone(), &cfg, 0).checked(&contents);
+        Scored { label: format!("{} {name}", summary.category), maps: Maps::Run(outputs.clone(), name), source, cfg: cfg.clone() }
     };
     Ok(outputs.stored().into_iter().map(one).collect())
 }
@@ -118,19 +152,26 @@ fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
         .into_iter()
         .map(|name| {
             let category = data::category(root, &name)?;
-            let source = Source::of(category.test, &cfg, 0);
-            let maps = MapStore::at(maps);
-            let label = name.clone();
-            let read = Box::new(move |key: &str| maps.read(&name, key).map(Output::of_map));
-            Ok(Scored { label, read, source, cfg: cfg.clone() })
+            let contents = Arc::new(Contents::of(&category)?);
+            warn(data::preflight(&category, &contents, &cfg)?);
+            let source = Source::of(category.test, &cfg, 0).checked(&contents);
+            let maps = Foreign::at(maps, &name);
+            let maps = if maps.need_float64(&source)? { Maps::Double(maps) } else { Maps::Single(maps) };
+            Ok(Scored { label: name, maps, source, cfg: cfg.clone() })
         })
         .collect()
 }
 
+fn warn(warnings: Vec<String>) {
+    warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+}
+
 /// The protocol's settings with `--set` laid over them.
 fn with_settings(base: &Config, overrides: &[String]) -> Result<Config> {
-    if let Some(other) = overrides.iter().find(|key| !key.trim_start().starts_with("eval.")) {
-        return Err(Error::config(format!("--set {other}: only keys of [eval] apply here"), "see `harness config explain eval`"));
+    let applies = |key: &&String| ["eval.", "data.mask_rule"].iter().any(|known| key.trim_start().starts_with(known));
+    if let Some(other) = overrides.iter().find(|key| !applies(key)) {
+        let what = format!("--set {other}: only keys of [eval] and data.mask_rule apply here");
+        return Err(Error::config(what, "see `harness config explain eval`"));
     }
     base.with(overrides)
 }
@@ -142,7 +183,7 @@ fn variants(names: &[String]) -> Result<Vec<Variant>> {
     names.iter().map(|name| name.parse()).collect()
 }
 
-fn print_table(all: &[(String, Option<Variant>, Evaluation)]) {
+fn print_table(all: &[Line]) {
     let columns = [
         ("", Align::Left),
         ("image AUROC", Align::Right),
@@ -156,27 +197,26 @@ fn print_table(all: &[(String, Option<Variant>, Evaluation)]) {
     ];
     let rows: Vec<Vec<String>> = all
         .iter()
-        .map(|(label, _, e)| {
-            let s = &e.scores;
+        .map(|Line { label, scores: s, .. }| {
             let mut row = vec![label.clone()];
             row.extend([s.image_auroc, s.image_ap, s.image_f1max, s.pixel_auroc, s.pixel_ap, s.pixel_f1max, s.aupro].map(percent_or_dash));
-            row.push(e.protocol.describe());
+            row.push(s.protocol.describe());
             row
         })
         .collect();
     println!("{}", text::table(&columns, &rows, Rule::Unicode));
 }
 
-fn print_json(all: &[(String, Option<Variant>, Evaluation)]) {
+fn print_json(all: &[Line]) {
     let entries: Vec<_> = all
         .iter()
-        .map(|(label, variant, e)| {
+        .map(|Line { label, variant, scores, images }| {
             serde_json::json!({
                 "label": label,
                 "variant": variant.map_or("exact".to_owned(), |v| v.to_string()),
-                "protocol": e.protocol,
-                "scores": e.scores,
-                "images": e.images,
+                "protocol": scores.protocol,
+                "scores": scores,
+                "images": images,
             })
         })
         .collect();

@@ -21,6 +21,7 @@ pub struct Data {
     pub normalize: Normalize,
     pub augment: Augment,
     pub resize: Resize,
+    pub mask_rule: MaskRule,
     /// Loader threads; never changes a result.
     pub workers: usize,
     /// Bound of the decoded-image cache, MiB; never changes a result.
@@ -76,4 +77,25 @@ pub enum Resize {
     /// Antialiased bilinear as PIL does it.
     Bilinear,
     Nearest,
+}
+
+/// Which values of a mask's file are anomalous: one rule for all masks, whatever else lies beside them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaskRule {
+    /// All but 0.
+    #[default]
+    Nonzero,
+    /// Half of full scale and more: 128 of 8 bits, 32768 of 16.
+    Half,
+}
+
+impl MaskRule {
+    /// As it is written in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nonzero => "nonzero",
+            Self::Half => "half",
+        }
+    }
 }

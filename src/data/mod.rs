@@ -8,6 +8,7 @@ pub mod dataset;
 pub mod feed;
 pub mod inspect;
 
-pub use dataset::{Category, Item, Source, category, category_hash, hash, layout, open, root, select, source};
+pub use dataset::{Category, Contents, Item, Source, category, category_hash, form, hash, layout, open, root, select, source};
 pub use feed::{Batch, Epoch, Loader, Plan, Recipe, Shape, Views, loader, plan, queue};
+pub use inspect::preflight::preflight;
 pub use inspect::{check, report, show};

@@ -3,9 +3,11 @@
 //! Everything that turns a stored map into what is scored, drawn or written stands here, once, so that evaluation,
 //! `predict`, `score` and the panels agree to the bit. No tensors: maps are float32 planes.
 
+mod foreign;
 mod paired;
 mod store;
 
+pub use foreign::Foreign;
 pub use paired::{DRAWS, PairedDifference, paired};
 pub use store::{MapStore, OutputStore};
 
@@ -46,19 +48,19 @@ impl Output {
 
 /// The score of one test image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ImageResult {
+pub struct ImageResult<S = f32> {
     /// `test/<defect>/<stem>`.
     pub key: String,
     pub anomalous: bool,
-    pub score: f32,
+    pub score: S,
 }
 
 /// What evaluating one map of one category gives.
 #[derive(Debug, Clone)]
-pub struct Evaluation {
+pub struct Evaluation<S = f32> {
     pub scores: Scores,
     pub curves: Curves,
-    pub images: Vec<ImageResult>,
+    pub images: Vec<ImageResult<S>>,
     pub protocol: Protocol,
 }
 

@@ -4,10 +4,11 @@
 //! draw, and their differences are looked at. It speaks of other images of the same kind; of other seeds it says nothing.
 
 use serde::Serialize;
+use std::sync::Arc;
 
 use super::{MapName, OutputStore, mask, names, protocol, scored, size};
 use crate::config::{Config, Resolution};
-use crate::data::{self, Source};
+use crate::data::{self, Contents, Source};
 use crate::metric::{Bootstrap, Ordered, Protocol, Reweighted, Sample, Variant, draws};
 use crate::num;
 use crate::run::{Folder, Summary};
@@ -88,20 +89,21 @@ struct Finished {
 impl Finished {
     fn open(folder: &Folder) -> Result<Self> {
         let name = folder.path().display();
-        let summary = folder.summary()?.ok_or_else(|| {
+        let summary = crate::run::summary_compared(folder)?.ok_or_else(|| {
             let what = format!("run {name} is {}", folder.status().name());
             Error::environment(what, "finish it first: repeat its `harness run` command")
         })?;
         let cfg = folder.config()?;
         let category = data::category(&data::root::resolve(&cfg.data)?, &summary.category)?;
-        if data::category_hash(&category)? != summary.data_hash {
+        let contents = Arc::new(Contents::of(&category)?);
+        if contents.hash != summary.data_hash {
             return Err(Error::environment(
                 format!("{} changed since run {} was made", category.folder().display(), summary.id),
                 "compare on the data that the run was made with, or repeat the run",
             ));
         }
         let protocol = protocol(&cfg, Some(Variant::Exact))?;
-        let test = Source::of(category.test, &cfg, 0);
+        let test = Source::of(category.test, &cfg, 0).checked(&contents);
         let outputs = cfg.detector.outputs(&cfg);
         let headline = names(&outputs).into_iter().find(|name| *name == summary.headline).ok_or_else(|| {
             let what = format!("run {name}: its headline {:?} is not one of its detector's outputs", summary.headline);

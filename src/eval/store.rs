@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::{IMAGE, MapName, Output, names};
 use crate::config::Outputs;
+use crate::data::form;
 use crate::image::{Map, npy};
 use crate::{Error, Result};
 
-/// Endings that are tried, in this order.
+/// Endings of maps; the first is written.
 const ENDINGS: [&str; 3] = ["npy", "tiff", "tif"];
 
 /// The outputs of a run's detector on disk: a folder of maps for each name, own image scores as maps of one pixel.
@@ -98,13 +99,31 @@ impl MapStore {
     /// # Errors
     /// Where it is missing or unreadable; the error names the file that was looked for.
     pub fn read(&self, category: &str, key: &str) -> Result<Map> {
-        let found = ENDINGS.iter().map(|e| self.path(category, key, e)).find(|p| p.is_file());
-        match found {
-            Some(path) => npy::read_map(&path),
-            None => Err(Error::environment(
-                format!("no score map {} (.npy, .tiff or .tif)", self.root.join(category).join(key).display()),
+        npy::read_map(&self.find(category, key)?)
+    }
+
+    /// The one file that holds the map of `key`.
+    ///
+    /// # Errors
+    /// Where there is none, and where there are two.
+    pub fn find(&self, category: &str, key: &str) -> Result<PathBuf> {
+        let mut found: Vec<PathBuf> = ENDINGS.iter().map(|e| self.path(category, key, e)).filter(|p| p.is_file()).collect();
+        if found.is_empty() && !key.is_ascii() {
+            // Copied by a system that composes letters in another way.
+            found = ENDINGS.iter().flat_map(|e| form::find(&self.root.join(category), &format!("{key}.{e}"))).collect();
+        }
+        let name = || self.root.join(category).join(key).display().to_string();
+        match found.as_slice() {
+            [one] => Ok(one.clone()),
+            [] => Err(Error::environment(
+                format!("no score map {} (.npy, .tiff or .tif)", name()),
                 "each test image needs its map at MAPS_ROOT/<category>/test/<defect>/<stem>.npy",
             )),
+            more => {
+                let files: Vec<_> = more.iter().filter_map(|path| path.file_name()).map(|n| n.to_string_lossy()).collect();
+                let what = format!("{} has {} score maps: {}", name(), files.len(), files.join(", "));
+                Err(Error::environment(what, "keep the one that is meant: which of them counts cannot be guessed"))
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Cost: two passes of `side` multiplications a pixel.
 
-use super::Map;
+use super::{Map, Map64};
 
 /// What a kernel reads beyond an edge; `d c b a | a b c d | d c b a` is [`Border::Reflect`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,23 @@ impl Kernel {
 pub fn gaussian(map: &Map, sigma: f64) -> Map {
     let radius = (4.0 * sigma + 0.5) as usize;
     separable(map, &Kernel::gaussian(2 * radius + 1, sigma), Border::Reflect)
+}
+
+/// [`gaussian`] in float64 throughout: for maps that float32 would round. Plain, and slower.
+pub fn gaussian64(map: &Map64, sigma: f64) -> Map64 {
+    let radius = if sigma > 0.0 { (4.0 * sigma + 0.5) as usize } else { 0 };
+    let offsets = -(radius as i64)..=radius as i64;
+    let weights: Vec<f64> = offsets.map(|i| if radius == 0 { 1.0 } else { (-0.5 * (i as f64 / sigma).powi(2)).exp() }).collect();
+    let sum: f64 = weights.iter().sum();
+    let along = |source: &dyn Fn(usize) -> f64, places: &[Option<usize>]| -> f64 {
+        places.iter().zip(&weights).map(|(place, weight)| place.map_or(0.0, source) * (weight / sum)).sum()
+    };
+    let [columns, rows] = [map.width, map.height].map(|size| around(size, radius, Border::Reflect));
+    let pixels = || (0..map.height).flat_map(|y| (0..map.width).map(move |x| (x, y)));
+    let across: Vec<f64> = pixels().map(|(x, y)| along(&|at| map.at(at, y), &columns[x..][..weights.len()])).collect();
+    let across = Map64::from_vec(map.width, map.height, across);
+    let data = pixels().map(|(x, y)| along(&|at| across.at(x, at), &rows[y..][..weights.len()])).collect();
+    Map64::from_vec(map.width, map.height, data)
 }
 
 /// Filters a map with the kernel along both axes. Each value is the sum over ascending taps, of each row before the rows.

@@ -24,7 +24,7 @@ pub const MAX_SIDE: usize = 16_384;
 /// Greatest memory that one decoder may take, bytes.
 const MAX_ALLOC: u64 = 512 << 20;
 
-const FORMATS: &str = "use PNG, JPEG, BMP or TIFF with 8 or 16 bits a channel";
+pub(super) const FORMATS: &str = "use PNG, JPEG, BMP or TIFF with 8 or 16 bits a channel";
 
 /// A decoded image and what its file was like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,44 +65,19 @@ pub fn decode_bytes(bytes: &[u8], name: &Path) -> Result<Decoded> {
     Ok(Decoded { rgb: Rgb::from_vec(width, height, data), had_alpha, deepest })
 }
 
-/// Reads a binary mask from an image of any format that [`decode`] reads: 1 = anomalous.
-///
-/// The brightest channel counts. Files hold 0 and 1, or 0 and full scale: if no value exceeds 1, every 1 is anomalous,
-/// else a value of at least half of full scale is (128 for 8 bits; for 16 bits 32768, or 128 if no value exceeds 255).
-pub fn decode_mask(path: &Path) -> Result<Mask> {
-    decode_mask_bytes(&read(path)?, path)
-}
-
-/// [`decode_mask`] of a file's content; `name` stands in errors.
-pub fn decode_mask_bytes(bytes: &[u8], name: &Path) -> Result<Mask> {
-    let decoded = raw(bytes, name)?;
-    let (width, height) = (decoded.width() as usize, decoded.height() as usize);
-    let brightest = |channels: &[u16], alpha: u16, full: u32| {
-        let brightest = channels.iter().copied().max().unwrap_or(0);
-        ((u32::from(brightest) * u32::from(alpha) + full / 2) / full) as u16
-    };
-    let values: Vec<u16> = match decoded {
-        DynamicImage::ImageLuma16(p) => p.into_raw(),
-        DynamicImage::ImageLumaA16(p) => p.pixels().map(|p| brightest(&p.0[..1], p.0[1], 65535)).collect(),
-        DynamicImage::ImageRgb16(p) => p.pixels().map(|p| brightest(&p.0, 65535, 65535)).collect(),
-        DynamicImage::ImageRgba16(p) => p.pixels().map(|p| brightest(&p.0[..3], p.0[3], 65535)).collect(),
-        DynamicImage::ImageRgb32F(_) | DynamicImage::ImageRgba32F(_) => {
-            return Err(Error::environment(format!("{} holds floating-point pixels, not a mask", name.display()), FORMATS));
-        }
-        eight_bits => eight_bits.to_rgba8().pixels().map(|p| brightest(&p.0.map(u16::from)[..3], u16::from(p.0[3]), 255)).collect(),
-    };
-    let threshold = match values.iter().copied().max().unwrap_or(0) {
-        0..=1 => 1,
-        2..=255 => 128,
-        _ => 32768,
-    };
-    Ok(Mask::from_vec(width, height, values.iter().map(|&v| u8::from(v >= threshold)).collect()))
-}
-
 /// Width and height of an image file, px, from its header alone.
 pub fn dimensions(path: &Path) -> Result<(usize, usize)> {
     let file = std::fs::File::open(path).map_err(|e| Error::io("open", path, &e))?;
-    let decoder = guarded(path, || open(BufReader::new(file), path)?.into_decoder().map_err(|e| failure(&e, path)))?;
+    header(BufReader::new(file), path)
+}
+
+/// [`dimensions`] of a file's content; `name` stands in errors.
+pub fn dimensions_bytes(bytes: &[u8], name: &Path) -> Result<(usize, usize)> {
+    header(Cursor::new(bytes), name)
+}
+
+fn header<R: BufRead + Seek>(source: R, name: &Path) -> Result<(usize, usize)> {
+    let decoder = guarded(name, || open(source, name)?.into_decoder().map_err(|e| failure(&e, name)))?;
     let (width, height) = decoder.dimensions();
     Ok((width as usize, height as usize))
 }
@@ -155,7 +130,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|e| Error::io("read", path, &e))
 }
 
-fn raw(bytes: &[u8], name: &Path) -> Result<DynamicImage> {
+/// The pixels of a file as it holds them.
+pub(super) fn raw(bytes: &[u8], name: &Path) -> Result<DynamicImage> {
     let reader = open(Cursor::new(bytes), name)?;
     // JPEG decoders paint what a truncated file lacks in grey; here that is an error like any other truncation.
     if reader.format() == Some(ImageFormat::Jpeg) && !has_end_of_jpeg(bytes) {
@@ -220,7 +196,9 @@ fn narrow_over_black(value: u16, alpha: u16) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::truth;
     use super::*;
+    use crate::config::MaskRule;
     use ::image::{ImageBuffer, Luma, LumaA, Rgb as P3, Rgba};
     use proptest::prelude::*;
 
@@ -307,21 +285,6 @@ mod tests {
     }
 
     #[test]
-    fn masks_are_read_from_zero_one_and_from_zero_full_scale() {
-        let mask_of = |image: DynamicImage| decode_mask_bytes(&bytes_of(&image, ImageFormat::Png), here()).unwrap().data;
-        let grey = |values: [u8; 4]| DynamicImage::ImageLuma8(ImageBuffer::from_raw(4, 1, values.to_vec()).unwrap());
-        assert_eq!(mask_of(grey([0, 1, 1, 0])), [0, 1, 1, 0]);
-        assert_eq!(mask_of(grey([0, 127, 128, 255])), [0, 0, 1, 1]);
-        assert_eq!(mask_of(grey([0, 0, 0, 0])), [0, 0, 0, 0]);
-        let deep = |values: [u16; 4]| DynamicImage::ImageLuma16(ImageBuffer::from_raw(4, 1, values.to_vec()).unwrap());
-        assert_eq!(mask_of(deep([0, 1, 0, 1])), [0, 1, 0, 1]);
-        assert_eq!(mask_of(deep([0, 127, 128, 255])), [0, 0, 1, 1]);
-        assert_eq!(mask_of(deep([0, 255, 32768, 65535])), [0, 0, 1, 1]);
-        let rgba = DynamicImage::ImageRgba8(ImageBuffer::from_fn(2, 1, |x, _| Rgba([255, 0, 0, if x == 0 { 255 } else { 0 }])));
-        assert_eq!(mask_of(rgba), [1, 0]);
-    }
-
-    #[test]
     fn floating_point_tiff_is_refused() {
         let image = DynamicImage::ImageRgb32F(ImageBuffer::from_pixel(2, 2, P3([0.5, 0.5, 0.5])));
         let error = decode_bytes(&bytes_of(&image, ImageFormat::Tiff), here()).unwrap_err();
@@ -363,11 +326,11 @@ mod tests {
         let mask = Mask::from_vec(3, 2, vec![0, 1, 0, 1, 1, 0]);
         let path = folder.path().join("mask.png");
         write_mask_png(&path, &mask).unwrap();
-        assert_eq!(decode_mask(&path).unwrap(), mask);
+        assert_eq!(truth::decode_mask(&path, MaskRule::Nonzero).unwrap(), mask);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside them");
         let missing = folder.path().join("missing.png");
         assert!(decode(&missing).unwrap_err().what.contains("missing.png"));
-        assert!(dimensions(&missing).is_err() && decode_mask(&missing).is_err());
+        assert!(dimensions(&missing).is_err());
         write_png(&folder.path().join("new/folder/picture.png"), &pattern()).unwrap();
         assert!(write_png(&path.join("below a file.png"), &pattern()).is_err());
     }

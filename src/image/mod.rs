@@ -5,7 +5,9 @@ pub mod codec;
 pub mod draw;
 pub mod montage;
 pub mod npy;
+pub mod numbers;
 pub mod resize;
+pub mod truth;
 pub mod upsample;
 
 /// One value a pixel, row-major: `data[y * width + x]`, `data.len() == width * height`.
@@ -21,6 +23,9 @@ pub type Mask = Plane<u8>;
 
 /// An anomaly score map: higher = more anomalous, any real range.
 pub type Map = Plane<f32>;
+
+/// The same from elsewhere, with values that float32 would round.
+pub type Map64 = Plane<f64>;
 
 /// 8-bit RGB, row-major and interleaved: `data[3 * (y * width + x) + channel]`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,29 +1,57 @@
-//! Score maps in files: NumPy's `.npy` (read and written) and 32-bit floating-point TIFF (read).
+//! Score maps in files: NumPy's `.npy` (read and written) and TIFF of one channel (read), of floats or whole numbers.
 //!
 //! NaN passes: what uses a map decides whether it may hold one. Both readers refuse what they would have to guess at.
 
-use super::Map;
 use super::codec::{self, MAX_SIDE};
+use super::numbers::{self, Numbers};
+use super::{Map, Map64};
 use crate::{Error, Result};
 use std::path::Path;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
+/// Bytes at the start of a file in which its header is looked for.
+const HEADER: u64 = 4096;
+
 const REMEDY: &str = "save it with numpy.save(path, numpy.ascontiguousarray(map, dtype=\"<f4\")), one [height, width] map a file";
 
-/// Reads a map from a `.npy` or a floating-point TIFF file, told apart by content.
+/// Reads a map of float32 from a `.npy` or a TIFF file, told apart by content.
+///
+/// # Errors
+/// As [`read_numbers`], and where float32 would round a value.
 pub fn read_map(path: &Path) -> Result<Map> {
+    single(read_numbers(path)?, path)
+}
+
+/// Reads the numbers of a map from a `.npy` or a TIFF file, told apart by content.
+pub fn read_numbers(path: &Path) -> Result<Numbers> {
     let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
     match bytes.get(..4) {
-        Some(b"\x93NUM") => decode(&bytes, path),
-        Some(b"II*\0" | b"MM\0*" | b"II+\0" | b"MM\0+") => decode_tiff(&bytes, path),
+        Some(b"\x93NUM") => decode_numbers(&bytes, path),
+        Some(b"II*\0" | b"MM\0*" | b"II+\0" | b"MM\0+") => tiff_numbers(&bytes, path),
         _ => Err(Error::environment(format!("{} is neither .npy nor TIFF", path.display()), REMEDY)),
     }
+}
+
+/// False where a file's header says that float32 holds its numbers, whatever they are.
+pub fn may_need_float64(path: &Path) -> Result<bool> {
+    use std::io::Read;
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).map_err(|e| Error::io("read", path, &e))?;
+    file.take(HEADER).read_to_end(&mut start).map_err(|e| Error::io("read", path, &e))?;
+    Ok(Header::of(&start, path).map_or(true, |header| header.kind.bytes() > 4 || matches!(header.kind.code(), "i4" | "u4")))
 }
 
 /// Reads a `.npy` file; see [`decode`].
 pub fn read(path: &Path) -> Result<Map> {
     decode(&std::fs::read(path).map_err(|e| Error::io("read", path, &e))?, path)
+}
+
+fn single(numbers: Numbers, name: &Path) -> Result<Map> {
+    match numbers {
+        Numbers::Single(map) => Ok(map),
+        Numbers::Double(_) => Err(Error::environment(format!("{}: float32 would round its values", name.display()), REMEDY)),
+    }
 }
 
 /// Writes a map as `.npy` version 1.0, `<f4`, C order, shape (height, width), replacing the file whole; maps come by the hundred
@@ -46,50 +74,114 @@ pub fn encode(map: &Map) -> Vec<u8> {
     bytes
 }
 
-/// Decodes `.npy` versions 1 to 3 with a [height, width] array (leading dimensions of 1 are dropped) of little-endian
-/// float32 or float64 in C order; float64 is rounded to float32. `name` stands in errors.
+/// [`decode_numbers`] of a map of float32.
+///
+/// # Errors
+/// Where float32 would round a value.
 pub fn decode(bytes: &[u8], name: &Path) -> Result<Map> {
-    let wrong = |what: &str| Error::environment(format!("{}: {what}", name.display()), REMEDY);
-    if !bytes.starts_with(MAGIC) {
-        return Err(wrong("not a .npy file"));
-    }
-    let short = || wrong("truncated");
-    let version = *bytes.get(6).ok_or_else(short)?;
-    let (start, length) = match version {
-        1 => (10_usize, u16::from_le_bytes(array(bytes, 8).ok_or_else(short)?) as usize),
-        2 | 3 => (12, u32::from_le_bytes(array(bytes, 8).ok_or_else(short)?) as usize),
-        v => return Err(wrong(&format!("version {v} of .npy is not known"))),
-    };
-    let header = bytes.get(start..start.saturating_add(length)).ok_or_else(short)?;
-    let header = std::str::from_utf8(header).map_err(|_| wrong("its header is not text"))?;
-    let body = &bytes[start + length..];
+    single(decode_numbers(bytes, name)?, name)
+}
 
-    let value = |key: &str| {
-        header.split_once(&format!("'{key}':")).map(|(_, rest)| rest.trim_start()).ok_or_else(|| wrong(&format!("its header has no {key}")))
-    };
-    let kind = value("descr")?;
-    let kind = kind.get(1..).and_then(|k| k.split_once('\'')).map(|(k, _)| k).ok_or_else(|| wrong("it holds records, not numbers"))?;
-    if !value("fortran_order")?.starts_with("False") {
-        return Err(wrong("it is in Fortran order"));
+/// Decodes `.npy` versions 1 to 3 with a [height, width] array (leading dimensions of 1 are dropped) of floats of 2 to 8 bytes,
+/// whole numbers of 1 to 8 or booleans in C order, of either byte order; nothing is rounded. `name` stands in errors.
+///
+/// # Errors
+/// What is none of these, and whole numbers beyond 2^53.
+pub fn decode_numbers(bytes: &[u8], name: &Path) -> Result<Numbers> {
+    let wrong = |what: &str| Error::environment(format!("{}: {what}", name.display()), REMEDY);
+    let Header { start, kind, width, height } = Header::of(bytes, name)?;
+    let body = &bytes[start..];
+    let size = width * height * kind.bytes();
+    if body.len() != size {
+        let (found, kind) = (body.len(), kind.name);
+        return Err(wrong(&format!("{found} bytes of data, but {height} x {width} numbers of type {kind} are {size}")));
     }
-    let (width, height) = shape(value("shape")?).ok_or_else(|| wrong("its shape is not [height, width]"))?;
-    let bytes_each = match kind {
-        "<f4" => 4,
-        "<f8" => 8,
-        k => return Err(wrong(&format!("it holds numbers of type {k:?}, not float32"))),
-    };
-    if body.len() != width * height * bytes_each {
-        return Err(wrong(&format!(
-            "{} bytes of data, but {height} x {width} numbers of type {kind} are {}",
-            body.len(),
-            width * height * bytes_each
-        )));
+    if kind.name == "<f4" {
+        return Ok(Numbers::Single(Map::from_vec(width, height, body.as_chunks().0.iter().map(|c| f32::from_le_bytes(*c)).collect())));
     }
-    let data = match bytes_each {
-        4 => body.as_chunks().0.iter().map(|c| f32::from_le_bytes(*c)).collect(),
-        _ => body.as_chunks().0.iter().map(|c| f64::from_le_bytes(*c) as f32).collect(),
-    };
-    Ok(Map::from_vec(width, height, data))
+    let numbers = body.chunks_exact(kind.bytes()).map(|bytes| kind.number(bytes)).collect::<Option<_>>();
+    let numbers = numbers.ok_or_else(|| wrong("it holds whole numbers beyond 2^53, which float64 would round"))?;
+    Ok(Numbers::of(Map64::from_vec(width, height, numbers)))
+}
+
+/// What a `.npy` file says before its data.
+struct Header<'a> {
+    /// Where the data start.
+    start: usize,
+    kind: Kind<'a>,
+    width: usize,
+    height: usize,
+}
+
+impl<'a> Header<'a> {
+    fn of(bytes: &'a [u8], name: &Path) -> Result<Self> {
+        let wrong = |what: &str| Error::environment(format!("{}: {what}", name.display()), REMEDY);
+        if !bytes.starts_with(MAGIC) {
+            return Err(wrong("not a .npy file"));
+        }
+        let short = || wrong("truncated");
+        let version = *bytes.get(6).ok_or_else(short)?;
+        let (start, length) = match version {
+            1 => (10_usize, u16::from_le_bytes(array(bytes, 8).ok_or_else(short)?) as usize),
+            2 | 3 => (12, u32::from_le_bytes(array(bytes, 8).ok_or_else(short)?) as usize),
+            v => return Err(wrong(&format!("version {v} of .npy is not known"))),
+        };
+        let header = bytes.get(start..start.saturating_add(length)).ok_or_else(short)?;
+        let header = std::str::from_utf8(header).map_err(|_| wrong("its header is not text"))?;
+        let value = |key: &str| {
+            let rest = header.split_once(&format!("'{key}':")).map(|(_, rest)| rest.trim_start());
+            rest.ok_or_else(|| wrong(&format!("its header has no {key}")))
+        };
+        let kind = value("descr")?;
+        let kind = kind.get(1..).and_then(|k| k.split_once('\'')).map(|(k, _)| k).ok_or_else(|| wrong("it holds records, not numbers"))?;
+        let kind = Kind::of(kind).ok_or_else(|| wrong(&format!("it holds numbers of type {kind:?}, not scores")))?;
+        if !value("fortran_order")?.starts_with("False") {
+            return Err(wrong("it is in Fortran order"));
+        }
+        let (width, height) = shape(value("shape")?).ok_or_else(|| wrong("its shape is not [height, width]"))?;
+        Ok(Self { start: start + length, kind, width, height })
+    }
+}
+
+/// A type of numbers in NumPy's spelling: byte order, kind and bytes.
+struct Kind<'a> {
+    name: &'a str,
+}
+
+impl<'a> Kind<'a> {
+    fn of(name: &'a str) -> Option<Self> {
+        let (order, code) = name.split_at_checked(1)?;
+        let known = ["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"].contains(&code);
+        (known && (matches!(order, "<" | ">") || order == "|" && code.ends_with('1'))).then_some(Self { name })
+    }
+
+    fn code(&self) -> &str {
+        &self.name[1..]
+    }
+
+    fn bytes(&self) -> usize {
+        usize::from(self.name.as_bytes()[2] - b'0')
+    }
+
+    /// One number; `None` where float64 would round it.
+    fn number(&self, bytes: &[u8]) -> Option<f64> {
+        let mut little = [0; 8];
+        let each = bytes.len();
+        little[..each].copy_from_slice(bytes);
+        if self.name.starts_with('>') {
+            little[..each].reverse();
+        }
+        let whole = u64::from_le_bytes(little);
+        // Shifted up and down again, the sign comes along.
+        let with_sign = || ((whole << (64 - 8 * each)) as i64) >> (64 - 8 * each);
+        match self.code() {
+            "f2" => Some(half::f16::from_bits(whole as u16).to_f64()),
+            "f4" => Some(f64::from(f32::from_bits(whole as u32))),
+            "f8" => Some(f64::from_bits(whole)),
+            code if code.starts_with('i') => numbers::signed(with_sign()),
+            _ => numbers::unsigned(whole),
+        }
+    }
 }
 
 /// Width and height from a Python tuple.
@@ -105,32 +197,55 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..at + N)?.try_into().ok()
 }
 
-/// Decodes the first page of a TIFF file of one channel in float32 or float64. `name` stands in errors.
-pub fn decode_tiff(bytes: &[u8], name: &Path) -> Result<Map> {
+/// Decodes a TIFF file of one page and one channel of floats or whole numbers; nothing is rounded. `name` stands in errors.
+///
+/// # Errors
+/// What is none of these, and whole numbers beyond 2^53.
+pub fn tiff_numbers(bytes: &[u8], name: &Path) -> Result<Numbers> {
     use tiff::decoder::{Decoder, DecodingResult};
     use tiff::{ColorType, TiffResult};
-    const REMEDY: &str = "use one channel of 32-bit floating point";
+    const REMEDY: &str = "use one page of one channel, in floating point or whole numbers";
     let read = || -> TiffResult<_> {
         let mut decoder = Decoder::new(std::io::Cursor::new(bytes))?;
         let (colour, (width, height)) = (decoder.colortype()?, decoder.dimensions()?);
         let grey = matches!(colour, ColorType::Gray(_)) && width.max(height) as usize <= MAX_SIDE;
-        Ok((width as usize, height as usize, if grey { Some(decoder.read_image()?) } else { None }))
+        let pixels = if grey { Some(decoder.read_image()?) } else { None };
+        Ok((width as usize, height as usize, pixels, decoder.more_images()))
     };
     let broken = |why: String| {
         Error::environment(format!("cannot decode {}: {why}", name.display()), "the file is damaged or truncated: copy it again")
     };
     // As in codec: a decoder that panics on broken bytes means a broken file.
     let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).map_err(|_| broken("the decoder gave up".into()))?;
-    let (width, height, pixels) = read.map_err(|e| broken(e.to_string()))?;
+    let (width, height, pixels, more) = read.map_err(|e| broken(e.to_string()))?;
+    if more {
+        return Err(Error::environment(format!("{} has several pages", name.display()), REMEDY));
+    }
+    let whole = |numbers: Option<Vec<f64>>| {
+        let what = || format!("{} holds whole numbers beyond 2^53, which float64 would round", name.display());
+        numbers.ok_or_else(|| Error::environment(what(), REMEDY))
+    };
     let data = match pixels {
-        Some(DecodingResult::F32(data)) => data,
-        Some(DecodingResult::F64(data)) => data.iter().map(|&v| v as f32).collect(),
-        _ => return Err(Error::environment(format!("{} is not a TIFF of one floating-point channel", name.display()), REMEDY)),
+        Some(DecodingResult::F32(data)) if data.len() == width * height && !data.is_empty() => {
+            return Ok(Numbers::Single(Map::from_vec(width, height, data)));
+        }
+        Some(DecodingResult::F16(data)) => data.iter().map(|v| v.to_f64()).collect(),
+        Some(DecodingResult::F32(data)) => data.into_iter().map(f64::from).collect(),
+        Some(DecodingResult::F64(data)) => data,
+        Some(DecodingResult::U8(data)) => data.into_iter().map(f64::from).collect(),
+        Some(DecodingResult::U16(data)) => data.into_iter().map(f64::from).collect(),
+        Some(DecodingResult::U32(data)) => data.into_iter().map(f64::from).collect(),
+        Some(DecodingResult::I8(data)) => data.into_iter().map(f64::from).collect(),
+        Some(DecodingResult::I16(data)) => data.into_iter().map(f64::from).collect(),
+        Some(DecodingResult::I32(data)) => data.into_iter().map(f64::from).collect(),
+        Some(DecodingResult::U64(data)) => whole(data.into_iter().map(numbers::unsigned).collect())?,
+        Some(DecodingResult::I64(data)) => whole(data.into_iter().map(numbers::signed).collect())?,
+        None => return Err(Error::environment(format!("{} is not a TIFF of one channel", name.display()), REMEDY)),
     };
     if data.len() != width * height || data.is_empty() {
         return Err(broken(format!("{} pixels for {width} x {height}", data.len())));
     }
-    Ok(Map::from_vec(width, height, data))
+    Ok(Numbers::of(Map64::from_vec(width, height, data)))
 }
 
 #[cfg(test)]
@@ -169,15 +284,66 @@ mod tests {
 
     #[test]
     fn what_is_not_a_float_map_is_refused_by_name() {
-        for (name, word) in
-            [("map_fortran.npy", "Fortran"), ("map_i4.npy", "<i4"), ("map_3d.npy", "shape"), ("map_u8.tif", "floating-point")]
-        {
+        for (name, word) in [("map_fortran.npy", "Fortran"), ("map_3d.npy", "shape")] {
             let error = read_map(&root().join("tests/golden").join(name)).unwrap_err();
             assert!(error.what.contains(name) && error.what.contains(word), "{error}");
             assert!(!error.remedy.is_empty());
         }
         assert!(read_map(&root().join("Cargo.toml")).unwrap_err().what.contains("neither"));
         assert!(read(Path::new("no/such.npy")).unwrap_err().what.contains("no/such.npy"));
+    }
+
+    /// A `.npy` file of one row of numbers, made by NumPy's own rules.
+    fn row(kind: &str, numbers: &[&[u8]]) -> Vec<u8> {
+        let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': (1, {}), }}\n", numbers.len());
+        [b"\x93NUMPY\x01\0", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &numbers.concat()].concat()
+    }
+
+    #[test]
+    fn every_kind_of_number_is_read_exactly() {
+        let read = |kind: &str, numbers: &[&[u8]]| decode_numbers(&row(kind, numbers), here());
+        let values = |kind: &str, numbers: &[&[u8]]| read(kind, numbers).unwrap().double().data;
+        assert_eq!(values("<f2", &[&[0x00, 0x3c], &[0x01, 0x00], &[0x00, 0xc1]]), [1.0, 2_f64.powi(-24), -2.5]);
+        assert_eq!(values("<f8", &[&0.1_f64.to_le_bytes(), &1e300_f64.to_le_bytes()]), [0.1, 1e300]);
+        assert_eq!(values(">f4", &[&0.1_f32.to_be_bytes()]), [f64::from(0.1_f32)]);
+        assert_eq!(values("|i1", &[&[0xff], &[0x7f]]), [-1.0, 127.0]);
+        assert_eq!(values("|b1", &[&[1], &[0]]), [1.0, 0.0]);
+        assert_eq!(values(">i2", &[&(-300_i16).to_be_bytes()]), [-300.0]);
+        assert_eq!(values("<i4", &[&16_777_217_i32.to_le_bytes(), &i32::MIN.to_le_bytes()]), [16_777_217.0, -2_147_483_648.0]);
+        assert_eq!(values("<u4", &[&u32::MAX.to_le_bytes()]), [4_294_967_295.0]);
+        assert_eq!(values("<i8", &[&(-(1_i64 << 53)).to_le_bytes()]), [-9_007_199_254_740_992.0]);
+        let error = read("<u8", &[&u64::MAX.to_le_bytes()]).unwrap_err();
+        assert!(error.what.contains("2^53"), "{error}");
+        for kind in ["<c8", "<U4", "<f16", "|f4", "=f4", "f4", ""] {
+            assert!(read(kind, &[&[0; 8]]).unwrap_err().what.contains("not scores"), "{kind}");
+        }
+        assert!(decode(&row("<f8", &[&0.1_f64.to_le_bytes()]), here()).unwrap_err().what.contains("would round"));
+    }
+
+    #[test]
+    fn only_what_may_need_float64_is_looked_at_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        for (kind, may) in [("<f4", false), (">f4", false), ("<f2", false), ("<u2", false), ("<f8", true), ("<i4", true), ("<u8", true)] {
+            std::fs::write(&path, row(kind, &[&[0; 8]])).unwrap();
+            assert_eq!(may_need_float64(&path).unwrap(), may, "{kind}");
+        }
+        assert!(may_need_float64(&root().join("tests/golden/map_f4.tif")).unwrap());
+    }
+
+    #[test]
+    fn whole_numbers_of_a_tiff_are_read_and_several_pages_refused() {
+        use tiff::encoder::{TiffEncoder, colortype::Gray32, colortype::Gray64Float};
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let mut encoder = TiffEncoder::new(&mut bytes).unwrap();
+        encoder.write_image::<Gray32>(2, 1, &[16_777_217, 3]).unwrap();
+        let one = bytes.get_ref().clone();
+        assert_eq!(tiff_numbers(&one, here()).unwrap().double().data, [16_777_217.0, 3.0]);
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let mut encoder = TiffEncoder::new(&mut bytes).unwrap();
+        encoder.write_image::<Gray64Float>(2, 1, &[0.1, 3.0]).unwrap();
+        encoder.write_image::<Gray64Float>(2, 1, &[0.2, 3.0]).unwrap();
+        assert!(tiff_numbers(bytes.get_ref(), here()).unwrap_err().what.contains("several pages"));
     }
 
     #[test]
@@ -201,7 +367,7 @@ mod tests {
                 bytes[i] = value;
             }
             bytes.truncate(cut.index(2 * bytes.len()));
-            let _ = if tiff { decode_tiff(&bytes, here()) } else { decode(&bytes, here()) };
+            let _ = if tiff { tiff_numbers(&bytes, here()) } else { decode_numbers(&bytes, here()) };
         }
     }
 }

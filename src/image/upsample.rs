@@ -1,9 +1,12 @@
 //! Bilinear interpolation of score maps, by the definition of torch's `upsample_bilinear2d`.
 //!
-//! No antialiasing: it is meant for enlarging. Deterministic on every machine: plain f32 arithmetic in a fixed order.
+//! No antialiasing: it is meant for enlarging. Deterministic on every machine: plain arithmetic in a fixed order, in float32 for a
+//! detector's own maps and in float64 for those that need it.
 //! Cost: two multiplications a target pixel, and two a pixel of the map stretched along x.
 
-use super::Map;
+use std::ops::{Add, Div, Mul, Sub};
+
+use super::Plane;
 
 /// What of the two grids coincides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +26,7 @@ impl From<bool> for Align {
 
 /// Interpolates a map to `width` x `height`. Every value lies within the range of its neighbours exactly, rounding
 /// included, so that no maximum grows and no minimum falls. Both maps must have at least one pixel; NaN stays NaN.
-pub fn bilinear(map: &Map, width: usize, height: usize, align: Align) -> Map {
+pub fn bilinear<T: Real>(map: &Plane<T>, width: usize, height: usize, align: Align) -> Plane<T> {
     assert!(!map.data.is_empty(), "a map of at least one pixel");
     let columns = taps(map.width, width, align);
     // Rows first along x, each source row once; then along y.
@@ -36,39 +39,73 @@ pub fn bilinear(map: &Map, width: usize, height: usize, align: Align) -> Map {
         let (low, high) = (&wide[t.low * width..][..width], &wide[t.high * width..][..width]);
         data.extend(low.iter().zip(high).map(|(&a, &b)| between(a, b, t.weight)));
     }
-    Map::from_vec(width, height, data)
+    Plane::from_vec(width, height, data)
 }
+
+/// A number that maps are made of.
+pub trait Real: Copy + PartialOrd + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> {
+    const ZERO: Self;
+    const HALF: Self;
+    const ONE: Self;
+    /// A count of pixels.
+    fn of(count: usize) -> Self;
+    /// Rounded down; not negative.
+    fn whole(self) -> usize;
+}
+
+macro_rules! real {
+    ($($float:ty),*) => {$(
+        impl Real for $float {
+            const ZERO: Self = 0.0;
+            const HALF: Self = 0.5;
+            const ONE: Self = 1.0;
+            #[inline]
+            fn of(count: usize) -> Self {
+                count as Self
+            }
+            #[inline]
+            fn whole(self) -> usize {
+                self as usize
+            }
+        }
+    )*};
+}
+real!(f32, f64);
 
 /// Two neighbouring source indices and the weight of the second.
-struct Tap {
+struct Tap<T> {
     low: usize,
     high: usize,
-    weight: f32,
+    weight: T,
 }
 
-fn taps(from: usize, to: usize, align: Align) -> Vec<Tap> {
+fn taps<T: Real>(from: usize, to: usize, align: Align) -> Vec<Tap<T>> {
     let scale = match align {
-        Align::Corners if to > 1 => (from - 1) as f32 / (to - 1) as f32,
-        Align::Corners => 0.0,
-        Align::Edges => from as f32 / to as f32,
+        Align::Corners if to > 1 => T::of(from - 1) / T::of(to - 1),
+        Align::Corners => T::ZERO,
+        Align::Edges => T::of(from) / T::of(to),
     };
     let place = |i: usize| match align {
-        Align::Corners => scale * i as f32,
-        Align::Edges => (scale * (i as f32 + 0.5) - 0.5).max(0.0),
+        Align::Corners => scale * T::of(i),
+        Align::Edges => {
+            let centre = scale * (T::of(i) + T::HALF) - T::HALF;
+            if centre > T::ZERO { centre } else { T::ZERO }
+        }
     };
     let tap = |i| {
-        let x: f32 = place(i);
-        let low = (x as usize).min(from - 1);
-        Tap { low, high: (low + 1).min(from - 1), weight: (x - low as f32).min(1.0) }
+        let x: T = place(i);
+        let low = x.whole().min(from - 1);
+        let weight = x - T::of(low);
+        Tap { low, high: (low + 1).min(from - 1), weight: if weight > T::ONE { T::ONE } else { weight } }
     };
     (0..to).map(tap).collect()
 }
 
 /// `a` and `b` weighted `1 - weight` and `weight`, kept between them against rounding. Comparisons leave NaN alone.
 #[inline]
-fn between(a: f32, b: f32, weight: f32) -> f32 {
+fn between<T: Real>(a: T, b: T, weight: T) -> T {
     let (low, high) = if a < b { (a, b) } else { (b, a) };
-    let value = (1.0 - weight) * a + weight * b;
+    let value = (T::ONE - weight) * a + weight * b;
     if value < low {
         low
     } else if value > high {
@@ -80,6 +117,7 @@ fn between(a: f32, b: f32, weight: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Map;
     use super::*;
     use proptest::prelude::*;
 

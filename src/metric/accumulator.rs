@@ -3,14 +3,14 @@
 use super::components::{self, Connectivity, Regions};
 use super::curve::{Curves, Rising};
 use super::image_level;
-use super::key::{NOT_FINITE, check_finite, key};
+use super::key::{NOT_FINITE, Scale, check_finite, key};
 use super::pro::{Overlap, limit_in_pixels};
 use super::protocol::Protocol;
 use super::ranking::{Population, Ranking, packed};
 use super::roc::Tally;
 use super::scores::{RECALL_FPR, Scores};
 use super::variant::{self, Variant};
-use crate::image::{Map, Mask};
+use crate::image::{Map, Mask, Plane};
 use crate::{Error, Result};
 use rayon::prelude::*;
 
@@ -44,7 +44,8 @@ pub fn evaluate(samples: &[Sample], protocol: &Protocol) -> Result<(Scores, Curv
 pub struct Keyed {
     name: String,
     anomalous: bool,
-    image_score: f32,
+    /// The key of its score.
+    image: u32,
     /// Tags count from this sample's first region.
     pixels: Population,
     regions: Vec<Region>,
@@ -59,33 +60,49 @@ impl Keyed {
     /// A score that is not finite.
     pub fn of_image(name: &str, image_score: f32, anomalous: bool) -> Result<Self> {
         check_image_score(name, image_score)?;
-        let pixels = Population::default();
-        Ok(Self { name: name.to_owned(), anomalous, image_score, pixels, regions: vec![], dilated: vec![], aupro: None })
+        let (pixels, image) = (Population::default(), key(image_score));
+        Ok(Self { name: name.to_owned(), anomalous, image, pixels, regions: vec![], dilated: vec![], aupro: None })
     }
 
     /// An error if map and mask differ in size, a score is not finite, or a good image has an anomalous pixel.
     pub fn of(sample: Sample, protocol: &Protocol) -> Result<Self> {
         let regions = checked_regions(&sample, protocol.connectivity())?;
         let Sample { name, map, image_score, anomalous, .. } = sample;
+        Ok(Self::by(map, &regions, key, &Scale::Float32, protocol).of_image_score(name, key(image_score), anomalous))
+    }
+
+    /// A map whose pixels have keys on a scale; its image is not known yet.
+    pub(super) fn by<T: Copy>(
+        map: &Plane<T>,
+        regions: &Regions,
+        key: impl Fn(T) -> u32 + Copy,
+        scale: &Scale,
+        protocol: &Protocol,
+    ) -> Self {
         let size = map.data.len();
         let mut keyed = Self {
-            name: name.to_owned(),
-            anomalous,
-            image_score,
-            pixels: ranked(map, &regions),
+            name: String::new(),
+            anomalous: false,
+            image: 0,
+            pixels: ranked(map, regions, key),
             regions: regions.regions.iter().map(|r| Region { area: r.area as u64, large: r.area * 100 >= size }).collect(),
             dilated: vec![],
             aupro: None,
         };
         match protocol.variant {
-            Variant::Dilated5 => keyed.dilated = variant::dilated_hits(map, &regions),
+            Variant::Dilated5 => keyed.dilated = variant::dilated_hits(map, regions, key),
             Variant::RdPerImage if regions.count() > 0 => {
                 let weights = weights(&keyed.regions);
-                keyed.aupro = variant::binned(&keyed.pixels, &keyed.pixels.positive, |tag| weights[tag], 200, protocol.pro_limit);
+                keyed.aupro = variant::binned((&keyed.pixels, scale), &keyed.pixels.positive, |tag| weights[tag], 200, protocol.pro_limit);
             }
             _ => {}
         }
-        Ok(keyed)
+        keyed
+    }
+
+    /// The same, of an image of this name, with the key of its score.
+    pub(super) fn of_image_score(self, name: &str, image: u32, anomalous: bool) -> Self {
+        Self { name: name.to_owned(), image, anomalous, ..self }
     }
 }
 
@@ -94,8 +111,10 @@ impl Keyed {
 #[derive(Debug, Clone)]
 pub struct Accumulator {
     protocol: Protocol,
-    /// Score and label of each image.
-    images: Vec<(f32, bool)>,
+    /// What the keys of pixels, and those of images, stand for.
+    scales: [Scale; 2],
+    /// Key and label of each image.
+    images: Vec<(u32, bool)>,
     pixels: Population,
     regions: Vec<Region>,
     /// `Variant::Dilated5`: the regions' pixels with their dilated scores.
@@ -114,9 +133,15 @@ struct Region {
 impl Accumulator {
     /// Nothing pushed yet. An error if the protocol makes no sense.
     pub fn new(protocol: &Protocol) -> Result<Self> {
+        Self::on(Default::default(), protocol)
+    }
+
+    /// The same, with the scales of pixels and of images.
+    pub(super) fn on(scales: [Scale; 2], protocol: &Protocol) -> Result<Self> {
         protocol.check()?;
         Ok(Self {
             protocol: protocol.clone(),
+            scales,
             images: Vec::new(),
             pixels: Population::default(),
             regions: Vec::new(),
@@ -137,12 +162,9 @@ impl Accumulator {
 
     /// Takes one image that was keyed under the same protocol. An error if the pixels of all images would reach 2^32.
     pub fn take(&mut self, keyed: Keyed) -> Result<()> {
-        let Keyed { name, anomalous, image_score, pixels, regions, dilated, aupro } = keyed;
-        if self.pixels.count() + pixels.count() > u32::MAX as usize {
-            let remedy = "evaluate fewer images at once, or set eval.resolution = \"input\"";
-            return Err(Error::environment(format!("{name}: more than 2^32 pixels to rank"), remedy));
-        }
-        self.images.push((image_score, anomalous));
+        let Keyed { name, anomalous, image, pixels, regions, dilated, aupro } = keyed;
+        check_count(&name, self.pixels.count() + pixels.count())?;
+        self.images.push((image, anomalous));
         let first = self.regions.len() as u64; // tags are the low half
         self.pixels.normal.extend(pixels.normal);
         self.pixels.positive.extend(pixels.positive.into_iter().map(|p| p + first));
@@ -156,11 +178,12 @@ impl Accumulator {
     pub fn finish(mut self) -> (Scores, Curves) {
         let mut images = image_level::population(self.images.iter().copied());
         if self.protocol.variant == Variant::Squashed {
-            variant::squash(&mut self.pixels);
-            variant::squash(&mut images);
+            let [of_pixels, of_images] = &mut self.scales;
+            variant::squash(&mut self.pixels, of_pixels);
+            variant::squash(&mut images, of_images);
         }
         let anomalous_images = images.positive.len();
-        let (image, image_roc) = image_level::separation(images);
+        let (image, image_roc) = image_level::separation(images, &self.scales[1]);
 
         let pixels = self.pixels.count() as u64;
         let normals = self.pixels.normals() as u64;
@@ -187,7 +210,7 @@ impl Accumulator {
             pro_curve.add(&group);
         }
 
-        let pixel = tally.finish(normals, positives);
+        let pixel = tally.finish(normals, positives, &self.scales[0]);
         let (large, tiny): (Vec<_>, Vec<_>) = recall.covered().zip(&self.regions).partition(|(_, region)| region.large);
         let mean = |covered: &[(f64, &Region)]| {
             let sum: f64 = covered.iter().map(|(fraction, _)| fraction).sum();
@@ -226,9 +249,18 @@ impl Accumulator {
             Variant::Exact | Variant::Connectivity4 | Variant::ReachedFpr | Variant::Squashed => return None,
         };
         let weights = weights(&self.regions);
-        let aupro = || variant::binned(&self.pixels, hits, |tag| weights[tag], steps, self.protocol.pro_limit);
+        let aupro = || variant::binned((&self.pixels, &self.scales[0]), hits, |tag| weights[tag], steps, self.protocol.pro_limit);
         Some(if self.regions.is_empty() { None } else { aupro() })
     }
+}
+
+/// Refuses as many pixels as cannot be counted.
+pub(super) fn check_count(name: &str, pixels: usize) -> Result<()> {
+    if pixels <= u32::MAX as usize {
+        return Ok(());
+    }
+    let remedy = "evaluate fewer images at once, or set eval.resolution = \"input\"";
+    Err(Error::environment(format!("{name}: more than 2^32 pixels to rank"), remedy))
 }
 
 pub(super) fn check_image_score(name: &str, score: f32) -> Result<()> {
@@ -243,11 +275,21 @@ pub(super) fn checked_regions(sample: &Sample, connectivity: Connectivity) -> Re
     let Sample { name, map, mask, image_score, anomalous } = *sample;
     check_finite(name, map)?;
     check_image_score(name, image_score)?;
+    regions_of(name, [map.width, map.height], (mask, anomalous), connectivity)
+}
+
+/// The regions of a map's mask, which has its size; `anomalous` is the image's label. Errors: see [`Keyed::of`].
+pub(super) fn regions_of(
+    name: &str,
+    [width, height]: [usize; 2],
+    (mask, anomalous): (Option<&Mask>, bool),
+    connectivity: Connectivity,
+) -> Result<Regions> {
     let Some(mask) = mask else {
-        return Ok(Regions { width: map.width, height: map.height, runs: Vec::new(), regions: Vec::new() });
+        return Ok(Regions { width, height, runs: Vec::new(), regions: Vec::new() });
     };
-    if (map.width, map.height) != (mask.width, mask.height) {
-        let sizes = format!("{}x{} and its mask {}x{} pixels", map.width, map.height, mask.width, mask.height);
+    if (width, height) != (mask.width, mask.height) {
+        let sizes = format!("{width}x{height} and its mask {}x{} pixels", mask.width, mask.height);
         return Err(Error::environment(format!("{name}: the score map has {sizes}"), "a mask has its image's size; check the data set"));
     }
     let regions = components::label(mask, connectivity);
@@ -264,7 +306,7 @@ fn weights(regions: &[Region]) -> Vec<f64> {
 }
 
 /// The pixels of a map, those of regions with their index as tag.
-fn ranked(map: &Map, regions: &Regions) -> Population {
+fn ranked<T: Copy>(map: &Plane<T>, regions: &Regions, key: impl Fn(T) -> u32) -> Population {
     let area = regions.regions.iter().map(|r| r.area).sum();
     let (mut normal, mut positive) = (Vec::with_capacity(map.data.len() - area), Vec::with_capacity(area));
     let mut done = 0;

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::accumulator::{Sample, check_image_score, checked_regions};
 use super::components::Regions;
-use super::key::key;
+use super::key::{Scale, key};
 use super::pro::{Overlap, limit_in_pixels};
 use super::protocol::Protocol;
 use super::radix;
@@ -292,7 +292,8 @@ impl Sequence {
             }
         }
         let weight = |lane: usize, tag: usize| f64::from(weights[self.regions[tag].image][lane]);
-        let finish = |l: usize| (tallies[l].finish(normals[l], positives[l]), overlaps[l].weighted_area(|tag| weight(l, tag)));
+        let finish =
+            |l: usize| (tallies[l].finish(normals[l], positives[l], &Scale::Float32), overlaps[l].weighted_area(|tag| weight(l, tag)));
         lanes.map(finish).collect()
     }
 }

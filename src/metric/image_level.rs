@@ -1,7 +1,7 @@
 //! Image-level metrics: the same ranking with one score an image.
 
 use super::curve::Rising;
-use super::key::key;
+use super::key::Scale;
 use super::ranking::{Population, Ranking, packed};
 use super::roc::{Separation, Tally};
 use crate::image::Map;
@@ -21,20 +21,20 @@ pub fn mean_score(map: &Map) -> Option<f32> {
     (!map.data.is_empty()).then(|| (sum / map.data.len() as f64) as f32)
 }
 
-/// Images with their scores and whether they are anomalous.
-pub fn population(images: impl Iterator<Item = (f32, bool)>) -> Population {
+/// Images with the keys of their scores and whether they are anomalous.
+pub fn population(images: impl Iterator<Item = (u32, bool)>) -> Population {
     let (mut normal, mut positive) = (Vec::new(), Vec::new());
-    for (score, anomalous) in images {
+    for (key, anomalous) in images {
         match anomalous {
-            true => positive.push(packed(key(score), 0)),
-            false => normal.push(key(score)),
+            true => positive.push(packed(key, 0)),
+            false => normal.push(key),
         }
     }
     Population { normal: vec![normal], positive }
 }
 
 /// AUROC, AP and F1max of images, and the points of their ROC curve.
-pub fn separation(population: Population) -> (Separation, Vec<[f64; 2]>) {
+pub fn separation(population: Population, scale: &Scale) -> (Separation, Vec<[f64; 2]>) {
     let ranking = Ranking::new(population);
     let (normals, positives) = (ranking.normals, ranking.positives());
     let (mut tally, mut curve) = (Tally::default(), Rising::new(normals, positives, None, 1.0));
@@ -42,5 +42,5 @@ pub fn separation(population: Population) -> (Separation, Vec<[f64; 2]>) {
         tally.add(&group, positives);
         curve.add(&group);
     }
-    (tally.finish(normals, positives), curve.finish())
+    (tally.finish(normals, positives, scale), curve.finish())
 }

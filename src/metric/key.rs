@@ -3,6 +3,8 @@
 //! IEEE 754 floats of one sign already order like their bits; setting the sign bit of the positive ones and flipping all
 //! bits of the negative ones joins the two halves. Both zeros get the key of +0.0.
 
+use std::sync::Arc;
+
 use crate::image::Map;
 use crate::{Error, Result};
 
@@ -25,6 +27,27 @@ pub fn key(score: f32) -> u32 {
 pub fn score(key: u32) -> f32 {
     let positive = ((key as i32) >> 31) as u32; // all ones from zero upwards
     f32::from_bits(key ^ (!positive | SIGN))
+}
+
+/// What the keys of a ranking stand for.
+#[derive(Debug, Clone, Default)]
+pub enum Scale {
+    /// Float32 scores, by [`key`].
+    #[default]
+    Float32,
+    /// Places in this ascending list of distinct scores.
+    Ranks(Arc<Vec<f64>>),
+}
+
+impl Scale {
+    /// The score of a key.
+    #[inline]
+    pub fn score(&self, key: u32) -> f64 {
+        match self {
+            Self::Float32 => f64::from(score(key)),
+            Self::Ranks(scores) => scores[key as usize],
+        }
+    }
 }
 
 /// Refuses a map with a NaN or an infinity, naming `name` (the image's file) and the first such pixel.

@@ -12,6 +12,7 @@
 //! | `radix`, `ranking` | keys -> groups of equal scores, descending |
 //! | `roc`, `pro`, `curve`, `image_level` | groups -> metrics and curves |
 //! | `variant` | other code's forms of AUPRO, by name |
+//! | `exact` | scores that float32 would round: keys are their ranks |
 //! | `bootstrap` | the same metrics of any reweighting of the images, from one sort |
 //! | `protocol`, `scores` | the rules, and the numbers that carry them |
 //!
@@ -33,6 +34,7 @@ mod accumulator;
 mod bootstrap;
 mod components;
 mod curve;
+mod exact;
 mod image_level;
 mod key;
 mod pro;
@@ -49,6 +51,7 @@ pub use accumulator::{Accumulator, Keyed, Sample, evaluate};
 pub use bootstrap::{Bootstrap, Ordered, Reweighted, draws};
 pub use components::{Connectivity, Region, Regions, Run, label};
 pub use curve::Curves;
+pub use exact::{Sample64, evaluate64, image_score64, mean_score64};
 pub use image_level::{image_score, mean_score};
 pub use protocol::Protocol;
 pub use roc::Separation;
@@ -57,5 +60,6 @@ pub use variant::Variant;
 
 /// AUROC, AP and F1max of plain scores with labels (`true` = anomalous); NaN is ordered by its bits, so keep it out.
 pub fn separation(scored: impl IntoIterator<Item = (f32, bool)>) -> Separation {
-    ranking::Ranking::new(image_level::population(scored.into_iter())).separation()
+    let keyed = scored.into_iter().map(|(score, anomalous)| (key::key(score), anomalous));
+    ranking::Ranking::new(image_level::population(keyed)).separation()
 }

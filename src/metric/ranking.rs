@@ -4,7 +4,7 @@
 //! passed grows. So positives carry a tag (their region), negatives are bare keys, and negatives outside the range of
 //! the positives are counted, not sorted. All counts are integers: nothing is rounded before a metric's last division.
 
-use super::key::{key, score};
+use super::key::{Scale, key};
 use super::radix;
 
 /// What is ranked: pixels or images, unordered, with [`key`]s for scores. Fewer than 2^32 in all, so that the sums of
@@ -47,16 +47,16 @@ impl Population {
     }
 
     /// Least and greatest score, or `None` of nothing.
-    pub fn range(&self) -> Option<(f32, f32)> {
+    pub fn range(&self, scale: &Scale) -> Option<(f64, f64)> {
         let keys = self.normal.iter().flatten().copied().chain(self.positive.iter().map(|&p| key_of(p)));
         let (least, greatest) = keys.fold((u32::MAX, 0), |(lo, hi), k| (lo.min(k), hi.max(k)));
-        (least <= greatest).then(|| (score(least), score(greatest)))
+        (least <= greatest).then(|| (scale.score(least), scale.score(greatest)))
     }
 
-    /// Replaces every score by `f` of it.
-    pub fn map_scores(&mut self, f: impl Fn(f32) -> f32) {
-        self.normal.iter_mut().flatten().for_each(|k| *k = key(f(score(*k))));
-        self.positive.iter_mut().for_each(|p| *p = packed(key(f(score(key_of(*p)))), *p as u32));
+    /// Replaces every score by `f` of it, a float32.
+    pub fn map_scores(&mut self, scale: &Scale, f: impl Fn(f64) -> f32) {
+        self.normal.iter_mut().flatten().for_each(|k| *k = key(f(scale.score(*k))));
+        self.positive.iter_mut().for_each(|p| *p = packed(key(f(scale.score(key_of(*p)))), *p as u32));
     }
 }
 

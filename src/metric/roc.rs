@@ -1,7 +1,7 @@
 //! How well scores separate two classes: AUROC, average precision and the greatest F1, accumulated over the groups of a
 //! [`Ranking`](super::ranking::Ranking).
 
-use super::key::score;
+use super::key::Scale;
 use super::ranking::{Group, Ranking};
 use serde::{Deserialize, Serialize};
 
@@ -44,24 +44,24 @@ impl Tally {
         }
     }
 
-    /// The metrics, after all groups.
-    pub fn finish(&self, normals: u64, positives: u64) -> Separation {
+    /// The metrics, after all groups; `scale` knows the score of a key.
+    pub fn finish(&self, normals: u64, positives: u64, scale: &Scale) -> Separation {
         let some = |value: f64| (positives > 0).then_some(value);
         let lost = self.lost_twice as f64 / (2 * normals.max(1) * positives.max(1)) as f64;
         Separation {
             auroc: some(1.0 - lost).filter(|_| normals > 0),
             ap: some(self.precision / positives as f64),
             f1max: some(self.best_f1),
-            f1max_threshold: some(f64::from(score(self.best_key))),
+            f1max_threshold: some(scale.score(self.best_key)),
         }
     }
 }
 
 impl Ranking {
-    /// The metrics of a ranking of which nothing else is asked.
+    /// The metrics of a ranking of float32 scores of which nothing else is asked.
     pub fn separation(&self) -> Separation {
         let mut tally = Tally::default();
         self.groups().for_each(|group| tally.add(&group, self.positives()));
-        tally.finish(self.normals, self.positives())
+        tally.finish(self.normals, self.positives(), &Scale::Float32)
     }
 }

@@ -5,11 +5,11 @@
 //! the greatest of them, and the trapezoid area of what is left is the result: no point at the origin, no interpolation.
 
 use super::components::Regions;
-use super::key::{key, score};
+use super::key::Scale;
 use super::pro::limit_in_pixels;
 use super::ranking::{Population, key_of, packed, tag_of};
 use crate::config::ProVariant;
-use crate::image::Map;
+use crate::image::Plane;
 use serde::{Deserialize, Serialize};
 
 /// How AUPRO is computed.
@@ -87,11 +87,17 @@ impl From<ProVariant> for Variant {
 
 /// AUPRO over `steps` linear thresholds of the range of all pixels. `hits` are packed keys and tags of the regions' pixels,
 /// `weight` is `1/(|r| R)` of a tag. `None` without pixels, or where no two points or no FPR above zero remain.
-pub fn binned(pixels: &Population, hits: &[u64], weight: impl Fn(usize) -> f64, steps: usize, limit: f64) -> Option<f64> {
-    let (least, greatest) = pixels.range()?;
-    let (least, span) = (f64::from(least), f64::from(greatest) - f64::from(least));
+pub fn binned(
+    (pixels, scale): (&Population, &Scale),
+    hits: &[u64],
+    weight: impl Fn(usize) -> f64,
+    steps: usize,
+    limit: f64,
+) -> Option<f64> {
+    let (least, greatest) = pixels.range(scale)?;
+    let span = greatest - least;
     let thresholds: Vec<f64> = (0..steps).map(|i| least + span * i as f64 / steps as f64).collect();
-    let passed = |key| thresholds.partition_point(|&t| t < f64::from(score(key)));
+    let passed = |key| thresholds.partition_point(|&t| t < scale.score(key));
     let (mut alarms, mut overlaps) = (vec![0_u64; steps + 1], vec![0.0; steps + 1]); // by the number of thresholds passed
     pixels.normal.iter().flatten().for_each(|&k| alarms[passed(k)] += 1);
     hits.iter().for_each(|&h| overlaps[passed(key_of(h))] += weight(tag_of(h)));
@@ -109,15 +115,15 @@ pub fn binned(pixels: &Population, hits: &[u64], weight: impl Fn(usize) -> f64, 
 }
 
 /// The regions' pixels with the greatest score within 5x5 pixels: what a dilated prediction hits.
-pub fn dilated_hits(map: &Map, regions: &Regions) -> Vec<u64> {
+pub fn dilated_hits<T: Copy>(map: &Plane<T>, regions: &Regions, key: impl Fn(T) -> u32) -> Vec<u64> {
     let pixels = regions.runs.iter().flat_map(|run| (run.start..run.end).map(move |x| (x, run.y, run.region)));
     let around = |at: usize, size: usize| at.saturating_sub(2)..(at + 3).min(size);
     pixels
         .map(|(x, y, region)| {
             let columns = around(x, map.width);
             let rows = around(y, map.height).map(|y| &map.data[y * map.width..][columns.clone()]);
-            let greatest = rows.flatten().copied().fold(f32::NEG_INFINITY, f32::max);
-            packed(key(greatest), region as u32)
+            let greatest = rows.flatten().map(|&score| key(score)).max().unwrap_or(0); // keys order as scores do
+            packed(greatest, region as u32)
         })
         .collect()
 }
@@ -135,14 +141,16 @@ pub fn reached_limit(mut normal: Vec<u32>, limit: f64) -> f64 {
 }
 
 /// Squeezes scores into [0, 1] by a sigmoid if any is outside; the rounding to float32 makes ties.
-pub fn squash(population: &mut Population) {
-    if population.range().is_some_and(|(least, greatest)| least < 0.0 || greatest > 1.0) {
-        population.map_scores(|s| (1.0 / (1.0 + (-f64::from(s)).exp())) as f32);
+pub fn squash(population: &mut Population, scale: &mut Scale) {
+    if population.range(scale).is_some_and(|(least, greatest)| least < 0.0 || greatest > 1.0) {
+        population.map_scores(scale, |s| (1.0 / (1.0 + (-s).exp())) as f32);
+        *scale = Scale::Float32;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::key::key;
     use super::*;
 
     #[test]

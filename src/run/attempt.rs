@@ -5,7 +5,7 @@
 //! summary.json; the last checkpoint goes only after it. So at each moment either the summary is there, or the last checkpoint and the
 //! events up to it are, or nothing was promised yet.
 
-use super::checkpoint::{self, Loaded, Position};
+use super::checkpoint::{self, Extent, Loaded, Position};
 use super::event::{self, Event, Timing};
 use super::{Environment, Folder, Follower, Id, Lock, Outcome, Record, SCHEMA_VERSION, Summary, record};
 use crate::file::{self, lines};
@@ -68,9 +68,15 @@ pub struct Attempt {
 
 /// Opens the folder of a run: finished, or locked and ready to be worked on.
 ///
-/// Failed and interrupted runs are resumed from their last checkpoint; a damaged one is moved aside and the run starts over.
+/// Failed and interrupted runs are resumed from their last checkpoint; one that is damaged or another run's is moved aside and the
+/// run starts over.
 /// Everything odd is noted in run.json and log.txt, see [`Attempt::notes`].
 pub fn open(folder: &Folder, id: &Id, ask: &Ask<'_>) -> Result<Opened> {
+    open_within(folder, id, ask, None)
+}
+
+/// [`open`] of a training that goes so far: a checkpoint from beyond is moved aside as well.
+pub fn open_within(folder: &Folder, id: &Id, ask: &Ask<'_>, extent: Option<Extent>) -> Result<Opened> {
     if let Some(summary) = finished(folder, ask)? {
         // A process that was killed right after its summary left the checkpoint.
         if folder.last_checkpoint().exists() && Lock::acquire(&folder.lock(), ask.now).is_ok() {
@@ -95,7 +101,7 @@ pub fn open(folder: &Folder, id: &Id, ask: &Ask<'_>) -> Result<Opened> {
     file::remove_leftovers(folder.path())?;
 
     let mut record = begun(id, ask, earlier);
-    let resumed = resume(folder, &mut record)?;
+    let resumed = resume(folder, id, extent, &mut record)?;
     match &resumed {
         Some(_) => note_changes(folder, ask.environment, &mut record)?,
         None => {
@@ -194,10 +200,11 @@ impl Attempt {
     }
 
     /// Writes a checkpoint in place of the one before: all events so far, `at`, and the tensors (a safetensors file).
-    /// `events_len` and `wall_s` of `at` are filled in here.
+    /// `run`, `events_len` and `wall_s` of `at` are filled in here.
     pub fn checkpoint(&mut self, at: Position, tensors: &[u8]) -> Result<()> {
         let start = Instant::now();
-        let position = Position { events_len: self.events.sync()?, wall_s: self.wall_s(), ..at };
+        let run = Id::parse(&self.record.id).map_or_else(String::new, |id| id.name());
+        let position = Position { run, events_len: self.events.sync()?, wall_s: self.wall_s(), ..at };
         let size_bytes = checkpoint::save(&self.folder, &position, tensors)?;
         let wall_s = start.elapsed().as_secs_f64();
         self.timing(&Timing::Checkpoint { attempt: self.number(), step: position.step, wall_s, size_bytes })
@@ -271,7 +278,7 @@ fn finished(folder: &Folder, ask: &Ask<'_>) -> Result<Option<Box<Summary>>> {
 }
 
 /// Where to resume, with events.jsonl cut back to it.
-fn resume(folder: &Folder, record: &mut Record) -> Result<Option<(Position, Vec<u8>)>> {
+fn resume(folder: &Folder, id: &Id, extent: Option<Extent>, record: &mut Record) -> Result<Option<(Position, Vec<u8>)>> {
     let attempt = record.attempts;
     let mut note = |text: String| record.notes.push(prefix(attempt) + &text);
     match checkpoint::load(folder)? {
@@ -281,6 +288,11 @@ fn resume(folder: &Folder, record: &mut Record) -> Result<Option<(Position, Vec<
             Ok(None)
         }
         Loaded::Whole(position, tensors) => {
+            if let Some(why) = position.misfit(&id.name(), extent) {
+                let moved = checkpoint::move_aside(folder)?;
+                note(format!("the last checkpoint does not belong here ({why}): moved to {}, starting over", moved.display()));
+                return Ok(None);
+            }
             let have = lines::length(&folder.events_jsonl())?;
             if have < position.events_len {
                 let moved = checkpoint::move_aside(folder)?;
@@ -366,6 +378,44 @@ mod tests {
         let position = position.unwrap();
         assert_eq!((position.step, position.events_len), (1, counted.len() as u64));
         assert_eq!(std::fs::read(&path).unwrap(), counted);
+    }
+
+    #[test]
+    fn another_runs_checkpoint_and_one_from_beyond_the_end_start_over_with_a_note() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut attempt, _) = opened(dir.path());
+        let folder = attempt.folder().clone();
+        attempt.checkpoint(Position { step: 1, batch: 1, ..Position::default() }, b"tensors").unwrap();
+        drop(attempt);
+        let own = std::fs::read(folder.last_checkpoint()).unwrap();
+        let other = Id { seed: 1, ..id() };
+        let foreign = Folder::of(dir.path(), &other);
+        std::fs::create_dir_all(foreign.checkpoints()).unwrap();
+        std::fs::write(foreign.last_checkpoint(), &own).unwrap();
+        let environment = Environment::capture(dir.path(), None, Provenance::default());
+        let ask = Ask {
+            category: "gear",
+            config: "a = 1\n",
+            environment: &environment,
+            argv: &[],
+            tags: &[],
+            note: None,
+            sweep: None,
+            repeat: Repeat::Reuse,
+            now: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let noted = |folder: &Folder, id: &Id, extent| {
+            let Opened::Active { attempt, resumed } = open_within(folder, id, &ask, extent).unwrap() else { panic!("it is finished") };
+            (resumed.is_some(), attempt.notes().map(str::to_owned).collect::<Vec<_>>().join("; "))
+        };
+        let (resumed, notes) = noted(&foreign, &other, None);
+        assert!(!resumed && notes.contains("that of run 0123456789-s0") && notes.contains("starting over"), "{notes}");
+        let far = Extent { epochs: 1, batches: 1, steps: 1 };
+        let (resumed, notes) = noted(&folder, &id(), Some(far));
+        assert!(!resumed && notes.contains("of 1 epochs of 1 batches"), "{notes}");
+        std::fs::write(folder.last_checkpoint(), &own).unwrap();
+        std::fs::write(folder.events_jsonl(), vec![b'\n'; 9999]).unwrap();
+        assert!(noted(&folder, &id(), Some(Extent { epochs: 1, batches: 2, steps: 2 })).0);
     }
 
     #[test]

@@ -29,6 +29,9 @@ const HASH: usize = blake3::OUT_LEN;
 /// Where a run stands between two steps.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Position {
+    /// `<hash10>-s<seed>` of the run; empty in checkpoints of versions that did not note it.
+    #[serde(default)]
+    pub run: String,
     /// The epoch that the next step belongs to.
     pub epoch: u64,
     /// Steps done over the whole run.
@@ -42,6 +45,31 @@ pub struct Position {
     /// What the training loop has to remember beside tensors (sums for an epoch's means, the best metric so far).
     /// Non-finite numbers do not survive JSON: encode them.
     pub state: serde_json::Value,
+}
+
+/// How far a training goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    pub epochs: u64,
+    /// Batches of an epoch.
+    pub batches: u64,
+    pub steps: u64,
+}
+
+impl Position {
+    /// Why a run called `name` (`<hash10>-s<seed>`) cannot stand here; `None` where it can. `extent` is how far it goes, where
+    /// that is known.
+    pub fn misfit(&self, name: &str, extent: Option<Extent>) -> Option<String> {
+        if !self.run.is_empty() && self.run != name {
+            return Some(format!("it is that of run {}", self.run));
+        }
+        let Extent { epochs, batches, steps } = extent?;
+        let Self { epoch, batch, step, .. } = *self;
+        let done = epoch.checked_mul(batches).and_then(|done| done.checked_add(batch)).map(|done| done.min(steps));
+        let within = epoch <= epochs && batch < batches.max(1) && (epoch < epochs || batch == 0);
+        (!within || done != Some(step))
+            .then(|| format!("it stands at epoch {epoch}, batch {batch}, step {step} of {epochs} epochs of {batches} batches"))
+    }
 }
 
 /// What was found when a checkpoint was looked for.
@@ -134,7 +162,28 @@ mod tests {
     }
 
     fn position() -> Position {
-        Position { epoch: 2, step: 17, batch: 3, events_len: 1234, wall_s: 0.1, state: serde_json::json!({ "sum": 0.1 + 0.2 }) }
+        let state = serde_json::json!({ "sum": 0.1 + 0.2 });
+        Position { run: String::new(), epoch: 2, step: 17, batch: 3, events_len: 1234, wall_s: 0.1, state }
+    }
+
+    #[test]
+    fn a_position_knows_its_run_and_its_bounds() {
+        let extent = Some(Extent { epochs: 3, batches: 7, steps: 21 });
+        let at = |epoch, batch, step| Position { run: "0123456789-s0".into(), epoch, batch, step, ..Position::default() };
+        for (epoch, batch) in [(0, 0), (0, 6), (2, 3), (3, 0)] {
+            assert_eq!(at(epoch, batch, 7 * epoch + batch).misfit("0123456789-s0", extent), None);
+        }
+        for (epoch, batch, step) in
+            [(4, 0, 28), (3, 1, 22), (2, 7, 21), (1, 0, 8), (1_000_000_000_000_000_000, 0, 0), (0, 1_000_000_000, 0)]
+        {
+            let why = at(epoch, batch, step).misfit("0123456789-s0", extent).unwrap();
+            assert!(why.contains("of 3 epochs of 7 batches"), "{why}");
+        }
+        // By steps, the last epoch ends in its middle.
+        let short = Some(Extent { epochs: 3, batches: 7, steps: 17 });
+        assert_eq!(at(3, 0, 17).misfit("0123456789-s0", short), None);
+        assert!(at(0, 0, 0).misfit("0123456789-s1", None).unwrap().contains("0123456789-s0"));
+        assert_eq!(position().misfit("0123456789-s1", None), None, "earlier versions did not note the run");
     }
 
     #[test]

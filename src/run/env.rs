@@ -1,6 +1,7 @@
 //! env.json: on what a run was computed. No host name and no user name, so that it can be published.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -25,6 +26,9 @@ pub struct Provenance {
     pub weights_hash: Option<String>,
     /// Content hash of the data.
     pub data_hash: String,
+    /// [`kernels`] that were asked for; without this where none were.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kernels: BTreeMap<String, String>,
 }
 
 /// The software between libtorch and a GPU, and its settings.
@@ -63,6 +67,32 @@ pub struct Cpu {
 
 /// Instruction sets that libraries choose their kernels by.
 pub const FLAGS: [&str; 8] = ["avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16"];
+
+/// Environment variables by which libraries choose their kernels on a processor, and so the last bits of their sums. What a GPU does
+/// is [`Gpu`]'s to say.
+const KERNELS: [&str; 10] = [
+    "ATEN_CPU_CAPABILITY",
+    "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "MKL_DEBUG_CPU_TYPE",
+    "OPENBLAS_CORETYPE",
+    "GLIBC_TUNABLES",
+];
+
+/// Those that are set, by name. They are part of a run's identity where there are any.
+pub fn kernels() -> BTreeMap<String, String> {
+    chosen(|name| std::env::var(name).ok())
+}
+
+fn chosen(set: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
+    let value = |name: &str| Some((name.to_owned(), set(name)?.trim().to_owned())).filter(|(_, value)| !value.is_empty());
+    // glibc's tunables choose kernels of its mathematics by `cpu` alone.
+    KERNELS.iter().filter_map(|name| value(name)).filter(|(name, value)| name != "GLIBC_TUNABLES" || value.contains("cpu.")).collect()
+}
 
 /// env.json.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,9 +136,11 @@ impl Environment {
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let plain = |e: &Self| serde_json::to_value(e).expect("an environment is plain data");
         let (ours, theirs) = (plain(self), plain(other));
-        let members = ours.as_object().expect("an environment is a table").iter();
-        let differing = members.filter(|(key, value)| theirs[key.as_str()] != **value);
-        differing.map(|(key, value)| format!("{key}: {} -> {value}", theirs[key.as_str()])).collect()
+        let keys = |value: &serde_json::Value| value.as_object().expect("an environment is a table").keys().cloned().collect::<Vec<_>>();
+        let mut names = keys(&ours);
+        names.extend(keys(&theirs).into_iter().filter(|key| ours.get(key).is_none()));
+        let differing = names.into_iter().filter(|key| theirs[key.as_str()] != ours[key.as_str()]);
+        differing.map(|key| format!("{key}: {} -> {}", theirs[key.as_str()], ours[key.as_str()])).collect()
     }
 }
 
@@ -194,6 +226,24 @@ mod tests {
         assert!(here.differences(&there).is_empty());
         there.given.threads = 4;
         assert_eq!(here.differences(&there), ["threads: 4 -> 2"]);
+    }
+
+    #[test]
+    fn kernels_that_were_asked_for_are_recorded_and_a_resume_across_them_is_noted() {
+        let set = |name: &str| match name {
+            "MKL_CBWR" => Some("COMPATIBLE".to_owned()),
+            "ATEN_CPU_CAPABILITY" => Some(" ".to_owned()),
+            "GLIBC_TUNABLES" => Some("glibc.malloc.check=3".to_owned()),
+            _ => None,
+        };
+        let asked = chosen(set);
+        assert_eq!(asked, BTreeMap::from([("MKL_CBWR".to_owned(), "COMPATIBLE".to_owned())]));
+        let dir = tempfile::tempdir().unwrap();
+        let plain = Environment::capture(dir.path(), None, Provenance::default());
+        assert!(!serde_json::to_string(&plain).unwrap().contains("kernels"), "what is not set leaves env.json as it was");
+        let other = Environment { given: Provenance { kernels: asked, ..Provenance::default() }, ..plain.clone() };
+        assert_eq!(other.differences(&plain), [r#"kernels: null -> {"MKL_CBWR":"COMPATIBLE"}"#]);
+        assert_eq!(plain.differences(&other), [r#"kernels: {"MKL_CBWR":"COMPATIBLE"} -> null"#]);
     }
 
     #[test]

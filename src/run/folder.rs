@@ -1,6 +1,6 @@
 //! The paths of one run, and its status as a pure function of the files that exist.
 
-use super::{Id, Lock, Outcome, Record, Summary, record, summary};
+use super::{Id, Lock, Outcome, Record, Summary, belong, record, summary};
 use crate::config::{self, Config};
 use crate::file::read_json;
 use crate::{Error, Result};
@@ -164,8 +164,13 @@ impl Folder {
     }
 
     /// summary.json, if the run is finished.
+    ///
+    /// # Errors
+    /// One that cannot be read, or that cannot be this run's, see [`belong::check`].
     pub fn summary(&self) -> Result<Option<Summary>> {
-        read_json(&self.summary_json(), summary::FORMAT)
+        let summary = read_json(&self.summary_json(), summary::FORMAT)?;
+        summary.iter().try_for_each(|summary| belong::check(&self.path, summary))?;
+        Ok(summary)
     }
 
     /// How the run stands now; another process may change it at once. Unreadable files count as what their presence says.

@@ -1,5 +1,6 @@
 //! What a run is: the hash of everything that its result depends on, its seed, and the experiment that it belongs to.
 
+use super::env;
 use crate::config::Config;
 use crate::config::reference::{self, Identity};
 use crate::{Error, Result};
@@ -86,11 +87,22 @@ impl std::fmt::Display for Id {
 /// was. What cannot change a result is left out, and what points somewhere is replaced by what is there (the `#=` lines of
 /// base.toml): `data.root` by `data_hash`, `data.categories` by the one `category` of this run, `model.backbone.weights` by
 /// `weights_hash` (null for random ones, and for a detector that has no backbone), `run.device` by its kind (`"cpu"`, `"cuda"`;
-/// an index behind a colon is dropped, `"auto"` has to be resolved before).
+/// an index behind a colon is dropped, `"auto"` has to be resolved before). Kernels that the process's environment asks for
+/// ([`env::kernels`]) are hashed where there are any: they change the last bits, as a key would, and unlike a processor they are
+/// chosen.
 pub fn identity(cfg: &Config, category: &str, data_hash: &str, weights_hash: Option<&str>, device_kind: &str) -> String {
+    hashed(cfg, [category, data_hash, device_kind], weights_hash, &env::kernels())
+}
+
+fn hashed(
+    cfg: &Config,
+    [category, data_hash, device_kind]: [&str; 3],
+    weights_hash: Option<&str>,
+    kernels: &BTreeMap<String, String>,
+) -> String {
     let detector = cfg.detector;
     let weights_hash = weights_hash.filter(|_| cfg.has_backbone());
-    let whole = json!({
+    let mut whole = json!({
         "category": category,
         "data": data_hash,
         "detector": detector.name(),
@@ -101,6 +113,9 @@ pub fn identity(cfg: &Config, category: &str, data_hash: &str, weights_hash: Opt
         "set": set(cfg),
         "weights": weights_hash,
     });
+    if !kernels.is_empty() {
+        whole["kernels"] = json!(kernels);
+    }
     blake3::hash(canonical(&whole).as_bytes()).to_hex()[..10].to_owned()
 }
 
@@ -220,6 +235,17 @@ mod tests {
         ] {
             assert_ne!(base, other);
         }
+    }
+
+    #[test]
+    fn kernels_that_were_asked_for_change_the_hash_and_none_leave_it() {
+        let of = |kernels: &[(&str, &str)]| {
+            let kernels = kernels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            hashed(&Config::default(), ["bottle", "d", "cpu"], Some("w"), &kernels)
+        };
+        assert_eq!(of(&[]), PINNED[0]);
+        let asked = [of(&[]), of(&[("MKL_CBWR", "AVX2")]), of(&[("MKL_CBWR", "COMPATIBLE")]), of(&[("ATEN_CPU_CAPABILITY", "AVX2")])];
+        assert_eq!(asked.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
     }
 
     #[test]

@@ -7,6 +7,8 @@
 //! together, and what is asked of them, are [`crate::store`].
 
 mod attempt;
+mod belong;
+mod beside;
 pub mod checkpoint;
 pub mod env;
 pub mod event;
@@ -18,8 +20,9 @@ pub(crate) mod record;
 mod signal;
 pub mod summary;
 
-pub use attempt::{Ask, Attempt, Opened, Repeat, open};
-pub use checkpoint::Position;
+pub use attempt::{Ask, Attempt, Opened, Repeat, open, open_within};
+pub use beside::summary_compared;
+pub use checkpoint::{Extent, Position};
 pub use env::{Cpu, Environment, Git};
 pub use event::{Event, Timing};
 pub use folder::{Evidence, Folder, Status};

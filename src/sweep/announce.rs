@@ -16,6 +16,8 @@ pub struct Announcement<'a> {
     pub slots: &'a [String],
     /// The most threads that a run takes.
     pub threads: usize,
+    /// What the sweep file names twice.
+    pub merged: &'a [String],
     /// The plan of the command before this one.
     pub before: Option<&'a Plan>,
 }
@@ -52,7 +54,8 @@ impl Announcement<'_> {
     /// What so many pairs can show.
     fn reach(&self) -> Option<String> {
         let pairs = self.plan.facts.data.len() * self.plan.seeds.len();
-        let comparisons = self.rows.len().saturating_sub(1);
+        let twins = self.plan.twins().iter().filter(|(row, _)| self.rows.contains(row)).count();
+        let comparisons = self.rows.len().saturating_sub(1 + twins);
         let p = num::smallest_p(pairs, comparisons);
         let enough = if p <= 0.05 { "" } else { ": too few for 0.05, whatever is found" };
         let what = format!("the smallest Holm-adjusted p that {pairs} pairs and {comparisons} comparisons can reach is ");
@@ -60,7 +63,10 @@ impl Announcement<'_> {
     }
 
     fn notes(&self) -> Vec<String> {
-        let mut notes = vec![];
+        let mut notes = self.merged.to_vec();
+        let name = |row: usize| &self.plan.rows[row].name;
+        let twin = |(row, first)| format!("note: {} and {} are the same runs: one comparison", name(first), name(row));
+        notes.extend(self.plan.twins().into_iter().map(twin));
         if self.is_builtin() && self.plan.profile == Profile::Paper {
             notes.push(
                 "note: this is the paper's profile on the built-in data: full-size runs of 200 epochs, and nothing to compare with \

@@ -150,6 +150,22 @@ impl Draw {
     }
 }
 
+/// Each point once, where it stands first; and those that stand there again.
+pub fn once(points: Vec<Point>) -> (Vec<Point>, Vec<Point>) {
+    let (mut kept, mut again): (Vec<Point>, Vec<Point>) = (vec![], vec![]);
+    for point in points {
+        if kept.iter().any(|other| same(other, &point)) { again.push(point) } else { kept.push(point) }
+    }
+    (kept, again)
+}
+
+/// Whether two points set the same keys to the same values; 1 is 1.0.
+fn same(one: &Point, other: &Point) -> bool {
+    let number = |value: &Value| value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
+    let equal = |a: &Value, b: &Value| a == b || number(a).is_some() && number(a) == number(b);
+    one.len() == other.len() && one.iter().all(|(key, value)| other.iter().any(|(k, v)| k == key && equal(value, v)))
+}
+
 /// Dotted keys with their lists.
 fn lists(section: &str, table: &Table) -> Result<Vec<(String, Vec<Value>)>> {
     let mut found = vec![];

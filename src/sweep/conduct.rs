@@ -91,6 +91,7 @@ impl Planned {
             rows: &self.rows,
             slots: &self.slots,
             threads: slots::threads(&self.resolved),
+            merged: &self.resolved.merged,
             before: before.as_ref(),
         };
         announcement.show(&mut progress);

@@ -1,6 +1,7 @@
 //! What the data and the weights of a sweep are, by their content.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::plan::Facts;
 use super::resolve::Resolved;
@@ -19,8 +20,15 @@ impl Facts {
         let root = data::root::resolve(&first.data)?;
         let mut facts = Self { device, ..Self::default() };
         for name in data::select(&data::open(&root)?, &resolved.categories)? {
-            let hash = data::category_hash(&data::category(&root, &name)?)?;
-            facts.data.push((name, hash));
+            let category = data::category(&root, &name)?;
+            let contents = Arc::new(data::Contents::of(&category)?);
+            // Of each rule for masks that a row has.
+            configs
+                .iter()
+                .enumerate()
+                .filter(|(i, cfg)| configs[..*i].iter().all(|other| other.data.mask_rule != cfg.data.mask_rule))
+                .try_for_each(|(_, cfg)| data::preflight(&category, &contents, cfg).map(drop))?;
+            facts.data.push((name, contents.hash.clone()));
         }
         for config in configs.iter().filter(|config| config.has_backbone()) {
             let path = &config.model.backbone.weights;

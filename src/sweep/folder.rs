@@ -52,9 +52,11 @@ impl SweepFolder {
     /// The plan of the last command.
     ///
     /// # Errors
-    /// One that is damaged or newer than this program.
+    /// One that is damaged, newer than this program, or cannot be a plan, see [`Plan::check`].
     pub fn read(&self) -> Result<Option<Plan>> {
-        file::read_json(&self.plan(), plan::FORMAT)
+        let plan: Option<Plan> = file::read_json(&self.plan(), plan::FORMAT)?;
+        plan.iter().try_for_each(|plan| plan.check(&self.plan()))?;
+        Ok(plan)
     }
 
     /// Takes the folder for `plan`, and writes plan.json and one configuration a row (`configs`, as TOML by row) unless

@@ -5,6 +5,7 @@
 //! | `file`, `axes` | the sweep file as written; the points that its axes span |
 //! | `resolve` | file + base + command line -> rows with their configurations |
 //! | `plan`, `changes` | rows + what data and weights are -> runs with their ids; how a plan differs from the last one |
+//! | `sound` | whether a plan from a file can be one, and a run the one that it names |
 //! | `request` | what is asked, and the command that asks it again |
 //! | `conduct` | from a request to the end of the last run: the steps below in their order |
 //! | `facts`, `name`, `slots` | what data and weights are; the sweep's name; how many runs at once, on which devices |
@@ -40,6 +41,7 @@ pub mod published;
 pub mod request;
 pub mod resolve;
 mod slots;
+mod sound;
 mod study;
 
 pub use axes::{Against, Axis};

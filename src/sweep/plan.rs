@@ -141,6 +141,14 @@ impl Plan {
         self.runs.iter().filter(|run| rows.contains(&run.row) && seen.insert(&run.id)).collect()
     }
 
+    /// Rows that are made of the same runs as one before them, each with that one.
+    pub fn twins(&self) -> Vec<(usize, usize)> {
+        let runs = |row: usize| -> HashSet<&Id> { self.runs.iter().filter(|run| run.row == row).map(|run| &run.id).collect() };
+        let of: Vec<_> = (0..self.rows.len()).map(runs).collect();
+        let first = |row: usize| (0..row).find(|&earlier| !of[row].is_empty() && of[earlier] == of[row]);
+        (0..self.rows.len()).filter_map(|row| Some((row, first(row)?))).collect()
+    }
+
     /// Whether both plan the same, whatever command they came from.
     pub fn is_same(&self, other: &Plan) -> bool {
         let bare = |plan: &Plan| Plan { command: String::new(), ..plan.clone() };
@@ -171,6 +179,8 @@ mod tests {
         let plan = planned("title = \"t\"\nseeds = [0, 1]\n[[ablate]]\nname = \"a\"\n[[ablate]]\nname = \"same\"", &[]);
         assert_eq!((plan.runs.len(), plan.distinct(&[0, 1]).len(), plan.distinct(&[]).len()), (8, 4, 0));
         assert!(plan.distinct(&[1]).iter().all(|run| run.row == 1));
+        assert_eq!(plan.twins(), [(1, 0)]);
+        assert_eq!(planned(ROWS, &[]).twins(), []);
     }
 
     #[test]

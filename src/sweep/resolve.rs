@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use toml::Table;
 
-use super::axes::{Against, Axis, Point};
+use super::axes::{self, Against, Axis, Point};
 use super::citation::Citation;
 use super::file::{Ablation, File, RowBase, Variant};
 use super::published::Published;
@@ -31,6 +31,8 @@ pub struct Resolved {
     pub against: Against,
     pub categories: Categories,
     pub seeds: Vec<u64>,
+    /// Points that stand there several times and are taken once, for people.
+    pub merged: Vec<String>,
 }
 
 /// One row before its data is looked at.
@@ -53,7 +55,8 @@ pub fn resolve(file: &File, path: &Path, profile: Option<Profile>, overrides: &[
     let layering = Layering { file, origin: path.display().to_string(), base, profile: profile.or(file.profile), overrides };
     let common = layering.common()?;
     let (seeds, categories) = layering.spread(&common)?;
-    let points = file.axes().points().map_err(|e| layering.located(e))?;
+    let (points, merged) = axes::once(file.axes().points().map_err(|e| layering.located(e))?);
+    let merged = merged.iter().map(|point| format!("note: {} stands twice: it is one row", label("", point))).collect();
     let rows = layering.rows(&common, &points)?;
     let metrics = metrics(file, &rows).map_err(|e| layering.located(e))?;
     Ok(Resolved {
@@ -61,11 +64,12 @@ pub fn resolve(file: &File, path: &Path, profile: Option<Profile>, overrides: &[
         profile: common.resolved.profile,
         experiment: if layering.base.is_some() { common.resolved.experiment } else { stem(path)? },
         metrics,
-        axes: axes(&points, &rows),
+        axes: varied(&points, &rows),
         against: layering.against(&rows)?,
         rows,
         categories,
         seeds,
+        merged,
     })
 }
 
@@ -274,7 +278,7 @@ fn published(file: &File, point: &Point) -> Option<Published> {
 
 /// The keys that the points name with the values that the rows' configurations have, in order: as resolved and not as typed (1
 /// is 1.0), and of a point that leaves a key out its value below. A key of one value is not an axis.
-fn axes(points: &[Point], rows: &[ResolvedRow]) -> Vec<Axis> {
+fn varied(points: &[Point], rows: &[ResolvedRow]) -> Vec<Axis> {
     let mut axes: Vec<Axis> = vec![];
     for (key, _) in points.iter().flatten() {
         if axes.iter().all(|axis| axis.key != *key) {
@@ -322,6 +326,18 @@ mod tests {
         assert_eq!(plan.rows[1].paper, Some(Published { table: 3, line: "0.5".into() }));
         assert_eq!((plan.axes.len(), plan.axes[0].values.clone()), (1, vec![0.0.into(), 0.5.into()]), "as resolved, not as typed");
         assert_eq!(plan.runs[0].id.experiment, "try");
+    }
+
+    #[test]
+    fn a_point_that_stands_twice_is_one_row_and_said_so() {
+        let resolved = resolved("title = \"t\"\n[grid]\npseudo.ratio = [0.25, 0.5, 0.50, 1, 1.0]", &[]).unwrap();
+        let names: Vec<_> = resolved.rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, ["pseudo.ratio=0.25", "pseudo.ratio=0.5", "pseudo.ratio=1"]);
+        assert_eq!(resolved.axes[0].values.len(), 3);
+        assert_eq!(resolved.merged[0], "note: pseudo.ratio=0.5 stands twice: it is one row");
+        let drawn = "title = \"t\"\n[random]\nn = 9\ntrain.epochs = { int = [2, 3] }";
+        let resolved = super::super::example::resolved(drawn, &[]).unwrap();
+        assert_eq!((resolved.rows.len(), resolved.merged.len()), (2, 7));
     }
 
     #[test]

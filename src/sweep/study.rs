@@ -2,7 +2,7 @@
 //! events and maps. It holds nothing that depends on time, host or order of execution, except within `Summary::timing`,
 //! which no table may show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -83,7 +83,7 @@ impl Study {
     /// What became of a plan: of all its seeds, or of those named.
     ///
     /// # Errors
-    /// A summary that cannot be read.
+    /// A summary that cannot be read, or is not of the run that is planned.
     pub fn collect(plan: &Plan, store: &Store, seeds: &[u64]) -> Result<Self> {
         let varied = plan.varied();
         let settings = |config: &BTreeMap<String, Value>| {
@@ -101,8 +101,11 @@ impl Study {
         for run in plan.runs.iter().filter(|run| seeds.contains(&run.seed)) {
             let id = store.locate(&run.id);
             let folder = store.folder(&id);
-            let outcome = match folder.summary()? {
-                Some(summary) => Outcome::Finished(Box::new(summary)),
+            let outcome = match crate::run::summary_compared(&folder)? {
+                Some(summary) => {
+                    plan.check_run(run, &folder, &summary)?;
+                    Outcome::Finished(Box::new(summary))
+                }
                 None => match folder.record()?.filter(|record| record.status == crate::run::Outcome::Failed) {
                     Some(record) => Outcome::Failed { error: record.error.unwrap_or_default() },
                     None => Outcome::Missing,
@@ -131,9 +134,17 @@ impl Study {
         self.planned(row) == 0
     }
 
-    /// The counterpart of row `row` in paired differences; none for the one that all are compared with, and for one that is
-    /// quoted.
+    /// The counterpart of row `row` in paired differences; none for the one that all are compared with, for one that is quoted,
+    /// and where both are the same runs, or an earlier row is this comparison already: what is asked once counts once.
     pub fn counterpart(&self, row: usize) -> Option<usize> {
+        let pair = |row: usize| Some((row, self.opposite(row)?)).map(|(row, other)| [self.first(row), self.first(other)]);
+        let [one, other] = pair(row)?;
+        let again = |earlier: usize| pair(earlier).is_some_and(|pair| pair == [one, other] || pair == [other, one]);
+        (one != other && !(0..row).any(again)).then(|| self.opposite(row)).flatten()
+    }
+
+    /// The row that stands opposite to a row by `against`.
+    fn opposite(&self, row: usize) -> Option<usize> {
         if self.is_quoted(row) {
             return None;
         }
@@ -141,6 +152,15 @@ impl Study {
             Against::Previous => row.checked_sub(1),
             Against::Row(other) => (other != row).then_some(other),
         }
+    }
+
+    /// The first row that is made of the same runs: the row itself where there is none before it.
+    pub fn first(&self, row: usize) -> usize {
+        let runs = |row: usize| -> BTreeSet<(&str, u64)> {
+            self.cells.iter().filter(|cell| cell.row == row).map(|cell| (cell.id.hash10.as_str(), cell.id.seed)).collect()
+        };
+        let own = runs(row);
+        (0..row).find(|&earlier| !own.is_empty() && runs(earlier) == own).unwrap_or(row)
     }
 
     /// The planned runs in the order of the table: by row, category and seed.

@@ -14,7 +14,7 @@ with open(folder + "map_f8_v2.npy", "wb") as out:
     np.lib.format.write_array(out, source.astype("<f8"), version=(2, 0))
 np.save(folder + "map_f4_batch.npy", source[None])
 Image.fromarray(source).save(folder + "map_f4.tif")
-# Refused: another order, another type, three dimensions, an ordinary image.
+# Whole numbers; refused: another order, three dimensions.
 np.save(folder + "map_fortran.npy", np.asfortranarray(source))
 np.save(folder + "map_i4.npy", np.zeros((3, 5), "<i4"))
 np.save(folder + "map_3d.npy", np.zeros((2, 3, 5), "<f4"))

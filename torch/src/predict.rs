@@ -26,8 +26,8 @@ pub fn run(args: &Args) -> Result<()> {
             "finish it first: repeat its `harness run` command",
         ));
     }
-    let summary =
-        entry.folder.summary()?.ok_or_else(|| Error::environment(format!("run {} has no summary", entry.id), "repeat it with --force"))?;
+    let summary = harness::run::summary_compared(&entry.folder)?
+        .ok_or_else(|| Error::environment(format!("run {} has no summary", entry.id), "repeat it with --force"))?;
     let mut config = entry.folder.config()?;
     config.run.device = args.device.clone();
     let items = collect(&args.inputs)?;
@@ -151,7 +151,15 @@ fn walk(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, String)>) -> Resul
         let path = entry.path();
         if path.is_dir() {
             walk(root, &path, files)?;
-        } else if path.extension().is_some_and(|e| codec::IMAGE_EXTENSIONS.contains(&e.to_string_lossy().to_lowercase().as_str())) {
+        } else if path.extension().is_none_or(|e| !codec::IMAGE_EXTENSIONS.contains(&e.to_string_lossy().to_lowercase().as_str())) {
+            if harness::data::check::is_picture(&path) {
+                eprintln!("warning: {} is passed over: its format is not read; convert it to PNG", path.display());
+            }
+        } else {
+            let mask = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("_mask"));
+            if mask {
+                eprintln!("warning: {} is scored as an image: by its name it is a mask", path.display());
+            }
             let below = path.strip_prefix(root).unwrap_or(&path).with_extension("");
             files.push((path.clone(), below.to_string_lossy().into_owned()));
         }

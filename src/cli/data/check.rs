@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::config::MaskRule;
 use crate::data::check::check;
 use crate::data::report::Grade;
 use crate::{Error, Result};
@@ -12,13 +13,16 @@ use crate::{Error, Result};
 pub struct Args {
     /// Folder in MVTec AD's layout: ROOT/CATEGORY/{train/good, test/…, ground_truth/…}.
     pub root: PathBuf,
+    /// Which values of a mask are anomalous (data.mask_rule): nonzero, or half of full scale and more.
+    #[arg(long, value_name = "RULE", default_value = "nonzero", value_parser = mask_rule)]
+    pub mask_rule: MaskRule,
     /// Print JSON, with every file that a finding is about.
     #[arg(long)]
     pub json: bool,
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let report = check(&args.root)?;
+    let report = check(&args.root, args.mask_rule)?;
     let text = if args.json { report.json() + "\n" } else { report.text() };
     // Whoever closes the pipe early (`| head`) still gets the exit code.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
@@ -31,4 +35,9 @@ pub fn run(args: &Args) -> Result<()> {
         format!("{}: {spoils} {findings} would spoil a result", args.root.display()),
         "fix what is marked SPOILS above; --json lists every file",
     ))
+}
+
+fn mask_rule(word: &str) -> std::result::Result<MaskRule, String> {
+    let known = [MaskRule::Nonzero, MaskRule::Half];
+    known.into_iter().find(|rule| rule.name() == word).ok_or_else(|| "use nonzero or half".into())
 }

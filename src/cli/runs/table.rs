@@ -18,7 +18,7 @@ pub fn run(store: &Store, experiments: &[String]) -> Result<()> {
     let mut found = BTreeMap::<String, BTreeMap<Settings, Vec<Summary>>>::new();
     for entry in store.list()?.iter().filter(|e| e.status == Status::Finished) {
         let wanted = experiments.is_empty() || experiments.contains(&entry.id.experiment);
-        if let Some(summary) = entry.folder.summary()?.filter(|_| wanted) {
+        if let Some(summary) = crate::run::summary_compared(&entry.folder)?.filter(|_| wanted) {
             let runs = found.entry(entry.id.experiment.clone()).or_default().entry(settings(&entry.folder.config_toml())?).or_default();
             runs.push(summary);
         }

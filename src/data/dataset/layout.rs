@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::form::{self, composed};
 use crate::image::codec::IMAGE_EXTENSIONS;
 use crate::{Error, Result};
 
@@ -58,6 +59,8 @@ pub struct Folder {
     pub name: String,
     /// Image files directly in it, sorted by name.
     pub images: Vec<PathBuf>,
+    /// Other files directly in it: they are passed over.
+    pub others: Vec<PathBuf>,
     /// Folders inside it: nothing in them is used.
     pub folders: Vec<String>,
 }
@@ -72,6 +75,8 @@ pub struct Listing {
     pub ground_truth: Vec<Folder>,
     /// Images directly in `train`, `test` or `ground_truth`, where none are looked for.
     pub stray: Vec<PathBuf>,
+    /// Other files directly there.
+    pub others: Vec<PathBuf>,
 }
 
 /// The names of the categories under `root`, sorted: the folders that hold `train/good`.
@@ -119,7 +124,7 @@ pub fn listing(folder: &Path) -> Result<Listing> {
             "check data.root and data.categories",
         ));
     }
-    let mut stray = Vec::new();
+    let (mut stray, mut others) = (Vec::new(), Vec::new());
     let mut split = |name: &str| -> Result<Vec<Folder>> {
         let path = folder.join(name);
         if !path.is_dir() {
@@ -127,13 +132,14 @@ pub fn listing(folder: &Path) -> Result<Listing> {
         }
         let top = entries(&path)?;
         stray.extend(top.images);
+        others.extend(top.others);
         top.folders
             .into_iter()
-            .map(|name| entries(&path.join(&name)).map(|e| Folder { name, images: e.images, folders: e.folders }))
+            .map(|name| entries(&path.join(&name)).map(|e| Folder { name, images: e.images, others: e.others, folders: e.folders }))
             .collect()
     };
     let (train, test, ground_truth) = (split("train")?, split("test")?, split("ground_truth")?);
-    Ok(Listing { folder: folder.to_owned(), train, test, ground_truth, stray })
+    Ok(Listing { folder: folder.to_owned(), train, test, ground_truth, stray, others })
 }
 
 impl Listing {
@@ -150,6 +156,13 @@ impl Listing {
         }
         if self.test.iter().all(|f| f.images.is_empty()) {
             return Some(("no image in test".into(), "put normal images into test/good and defective ones into test/<defect>"));
+        }
+        let folders: Vec<&str> = self.test.iter().map(|f| f.name.as_str()).collect();
+        if let Some((one, other)) = form::twins(&folders) {
+            return Some((
+                format!("test/{one} ({}) and test/{other} ({}) look the same", escaped(one), escaped(other)),
+                "put the images into one folder: the names differ only in how their letters are composed",
+            ));
         }
         let [train, test] = [("train", &self.train), ("test", &self.test)].map(|(split, folders)| same_key(split, folders));
         let (key, files) = train.or(test)?;
@@ -168,14 +181,16 @@ impl Listing {
     }
 
     fn folder_items(&self, split: &str, folder: &Folder) -> Vec<Item> {
-        let truth = self.ground_truth.iter().find(|f| f.name == folder.name && folder.name != GOOD && split == "test");
+        let belongs = |f: &&Folder| form::alike(&f.name, &folder.name) && folder.name != GOOD && split == "test";
+        let truth = self.ground_truth.iter().filter(belongs);
         // Of several files of one stem the last is kept: a PNG before others, then the first by name.
-        let mut files: Vec<&PathBuf> = truth.iter().flat_map(|f| f.images.iter().rev()).collect();
+        let mut files: Vec<&PathBuf> = truth.flat_map(|f| f.images.iter().rev()).collect();
         files.sort_by_key(|path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")));
-        let masks: BTreeMap<String, &PathBuf> = files.into_iter().map(|path| (stem(path), path)).collect();
+        let masks: BTreeMap<String, &PathBuf> = files.into_iter().map(|path| (composed(&stem(path)).into_owned(), path)).collect();
         let item = |path: &PathBuf| {
             let stem = stem(path);
-            let mask = masks.get(&format!("{stem}_mask")).or_else(|| masks.get(&stem)).map(|path| (*path).clone());
+            let plain = composed(&stem);
+            let mask = masks.get(&format!("{plain}_mask")).or_else(|| masks.get(plain.as_ref())).map(|path| (*path).clone());
             Item { path: path.clone(), key: format!("{split}/{}/{stem}", folder.name), defect: folder.name.clone(), mask }
         };
         folder.images.iter().map(item).collect()
@@ -186,9 +201,14 @@ impl Listing {
 fn same_key(split: &str, folders: &[Folder]) -> Option<(String, usize)> {
     folders.iter().find_map(|folder| {
         let mut count: BTreeMap<String, usize> = BTreeMap::new();
-        folder.images.iter().for_each(|path| *count.entry(stem(path)).or_default() += 1);
+        folder.images.iter().for_each(|path| *count.entry(composed(&stem(path)).into_owned()).or_default() += 1);
         count.into_iter().find(|(_, n)| *n > 1).map(|(stem, n)| (format!("{split}/{}/{stem}", folder.name), n))
     })
+}
+
+/// A name with its letters spelled out, so that two that look the same are told apart.
+fn escaped(name: &str) -> String {
+    name.chars().flat_map(|c| if c.is_ascii() { vec![c] } else { c.escape_unicode().collect() }).collect()
 }
 
 /// A file's name without its extension.
@@ -205,12 +225,13 @@ fn is_image(path: &Path) -> bool {
 struct Entries {
     folders: Vec<String>,
     images: Vec<PathBuf>,
+    others: Vec<PathBuf>,
 }
 
-/// The folders (names) and image files (paths) in `folder`, sorted; links are followed, hidden entries skipped.
+/// The folders (names), image files and other files (paths) in `folder`, sorted; links are followed, hidden entries skipped.
 fn entries(folder: &Path) -> Result<Entries> {
     let fault = |e: &std::io::Error| Error::io("list the folder", folder, e);
-    let mut found = Entries { folders: Vec::new(), images: Vec::new() };
+    let mut found = Entries { folders: Vec::new(), images: Vec::new(), others: Vec::new() };
     for entry in std::fs::read_dir(folder).map_err(|e| fault(&e))? {
         let path = entry.map_err(|e| fault(&e))?.path();
         let Some(name) = path.file_name().and_then(|n| n.to_str()) else {
@@ -226,9 +247,12 @@ fn entries(folder: &Path) -> Result<Entries> {
             found.folders.push(name.to_owned());
         } else if is_image(&path) {
             found.images.push(path);
+        } else {
+            found.others.push(path);
         }
     }
     found.folders.sort();
     found.images.sort();
+    found.others.sort();
     Ok(found)
 }

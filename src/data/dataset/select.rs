@@ -1,5 +1,6 @@
 //! `data.categories`: which of the categories that are there a run is about. Pure.
 
+use super::form;
 use crate::config::Categories;
 use crate::{Error, Result};
 
@@ -22,7 +23,8 @@ pub fn select(available: &[String], wanted: &Categories) -> Result<Vec<String>> 
 }
 
 fn one(available: &[String], name: &str) -> Result<String> {
-    if let Some(found) = available.iter().find(|a| *a == name) {
+    let exact = available.iter().find(|a| *a == name);
+    if let Some(found) = exact.or_else(|| available.iter().find(|a| form::alike(a, name))) {
         return Ok(found.clone());
     }
     let remedy = if name == "all" {

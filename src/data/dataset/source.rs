@@ -4,13 +4,21 @@
 //! again each time. Nothing is evicted: an epoch visits everything once a round, in random order, where the oldest image is
 //! as likely to be needed next as any other. Threads share a source; none waits while another decodes.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::hash::Contents;
 use super::layout::Item;
-use crate::config::{Config, Resize};
-use crate::image::{Mask, Rgb, codec, resize::resize};
+use crate::config::{Config, MaskRule, Resize};
+use crate::image::{Mask, Rgb, codec, resize::resize, truth::Values};
 use crate::{Error, Result};
+
+/// Remedies for masks that cannot be used.
+const TURNED: &str = "the image has an orientation tag (EXIF) that is not applied, and the mask was drawn on the upright picture: \
+                      save the image upright";
+const UNEQUAL: &str = "make them equal; `harness data check` lists all that differ";
+const EMPTY: &str = "an image in a folder of defects needs a mask with a defect: move it to test/good, or see data.mask_rule";
 
 /// Items with a cache of their resized images.
 pub struct Source {
@@ -19,6 +27,9 @@ pub struct Source {
     /// Side at which images are loaded and kept, at least `size`.
     loaded: usize,
     how: Resize,
+    rule: MaskRule,
+    /// What files held when they were hashed.
+    contents: Option<Arc<Contents>>,
     slots: Vec<Slot>,
     /// Images that may still be kept.
     room: AtomicUsize,
@@ -37,17 +48,39 @@ impl Source {
         Self::loading(items, [size; 2], how, cache_mb)
     }
 
-    /// What a run looks at: `data.size`, `data.crop` where its detector reads it, `data.resize`.
+    /// What a run looks at: `data.size`, `data.crop` where its detector reads it, `data.resize`, `data.mask_rule`.
     pub fn of(items: Vec<Item>, cfg: &Config, cache_mb: usize) -> Self {
         let data = &cfg.data;
         let crop = if cfg.detector.reads("data.crop") { data.crop } else { 0 };
-        Self::loading(items, [data.size, crop.max(data.size)], data.resize, cache_mb)
+        Self { rule: data.mask_rule, ..Self::loading(items, [data.size, crop.max(data.size)], data.resize, cache_mb) }
     }
 
     fn loading(items: Vec<Item>, [size, loaded]: [usize; 2], how: Resize, cache_mb: usize) -> Self {
         let room = (cache_mb << 20) / (3 * loaded * loaded).max(1);
         let slots = items.iter().map(|_| Slot::default()).collect();
-        Self { items, size, loaded, how, slots, room: AtomicUsize::new(room), alpha: AtomicBool::new(false) }
+        Self {
+            items,
+            size,
+            loaded,
+            how,
+            rule: MaskRule::default(),
+            contents: None,
+            slots,
+            room: AtomicUsize::new(room),
+            alpha: AtomicBool::new(false),
+        }
+    }
+
+    /// The same, and every file that is read from here on is compared with what was hashed.
+    pub fn checked(self, contents: &Arc<Contents>) -> Self {
+        Self { contents: Some(contents.clone()), ..self }
+    }
+
+    /// The content of a file, as it was hashed.
+    fn read(&self, path: &Path) -> Result<Vec<u8>> {
+        let bytes = codec::read(path)?;
+        self.contents.iter().try_for_each(|contents| contents.check(path, &bytes))?;
+        Ok(bytes)
     }
 
     pub fn items(&self) -> &[Item] {
@@ -90,7 +123,7 @@ impl Source {
             return Ok(kept.clone());
         }
         let path = &self.items[index].path;
-        let decoded = codec::decode_bytes(&codec::read(path)?, path)?;
+        let decoded = codec::decode_bytes(&self.read(path)?, path)?;
         if decoded.had_alpha {
             self.alpha.store(true, Ordering::Relaxed);
         }
@@ -110,12 +143,18 @@ impl Source {
         if let Some(&known) = self.slots[index].dimensions.get() {
             return Ok(known);
         }
-        let found = codec::dimensions(&self.items[index].path)?;
+        let path = &self.items[index].path;
+        let found = match &self.contents {
+            None => codec::dimensions(path)?,
+            Some(_) => codec::dimensions_bytes(&self.read(path)?, path)?,
+        };
         Ok(*self.slots[index].dimensions.get_or_init(|| found))
     }
 
     /// The ground truth of image `index` in the image's own size; empty for a good image. It is read again each time.
-    /// Errors: a defective image without a mask, and a mask of another size than its image.
+    ///
+    /// # Errors
+    /// A defective image without a mask, and a mask of another size than its image, grey or empty by `data.mask_rule`.
     pub fn mask(&self, index: usize) -> Result<Mask> {
         let item = &self.items[index];
         let (width, height) = self.dimensions(index)?;
@@ -128,12 +167,15 @@ impl Source {
                 "add it as ground_truth/<defect>/<name>_mask.png; `harness data check` lists all that are missing",
             ));
         };
-        let mask = codec::decode_mask(path)?;
+        let mask = Values::of(&self.read(path)?, path)?.mask(self.rule, path)?;
         if (mask.width, mask.height) != (width, height) {
-            return Err(Error::environment(
-                format!("mask {} has {}x{} px, its image {width}x{height}", path.display(), mask.width, mask.height),
-                "make them equal; `harness data check` lists all that differ",
-            ));
+            let what = format!("mask {} has {}x{} px, its image {width}x{height}", path.display(), mask.width, mask.height);
+            let turned = codec::read(&item.path).and_then(|bytes| codec::is_upright(&bytes, &item.path)).is_ok_and(|upright| !upright);
+            return Err(Error::environment(what, if turned { TURNED } else { UNEQUAL }));
+        }
+        if mask.is_empty() {
+            let what = format!("mask {} marks nothing by data.mask_rule = {:?}", path.display(), self.rule.name());
+            return Err(Error::environment(what, EMPTY));
         }
         Ok(mask)
     }

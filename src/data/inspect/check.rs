@@ -9,14 +9,16 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::report::{CategoryReport, Count, Finding, Grade, Report, Sizes};
+use crate::config::MaskRule;
 use crate::data::dataset::layout::{GOOD, Item, Listing, listing, open};
-use crate::image::{Mask, codec};
+use crate::image::truth::Values;
+use crate::image::{Rgb, codec};
 use crate::metric::{Connectivity, label};
 use crate::{Error, Result};
 
-/// Checks every category under `root`. Errors where there is no category to check at all.
-pub fn check(root: &Path) -> Result<Report> {
-    let categories = open(root)?.iter().map(|name| category(root, name)).collect::<Result<_>>()?;
+/// Checks every category under `root`, its masks by `rule`. Errors where there is no category to check at all.
+pub fn check(root: &Path, rule: MaskRule) -> Result<Report> {
+    let categories = open(root)?.iter().map(|name| category(root, name, rule)).collect::<Result<_>>()?;
     Ok(Report { root: root.to_owned(), categories, findings: halves(root)? })
 }
 
@@ -35,28 +37,48 @@ fn halves(root: &Path) -> Result<Vec<Finding>> {
     Ok(Finding::some(Grade::Warns, "folders that look like a category have no train/good; \"all\" omits them", names).into_iter().collect())
 }
 
-fn category(root: &Path, name: &str) -> Result<CategoryReport> {
+/// Checks one category.
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub fn category(root: &Path, name: &str, rule: MaskRule) -> Result<CategoryReport> {
     let listing = listing(&root.join(name))?;
-    let items: Vec<Item> = ["train", "test"].into_iter().flat_map(|split| listing.items(split)).collect();
-    let seen: Vec<Seen> = items.into_par_iter().map(see).collect();
+    let seen = look(&listing, rule);
+    let mut findings = of_listing(&listing);
+    findings.extend(of_content(&seen, rule));
+    Ok(CategoryReport { name: name.to_owned(), counts: counts(&listing, &seen), sizes: sizes(&seen), findings: tidy(root, findings) })
+}
 
-    let mut findings: Vec<Finding> = Vec::new();
-    findings.extend(listing.refusal().map(|(what, remedy)| Finding::new(Grade::Spoils, format!("{what}: {remedy}"), Vec::new())));
-    findings.extend(of_images(&seen));
-    findings.extend(of_masks(&seen));
-    findings.extend(of_copies(&seen));
-    findings.extend(of_folders(&listing));
+/// What the folders' lists show: no file is read whole.
+pub(super) fn of_listing(listing: &Listing) -> Vec<Finding> {
+    let refusal = listing.refusal().map(|(what, remedy)| Finding::new(Grade::Spoils, format!("{what}: {remedy}"), Vec::new()));
+    refusal.into_iter().chain(of_folders(listing)).chain(of_others(listing)).collect()
+}
+
+/// What the images and masks show.
+pub(super) fn of_content(seen: &[Seen], rule: MaskRule) -> Vec<Finding> {
+    let parts = [of_images(seen), of_masks(seen, rule), of_strangers(seen), of_copies(seen)];
+    parts.into_iter().flatten().collect()
+}
+
+/// Findings with files below the root, the most serious first.
+pub(super) fn tidy(root: &Path, mut findings: Vec<Finding>) -> Vec<Finding> {
     // Also in what the decoder says about a file.
     let above = format!("{}/", root.display());
     let below = |file: &String| file.replace(&above, "");
     findings.iter_mut().for_each(|finding| finding.files = finding.files.iter().map(below).collect());
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.grade));
+    findings
+}
 
-    Ok(CategoryReport { name: name.to_owned(), counts: counts(&listing, &seen), sizes: sizes(&seen), findings })
+/// Decodes everything, in parallel.
+pub(super) fn look(listing: &Listing, rule: MaskRule) -> Vec<Seen> {
+    let items: Vec<Item> = ["train", "test"].into_iter().flat_map(|split| listing.items(split)).collect();
+    items.into_par_iter().map(|item| see(item, rule)).collect()
 }
 
 /// What was seen of one image and its mask.
-struct Seen {
+pub(super) struct Seen {
     item: Item,
     image: Result<Image>,
     /// `None` where there is no mask file.
@@ -69,6 +91,8 @@ struct Image {
     alpha: bool,
     upright: bool,
     deepest: Option<u16>,
+    /// Grey, of 0 and one other value: 1 or 255.
+    two_tone: bool,
     /// Of size and pixels.
     hash: blake3::Hash,
 }
@@ -76,37 +100,61 @@ struct Image {
 struct Truth {
     width: usize,
     height: usize,
+    /// Of size and pixels of the file as an image.
+    hash: blake3::Hash,
     empty: bool,
+    /// More than half of its pixels are anomalous.
+    most: bool,
     /// Values other than 0 and 1, or 0 and full scale.
     grey: bool,
     regions_4: usize,
     regions_8: usize,
 }
 
-fn see(item: Item) -> Seen {
+fn see(item: Item, rule: MaskRule) -> Seen {
     let image = codec::read(&item.path).and_then(|bytes| {
         let decoded = codec::decode_bytes(&bytes, &item.path)?;
         // A tag that cannot be read asks for nothing.
         let upright = codec::is_upright(&bytes, &item.path).unwrap_or(true);
         let (width, height) = (decoded.rgb.width, decoded.rgb.height);
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&[width.to_le_bytes(), height.to_le_bytes()].concat()).update(&decoded.rgb.data);
-        Ok(Image { width, height, alpha: decoded.had_alpha, upright, deepest: decoded.deepest, hash: hasher.finalize() })
+        let two_tone = [1, 255].iter().any(|&high| decoded.rgb.data.contains(&high) && is_of(&decoded.rgb, high));
+        let hash = pixels(&decoded.rgb);
+        Ok(Image { width, height, alpha: decoded.had_alpha, upright, deepest: decoded.deepest, two_tone, hash })
     });
-    let mask = item.mask.as_deref().map(see_mask);
+    let mask = item.mask.as_deref().map(|path| see_mask(path, rule));
     Seen { item, image, mask }
 }
 
-fn see_mask(path: &Path) -> Result<Truth> {
+/// Whether all pixels are black or grey of one value.
+fn is_of(image: &Rgb, high: u8) -> bool {
+    let mut black = false;
+    let two = image.data.chunks_exact(3).all(|pixel| {
+        black |= pixel == [0; 3];
+        pixel == [0; 3] || pixel == [high; 3]
+    });
+    two && black
+}
+
+/// The hash of an image's size and pixels.
+fn pixels(image: &Rgb) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[image.width.to_le_bytes(), image.height.to_le_bytes()].concat()).update(&image.data);
+    hasher.finalize()
+}
+
+fn see_mask(path: &Path, rule: MaskRule) -> Result<Truth> {
     let bytes = codec::read(path)?;
-    let mask: Mask = codec::decode_mask_bytes(&bytes, path)?;
-    let values = codec::decode_bytes(&bytes, path)?.rgb.data;
-    let only = |high: u8| values.iter().all(|&v| v == 0 || v == high);
+    let values = Values::of(&bytes, path)?;
+    let hash = pixels(&codec::decode_bytes(&bytes, path)?.rgb);
+    let mask = values.mask(rule, path)?;
+    let kinds = values.kinds();
     Ok(Truth {
         width: mask.width,
         height: mask.height,
+        hash,
         empty: mask.is_empty(),
-        grey: !only(1) && !only(255),
+        most: 2 * mask.area() > mask.data.len(),
+        grey: !kinds.is_empty() && kinds != [1] && kinds != [255] && kinds != [values.full],
         regions_4: label(&mask, Connectivity::Four).count(),
         regions_8: label(&mask, Connectivity::Eight).count(),
     })
@@ -126,7 +174,7 @@ fn of_images(seen: &[Seen]) -> Vec<Finding> {
     [unreadable, alpha, turned, dark].into_iter().flatten().collect()
 }
 
-fn of_masks(seen: &[Seen]) -> Vec<Finding> {
+fn of_masks(seen: &[Seen], rule: MaskRule) -> Vec<Finding> {
     let defective: Vec<&Seen> = seen.iter().filter(|s| !s.item.is_good() && s.item.key.starts_with("test/")).collect();
     fn truth(s: &Seen) -> Option<&Truth> {
         s.mask.as_ref()?.as_ref().ok()
@@ -138,20 +186,78 @@ fn of_masks(seen: &[Seen]) -> Vec<Finding> {
     let unreadable = defective.iter().filter_map(|s| s.mask.as_ref()?.as_ref().err()).map(|e| e.what.clone()).collect();
     let missing = paths(defective.iter().filter(|s| s.mask.is_none()).copied());
     let misfits = |s: &Seen, t: &Truth| s.image.as_ref().is_ok_and(|i| (i.width, i.height) != (t.width, t.height));
+    let turned = |s: &Seen, t: &Truth| misfits(s, t) && s.image.as_ref().is_ok_and(|i| !i.upright);
+    let several = match rule {
+        MaskRule::Nonzero => "masks with values other than 0 and 1, or 0 and 255: all but 0 is anomalous (data.mask_rule)",
+        MaskRule::Half => "masks with values other than 0 and 255: half of full scale and more is anomalous (data.mask_rule)",
+    };
     [
         Finding::some(Grade::Spoils, "defective images without a mask", missing),
         Finding::some(Grade::Spoils, "masks that cannot be read", unreadable),
-        Finding::some(Grade::Spoils, "masks of another size than their image", masks_where(&misfits)),
-        Finding::some(Grade::Spoils, "empty masks of defective images", masks_where(&|_, t| t.empty)),
+        Finding::some(Grade::Spoils, "masks of another size than their image", masks_where(&|s, t| misfits(s, t) && !turned(s, t))),
         Finding::some(
-            Grade::Warns,
-            "masks with values other than 0 and 1, or 0 and 255: half of full scale and more is anomalous",
-            masks_where(&|_, t| t.grey),
+            Grade::Spoils,
+            "masks of another size than their image, whose orientation tag (EXIF) is not applied: save the image upright",
+            masks_where(&turned),
         ),
+        Finding::some(Grade::Spoils, "empty masks of defective images", masks_where(&|_, t| t.empty)),
+        Finding::some(Grade::Warns, "masks that mark more than half of their image: are they inverted?", masks_where(&|_, t| t.most)),
+        Finding::some(Grade::Warns, several, masks_where(&|_, t| t.grey)),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Masks among the images: by their name beside the image that they belong to, or by pixels that are a mask's; and images that
+/// look like masks where others do not.
+fn of_strangers(seen: &[Seen]) -> Vec<Finding> {
+    let keys: HashSet<&str> = seen.iter().map(|s| s.item.key.as_str()).collect();
+    let masks: HashSet<blake3::Hash> =
+        seen.iter().filter_map(|s| Some(s.mask.as_ref()?.as_ref().ok()?)).filter(|t| !t.empty).map(|t| t.hash).collect();
+    let two_tone = |s: &Seen| s.image.as_ref().is_ok_and(|i| i.two_tone);
+    let is_mask = |s: &Seen| {
+        let beside = s.item.key.strip_suffix("_mask").is_some_and(|key| keys.contains(key) || two_tone(s));
+        beside || two_tone(s) && s.image.as_ref().is_ok_and(|i| masks.contains(&i.hash))
+    };
+    let (strangers, others): (Vec<&Seen>, Vec<&Seen>) = seen.iter().partition(|s| is_mask(s));
+    let alike: Vec<&Seen> = others.iter().copied().filter(|s| two_tone(s)).collect();
+    let odd = if 2 * alike.len() < others.len() { alike } else { Vec::new() };
+    [
+        Finding::some(Grade::Spoils, "masks among the images: they would be taken for images", paths(strangers.into_iter())),
+        Finding::some(Grade::Warns, "images of black and one grey, unlike the others: are they masks?", paths(odd.into_iter())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Pictures that are passed over, because their format is not read.
+fn of_others(listing: &Listing) -> Vec<Finding> {
+    let folders = [&listing.train, &listing.test, &listing.ground_truth].into_iter().flatten();
+    let files = folders.flat_map(|folder| &folder.others).chain(&listing.others);
+    let pictures = files.filter(|path| is_picture(path)).map(|path| path.display().to_string()).collect();
+    let what = "pictures of a format that is not read: convert them to PNG, or take them away";
+    Finding::some(Grade::Warns, what, pictures).into_iter().collect()
+}
+
+/// Endings of pictures that are not read.
+const PICTURES: &str = "apng arw avif cr2 cr3 dcm dng exr gif hdr heic heif ico j2k jfif jif jp2 jpe jpf jxl mng nef orf pbm pcx pgm png~ \
+                        pnm ppm psd qoi raf raw rw2 sr2 svg tga webp xbm xpm";
+
+/// By its ending, or its first bytes.
+pub fn is_picture(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    if PICTURES.split_whitespace().any(|known| known == ending) {
+        return true;
+    }
+    let mut start = [0; 12];
+    let read = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
+        && std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start)).is_ok();
+    let begins = |magic: &[u8]| start.starts_with(magic);
+    let known = [b"\x89PNG".as_slice(), b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
+    let boxed = &start[4..8] == b"ftyp" && [b"heic".as_slice(), b"heix", b"mif1", b"avif"].contains(&&start[8..]);
+    read && (known.into_iter().any(begins) || begins(b"RIFF") && &start[8..] == b"WEBP" || boxed)
 }
 
 /// Images that occur more than once.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use comfy_table::{CellAlignment, Table, presets};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Version of the JSON form.
 const FORMAT: u32 = 1;
@@ -12,7 +12,7 @@ const FORMAT: u32 = 1;
 const NAMED: usize = 5;
 
 /// What a finding means for a result. Ordered by weight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grade {
     /// Nothing to worry about.
@@ -23,7 +23,7 @@ pub enum Grade {
     Spoils,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub grade: Grade,
     pub what: String,
@@ -158,6 +158,13 @@ impl CategoryReport {
 }
 
 impl Finding {
+    /// In a line, with the first files that it is about.
+    pub fn line(&self) -> String {
+        let files: Vec<&str> = self.files.iter().take(NAMED).map(String::as_str).collect();
+        let more = if self.files.len() > NAMED { format!(" and {} more", self.files.len() - NAMED) } else { String::new() };
+        if files.is_empty() { self.what.clone() } else { format!("{} ({}): {}{more}", self.what, self.files.len(), files.join(", ")) }
+    }
+
     fn lines(&self) -> Vec<String> {
         let mark = match self.grade {
             Grade::Spoils => "SPOILS",

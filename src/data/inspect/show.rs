@@ -6,9 +6,10 @@
 
 use rayon::prelude::*;
 
+use crate::config::MaskRule;
 use crate::data::dataset::layout::{GOOD, Item, Listing};
 use crate::image::draw::{blit, fill_rect, fitted, outline, text, text_height};
-use crate::image::{Mask, Rgb, codec, resize::bilinear};
+use crate::image::{Mask, Rgb, codec, resize::bilinear, truth};
 
 /// Side of a tile, px.
 const TILE: usize = 160;
@@ -100,7 +101,7 @@ impl Tile {
         };
         let (width, height) = fit(image.width, image.height);
         let mut small = bilinear(&image, width, height);
-        let mask = item.mask.as_deref().map(codec::decode_mask);
+        let mask = item.mask.as_deref().map(|path| truth::decode_mask(path, MaskRule::default()));
         let fault = match &mask {
             Some(Err(_)) => Some("mask unreadable"),
             Some(Ok(mask)) if (mask.width, mask.height) != (image.width, image.height) => Some("mask of another size"),

@@ -269,6 +269,27 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_the_same_runs_are_one_comparison() {
+        let ids = |study: &Study, row: usize| -> Vec<crate::run::Id> {
+            study.cells.iter().filter(|c| c.row == row).map(|c| c.id.clone()).collect()
+        };
+        for against in [Against::Row(0), Against::Previous] {
+            let plain = Study { against, ..example::ladder() };
+            let mut study = plain.clone();
+            let mut copies: Vec<Cell> = study.cells.iter().filter(|c| c.row == 1).cloned().collect();
+            copies.iter_mut().for_each(|c| c.row = 3);
+            study.rows.push(Row { name: "again".into(), ..Row::default() });
+            study.cells.extend(copies);
+            assert_eq!((ids(&study, 3), study.first(3)), (ids(&study, 1), 1));
+            let (with, without) = (Comparison::of(&study), Comparison::of(&plain));
+            assert_eq!(comparisons(&study), 2, "{against:?}: 2 and again 1 is the comparison of 1 and 2");
+            assert_eq!(with.lines[..3], without.lines[..3], "{against:?}");
+            assert_eq!(with.lines[3].figures["image_auroc"].difference, None);
+            assert_eq!(with.lines[3].figures["image_auroc"].mean, with.lines[1].figures["image_auroc"].mean);
+        }
+    }
+
+    #[test]
     fn a_missing_run_leaves_no_spread_and_stands_among_the_missing() {
         let mut study = example::ladder();
         example::outcome(&mut study, 1, "gear", 2, Outcome::Missing);

@@ -58,7 +58,12 @@ fn test(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
         Against::Row(row) => format!("\"{}\"", study.rows[row].name),
     };
     let rows = counted(comparisons(study), "comparison", "comparisons");
-    vec![
+    let same = |row: usize| {
+        let first = study.first(row);
+        let (one, other) = (&study.rows[first].name, &study.rows[row].name);
+        (first != row).then(|| format!("\"{other}\" is made of the same runs as \"{one}\": it is no comparison of its own."))
+    };
+    let mut notes = vec![
         format!(
             "Δ: mean paired difference to {against} in points over {} of category and seed; p: two-sided sign-flip test, adjusted by Holm \
              over {rows}, each metric by itself. The smallest p that can be reached is {}.",
@@ -66,7 +71,9 @@ fn test(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
             p_value(comparison.smallest_p)
         ),
         "The test holds for these categories only: seeds within a category are not independent samples of categories.".to_owned(),
-    ]
+    ];
+    notes.extend((0..study.rows.len()).filter_map(same));
+    notes
 }
 
 /// Where the paper's figures come from, and which of them do not add up.

@@ -53,8 +53,7 @@ fn split(items: &[Item], seed: u64) -> Result<(Vec<Item>, Vec<Item>)> {
 
 impl Holdout {
     /// Draws the pseudo anomalies of every second held-out image, once.
-    pub fn new(items: Vec<Item>, cfg: &Config, seed: u64) -> Result<Self> {
-        let source = Source::of(items, cfg, 0);
+    pub fn new(source: Source, cfg: &Config, seed: u64) -> Result<Self> {
         let images = (0..source.len()).map(|i| {
             let image: Arc<Rgb> = source.get(i)?;
             if i % 2 == 1 {

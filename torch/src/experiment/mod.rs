@@ -16,6 +16,7 @@ use harness::error::Kind;
 use harness::run::{Stop, Summary};
 use harness::ui::{Mode, Output, Progress, Verbosity};
 use harness::{Error, Result, report};
+use std::collections::BTreeSet;
 use task::Task;
 
 /// Carries out `harness run`.
@@ -29,6 +30,10 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     let mode = Mode::detect(verbosity, output);
     session.announcement().iter().for_each(|line| Progress::new(mode, "run", 0).message(line));
     let plan = session.plan()?;
+    let mut said = BTreeSet::new();
+    for warning in plan.iter().flat_map(|planned| &planned.warnings).filter(|warning| said.insert(warning.as_str())) {
+        Progress::new(mode, "run", 0).message(&format!("warning: {warning}"));
+    }
     if args.dry_run {
         return dry::report(&session, &plan, args.repeat());
     }

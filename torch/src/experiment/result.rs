@@ -48,7 +48,7 @@ pub fn conclude(task: &Task, attempt: &mut Attempt, detector: &dyn Detector, tes
         metrics,
         protocol: json!({ "text": protocol.describe(), "checkpoint": cfg.train.checkpoint, "settings": protocol }),
         backbone: lineage(task)?,
-        data_hash: planned.data_hash.clone(),
+        data_hash: planned.contents.hash.clone(),
         losses,
         grad_norm,
         counts: counts(planned, &evaluation.scores, detector.count()),

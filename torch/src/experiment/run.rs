@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use harness::cli::run::Args;
 use harness::config::Checkpoint;
-use harness::data::Source;
+use harness::data::{Shape, Source};
 use harness::export;
-use harness::run::{self, Ask, Attempt, Environment, Git, Opened, Summary, env};
+use harness::run::{self, Ask, Attempt, Environment, Extent, Git, Opened, Summary, env};
 use harness::ui::Progress;
 use harness::{Result, error};
 
@@ -16,7 +16,7 @@ use super::session::{Planned, Session};
 use super::task::Task;
 use super::{holdout, result};
 use crate::detector::{self, Parts};
-use crate::train::Snapshot;
+use crate::train::{Length, Snapshot};
 use crate::{boundary, device};
 
 /// Carries one planned run out and returns its summary.
@@ -38,12 +38,13 @@ pub fn run(task: &Task, args: &Args) -> Result<Summary> {
         repeat: args.repeat(),
         now: harness::run::now(),
     };
-    match run::open(&folder, &planned.id, &ask)? {
+    match run::open_within(&folder, &planned.id, &ask, extent(session, planned))? {
         Opened::Finished(summary) => {
             Progress::new(mode, "run", 0).message(&format!("{} is finished already (--force repeats it)", planned.id));
             Ok(*summary)
         }
         Opened::Active { mut attempt, resumed } => {
+            planned.warnings.iter().try_for_each(|warning| attempt.log(&format!("warning: {warning}")))?;
             attempt.follow(export::followers(&folder, &planned.id, &planned.category.name, cfg, harness::run::now))?;
             let start = resumed.map(|(at, bytes)| unpack(&at, &bytes, &folder.last_checkpoint())).transpose()?;
             let remedy = format!("a smaller train.batch ({}) or data.size ({}), or train.precision=bf16", cfg.train.batch, cfg.data.size);
@@ -65,6 +66,15 @@ pub fn run(task: &Task, args: &Args) -> Result<Summary> {
     }
 }
 
+/// How far the run's training goes; `None` of a detector that is not trained, and where too few images will be told later.
+fn extent(session: &Session, planned: &Planned) -> Option<Extent> {
+    let cfg = session.cfg();
+    let (train, _) = holdout::images(cfg, &planned.category, planned.id.seed).ok()?;
+    let batches = Shape::new(train.len(), &cfg.data, &cfg.train).batches();
+    let Length { epochs, steps } = Length::of(&cfg.train, batches);
+    cfg.detector.method().trained.then_some(Extent { epochs: epochs as u64, batches: batches as u64, steps })
+}
+
 /// Fits and concludes: the summary and the bytes of the weights to keep.
 fn work(task: &Task, attempt: &mut Attempt, start: Option<Snapshot>) -> Result<(Summary, Vec<u8>)> {
     let Task { session, planned, mode, .. } = *task;
@@ -72,18 +82,18 @@ fn work(task: &Task, attempt: &mut Attempt, start: Option<Snapshot>) -> Result<(
     let seed = planned.id.seed;
     let parts = Parts { cfg, seed, device: session.device, weights: session.weights.as_ref() };
     let mut detector = detector::build(&parts)?;
-    let test = Source::of(planned.category.test.clone(), cfg, cfg.data.cache_mb / 2);
+    let test = Source::of(planned.category.test.clone(), cfg, cfg.data.cache_mb / 2).checked(&planned.contents);
 
     let (train, out) = holdout::images(cfg, &planned.category, seed)?;
     let rule = match cfg.train.checkpoint {
         Checkpoint::Last => Rule::Last,
-        Checkpoint::BestPseudoVal => Rule::Pseudo(holdout::Holdout::new(out, cfg, seed)?),
+        Checkpoint::BestPseudoVal => Rule::Pseudo(holdout::Holdout::new(Source::of(out, cfg, 0).checked(&planned.contents), cfg, seed)?),
         Checkpoint::BestTest => {
             let measure = |score: &Score| result::on_test(score, session, &test);
             Rule::Test(Box::new(measure))
         }
     };
-    let source = Arc::new(Source::of(train, cfg, cfg.data.cache_mb));
+    let source = Arc::new(Source::of(train, cfg, cfg.data.cache_mb).checked(&planned.contents));
     let estimate = detector.estimate(source.len());
     let progress = Progress::new(mode, &format!("{} s{seed}", planned.category.name), estimate.steps);
     let mut recorder = Recorder::new(task, attempt, progress, estimate.epochs, rule);
@@ -106,7 +116,8 @@ fn environment(session: &Session, planned: &Planned) -> Result<Environment> {
         gpu,
         threads: session.cfg().run.threads,
         weights_hash: session.weights.as_ref().map(|w| w.content_hash().to_owned()),
-        data_hash: planned.data_hash.clone(),
+        data_hash: planned.contents.hash.clone(),
+        kernels: env::kernels(),
     };
     let here = std::env::current_dir().unwrap_or_else(|_| ".".into());
     Ok(Environment::capture(&here, option_env!("HARNESS_REVISION").map(Git::described), given))

@@ -1,10 +1,11 @@
 //! Everything that a command's runs share: configuration, data, weights, device.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use harness::cli::run::Args;
 use harness::config::{Config, Precision, Resolved};
-use harness::data::{self, Category};
+use harness::data::{self, Category, Contents};
 use harness::run::{Cpu, Id, identity};
 use harness::store::Store;
 use harness::weights;
@@ -28,7 +29,10 @@ pub struct Session {
 pub struct Planned {
     pub id: Id,
     pub category: Category,
-    pub data_hash: String,
+    /// What the data held when they were hashed, and their hash.
+    pub contents: Arc<Contents>,
+    /// What casts doubt on results of these data.
+    pub warnings: Vec<String>,
 }
 
 impl Session {
@@ -102,12 +106,17 @@ impl Session {
         let cfg = self.cfg();
         let weights_hash = self.weights.as_ref().map(|w| w.content_hash());
         let mut plan = vec![];
+        let look = |name: &String| -> Result<_> {
+            let category = data::category(&self.root, name)?;
+            let contents = Arc::new(Contents::of(&category)?);
+            let warnings = data::preflight(&category, &contents, cfg)?;
+            Ok((category, contents, warnings))
+        };
+        let looked = self.categories.iter().map(look).collect::<Result<Vec<_>>>()?;
         for &seed in &cfg.run.seeds {
-            for name in &self.categories {
-                let category = data::category(&self.root, name)?;
-                let data_hash = data::category_hash(&category)?;
-                let hash = identity(cfg, name, &data_hash, weights_hash, device::kind(self.device));
-                plan.push(Planned { id: Id::new(&self.resolved.experiment, &hash, seed)?, category, data_hash });
+            for (category, contents, warnings) in looked.iter().cloned() {
+                let hash = identity(cfg, &category.name, &contents.hash, weights_hash, device::kind(self.device));
+                plan.push(Planned { id: Id::new(&self.resolved.experiment, &hash, seed)?, category, contents, warnings });
             }
         }
         if let Some(expected) = &self.expected
