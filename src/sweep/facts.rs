@@ -22,10 +22,15 @@ impl Facts {
             let hash = data::category_hash(&data::category(&root, &name)?)?;
             facts.data.push((name, hash));
         }
-        for config in configs.iter().filter(|config| config.has_backbone()) {
-            let path = &config.model.backbone.weights;
-            if path != "none" && !facts.weights.contains_key(path) {
-                facts.weights.insert(path.clone(), weights::File::open(Path::new(path))?.content_hash().to_owned());
+        for config in &configs {
+            for teacher in weights::Teacher::of(config)? {
+                facts.weights.insert(teacher.path.display().to_string(), teacher.hash);
+            }
+            for path in config.weight_files() {
+                if !facts.weights.contains_key(&path) {
+                    let hash = weights::File::open(Path::new(&path))?.content_hash().to_owned();
+                    facts.weights.insert(path, hash);
+                }
             }
         }
         Ok(facts)

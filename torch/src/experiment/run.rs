@@ -105,7 +105,7 @@ fn environment(session: &Session, planned: &Planned) -> Result<Environment> {
         device,
         gpu,
         threads: session.cfg().run.threads,
-        weights_hash: session.weights.as_ref().map(|w| w.content_hash().to_owned()),
+        weights_hash: session.weights_hash.clone(),
         data_hash: planned.data_hash.clone(),
     };
     let here = std::env::current_dir().unwrap_or_else(|_| ".".into());
