@@ -1,5 +1,6 @@
 //! What the data and the weights of a sweep are, by their content.
 
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use super::plan::Facts;
@@ -27,9 +28,9 @@ impl Facts {
                 facts.weights.insert(teacher.path.display().to_string(), teacher.hash);
             }
             for path in config.weight_files() {
-                if !facts.weights.contains_key(&path) {
-                    let hash = weights::File::open(Path::new(&path))?.content_hash().to_owned();
-                    facts.weights.insert(path, hash);
+                if let Entry::Vacant(place) = facts.weights.entry(path) {
+                    let hash = weights::File::open(Path::new(place.key()))?.content_hash().to_owned();
+                    place.insert(hash);
                 }
             }
         }
