@@ -1,7 +1,9 @@
 //! The command line as people type it, good and bad, without tensors.
 
+use harness::config::{BackboneName, Compact, Teaching};
 use harness::data::builtin;
 use harness::image::{Map, codec, npy, truth};
+use harness::weights::{Tensor, Tensors, write_teacher};
 use support::harness;
 
 mod support;
@@ -143,4 +145,42 @@ fn every_shipped_sweep_resolves_at_both_profiles() {
         sweeps += 1;
     }
     assert!(sweeps >= 7, "{sweeps}");
+}
+
+#[test]
+fn a_teacher_shows_how_it_was_made_and_what_cannot_be_distilled_is_refused_before_anything_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let teaching = Teaching {
+        backbone: BackboneName::Resnet50,
+        backbone_hash: "1234".into(),
+        images: "photographs".into(),
+        images_hash: "5678".into(),
+        image_count: 9,
+        field: 33,
+        width: 0.5,
+        descriptor: 128,
+        steps: 20_000,
+        seed: 4,
+        batch: 64,
+        lr: 1e-3,
+        compact: Compact::Dims,
+        unexplained: 0.43219,
+    };
+    let bias = Tensor { shape: vec![2], data: vec![0.5, -1.0] };
+    write_teacher(&dir.path().join("us_p33.safetensors"), &teaching, &Tensors::from([("conv1.bias".into(), bias)])).unwrap();
+    let (code, out, error) = harness(dir.path(), &["weights", "show", "us_p33.safetensors"]);
+    assert_eq!(code, 0, "{error}");
+    for word in ["patches of 33 px", "resnet50 (1234)", "9 of photographs (5678)", "20000 of 64", "Dims, seed 4", "0.4322", "blake3"] {
+        assert!(out.contains(word), "`{word}` is not in: {out}");
+    }
+    let (_, out, _) = harness(dir.path(), &["config", "show", "detector=us"]);
+    assert!(out.contains("us_p{p}.safetensors"), "{out}");
+    for (words, named) in
+        [(["--p", "32"], "--p 32"), (["--width", "0"], "--width 0"), (["--batch", "1"], "--batch 1"), (["--lr", "nan"], "--lr NaN")]
+    {
+        let p = if words[0] == "--p" { vec![] } else { vec!["--p", "33"] };
+        let typed = [&["weights", "distil", "us", "--images", ".", "--out", "x.safetensors"][..], &p, &words].concat();
+        let (code, _, error) = harness(dir.path(), &typed);
+        assert!(code == 2 && error.contains(named), "{error}");
+    }
 }

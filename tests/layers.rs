@@ -35,7 +35,7 @@ const TORCH_SRC: &[&[&str]] = &[
     &["detector"],
     &["eval"],
     &["experiment"],
-    &["predict", "bench"],
+    &["predict", "bench", "distil"],
     &["command"],
 ];
 

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod completions;
 pub mod config;
 pub mod data;
+pub mod distil;
 pub mod doctor;
 pub mod predict;
 pub mod report;
@@ -53,7 +54,7 @@ pub enum Verb {
     Data(data::Args),
     /// Show, explain and check configurations
     Config(config::Args),
-    /// Convert and inspect backbone weights
+    /// Convert, inspect and distil weights
     Weights(weights::Args),
     /// List, show, compare and remove runs
     Runs(runs::Args),
@@ -92,7 +93,7 @@ pub fn main() -> ExitCode {
     exit_code(carry_out(&cli, &|_| launcher::exec()), cli.output())
 }
 
-/// Carries out what was typed; `with_tensors` has the verbs that need libtorch (run, predict, bench), checked as far as that
+/// Carries out what was typed; `with_tensors` has what needs libtorch (run, predict, bench, weights distil), checked as far as that
 /// goes without it.
 ///
 /// # Errors
@@ -107,7 +108,10 @@ pub fn carry_out(cli: &Cli, with_tensors: &dyn Fn(&Verb) -> Result<()>) -> Resul
         Verb::Score(args) => score::run(args),
         Verb::Data(args) => data::run(args),
         Verb::Config(args) => config::run(args),
-        Verb::Weights(args) => weights::run(args),
+        Verb::Weights(args) => match args.distil() {
+            Some(distil::Distil::Us(us)) => us.check().and_then(|()| with_tensors(&cli.verb)),
+            None => weights::run(args),
+        },
         Verb::Runs(args) => runs::run(args),
         Verb::Doctor => doctor::run(),
         Verb::Completions(args) => completions::run(args, &mut <Cli as clap::CommandFactory>::command()),

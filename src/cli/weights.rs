@@ -1,13 +1,14 @@
-//! `harness weights`: backbone weights into `weights/`, and what is in them.
+//! `harness weights`: backbone weights into `weights/`, and what is in a weight file.
 
 use std::path::PathBuf;
 
 use crate::Result;
-use crate::config::BackboneName;
+use crate::cli::distil::Distil;
+use crate::config::{BackboneName, Teaching};
 use crate::weights::network::{self, Extent};
-use crate::weights::{File, Meta, Options, Precision, import};
+use crate::weights::{File, Meta, Options, Precision, Teacher, import};
 
-/// Converts and shows backbone weights.
+/// Converts, shows and distils weights.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -23,6 +24,9 @@ enum Command {
         /// A .safetensors file
         file: PathBuf,
     },
+    /// Make the weights of a small network from those of a large one
+    #[command(subcommand)]
+    Distil(Distil),
 }
 
 #[derive(Debug, clap::Args)]
@@ -47,10 +51,20 @@ fn architecture(text: &str) -> std::result::Result<BackboneName, String> {
     network::parse(text).ok_or_else(|| format!("choose from {}", network::keys()))
 }
 
-/// Runs `harness weights`; the summary goes to stdout.
+impl Args {
+    /// What is to be distilled, which needs tensors.
+    pub fn distil(&self) -> Option<&Distil> {
+        match &self.command {
+            Command::Distil(distil) => Some(distil),
+            Command::Import(_) | Command::Show { .. } => None,
+        }
+    }
+}
+
+/// Runs `harness weights`, but for what is distilled; the summary goes to stdout.
 ///
 /// # Errors
-/// Those of [`import`] and of [`File::open`] and [`File::check`].
+/// Those of [`import`], of [`File::open`] and [`File::check`], and of [`Teacher::open`].
 pub fn run(args: &Args) -> Result<()> {
     match &args.command {
         Command::Import(args) => {
@@ -68,6 +82,7 @@ pub fn run(args: &Args) -> Result<()> {
                 println!("left out      {} tensors of the source (what no detector uses, counters)", made.dropped);
             }
         }
+        Command::Show { file } if Teaching::of_file(file).is_some() => print_teaching(&Teacher::open(file)?),
         Command::Show { file } => {
             let file = File::open(file)?;
             println!("{}: {} tensors", file.path().display(), file.names().count());
@@ -76,8 +91,22 @@ pub fn run(args: &Args) -> Result<()> {
             file.check(file.meta.architecture)?;
             println!("check         all tensors that detectors use are there, in their shapes");
         }
+        Command::Distil(_) => unreachable!("it is carried out by harness-torch"),
     }
     Ok(())
+}
+
+/// Prints what a teacher's file says of itself.
+pub fn print_teaching(teacher: &Teacher) {
+    let Teaching { backbone, backbone_hash, images, images_hash, image_count, .. } = &teacher.teaching;
+    let Teaching { field, width, descriptor, steps, seed, batch, lr, compact, unexplained, .. } = &teacher.teaching;
+    println!("{}: {} tensors", teacher.path.display(), teacher.tensors.len());
+    println!("teacher       patches of {field} px, widths x {width}, {descriptor} numbers");
+    println!("backbone      {} ({backbone_hash})", network::key(*backbone));
+    println!("images        {image_count} of {images} ({images_hash})");
+    println!("steps         {steps} of {batch} patches, learning rate {lr}, compactness of {compact:?}, seed {seed}");
+    println!("unexplained   {unexplained:.4} of the variance of the backbone's features, on held-back patches of these images");
+    println!("blake3        {}", teacher.hash);
 }
 
 fn print_meta(meta: &Meta) {

@@ -25,8 +25,9 @@ pub use backbone::*;
 pub use check::check;
 pub use data::*;
 pub use detector::{
-    Aligned, AlignedBy, CutPasteDetector, CutPasteNetwork, Detector, Fcdd, FcddBorder, FcddMask, FcddNetwork, Nearest, Noise, NoiseMask,
-    Outputs, Padim, Psvdd, Rd, RdLoss, RdMap, RdWidth, Shrink, ShrinkBy, SuperSimpleNet, check_batch, check_rd_batch,
+    Aligned, AlignedBy, Compact, CutPasteDetector, CutPasteNetwork, Detector, Fcdd, FcddBorder, FcddMask, FcddNetwork, Nearest, Noise,
+    NoiseMask, Outputs, Padim, Psvdd, Rd, RdLoss, RdMap, RdWidth, Shrink, ShrinkBy, SuperSimpleNet, Teaching, US_FIELDS, Us, check_batch,
+    check_rd_batch,
 };
 pub use eval::*;
 pub use layer::{Layer, Profile, Request, Resolved, flatten};
@@ -56,6 +57,7 @@ pub struct Config {
     pub supersimplenet: SuperSimpleNet,
     pub cutpaste: CutPasteDetector,
     pub psvdd: Psvdd,
+    pub us: Us,
     pub loss: Loss,
     pub optim: Optim,
     pub train: Train,

@@ -1,12 +1,14 @@
 //! Images on disk: the MVTec AD layout, the built-in procedural set, checks, and the loader. Never tch.
 //!
-//! Four rooms: [`builtin`] draws the built-in set and knows no other room; [`dataset`] is a folder of images and its decoded
-//! content; [`feed`] makes an epoch's batches of it ahead of the network; [`inspect`] says what would spoil a result.
+//! Five rooms: [`builtin`] draws the built-in set and knows no other room; [`dataset`] is a folder of images and its decoded
+//! content; [`feed`] makes an epoch's batches of it ahead of the network; [`inspect`] says what would spoil a result;
+//! [`photographs`] cuts patches of any images.
 
 pub mod builtin;
 pub mod dataset;
 pub mod feed;
 pub mod inspect;
+pub mod photographs;
 
 pub use dataset::{Category, Contents, Item, Source, category, category_hash, form, hash, layout, open, root, select, source};
 pub use feed::{Batch, Epoch, Loader, Plan, Recipe, Shape, Views, loader, plan, queue};

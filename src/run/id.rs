@@ -85,11 +85,11 @@ impl std::fmt::Display for Id {
 /// Hashed is the [`canonical`] JSON of the detector and its version, [`SCHEMA_VERSION`], [`METHOD_VERSION`], and the keys that
 /// the detector reads where they differ from base.toml. So a new key, or a section of another detector, leaves every id as it
 /// was. What cannot change a result is left out, and what points somewhere is replaced by what is there (the `#=` lines of
-/// base.toml): `data.root` by `data_hash`, `data.categories` by the one `category` of this run, `model.backbone.weights` by
-/// `weights_hash` (null for random ones, and for a detector that has no backbone), `run.device` by its kind (`"cpu"`, `"cuda"`;
-/// an index behind a colon is dropped, `"auto"` has to be resolved before). Kernels that the process's environment asks for
-/// ([`env::kernels`]) are hashed where there are any: they change the last bits, as a key would, and unlike a processor they are
-/// chosen.
+/// base.toml): `data.root` by `data_hash`, `data.categories` by the one `category` of this run, `model.backbone.weights` and
+/// `us.teacher` by `weights_hash` (null for random ones, and for a detector that starts from no file), `run.device` by its kind
+/// (`"cpu"`, `"cuda"`; an index behind a colon is dropped, `"auto"` has to be resolved before). Kernels that the process's
+/// environment asks for ([`env::kernels`]) are hashed where there are any: they change the last bits, as a key would, and unlike a
+/// processor they are chosen.
 pub fn identity(cfg: &Config, category: &str, data_hash: &str, weights_hash: Option<&str>, device_kind: &str) -> String {
     hashed(cfg, [category, data_hash, device_kind], weights_hash, &env::kernels())
 }
@@ -101,7 +101,7 @@ fn hashed(
     kernels: &BTreeMap<String, String>,
 ) -> String {
     let detector = cfg.detector;
-    let weights_hash = weights_hash.filter(|_| cfg.has_backbone());
+    let weights_hash = weights_hash.filter(|_| !cfg.weight_files().is_empty());
     let mut whole = json!({
         "category": category,
         "data": data_hash,

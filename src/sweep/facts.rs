@@ -1,5 +1,6 @@
 //! What the data and the weights of a sweep are, by their content.
 
+use std::collections::btree_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,10 +31,15 @@ impl Facts {
                 .try_for_each(|(_, cfg)| data::preflight(&category, &contents, cfg).map(drop))?;
             facts.data.push((name, contents.hash.clone()));
         }
-        for config in configs.iter().filter(|config| config.has_backbone()) {
-            let path = &config.model.backbone.weights;
-            if path != "none" && !facts.weights.contains_key(path) {
-                facts.weights.insert(path.clone(), weights::File::open(Path::new(path))?.content_hash().to_owned());
+        for config in &configs {
+            for teacher in weights::Teacher::of(config)? {
+                facts.weights.insert(teacher.path.display().to_string(), teacher.hash);
+            }
+            for path in config.weight_files() {
+                if let Entry::Vacant(place) = facts.weights.entry(path) {
+                    let hash = weights::File::open(Path::new(place.key()))?.content_hash().to_owned();
+                    place.insert(hash);
+                }
             }
         }
         Ok(facts)

@@ -10,9 +10,9 @@ use super::axes::{Against, Axis};
 use super::citation::Citation;
 use super::published::Published;
 use super::resolve::{Resolved, keys};
-use crate::Result;
 use crate::config::Profile;
 use crate::run::{Id, METHOD_VERSION, identity};
+use crate::{Result, weights};
 
 /// The format of plan.json.
 pub use crate::store::PLAN_FORMAT as FORMAT;
@@ -82,8 +82,10 @@ pub fn plan(resolved: &Resolved, facts: Facts, name: &str, command: &str) -> Res
     for &seed in &resolved.seeds {
         for (category, data_hash) in &facts.data {
             for (row, config) in resolved.rows.iter().enumerate().filter_map(|(i, r)| Some((i, r.config.as_ref()?))) {
-                let weights_hash = facts.weights.get(&config.model.backbone.weights).map(String::as_str);
-                let hash = identity(config, category, data_hash, weights_hash, &facts.device);
+                let files = config.weight_files();
+                let hashes: Vec<&str> = files.iter().filter_map(|file| facts.weights.get(file)).map(String::as_str).collect();
+                let weights_hash = weights::joined_hash(&hashes);
+                let hash = identity(config, category, data_hash, weights_hash.as_deref(), &facts.device);
                 runs.push(PlannedRun { row, category: category.clone(), seed, id: Id::new(&resolved.experiment, &hash, seed)? });
             }
         }

@@ -12,10 +12,12 @@ mod pickle;
 mod pth;
 mod resnet;
 mod shapes;
+mod teacher;
 mod tfjs;
 mod vgg;
 mod write;
 
 pub use file::{File, IMAGENET_MEAN, IMAGENET_STD, Meta, Tensor, Tensors};
 pub use import::{Imported, Options, import};
+pub use teacher::{Teacher, joined_hash, write_teacher};
 pub use write::{Precision, write};

@@ -21,7 +21,21 @@ pub enum Precision {
 /// # Errors
 /// A file cannot be written; what was at `path` before is then still there.
 pub fn write(path: &Path, meta: &Meta, tensors: &Tensors, precision: Precision) -> Result<()> {
-    let header = header(meta, tensors, precision);
+    write_with(path, meta.entries(), tensors, precision)
+}
+
+/// The same with any metadata, in f32.
+pub(super) fn write_entries(path: &Path, entries: Vec<(&str, String)>, tensors: &Tensors) -> Result<()> {
+    write_with(path, entries, tensors, Precision::F32)
+}
+
+fn write_with<'a>(
+    path: &Path,
+    entries: impl IntoIterator<Item = (&'a str, String)>,
+    tensors: &Tensors,
+    precision: Precision,
+) -> Result<()> {
+    let header = header(entries, tensors, precision);
     file::replace_with(path, Durable::Now, |out| {
         out.write_all(&(header.len() as u64).to_le_bytes())?;
         out.write_all(header.as_bytes())?;
@@ -38,9 +52,9 @@ pub fn write(path: &Path, meta: &Meta, tensors: &Tensors, precision: Precision) 
 }
 
 /// The JSON header, padded with spaces so that the tensors' bytes are aligned to eight.
-fn header(meta: &Meta, tensors: &Tensors, precision: Precision) -> String {
+fn header<'a>(entries: impl IntoIterator<Item = (&'a str, String)>, tensors: &Tensors, precision: Precision) -> String {
     let mut map = serde_json::Map::new();
-    let entries = meta.entries().into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
+    let entries = entries.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
     map.insert("__metadata__".into(), serde_json::Value::Object(entries));
     let mut end = 0;
     for (name, tensor) in tensors {

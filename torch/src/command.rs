@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use crate::{LIBTORCH_VERSION, bench, device, experiment, predict};
+use crate::{LIBTORCH_VERSION, bench, device, distil, experiment, predict};
 use clap::Parser;
 use harness::cli::{self, Cli, Verb};
 use harness::error::Error;
@@ -27,11 +27,13 @@ pub fn main() -> ExitCode {
     if !matches!(&cli.verb, Verb::Run(args) if !args.dry_run) {
         cli::end_with_the_reader();
     }
+    let unknown = || Err(Error::run("harness-torch does not carry this verb out", "this is a fault of the program: please report it"));
     let with_tensors = |verb: &Verb| match verb {
         Verb::Run(args) => experiment::run(args, cli.verbosity()),
         Verb::Predict(args) => predict::run(args),
         Verb::Bench(args) => bench::run(args),
-        _ => Err(Error::run("harness-torch does not carry this verb out", "this is a fault of the program: please report it")),
+        Verb::Weights(args) => args.distil().map_or_else(unknown, |distil| distil::run(distil, cli.verbosity())),
+        _ => unknown(),
     };
     cli::exit_code(cli::carry_out(&cli, &with_tensors), cli.output())
 }

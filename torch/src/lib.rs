@@ -7,6 +7,7 @@ pub mod boundary;
 pub mod command;
 pub mod detector;
 pub mod device;
+pub mod distil;
 pub mod eval;
 pub mod experiment;
 pub mod input;

@@ -49,10 +49,9 @@ pub fn run(args: &Args) -> Result<()> {
 fn load(config: &Config, weights: &Path, summary: &Summary, results: &Path) -> Result<(Box<dyn Detector>, tch::Device)> {
     let resolved = Resolved { config: config.clone(), profile: Profile::Cpu, experiment: "predict".into(), unread: vec![] };
     let session = Session::without_data(resolved, results)?;
-    let hash = session.weights.as_ref().map(|w| w.content_hash().to_owned());
-    if hash != summary.backbone.weights_hash {
+    if session.weights_hash != summary.backbone.weights_hash {
         return Err(Error::environment(
-            format!("{} is not the file that the run was trained with", config.model.backbone.weights),
+            format!("{} is not what the run was trained with", config.weight_files().join(", ")),
             "put the run's own weights back; summary.json names their hash",
         ));
     }

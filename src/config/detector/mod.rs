@@ -12,6 +12,8 @@ mod padim;
 mod psvdd;
 mod rd;
 mod supersimplenet;
+mod teaching;
+mod us;
 
 pub use cutpaste::{Aligned, AlignedBy, CutPasteDetector, CutPasteNetwork, Shrink, ShrinkBy};
 pub use fcdd::{Fcdd, FcddBorder, FcddMask, FcddNetwork};
@@ -22,6 +24,8 @@ pub use padim::Padim;
 pub use psvdd::Psvdd;
 pub use rd::{Rd, RdLoss, RdMap, RdWidth, check_rd_batch};
 pub use supersimplenet::{Noise, NoiseMask, SuperSimpleNet};
+pub use teaching::{Compact, Teaching};
+pub use us::{US_FIELDS, Us};
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -40,6 +44,7 @@ const SHIPPED: &[&Method] = &[
     &supersimplenet::METHOD,
     &cutpaste::METHOD,
     &psvdd::METHOD,
+    &us::METHOD,
 ];
 
 static BROUGHT: OnceLock<Vec<&'static Method>> = OnceLock::new();
@@ -79,6 +84,8 @@ impl Detector {
     pub const CUTPASTE: Self = Self(&cutpaste::METHOD);
     /// Distance to the nearest of a memory of patches as an encoder of its own describes them (Patch SVDD, Yi & Yoon 2020).
     pub const PSVDD: Self = Self(&psvdd::METHOD);
+    /// Students that err on what they were not taught (Bergmann et al. 2020).
+    pub const US: Self = Self(&us::METHOD);
 
     /// Every detector that this program knows.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -121,6 +128,20 @@ impl Config {
     /// Whether a run is built on a backbone, and not on a network of the detector's own.
     pub fn has_backbone(&self) -> bool {
         !(self.detector.method().backbones)(self).is_empty()
+    }
+
+    /// What taught the networks that a detector learns from, where they are files of its own.
+    pub fn teacher(&self) -> Option<String> {
+        (self.detector == Detector::US).then(|| self.us.teacher())
+    }
+
+    /// The files that a run starts from: the backbone's, or those of the teachers; none for random values.
+    pub fn weight_files(&self) -> Vec<String> {
+        let backbone = &self.model.backbone.weights;
+        if self.detector == Detector::US {
+            return self.us.files();
+        }
+        if self.has_backbone() && backbone != "none" { vec![backbone.clone()] } else { vec![] }
     }
 }
 

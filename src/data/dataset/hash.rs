@@ -95,7 +95,7 @@ fn contents_in(category: &Category, cache: Option<&Path>, now: SystemTime) -> Re
 }
 
 /// blake3 over the sorted list of names and file hashes, one `name NUL hash LF` each.
-fn combine<'a>(sorted: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+pub(in crate::data) fn combine<'a>(sorted: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let mut hasher = blake3::Hasher::new();
     for (name, hash) in sorted {
         for part in [name, "\0", hash, "\n"] {

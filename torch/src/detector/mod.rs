@@ -16,6 +16,7 @@ mod pass;
 pub mod psvdd;
 pub mod rd;
 pub mod supersimplenet;
+pub mod us;
 
 pub use backbone::stride_in;
 pub use contract::{Count, Detector, FitEstimate, Parts};
@@ -29,6 +30,7 @@ pub use pass::{Aside, Pass, check_stop};
 pub use psvdd::Psvdd;
 pub use rd::Rd;
 pub use supersimplenet::SuperSimpleNet;
+pub use us::Us;
 
 use std::sync::OnceLock;
 
@@ -70,6 +72,7 @@ pub fn build(parts: &Parts) -> Result<Box<dyn Detector>> {
         "supersimplenet" => Ok(Box::new(SuperSimpleNet::new(parts)?)),
         "cutpaste" => Ok(Box::new(CutPaste::new(parts)?)),
         "psvdd" => Ok(Box::new(Psvdd::new(parts)?)),
+        "us" => Ok(Box::new(Us::new(parts)?)),
         other => match BROUGHT.get().and_then(|all| all.iter().find(|brought| brought.method.name == other)) {
             Some(brought) => (brought.build)(parts),
             None => Err(Error::config(format!("detector: {other} is not built into this program"), "use the program that brings it")),

@@ -141,9 +141,13 @@ fn word(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).expect("it is written as a word")
 }
 
-/// Where the backbone came from; empty for a detector that has none.
+/// Where the backbone or the teacher came from; empty for a detector that has none.
 fn lineage(task: &Task) -> Result<Lineage> {
     let (cfg, weights) = (task.session.cfg(), task.session.weights.as_ref());
+    if let Some(teacher) = cfg.teacher() {
+        let weights_hash = task.session.weights_hash.clone();
+        return Ok(Lineage { name: "teacher".into(), lineage: teacher, stride_in: String::new(), weights_hash });
+    }
     if !cfg.has_backbone() {
         return Ok(Lineage::default());
     }
@@ -152,6 +156,6 @@ fn lineage(task: &Task) -> Result<Lineage> {
         name: word(&cfg.model.backbone.name),
         lineage: weights.map_or_else(|| "none".into(), |file| file.meta.lineage.clone()),
         stride_in: detector::stride_in(&parts)?.into(),
-        weights_hash: weights.map(|file| file.content_hash().to_owned()),
+        weights_hash: task.session.weights_hash.clone(),
     })
 }

@@ -115,7 +115,7 @@ fn environment(session: &Session, planned: &Planned) -> Result<Environment> {
         device,
         gpu,
         threads: session.cfg().run.threads,
-        weights_hash: session.weights.as_ref().map(|w| w.content_hash().to_owned()),
+        weights_hash: session.weights_hash.clone(),
         data_hash: planned.contents.hash.clone(),
         kernels: env::kernels(),
     };

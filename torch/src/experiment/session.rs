@@ -20,7 +20,10 @@ pub struct Session {
     pub categories: Vec<String>,
     /// The one run that may come of this, if the caller named it.
     pub expected: Option<Id>,
+    /// The backbone's file.
     pub weights: Option<weights::File>,
+    /// What stands for the files that the runs start from, as [`identity`] takes it.
+    pub weights_hash: Option<String>,
     pub device: Device,
     pub store: Store,
 }
@@ -57,10 +60,22 @@ impl Session {
     pub fn without_data(resolved: Resolved, results: &Path) -> Result<Self> {
         let cfg = &resolved.config;
         let weights = open_weights(cfg)?;
+        let teachers = weights::Teacher::of(cfg)?;
+        let hashes: Vec<&str> = weights.iter().map(weights::File::content_hash).chain(teachers.iter().map(|t| t.hash.as_str())).collect();
+        let weights_hash = weights::joined_hash(&hashes);
         let device = device::resolve(&cfg.run.device)?;
         device::prepare(device);
         tch::set_num_threads(cfg.run.threads as i32);
-        Ok(Self { root: PathBuf::new(), categories: vec![], expected: None, weights, device, store: Store::new(results), resolved })
+        Ok(Self {
+            root: PathBuf::new(),
+            categories: vec![],
+            expected: None,
+            weights,
+            weights_hash,
+            device,
+            store: Store::new(results),
+            resolved,
+        })
     }
 
     pub fn cfg(&self) -> &Config {
@@ -104,7 +119,7 @@ impl Session {
     /// The runs in the order seed by seed, so that a first complete set of categories stands early.
     pub fn plan(&self) -> Result<Vec<Planned>> {
         let cfg = self.cfg();
-        let weights_hash = self.weights.as_ref().map(|w| w.content_hash());
+        let weights_hash = self.weights_hash.as_deref();
         let mut plan = vec![];
         let look = |name: &String| -> Result<_> {
             let category = data::category(&self.root, name)?;

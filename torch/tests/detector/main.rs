@@ -11,6 +11,7 @@ mod psvdd;
 mod rd;
 mod supersimplenet;
 mod trained;
+mod us;
 
 use harness::seed::stream;
 use rand::RngExt;

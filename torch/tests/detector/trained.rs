@@ -31,6 +31,8 @@ const EACH: &[&[&str]] = &[
         "cutpaste.aligned=true",
     ],
     &["detector=psvdd"],
+    &["detector=us", "us.teacher=none", "us.width=0.05", "us.students=2", "us.dense=false"],
+    &["detector=us", "us.teacher=none", "us.width=0.05", "us.descriptor=4", "us.fields=[33]"],
 ];
 
 const SMALL: &[&str] = &[
