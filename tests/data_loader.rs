@@ -461,6 +461,23 @@ fn masks_come_in_the_size_of_their_image_or_not_at_all() {
 }
 
 #[test]
+fn a_margin_is_cut_off_in_training_and_in_scoring() {
+    let (_root, items) = folder(2);
+    let mut config = config();
+    config.data.margin = 16;
+    let source = cropped(&items, &config);
+    assert_eq!((source.size(), source.loaded_size(), source.whole_size()), (SIZE, SIZE, SIZE + 32));
+    for (index, item) in items.iter().enumerate() {
+        let inner = resize(&decode(&item.path).unwrap(), SIZE + 32, config.data.resize).crop(16, 16, SIZE, SIZE);
+        assert_eq!(*source.get(index).unwrap(), inner);
+    }
+    let shape = Shape::new(items.len(), &config.data, &config.train);
+    let epoch = Epoch { shape, seed: 11, epoch: 0, first_batch: 0 };
+    let batch = Loader::start(source.clone(), epoch, Views::Bare, &config.data, &config.pseudo).next().unwrap().unwrap();
+    assert_eq!(batch.images[..3 * SIZE * SIZE], source.get(batch.items[0]).unwrap().data);
+}
+
+#[test]
 fn an_alpha_channel_is_remembered() {
     let (root, mut items) = folder(1);
     let source = Source::new(items.clone(), 32, Resize::Bilinear, 1);

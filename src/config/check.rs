@@ -59,6 +59,9 @@ fn check_backbone(cfg: &Config) -> Result<()> {
 
 fn check_crop(cfg: &Config) -> Result<()> {
     let (crop, size) = (cfg.data.crop, cfg.data.size);
+    if crop > 0 && cfg.data.margin > 0 && cfg.detector.reads("data.crop") {
+        return Err(Error::config("data.margin: images are cropped in one way", "set data.crop or data.margin to 0"));
+    }
     if crop == 0 || crop >= size || !cfg.detector.reads("data.crop") {
         return Ok(());
     }
@@ -133,6 +136,7 @@ mod tests {
         refuse(|c| c.model.ptfem.scales = vec![], "model.ptfem.scales");
         refuse(|c| c.data.size = 100, "data.size");
         refuse(|c| c.data.crop = 255, "data.crop");
+        refuse(|c| (c.data.crop, c.data.margin) = (288, 16), "data.margin");
         refuse(|c| c.model.backbone.name = BackboneName::Vgg11Bn, "model.backbone.name");
         for name in [BackboneName::Resnet34, BackboneName::EfficientnetLite0] {
             let mut cfg = Config::default();

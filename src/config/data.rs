@@ -16,6 +16,8 @@ pub struct Data {
     pub size: usize,
     /// Side at which images are loaded, px; 0 = `size`.
     pub crop: usize,
+    /// Pixels that are cut off at each side, after an image was resized to `size` and twice as many; a multiple of 16.
+    pub margin: usize,
     /// How often an epoch visits each training image.
     pub repeat: usize,
     pub normalize: Normalize,

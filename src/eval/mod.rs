@@ -97,7 +97,7 @@ pub fn scored(output: &Output, width: usize, height: usize, cfg: &config::Eval) 
 pub fn size(source: &Source, index: usize, cfg: &config::Eval) -> Result<(usize, usize)> {
     match cfg.resolution {
         Resolution::Original => source.dimensions(index),
-        Resolution::Input => Ok((source.size(), source.size())),
+        Resolution::Input => Ok((source.whole_size(), source.whole_size())),
     }
 }
 
@@ -109,7 +109,7 @@ pub fn mask(source: &Source, index: usize, cfg: &config::Eval) -> Result<Mask> {
     let mask = source.mask(index)?;
     Ok(match cfg.resolution {
         Resolution::Original => mask,
-        Resolution::Input => resize::nearest_mask(&mask, source.size(), source.size()),
+        Resolution::Input => resize::nearest_mask(&mask, source.whole_size(), source.whole_size()),
     })
 }
 

@@ -125,7 +125,7 @@ impl Finished {
         }
         let rules = |run: &Self| {
             let Protocol { pro_limit, connectivity, resolution, .. } = run.protocol;
-            let side = (resolution == Resolution::Input).then_some(run.cfg.data.size);
+            let side = (resolution == Resolution::Input).then_some(run.test.whole_size());
             (pro_limit.to_bits(), connectivity, resolution, side)
         };
         if rules(self) != rules(other) {

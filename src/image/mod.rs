@@ -60,6 +60,14 @@ impl<T: Copy> Plane<T> {
         let data = (y..y + height).flat_map(|y| &self.data[y * self.width + x..][..width]).copied().collect();
         Self { width, height, data }
     }
+
+    /// The plane in a frame of `wide` columns at each side and `high` rows above and below, which repeat its border.
+    pub fn framed(&self, [wide, high]: [usize; 2]) -> Self {
+        let (width, height) = (self.width + 2 * wide, self.height + 2 * high);
+        let inside = |at: usize, before: usize, side: usize| at.saturating_sub(before).min(side - 1);
+        let cell = |at: usize| self.at(inside(at % width, wide, self.width), inside(at / width, high, self.height));
+        Self { width, height, data: (0..width * height).map(cell).collect() }
+    }
 }
 
 impl Mask {
@@ -109,5 +117,20 @@ impl Rgb {
     /// The rectangle whose upper left corner is (`x`, `y`); it must lie inside the image.
     pub fn crop(&self, x: usize, y: usize, width: usize, height: usize) -> Self {
         Self { width, height, data: (y..y + height).flat_map(|y| self.row(x, y, width)).copied().collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_repeats_the_border_and_is_cut_off_again() {
+        let plane = Plane::from_vec(2, 1, vec![1, 2]);
+        let framed = plane.framed([2, 1]);
+        assert_eq!((framed.width, framed.height), (6, 3));
+        assert_eq!(framed.data, [[1, 1, 1, 2, 2, 2]; 3].concat());
+        assert_eq!(framed.crop(2, 1, 2, 1), plane);
+        assert_eq!(plane.framed([0, 0]), plane);
     }
 }

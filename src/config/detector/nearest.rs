@@ -14,6 +14,7 @@ pub(super) const METHOD: Method = Method {
         "data.root",
         "data.categories",
         "data.size",
+        "data.margin",
         "data.normalize",
         "data.resize",
         "data.workers",

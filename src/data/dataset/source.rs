@@ -26,6 +26,8 @@ pub struct Source {
     size: usize,
     /// Side at which images are loaded and kept, at least `size`.
     loaded: usize,
+    /// Pixels that are cut off at each side of a larger image before it is kept.
+    margin: usize,
     how: Resize,
     rule: MaskRule,
     /// What files held when they were hashed.
@@ -48,11 +50,12 @@ impl Source {
         Self::loading(items, [size; 2], how, cache_mb)
     }
 
-    /// What a run looks at: `data.size`, `data.crop` where its detector reads it, `data.resize`, `data.mask_rule`.
+    /// What a run looks at: `data.size`, `data.crop` where its detector reads it, `data.margin`, `data.resize`, `data.mask_rule`.
     pub fn of(items: Vec<Item>, cfg: &Config, cache_mb: usize) -> Self {
         let data = &cfg.data;
         let crop = if cfg.detector.reads("data.crop") { data.crop } else { 0 };
-        Self { rule: data.mask_rule, ..Self::loading(items, [data.size, crop.max(data.size)], data.resize, cache_mb) }
+        let margin = if cfg.detector.reads("data.margin") { data.margin } else { 0 };
+        Self { rule: data.mask_rule, margin, ..Self::loading(items, [data.size, crop.max(data.size)], data.resize, cache_mb) }
     }
 
     fn loading(items: Vec<Item>, [size, loaded]: [usize; 2], how: Resize, cache_mb: usize) -> Self {
@@ -62,6 +65,7 @@ impl Source {
             items,
             size,
             loaded,
+            margin: 0,
             how,
             rule: MaskRule::default(),
             contents: None,
@@ -105,6 +109,16 @@ impl Source {
         self.loaded
     }
 
+    /// Pixels that were cut off at each side of an image of [`Source::size`].
+    pub fn margin(&self) -> usize {
+        self.margin
+    }
+
+    /// Side of the images before anything was cut off, px.
+    pub fn whole_size(&self) -> usize {
+        self.size + 2 * self.margin
+    }
+
     /// Image `index` at [`Source::size`].
     pub fn get(&self, index: usize) -> Result<Arc<Rgb>> {
         let image = self.loaded(index)?;
@@ -128,7 +142,8 @@ impl Source {
             self.alpha.store(true, Ordering::Relaxed);
         }
         let _ = slot.dimensions.set((decoded.rgb.width, decoded.rgb.height));
-        let image = Arc::new(resize(&decoded.rgb, self.loaded, self.how));
+        let whole = resize(&decoded.rgb, self.loaded + 2 * self.margin, self.how);
+        let image = Arc::new(if self.margin == 0 { whole } else { whole.crop(self.margin, self.margin, self.loaded, self.loaded) });
 
         let take = |room: usize| room.checked_sub(1);
         if self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() && slot.image.set(image.clone()).is_err() {

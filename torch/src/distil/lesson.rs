@@ -18,10 +18,10 @@ use crate::detector::us::normalization;
 use crate::detector::us::statistics::{Scale, Sums};
 use crate::detector::{Features, Parts};
 use crate::input::{self, Normalization};
+use crate::nn::First;
 use crate::nn::Params;
 use crate::nn::linear::{Linear, LinearShape};
 use crate::nn::param::Builder;
-use crate::nn::First;
 use crate::optim::{At, Optimizer, learning_rate};
 use crate::train::Due;
 

@@ -24,6 +24,12 @@ impl ImageScored {
         Self { maps: scored.maps.iter().map(|maps| to_map(&maps.get(place))).collect(), own: scored.image.as_ref().map(number) }
     }
 
+    /// The same of whole images, of which `source` cut a margin off: there, maps have the values of the nearest place inside.
+    pub fn of_whole(self, source: &Source) -> Self {
+        let frame = |map: Map| map.framed([map.width, map.height].map(|cells| cells * source.margin() / source.size()));
+        if source.margin() == 0 { self } else { Self { maps: self.maps.into_iter().map(frame).collect(), ..self } }
+    }
+
     /// What the headline's metrics are computed from.
     pub fn headline(&self) -> Output {
         Output { map: self.maps.first().cloned(), own: self.own }
@@ -48,7 +54,7 @@ pub fn score_all(
         let bytes: Vec<u8> = images.iter().flat_map(|image| image.data.iter().copied()).collect();
         let scored = detector.score(&input::unit(&bytes, images.len(), source.size(), device));
         for (place, index) in (0..).zip(indices) {
-            each(index, ImageScored::of(&scored, place))?;
+            each(index, ImageScored::of(&scored, place).of_whole(source))?;
         }
     }
     Ok(())

@@ -129,7 +129,7 @@ pub fn on_test(score: &Score, session: &Session, test: &Source) -> Result<Qualit
     let cfg = session.cfg();
     let output_of = |index: usize| -> Result<Output> {
         let image = test.get(index)?;
-        Ok(ImageScored::of(&score(&input::unit(&image.data, 1, test.size(), session.device)), 0).headline())
+        Ok(ImageScored::of(&score(&input::unit(&image.data, 1, test.size(), session.device)), 0).of_whole(test).headline())
     };
     let scores = eval::evaluate(test, &cfg.eval, &eval::protocol(cfg, None)?, &output_of)?.scores;
     let maps = !cfg.detector.outputs(cfg).maps.is_empty();

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use harness::Result;
-use harness::config::{BackboneName, Config, Detector as Which, Resize, reference};
+use harness::config::{self, BackboneName, Config, Detector as Which, Resize, reference};
 use harness::data::{self, Category, Source, builtin};
 use harness_torch::detector::{self, Detector, Parts};
-use harness_torch::eval::score_all;
+use harness_torch::eval::{ImageScored, score_all};
 use harness_torch::input;
 use harness_torch::tensors;
 use harness_torch::train::{Due, Epoch, Scored, Sink, Snapshot, Step};
@@ -95,6 +95,31 @@ fn lite(which: Which) -> Config {
 
 pub fn build(cfg: &Config, seed: u64) -> Box<dyn Detector> {
     detector::build(&Parts { cfg, seed, device: Device::Cpu, weights: None }).unwrap()
+}
+
+#[test]
+fn a_map_of_images_whose_margin_was_cut_off_is_that_of_their_middle_in_a_frame() {
+    let fixture = Fixture::new();
+    let mut cfg = config(Which::NEAREST);
+    cfg.data.margin = 16;
+    let detector = fixture.fitted(&cfg, 0);
+    let test = Source::of(fixture.category.test.clone(), &cfg, 64);
+    let mut images = 0;
+    score_all(detector.as_ref(), &test, 1, Device::Cpu, &mut |index, scored| {
+        let middle = input::unit(&test.get(index)?.data, 1, 64, Device::Cpu);
+        let map = ImageScored::of(&detector.score(&middle), 0).maps.remove(0);
+        let cells = map.width * 16 / 64;
+        assert_eq!(scored.maps[0], map.framed([cells; 2]));
+        assert_eq!(scored.maps[0].width, map.width * test.whole_size() / test.size());
+        assert_eq!(
+            harness::eval::size(&test, index, &config::Eval { resolution: config::Resolution::Input, ..cfg.eval.clone() })?,
+            (96, 96)
+        );
+        images += 1;
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(images, test.len());
 }
 
 const BOTH: [Which; 2] = [Which::PADIM, Which::NEAREST];
