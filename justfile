@@ -28,6 +28,10 @@ weights: build
 weights-lite: build
     @scripts/weights.sh efficientnet_lite0
 
+# the teacher of uninformed students into weights/, distilled on photographs (once; needs pip; a quarter of an hour)
+teacher *STEPS: build weights
+    @scripts/teacher.sh "$@"
+
 # Each step that compiles takes the whole workspace: one package alone has other features, and compiles its dependencies again.
 # build both binaries
 build: setup
@@ -48,7 +52,7 @@ ablation *ARGS: build weights
     @"{{built}}/harness" sweep experiments/ablation.toml --results "{{results}}" "$@"
 
 # the method beside other systems, run or quoted (the paper's tables 1 and 2): just compare data.root=/path/to/mvtec
-compare *ARGS: build weights
+compare *ARGS: build weights teacher
     @"{{built}}/harness" sweep experiments/tables-1-2.toml --results "{{results}}" "$@"
 
 # harness beside plain and tuned Python on this machine: results/bench/ (installs PyTorch's 6 GB once; about half an hour)

@@ -63,7 +63,9 @@ impl Teacher {
         if !path.exists() {
             return Err(Error::environment(
                 format!("us.teacher: there is no file {}", path.display()),
-                format!("make it once, of a folder of photographs: `{make}`; or us.teacher=none for a random teacher"),
+                format!(
+                    "make it once, of a folder of photographs: `{make}` (`just teacher` makes that of the CPU profile); or us.teacher=none for a random teacher"
+                ),
             ));
         }
         let teacher = Self::open(path)?;

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use harness::data::builtin;
+use harness::eval::OutputStore;
 use harness::image::npy;
 use harness::run::Status;
 use harness::store::Store;
@@ -317,6 +318,51 @@ fn prediction_gives_the_evaluations_numbers_to_the_bit() {
     let bits = |map: &harness::image::Map| map.data.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&npy::read(&fixture.path("all/001.npy")).unwrap()), bits(&full));
     assert_eq!(bits(&npy::read(&fixture.path("alone/001.npy")).unwrap()), bits(&full));
+}
+
+/// Every detector, and those of their variants that score by another path.
+const EACH: [&[&str]; 11] = [
+    &["detector=mlff"],
+    &["detector=padim", "padim.channels=40"],
+    &["detector=nearest", "nearest.dims=64", "nearest.project=16", "data.margin=16"],
+    &["detector=rd", "rd.blocks=1"],
+    &["detector=fcdd", "data.crop=69", "fcdd.network=cnn"],
+    &["detector=supersimplenet", "supersimplenet.hidden=16", "supersimplenet.reduce=8"],
+    &["detector=cutpaste", "cutpaste.hidden=[16, 8]"],
+    &["detector=cutpaste", "cutpaste.hidden=[16, 8]", "cutpaste.patch=32", "cutpaste.window=16", "cutpaste.stride=16"],
+    &["detector=psvdd"],
+    &["detector=us", "us.teacher=none", "us.width=0.05", "us.students=2", "us.fields=[33]", "us.dense=false"],
+    &["detector=us", "us.teacher=none", "us.width=0.05", "us.students=2", "us.fields=[17, 33]", "us.dense=true"],
+];
+
+#[test]
+fn each_detector_predicts_what_it_was_evaluated_by() {
+    let fixture = Fixture::new();
+    let named: std::collections::HashSet<&str> = EACH.iter().map(|words| &words[0]["detector=".len()..]).collect();
+    assert!(harness::config::Detector::all().all(|detector| named.contains(detector.name())), "a detector is missing");
+    for (n, words) in EACH.iter().enumerate() {
+        let (results, out) = (format!("r{n}"), fixture.path(&format!("out{n}")));
+        fixture.run(&results, &[words, &["train.steps=2"][..]].concat());
+        let entry = Store::new(&fixture.path(&results)).find("latest").unwrap();
+        let config = entry.folder.config().unwrap();
+        let mut predict = Command::new(env!("CARGO_BIN_EXE_harness-torch"));
+        predict.args(["predict", "--run", "latest", "--device", "cpu", "--no-overlay", "--results"]).arg(fixture.path(&results));
+        let output = predict.arg("--out").arg(&out).arg(fixture.path("data/gear/test")).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+
+        let stored = OutputStore::of(&entry.folder.maps(), "gear", &config.detector.outputs(&config));
+        let mut table = csv::Reader::from_path(out.join("scores.csv")).unwrap();
+        let rows: Vec<csv::StringRecord> = table.records().collect::<Result<_, _>>().unwrap();
+        assert_eq!(rows.len(), harness::data::category(&fixture.path("data"), "gear").unwrap().test.len());
+        for row in &rows {
+            let key = row[0].rsplit_once("/test/").unwrap().1.trim_end_matches(".png");
+            let evaluated = stored.read(stored.stored()[0], &format!("test/{key}")).unwrap();
+            let (map, score) = harness::eval::scored(&evaluated, 64, 64, &config.eval).unwrap();
+            assert_eq!(row[1], score.to_string(), "{words:?}: {key}");
+            let predicted = out.join(format!("{key}.npy"));
+            assert_eq!(map, predicted.is_file().then(|| npy::read(&predicted).unwrap()), "{words:?}: {key}");
+        }
+    }
 }
 
 /// As a version wrote it that knew fewer keys, others by another name, and no schema.

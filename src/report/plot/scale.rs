@@ -82,7 +82,12 @@ impl Scale {
     /// Round values within the range; about `wanted` of them carry a label.
     pub fn ticks(self, wanted: usize) -> Vec<Tick> {
         match self {
-            Self::Linear { low, high } => linear_ticks(low, high, round_step((high - low) / wanted as f64)),
+            Self::Linear { low, high } => {
+                let step = round_step((high - low) / wanted as f64);
+                let ticks = linear_ticks(low, high, step);
+                // Between ends that are not round there may be room for one alone.
+                if ticks.len() < 2 { linear_ticks(low, high, round_step(0.4 * step)) } else { ticks }
+            }
             Self::Log { low, high } => log_ticks(low, high, wanted),
         }
     }
@@ -202,6 +207,12 @@ mod tests {
         let Scale::Linear { low, high } = of(&[50.0]) else { panic!() };
         assert!(low < 50.0 && 50.0 < high);
         assert_eq!(of(&[0.3 * 3.0, 0.9]), of(&[0.9, 0.9]), "rounding is not a spread");
+    }
+
+    #[test]
+    fn an_axis_between_ends_that_are_not_round_has_two_ticks_at_least() {
+        let places = |low, high| Scale::Linear { low, high }.ticks(4).iter().map(|tick| tick.at).collect::<Vec<_>>();
+        assert_eq!(places(-4.357_751, 4.0), [-4.0, -2.0, 0.0, 2.0, 4.0]);
     }
 
     proptest! {
