@@ -235,19 +235,39 @@ fn scoring_can_be_stopped_too_and_begins_again() {
     assert_same(&fixture.result("whole"), &fixture.result("stopped"));
 }
 
-#[test]
-fn a_category_that_cannot_be_read_does_not_keep_the_others_from_running() {
-    let fixture = Fixture::of(&["fabric", "gear"], 3);
-    let broken = fixture.path("data/fabric/train/good/000.png");
-    std::fs::write(&broken, &std::fs::read(&broken).unwrap()[..200]).unwrap();
+/// PaDiM on two categories.
+fn two_categories(fixture: &Fixture, results: &str) -> Output {
     let words = looking("padim");
     let words: Vec<&str> = words.iter().map(String::as_str).chain(["data.categories=[\"fabric\",\"gear\"]"]).collect();
-    let output = fixture.command("r", &words).stdout(Stdio::piped()).output().unwrap();
+    fixture.command(results, &words).stdout(Stdio::piped()).output().unwrap()
+}
+
+#[test]
+fn a_run_that_fails_does_not_keep_those_of_other_categories_from_running() {
+    let fixture = Fixture::of(&["fabric", "gear"], 3);
+    assert!(two_categories(&fixture, "whole").status.success());
+    let runs = Store::new(&fixture.path("whole")).list().unwrap();
+    let fabric = runs.iter().find(|run| run.folder.summary().unwrap().unwrap().category == "fabric").unwrap();
+    let in_its_place = fixture.path("r").join(fabric.folder.path().strip_prefix(fixture.path("whole")).unwrap());
+    std::fs::create_dir_all(in_its_place.parent().unwrap()).unwrap();
+    std::fs::write(in_its_place, "").unwrap();
+    let output = two_categories(&fixture, "r");
     let (said, found) = (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("000.png") && said.contains("1 of 2 runs failed"), "{said}");
-    assert!(found.contains("gear") && !found.contains("fabric"), "{found}");
-    assert_eq!(Store::new(&fixture.path("r")).find("latest").unwrap().status, Status::Finished);
+    assert!(said.contains("1 of 2 runs failed") && found.contains("gear") && !found.contains("fabric"), "{said}{found}");
+}
+
+#[test]
+fn all_that_would_spoil_a_result_is_told_before_anything_starts() {
+    let fixture = Fixture::of(&["fabric", "gear"], 3);
+    for broken in ["data/fabric/train/good/000.png", "data/gear/test/good/001.png"].map(|name| fixture.path(name)) {
+        std::fs::write(&broken, &std::fs::read(&broken).unwrap()[..200]).unwrap();
+    }
+    let output = two_categories(&fixture, "r");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("fabric/train/good/000.png") && said.contains("gear/test/good/001.png"), "{said}");
+    assert!(Store::new(&fixture.path("r")).list().unwrap().is_empty());
 }
 
 #[test]
@@ -397,11 +417,11 @@ fn a_run_of_an_earlier_version_is_scored_predicted_with_compared_and_kept() {
     let full = harness::eval::full(&stored, 64, 64, &entry.folder.config().unwrap().eval);
     assert_eq!(bits(fixture.path("out/001.npy")), full.data.iter().map(|v| v.to_bits()).collect::<Vec<_>>());
     fixture.run("other", &["run.seeds=[1]"]);
-    std::fs::rename(
-        Store::new(&fixture.path("other")).find("latest").unwrap().folder.path(),
-        entry.folder.path().with_file_name("0123456789-s1"),
-    )
-    .unwrap();
+    let other = Store::new(&fixture.path("other")).find("latest").unwrap();
+    for file in [other.folder.summary_json(), other.folder.run_json()] {
+        std::fs::write(&file, read(&file).replace(&other.id.to_string(), "run/0123456789-s1")).unwrap();
+    }
+    std::fs::rename(other.folder.path(), entry.folder.path().with_file_name("0123456789-s1")).unwrap();
     let difference = harness(&["runs", "diff", &entry.id.to_string(), "run/0123456789-s1", "--results", "r"]);
     assert!(!difference.contains("augment") && !difference.contains("confetti"), "{difference}");
     let kept = harness(&["runs", "gc", "--older-than", "0", "--results", "r"]);
