@@ -91,7 +91,8 @@ impl Error {
             K::StorageFull | K::QuotaExceeded => "free some disk space and repeat the command: what was finished is kept",
             _ => "",
         };
-        Self::environment(format!("cannot {doing} {}: {source}", path.display()), remedy)
+        let path = path.display().to_string();
+        Self::environment(format!("cannot {doing} {}: {source}", crate::names::in_line(&path)), remedy)
     }
 
     /// The process exit code of this error.

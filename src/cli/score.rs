@@ -11,7 +11,7 @@ use crate::metric::{Scores, Variant};
 use crate::report::spell::percent_or_dash;
 use crate::store::Store;
 use crate::ui::text::{self, Align, Rule};
-use crate::{Error, Result};
+use crate::{Error, Result, console, sayln, showln};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -163,7 +163,7 @@ fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
 }
 
 fn warn(warnings: Vec<String>) {
-    warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    warnings.iter().for_each(|warning| sayln!("warning: {warning}"));
 }
 
 /// The protocol's settings with `--set` laid over them.
@@ -204,7 +204,7 @@ fn print_table(all: &[Line]) {
             row
         })
         .collect();
-    println!("{}", text::table(&columns, &rows, Rule::Unicode));
+    showln!("{}", text::table(&columns, &rows, Rule::Unicode));
 }
 
 fn print_json(all: &[Line]) {
@@ -220,5 +220,5 @@ fn print_json(all: &[Line]) {
             })
         })
         .collect();
-    println!("{}", serde_json::to_string_pretty(&entries).expect("scores are plain data"));
+    console::raw(&(serde_json::to_string_pretty(&entries).expect("scores are plain data") + "\n"));
 }

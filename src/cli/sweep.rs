@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use crate::config::Profile;
 use crate::report::study::{Extent, Format, Incomplete, Report};
 use crate::sweep::backend;
+use crate::sweep::{Outcome, Study};
 use crate::sweep::conduct::Planned;
 use crate::sweep::decide::Failed;
 use crate::sweep::execute::Tally;
 use crate::sweep::request::Request;
 use crate::ui::{Mode, Output, Verbosity};
-use crate::{Error, Result};
+use crate::{Error, Result, console, show, showln};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -96,8 +97,8 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
         progress.close();
         let would = sweep.dry_run(&request)?;
         match args.json {
-            true => println!("{}", serde_json::to_string_pretty(&would.json()).expect("a plan is plain data")),
-            false => println!("{}", would.text()),
+            true => console::raw(&(serde_json::to_string_pretty(&would.json()).expect("a plan is plain data") + "\n")),
+            false => showln!("{}", would.text()),
         }
         return Ok(());
     }
@@ -119,11 +120,25 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     let tally = sweep.carry_out(&request, progress, &mut round)?;
     let written = report(plan.seeds.len()).write(Extent::All)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&written.comparison).expect("numbers are plain data"));
+        console::raw(&(serde_json::to_string_pretty(&written.comparison).expect("numbers are plain data") + "\n"));
     } else {
-        print!("{}", written.print(Format::Terminal));
+        show!("{}", written.print(Format::Terminal));
     }
-    conclude(&tally)
+    conclude(&tally)?;
+    complete(&sweep, &written.study)
+}
+
+/// Runs that were there and are not any more leave holes in the table: the sweep is not done.
+fn complete(sweep: &Planned, study: &Study) -> Result<()> {
+    let gone = study.cells.iter().filter(|cell| sweep.runs_row(cell.row) && cell.outcome == Outcome::Missing);
+    let gone: Vec<String> = gone.map(|cell| cell.id.to_string()).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    Err(Error::run(
+        format!("{} of {} runs are gone, which others removed meanwhile: {}", gone.len(), study.cells.len(), gone.join(", ")),
+        "repeat the command, which makes them again",
+    ))
 }
 
 fn conclude(tally: &Tally) -> Result<()> {

@@ -153,6 +153,7 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn begin(assignment: Assignment<'a>, backend: &'a mut dyn Backend, progress: &'a mut SweepProgress) -> Result<Self> {
         let ledger = Ledger::of(&assignment.folder.folder);
+        ledger.damage()?.iter().for_each(|damage| progress.message(damage));
         ledger.append(What::Begin { pid: std::process::id(), command: assignment.options.command.clone() })?;
         let tasks = tasks(assignment.plan, assignment.rows);
         let store = Store::new(&assignment.folder.results);

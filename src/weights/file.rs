@@ -74,7 +74,7 @@ impl File {
     /// The file cannot be read, is not a safetensors file, carries metadata of another version, or carries none and fits no
     /// known network. Shapes are not checked here: see [`File::check`].
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|e| match e.kind() {
+        let bytes = crate::file::content(path).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => Error::environment(
                 format!("the weights {} are not there", path.display()),
                 "fetch them with `just weights` (ResNet-50) or `just weights-lite` (EfficientNet-Lite0), convert a file of yours with `harness weights import FILE`, or set model.backbone.weights=none to start from random ones",

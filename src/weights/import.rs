@@ -90,7 +90,7 @@ fn kind(source: &Path) -> Result<Kind> {
         return Ok(Kind::Folder);
     }
     let mut head = [0; 9];
-    let mut file = std::fs::File::open(source).map_err(|e| Error::io("open", source, &e))?;
+    let mut file = crate::file::open_regular(source).map_err(|e| Error::io("open", source, &e))?;
     file.read_exact(&mut head).map_err(|e| Error::io("read", source, &e))?;
     match head {
         [0x1f, 0x8b, ..] => Ok(Kind::Tgz),

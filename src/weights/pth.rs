@@ -22,7 +22,7 @@ const LIMIT: usize = 1 << 27;
 /// # Errors
 /// The file cannot be read, holds more than plain tensors, or its parts contradict each other.
 pub(super) fn read(path: &Path) -> Result<Tensors> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
+    let bytes = crate::file::content(path).map_err(|e| Error::io("read", path, &e))?;
     let tensors = if bytes.starts_with(b"PK") { zip_form(&bytes) } else { old_form(&bytes) };
     tensors.map_err(|what| {
         Error::environment(

@@ -28,7 +28,7 @@ impl Teacher {
         let broken = |why: String| {
             Error::environment(format!("{} is not the file of a teacher: {why}", path.display()), "`harness weights distil us` makes one")
         };
-        let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
+        let bytes = crate::file::content(path).map_err(|e| Error::io("read", path, &e))?;
         let teaching = Teaching::of_file(path).ok_or_else(|| broken("it does not say how it was made".into()))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|e| broken(e.to_string()))?;
         let mut tensors = Tensors::new();

@@ -42,7 +42,7 @@ pub(super) struct Package {
 impl Package {
     /// Reads a `.tgz` as `npm pack` makes it.
     pub(super) fn from_tgz(path: &Path) -> Result<Self> {
-        let file = std::fs::File::open(path).map_err(|e| Error::io("open", path, &e))?;
+        let file = crate::file::open_regular(path).map_err(|e| Error::io("open", path, &e))?;
         let damaged = |e: std::io::Error| Error::environment(format!("cannot unpack {}: {e}", path.display()), "fetch it again");
         let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file).take(LIMIT_BYTES));
         let mut files = HashMap::new();

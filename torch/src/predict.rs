@@ -8,9 +8,10 @@ use harness::config::{Config, Profile, Resolved};
 use harness::data::{Item, Source};
 use harness::eval;
 use harness::image::{Map, codec, draw, npy};
+use harness::report::study::as_text;
 use harness::run::{Status, Summary};
 use harness::store::Store;
-use harness::{Error, Result};
+use harness::{Error, Result, sayln, showln};
 
 use crate::detector::{self, Detector, Parts};
 use crate::eval::score_all;
@@ -60,7 +61,7 @@ fn load(config: &Config, weights: &Path, summary: &Summary, results: &Path) -> R
     let bytes = std::fs::read(weights).map_err(|e| Error::io("read the trained weights", weights, &e))?;
     let stored = tensors::from_bytes(&bytes, weights)?;
     detector.restore(&|name| tensors::find(&stored, name))?;
-    eprintln!("run {} on {}", summary.id, device::name(session.device));
+    sayln!("run {} on {}", summary.id, device::name(session.device));
     Ok((detector, session.device))
 }
 
@@ -85,10 +86,10 @@ fn write(detector: &dyn Detector, on: tch::Device, source: &Source, cfg: &Config
                 overlay(item, &map, &args.out.join(format!("{}.png", item.key)))?;
             }
         }
-        row([&item.path.display().to_string(), &score.to_string(), headline, &width.to_string(), &height.to_string()])
+        row([&as_text(&item.path.display().to_string()), &score.to_string(), headline, &width.to_string(), &height.to_string()])
     })?;
     table.flush().map_err(|e| Error::io("write", &csv_path, &e))?;
-    println!("{} images scored with {} -> {}", source.len(), summary.id, args.out.display());
+    showln!("{} images scored with {} -> {}", source.len(), summary.id, args.out.display());
     Ok(())
 }
 
@@ -152,12 +153,12 @@ fn walk(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, String)>) -> Resul
             walk(root, &path, files)?;
         } else if path.extension().is_none_or(|e| !codec::IMAGE_EXTENSIONS.contains(&e.to_string_lossy().to_lowercase().as_str())) {
             if harness::data::check::is_picture(&path) {
-                eprintln!("warning: {} is passed over: its format is not read; convert it to PNG", path.display());
+                sayln!("warning: {} is passed over: its format is not read; convert it to PNG", path.display());
             }
         } else {
             let mask = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("_mask"));
             if mask {
-                eprintln!("warning: {} is scored as an image: by its name it is a mask", path.display());
+                sayln!("warning: {} is scored as an image: by its name it is a mask", path.display());
             }
             let below = path.strip_prefix(root).unwrap_or(&path).with_extension("");
             files.push((path.clone(), below.to_string_lossy().into_owned()));

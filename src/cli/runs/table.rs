@@ -8,7 +8,7 @@ use crate::report;
 use crate::report::spell::spelled;
 use crate::run::{Id, Status, Summary};
 use crate::store::Store;
-use crate::{Error, Result};
+use crate::{Error, Result, show};
 
 /// A configuration's keys, as they would be typed.
 type Settings = BTreeMap<String, String>;
@@ -34,7 +34,7 @@ pub fn run(store: &Store, experiments: &[String]) -> Result<()> {
         };
         rows.extend(named(&name, configurations));
     }
-    print!("{}", report::runs::comparison(&rows));
+    show!("{}", report::runs::comparison(&rows));
     Ok(())
 }
 

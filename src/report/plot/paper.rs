@@ -8,6 +8,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontTransform, IntoFont, IntoTextStyle, RGBColor, ShapeStyle, TextStyle};
 
 use super::palette;
+use crate::names::in_line;
 use crate::image::{Rgb, codec, draw};
 use crate::{Error, Result};
 
@@ -227,7 +228,7 @@ impl<B: DrawingBackend> Paper<B> {
 
     /// A line of text whose baseline goes through `at`.
     pub fn text(&mut self, at: [f64; 2], line: &str, look: Type) -> Result<()> {
-        let at = place(&at);
+        let (at, line) = (place(&at), &*in_line(line));
         if self.medium == Medium::Raster {
             self.letters.push(Letters { at, line: line.to_owned(), look });
             return Ok(());

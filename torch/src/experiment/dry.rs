@@ -14,6 +14,7 @@ use super::session::{Planned, Session};
 use crate::boundary;
 use crate::detector::{self, FitEstimate, Parts};
 use crate::train::{Due, Sink, Step};
+use harness::showln;
 
 /// Steps that are timed at least, where there are as many: behind the first that is reported, which warms up.
 const TIMED: u64 = 2;
@@ -24,7 +25,7 @@ pub fn report(session: &Session, plan: &[Planned], repeat: Repeat) -> Result<()>
     for planned in plan {
         let status = session.store.folder(&planned.id).status();
         if status == Status::Finished && repeat == Repeat::Reuse {
-            println!("{}  {}: finished, would be reused", planned.id, planned.category.name);
+            showln!("{}  {}: finished, would be reused", planned.id, planned.category.name);
             continue;
         }
         let (step_s, estimate) = boundary::guard("the trial steps", "a smaller train.batch", || probe(session, planned))?;
@@ -41,7 +42,7 @@ pub fn report(session: &Session, plan: &[Planned], repeat: Repeat) -> Result<()>
             (Repeat::Reuse, Status::Running) => "is being run by another process",
             (Repeat::Reuse, Status::Interrupted | Status::Failed) => "would resume",
         };
-        println!(
+        showln!(
             "{}  {}: {verb}, {steps} steps, {}, {} kept{meanwhile}",
             planned.id,
             planned.category.name,
@@ -51,7 +52,7 @@ pub fn report(session: &Session, plan: &[Planned], repeat: Repeat) -> Result<()>
         seconds = seconds.into_iter().chain(run_s).reduce(|a: f64, b| a + b);
         size += kept_bytes + maps;
     }
-    println!("in all {} on this machine as it is now, {} of disk", about(seconds), text::bytes(size));
+    showln!("in all {} on this machine as it is now, {} of disk", about(seconds), text::bytes(size));
     Ok(())
 }
 
