@@ -23,14 +23,17 @@ pub const IMAGE_EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "ti
 /// Greatest width and height that is decoded, px.
 pub const MAX_SIDE: usize = 16_384;
 
-/// Greatest number of pixels that is decoded: some 400 MB as RGB. A file of a few kB may claim any number.
-pub const MAX_PIXELS: usize = 1 << 27;
+/// Greatest number of pixels that is decoded: some 200 MB as RGB. A file of a few kB may claim any number.
+pub const MAX_PIXELS: usize = 1 << 26;
 
 /// Images of more pixels than this are decoded one at a time, so that threads together need not much more than one does.
 const LARGE: usize = 1 << 24;
 
-/// Greatest memory that one decoder may take, bytes.
-const MAX_ALLOC: u64 = 512 << 20;
+/// Greatest memory that one decoder may take for all but pixels (profiles, texts), bytes.
+const MAX_ASIDE: u64 = 64 << 20;
+
+/// Bytes of the largest pixel: RGBA with 16 bits a channel.
+const PIXEL_BYTES: u64 = 8;
 
 pub(super) const FORMATS: &str = "use PNG, JPEG, BMP or TIFF with 8 or 16 bits a channel";
 
@@ -97,7 +100,7 @@ pub fn dimensions_bytes(bytes: &[u8], name: &Path) -> Result<(usize, usize)> {
 }
 
 fn header<R: BufRead + Seek>(source: R, name: &Path) -> Result<(usize, usize)> {
-    let decoder = guarded(name, || open(source, name)?.into_decoder().map_err(|e| failure(&e, name)))?;
+    let decoder = guarded(name, || open(source, name, 0)?.into_decoder().map_err(|e| failure(&e, name)))?;
     let (width, height) = (decoder.dimensions().0 as usize, decoder.dimensions().1 as usize);
     if width.saturating_mul(height) > MAX_PIXELS {
         return Err(Error::environment(
@@ -111,7 +114,7 @@ fn header<R: BufRead + Seek>(source: R, name: &Path) -> Result<(usize, usize)> {
 /// False where a file's orientation tag (EXIF) asks for a turn or a flip, which [`decode`] does not do.
 pub fn is_upright(bytes: &[u8], name: &Path) -> Result<bool> {
     let orientation = guarded(name, || {
-        let mut decoder = open(Cursor::new(bytes), name)?.into_decoder().map_err(|e| failure(&e, name))?;
+        let mut decoder = open(Cursor::new(bytes), name, 0)?.into_decoder().map_err(|e| failure(&e, name))?;
         decoder.orientation().map_err(|e| failure(&e, name))
     })?;
     Ok(orientation == Orientation::NoTransforms)
@@ -158,18 +161,18 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// The pixels of a file as it holds them.
 pub(super) fn raw(bytes: &[u8], name: &Path) -> Result<DynamicImage> {
+    if tiff_facts(bytes).is_some_and(|facts| facts.float) {
+        return Err(floats(name));
+    }
     let (width, height) = header(Cursor::new(bytes), name)?;
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = (width * height > LARGE).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
-    let reader = open(Cursor::new(bytes), name)?;
+    let reader = open(Cursor::new(bytes), name, width * height)?;
     let format = reader.format();
     if format == Some(ImageFormat::Jpeg)
         && let Some(why) = jpeg::fault(bytes)
     {
         return Err(Error::environment(format!("{} {why}", name.display()), "copy the file again"));
-    }
-    if tiff_facts(bytes).is_some_and(|facts| facts.float) {
-        return Err(floats(name));
     }
     let decoded = guarded(name, || reader.decode().map_err(|e| failure(&e, name)))?;
     Ok(match decoded {
@@ -208,7 +211,8 @@ fn tiff_facts(bytes: &[u8]) -> Option<TiffFacts> {
     std::panic::catch_unwind(AssertUnwindSafe(read)).ok().flatten()
 }
 
-fn open<'a, R: BufRead + Seek + 'a>(source: R, name: &Path) -> Result<ImageReader<R>> {
+/// A reader that may take the memory of so many pixels.
+fn open<'a, R: BufRead + Seek + 'a>(source: R, name: &Path, pixels: usize) -> Result<ImageReader<R>> {
     let mut reader = ImageReader::new(source).with_guessed_format().map_err(|e| Error::io("read", name, &e))?;
     if reader.format().is_none() {
         reader = as_big_tiff(reader, name)?;
@@ -219,7 +223,7 @@ fn open<'a, R: BufRead + Seek + 'a>(source: R, name: &Path) -> Result<ImageReade
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE as u32);
     limits.max_image_height = Some(MAX_SIDE as u32);
-    limits.max_alloc = Some(MAX_ALLOC);
+    limits.max_alloc = Some(MAX_ASIDE + PIXEL_BYTES * pixels as u64);
     reader.limits(limits);
     Ok(reader)
 }
@@ -251,7 +255,8 @@ fn failure(error: &ImageError, name: &Path) -> Error {
             Error::environment(format!("{name} is larger than {MAX_SIDE} px"), "make the image smaller")
         }
         ImageError::Limits(_) => {
-            Error::environment(format!("{name} needs more than {} MiB to decode", MAX_ALLOC >> 20), "make the image smaller")
+            let what = format!("{name} needs more memory to decode than its pixels do and {} MiB beside", MAX_ASIDE >> 20);
+            Error::environment(what, "save it again without profiles and texts")
         }
         ImageError::Unsupported(e) => Error::environment(format!("cannot decode {name}: {e}"), FORMATS),
         e => Error::environment(format!("cannot decode {name}: {e}"), "the file is damaged or truncated: copy it again"),
@@ -376,11 +381,11 @@ mod tests {
             bytes[29..33].copy_from_slice(&sum.sum().to_be_bytes());
             bytes
         };
-        for asked in [decode_bytes(&header(16_384, 16_384), here()).map(drop), dimensions_bytes(&header(16_384, 8193), here()).map(drop)] {
+        for asked in [decode_bytes(&header(16_384, 16_384), here()).map(drop), dimensions_bytes(&header(16_384, 4097), here()).map(drop)] {
             let error = asked.unwrap_err();
-            assert!(error.what.contains("some.png has 16384x") && error.what.contains("134 million pixels"), "{error}");
+            assert!(error.what.contains("some.png has 16384x") && error.what.contains("67 million pixels"), "{error}");
         }
-        assert_eq!(dimensions_bytes(&header(16_384, 8192), here()).unwrap(), (16_384, 8192));
+        assert_eq!(dimensions_bytes(&header(16_384, 4096), here()).unwrap(), (16_384, 4096));
     }
 
     #[test]

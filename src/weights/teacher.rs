@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
 
-use super::file::{Tensor, Tensors, floats};
+use super::file::{Tensor, Tensors, check_values, floats};
 use super::write::write_entries;
 use crate::config::{Config, Teaching};
 use crate::{Error, Result};
@@ -34,6 +34,7 @@ impl Teacher {
         let mut tensors = Tensors::new();
         for (name, view) in file.tensors() {
             let data = floats(view.dtype(), view.data()).ok_or_else(|| broken(format!("`{name}` holds no floats")))?;
+            check_values(path, &name, &data)?;
             tensors.insert(name, Tensor { shape: view.shape().to_vec(), data });
         }
         Ok(Self { path: path.to_owned(), teaching, tensors, hash: blake3::hash(&bytes).to_hex().to_string() })

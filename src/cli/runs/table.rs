@@ -41,6 +41,7 @@ pub fn run(store: &Store, experiments: &[String]) -> Result<()> {
 /// config.toml as it stands: a run of another version has other keys.
 fn settings(path: &std::path::Path) -> Result<Settings> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
+    crate::config::check_depth(&text, &path.display().to_string())?;
     let table: toml::Table = toml::from_str(&text).map_err(|e| {
         Error::environment(format!("{}: {}", path.display(), e.message()), "the file was changed or damaged: repeat the run")
     })?;
