@@ -88,7 +88,9 @@ impl Error {
         let remedy = match source.kind() {
             K::NotFound => "check the path",
             K::PermissionDenied | K::ReadOnlyFilesystem => "check the permissions, or choose another folder",
-            K::StorageFull | K::QuotaExceeded => "free some disk space and repeat the command: what was finished is kept",
+            K::StorageFull | K::QuotaExceeded => {
+                "free some disk space and repeat the command, a sweep with --retry: what was finished is kept"
+            }
             _ => "",
         };
         let path = path.display().to_string();

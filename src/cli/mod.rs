@@ -18,8 +18,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::console;
 use crate::Result;
+use crate::console;
 use crate::error::exit;
 use crate::launcher;
 use crate::ui::{Output, Verbosity};

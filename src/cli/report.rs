@@ -22,6 +22,9 @@ pub struct Args {
     /// Print averages over incomplete grids, marked, and leave the files as they are
     #[arg(long)]
     pub partial: bool,
+    /// Write the files although the table that is there has finished runs which are gone
+    #[arg(long, conflicts_with = "partial")]
+    pub replace: bool,
     /// Print the table of these seeds alone, and leave the files as they are
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub seeds: Vec<u64>,
@@ -67,7 +70,11 @@ pub fn run(args: &Args) -> Result<()> {
         return Ok(());
     }
     // The files are the sweep's own: all its seeds, and no average over an incomplete grid.
-    let written = if args.partial || !args.seeds.is_empty() { report.look()? } else { report.write(Extent::All)? };
+    let written = match (args.partial || !args.seeds.is_empty(), args.replace) {
+        (true, _) => report.look()?,
+        (false, true) => report.write(Extent::All)?,
+        (false, false) => report.write_unless_lost(Extent::All)?,
+    };
     print(&written.print(args.format), args.format);
     Ok(())
 }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use crate::Result;
 use crate::cli::distil::Distil;
 use crate::config::{BackboneName, Teaching};
+use crate::showln;
 use crate::weights::network::{self, Extent};
 use crate::weights::{File, Meta, Options, Precision, Teacher, import};
-use crate::showln;
 
 /// Converts, shows and distils weights.
 #[derive(Debug, clap::Args)]

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{is_link, is_temporary};
 use super::replace::{create_beside, sync_folder};
+use super::{is_link, is_temporary};
 use crate::{Error, Result};
 
 /// Creates a folder and tries to write into it, so that a long computation does not fail at its first save.

@@ -19,6 +19,8 @@ pub enum Share {
 
 /// How often a lock is tried, and after how long people are told.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Holders that are well hold it for less than this; until then it is tried each millisecond.
+const SOON: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(1);
 
 static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
@@ -55,17 +57,23 @@ pub fn lock(file: &File, path: &Path, share: Share) -> Result<()> {
             said = true;
             sayln!("waiting for {}, which {} holds; Ctrl-C ends the wait", path.display(), holder(path));
         }
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(if began.elapsed() < SOON { Duration::from_millis(1) } else { PAUSE });
     }
 }
 
-/// Who holds the lock of a file, as far as this machine's kernel tells: `process 12 (harness) on HOST`.
+/// Who holds the lock of a file, as far as this machine's kernel or the file tells: `process 12 (harness) on HOST`.
 pub fn holder(path: &Path) -> String {
     let Some(pid) = inode(path).and_then(|inode| locked_by(&std::fs::read_to_string("/proc/locks").ok()?, inode)) else {
-        return "another process, perhaps on another machine,".into();
+        return noted(path).unwrap_or_else(|| "another process, perhaps of another machine".into());
     };
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).map_or(String::new(), |name| format!(" ({})", name.trim()));
     format!("process {pid}{name}{}", host().map_or(String::new(), |host| format!(" on {host}")))
+}
+
+/// Who noted itself in the file, as holders of a run do: on a network's file system the kernel knows only those of its own machine.
+fn noted(path: &Path) -> Option<String> {
+    let note: serde_json::Value = serde_json::from_slice(&super::content(path).ok()?).ok()?;
+    Some(format!("process {} on {}", note["pid"].as_u64()?, note["host"].as_str()?))
 }
 
 /// This machine's name, where it has one.

@@ -249,6 +249,8 @@ impl Attempt {
             None => self.log(if status == Outcome::Finished { "finished" } else { "stopped" })?,
         }
         self.tell(|follower| follower.end(status))?;
+        self.timing.sync()?;
+        self.log.sync_data().map_err(|e| Error::io("append to", &self.folder.log_txt(), &e))?;
         self.record.status = status;
         self.record.error = error;
         file::write_json(&self.folder.run_json(), &self.record)

@@ -106,7 +106,8 @@ impl Inventory {
         let cited = Cited::read(store.results())?;
         let (own, linked): (Vec<_>, Vec<_>) = store.list()?.into_iter().partition(|entry| entry.folder.check_own().is_ok());
         let runs = own.into_iter().map(|entry| found(entry, &cited)).collect();
-        let remains = removal::remains(&store.runs()).into_iter().map(|path| (path.clone(), removal::size_bytes(&path))).collect();
+        let remains = removal::remains(&store.runs()).into_iter().chain(removal::of_sweeps(store.results()));
+        let remains = remains.map(|path| (path.clone(), removal::size_bytes(&path))).collect();
         Ok(Self { runs, remains, linked: linked.len() })
     }
 }
@@ -263,7 +264,18 @@ mod tests {
         let id = Id::new("full", name, 0).unwrap();
         let folder = Folder::of(Path::new("runs"), &id);
         let touched = jiff::Timestamp::from_second(100 * DAY - age_days * DAY).ok();
-        Found { id, folder, status, touched, size_bytes: 1000, cited: false, unseen: false, labelled: false, outdated: None, leftovers: vec![] }
+        Found {
+            id,
+            folder,
+            status,
+            touched,
+            size_bytes: 1000,
+            cited: false,
+            unseen: false,
+            labelled: false,
+            outdated: None,
+            leftovers: vec![],
+        }
     }
 
     fn now() -> jiff::Timestamp {

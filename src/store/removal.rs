@@ -1,6 +1,6 @@
 //! Taking things out of the store, so that a kill in between leaves no half of a run.
 
-use crate::file::{is_link, is_own_folder, is_temporary};
+use crate::file::{is_link, is_own_folder, is_temporary, leftovers};
 use crate::run::{Folder, Lock};
 use crate::{Error, Result};
 use std::io::ErrorKind;
@@ -40,6 +40,15 @@ pub fn remains(runs: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = files.into_iter().filter(|path| named(path, &is_temporary)).collect();
     let cut_off = |path: &PathBuf| named(path, &|name| name.starts_with(PREFIX));
     found.extend(experiments.iter().filter(|path| is_own_folder(path)).flat_map(|experiment| inside(experiment)).filter(cut_off));
+    found.sort();
+    found
+}
+
+/// Temporary files in the folders of sweeps that nobody carries out now.
+pub fn of_sweeps(results: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(results).into_iter().flatten().flatten().map(|entry| entry.path());
+    let sweep = |path: &PathBuf| is_own_folder(path) && path.join("plan.json").exists() && !Lock::is_shared(&path.join(".lock"));
+    let mut found: Vec<PathBuf> = entries.filter(sweep).flat_map(|path| leftovers(&path)).collect();
     found.sort();
     found
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::plan::{self, Plan};
-use crate::run::Lock;
 use crate::file::{self, wait};
+use crate::run::Lock;
 use crate::{Error, Result};
 
 /// Where a sweep's files lie.
@@ -78,7 +78,8 @@ impl SweepFolder {
         let mut file = file::open_own(&path, OpenOptions::new().read(true).write(true).create(true).truncate(false)).map_err(|e| io(&e))?;
         for _ in 0..TRIES {
             if file.try_lock().is_ok() {
-                // No other process holds it: the folder becomes this plan's.
+                // No other process holds it: the folder becomes this plan's, and what killed ones left is nobody's.
+                file::remove_leftovers(&self.folder)?;
                 configs.iter().try_for_each(|(row, text)| file::replace(&self.config(*row), text.as_bytes()))?;
                 file::write_json(&self.plan(), plan)?;
                 let pid = std::process::id().to_string();

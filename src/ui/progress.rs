@@ -1,7 +1,7 @@
 //! Progress of one piece of work of known length, rendered for who is looking.
 
-use crate::names::{in_line, spelled};
 use super::{Pace, text};
+use crate::names::{in_line, spelled};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::{IsTerminal, Write};

@@ -8,8 +8,8 @@ use crate::{LIBTORCH_VERSION, bench, device, distil, experiment, predict};
 use harness::cli::{self, Verb};
 use harness::error::Error;
 use harness::launcher;
-use harness::ui::Output;
 use harness::showln;
+use harness::ui::Output;
 
 /// Carries out what was typed, or what `harness` asks of libtorch.
 pub fn main() -> ExitCode {

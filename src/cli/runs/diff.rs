@@ -3,9 +3,9 @@
 use crate::Result;
 use crate::eval::{self, PairedDifference};
 use crate::run::Status;
+use crate::showln;
 use crate::store::{Difference, Entry, Pair, Store};
 use crate::ui::text::{self, Align, Rule};
-use crate::showln;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -86,7 +86,9 @@ pub(super) fn foreign(count: usize) -> String {
 fn name(item: &Item, store: &Store) -> String {
     match &item.what {
         What::Run { id, .. } => id.to_string(),
-        What::File { path, .. } | What::Remains { path } => path.strip_prefix(store.runs()).unwrap_or(path).display().to_string(),
+        What::File { path, .. } | What::Remains { path } => {
+            path.strip_prefix(store.runs()).or(path.strip_prefix(store.results())).unwrap_or(path).display().to_string()
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::file;
+use crate::names::in_line;
 use crate::report;
 use crate::run::{Environment, env};
 use crate::store::query::Facts;
@@ -44,12 +45,12 @@ fn as_json(entry: &Entry) -> Result<()> {
 fn for_people(entry: &Entry) -> Result<()> {
     showln!("{}  {}", entry.id, entry.status.name());
     if let Some(record) = &entry.record {
-        showln!("  {} · attempt {} · {}", record.category, record.attempts, record.argv.join(" "));
+        showln!("  {} · attempt {} · {}", in_line(&record.category), record.attempts, in_line(&record.argv.join(" ")));
         if !record.tags.is_empty() {
-            showln!("  tags: {}", record.tags.join(" "));
+            showln!("  tags: {}", in_line(&record.tags.join(" ")));
         }
-        record.sweep.iter().for_each(|sweep| showln!("  of the sweep {sweep}"));
-        record.note.iter().for_each(|note| showln!("  note: {note}"));
+        record.sweep.iter().for_each(|sweep| showln!("  of the sweep {}", in_line(sweep)));
+        record.note.iter().for_each(|note| showln!("  note: {}", in_line(note)));
         record.notes.iter().for_each(|note| showln!("  {note}"));
         record.error.iter().for_each(|error| showln!("  failed: {error}"));
     }

@@ -8,8 +8,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontTransform, IntoFont, IntoTextStyle, RGBColor, ShapeStyle, TextStyle};
 
 use super::palette;
-use crate::names::in_line;
 use crate::image::{Rgb, codec, draw};
+use crate::names::in_line;
 use crate::{Error, Result};
 
 /// What can be drawn.

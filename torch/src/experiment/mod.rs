@@ -35,7 +35,7 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
         Progress::new(mode, "run", 0).message(&format!("warning: {warning}"));
     }
     if args.dry_run {
-        return dry::report(&session, &plan, args.repeat());
+        return dry::print(&session, &plan, args.repeat());
     }
     session.store.ensure_writable()?;
     let stop = Stop::install()?;
