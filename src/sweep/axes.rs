@@ -99,8 +99,8 @@ impl Axes {
         let zipped = self.zip.values().next().map(|_| lists("zip", &self.zip)).transpose()?;
         let parts = lists("grid", &self.grid)?.into_iter().map(|(_, values)| values.len());
         let parts = parts.chain(zipped.and_then(|lists| lists.first().map(|(_, values)| values.len())));
-        let parts = parts.chain(Some(self.list.len()).filter(|&n| n > 0)).chain(self.random.as_ref().map(|random| random.n));
-        let count = parts.fold(Some(1usize), |count, n| count?.checked_mul(n));
+        let mut parts = parts.chain(Some(self.list.len()).filter(|&n| n > 0)).chain(self.random.as_ref().map(|random| random.n));
+        let count = parts.try_fold(1usize, |count, n| count.checked_mul(n));
         if count.is_some_and(|count| count <= MOST_POINTS) {
             return Ok(());
         }

@@ -223,7 +223,7 @@ fn of_masks(seen: &[Seen], rule: MaskRule) -> Vec<Finding> {
 fn of_strangers(seen: &[Seen]) -> Vec<Finding> {
     let keys: HashSet<&str> = seen.iter().map(|s| s.item.key.as_str()).collect();
     let masks: HashSet<blake3::Hash> =
-        seen.iter().filter_map(|s| Some(s.mask.as_ref()?.as_ref().ok()?)).filter(|t| !t.empty).map(|t| t.hash).collect();
+        seen.iter().filter_map(|s| s.mask.as_ref()?.as_ref().ok()).filter(|t| !t.empty).map(|t| t.hash).collect();
     let two_tone = |s: &Seen| s.image.as_ref().is_ok_and(|i| i.two_tone);
     let is_mask = |s: &Seen| {
         let beside = s.item.key.strip_suffix("_mask").is_some_and(|key| keys.contains(key) || two_tone(s));
