@@ -248,7 +248,7 @@ fn what_links_point_to_is_neither_removed_nor_written_to() {
     // Somebody else's folder with what would be removed here: an old run, leftovers, a damaged checkpoint.
     let outside = dir.path().join("outside");
     let foreign = outside.join("exp").join(id(&d).split_once('/').unwrap().1.replace("-s", "-s7"));
-    std::fs::create_dir_all(&outside.join("exp")).unwrap();
+    std::fs::create_dir_all(outside.join("exp")).unwrap();
     std::fs::rename(d.path(), &foreign).unwrap();
     let inside = |name: &str| foreign.join(name);
     std::fs::create_dir_all(inside("figures")).unwrap();
@@ -346,8 +346,7 @@ fn output_that_cannot_be_written_ends_with_a_message_and_a_closed_one_quietly() 
     }
     // Nobody who could hear it: no reason to end.
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let command = std::process::Command::new(env!("CARGO_BIN_EXE_harness"));
-    let mut command = command;
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_harness"));
     let status = command.current_dir(dir.path()).args(["runs", "rm", &id(&a), "nothing", "--yes"]).stderr(full).status().unwrap();
     assert_eq!(status.code(), Some(2));
 }
