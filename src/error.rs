@@ -88,10 +88,13 @@ impl Error {
         let remedy = match source.kind() {
             K::NotFound => "check the path",
             K::PermissionDenied | K::ReadOnlyFilesystem => "check the permissions, or choose another folder",
-            K::StorageFull | K::QuotaExceeded => "free some disk space and repeat the command: what was finished is kept",
+            K::StorageFull | K::QuotaExceeded => {
+                "free some disk space and repeat the command, a sweep with --retry: what was finished is kept"
+            }
             _ => "",
         };
-        Self::environment(format!("cannot {doing} {}: {source}", path.display()), remedy)
+        let path = path.display().to_string();
+        Self::environment(format!("cannot {doing} {}: {source}", crate::names::in_line(&path)), remedy)
     }
 
     /// The process exit code of this error.

@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod console;
 pub mod data;
 pub mod error;
 pub mod eval;
@@ -10,6 +11,7 @@ pub mod file;
 pub mod image;
 pub mod launcher;
 pub mod metric;
+pub mod names;
 pub mod num;
 pub mod pseudo;
 pub mod report;

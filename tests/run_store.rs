@@ -215,7 +215,8 @@ fn a_run_that_another_process_works_on_is_left_alone() {
     let second = child(dir.path(), 0).wait_with_output().unwrap();
     assert_eq!(second.status.code(), Some(3));
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(said.contains(&format!("is being run by process {} since 20", first.id())), "{said}");
+    let host = harness::file::wait::host().map_or(String::new(), |host| format!(" on {host}"));
+    assert!(said.contains(&format!("is being run by process {}{host} since 20", first.id())), "{said}");
     first.kill().unwrap();
     first.wait().unwrap();
     assert!(child(dir.path(), 0).wait().unwrap().success());

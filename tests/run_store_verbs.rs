@@ -239,3 +239,129 @@ fn gc_carries_out_exactly_what_it_shows_and_never_what_a_sweep_cites() {
     assert!(!d.path().exists() && !b.path().exists() && a.path().exists() && c.path().exists());
     assert!(gc(&[]).contains("nothing can go"));
 }
+
+#[cfg(unix)]
+#[test]
+fn what_links_point_to_is_neither_removed_nor_written_to() {
+    let (dir, [a, _, _, d]) = store();
+    let link = |from: &Path, to: &Path| std::os::unix::fs::symlink(from, to).unwrap();
+    // Somebody else's folder with what would be removed here: an old run, leftovers, a damaged checkpoint.
+    let outside = dir.path().join("outside");
+    let foreign = outside.join("exp").join(id(&d).split_once('/').unwrap().1.replace("-s", "-s7"));
+    std::fs::create_dir_all(outside.join("exp")).unwrap();
+    std::fs::rename(d.path(), &foreign).unwrap();
+    let inside = |name: &str| foreign.join(name);
+    std::fs::create_dir_all(inside("figures")).unwrap();
+    for name in [".x.1-0.tmp", "figures/.y.1-0.tmp", "checkpoints/last.ckpt.damaged", "victim"] {
+        std::fs::write(inside(name), "precious").unwrap();
+    }
+    std::fs::create_dir_all(outside.join("exp/.removed-0123456789-s5-77")).unwrap();
+    age(&foreign, 30);
+    let content = || -> BTreeMap<std::path::PathBuf, Option<Vec<u8>>> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![outside.clone()];
+        while let Some(folder) = folders.pop() {
+            for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                found.insert(path.clone(), std::fs::read(&path).ok());
+                if path.is_dir() {
+                    folders.push(path);
+                }
+            }
+        }
+        found
+    };
+    let before = content();
+    let runs = dir.path().join("results/runs");
+    link(&outside.join("exp"), &runs.join("linked"));
+    link(&foreign, &runs.join("full").join(foreign.file_name().unwrap()));
+    // A finished run whose figures lie elsewhere.
+    std::fs::create_dir_all(a.path()).unwrap();
+    link(&inside("figures"), &a.figures());
+    let (code, out, error) = harness(dir.path(), &["runs", "gc", "--apply", "--older-than", "0"]);
+    assert!(code == 0 && out.contains("3 not looked at: they are links"), "{out}{error}");
+    for run in [format!("linked/{}", foreign.file_name().unwrap().to_string_lossy()), id(&a)] {
+        let (code, _, error) = harness(dir.path(), &["runs", "rm", &run, "--yes"]);
+        assert!(code == 3 && error.contains("is a link"), "{error}");
+    }
+    assert_eq!(content(), before);
+
+    // A lock that is a link would be emptied.
+    std::fs::remove_file(a.figures()).unwrap();
+    std::fs::remove_file(a.lock()).unwrap();
+    link(&inside("victim"), &a.lock());
+    let (code, _, error) = harness(dir.path(), &["runs", "rm", &id(&a), "--yes"]);
+    assert!(code == 3 && error.contains("it is a link"), "{error}");
+    assert!(a.summary_json().exists());
+    assert_eq!(content(), before);
+}
+
+#[test]
+fn no_run_is_removed_whose_sweep_is_carried_out_or_cannot_be_seen() {
+    let (dir, [a, _, _, d]) = store();
+    age(d.path(), 30);
+    let record = run::Record { sweep: Some("night".into()), ..d.record().unwrap().unwrap() };
+    harness::file::write_json(&d.run_json(), &record).unwrap();
+    age(d.path(), 30);
+    let gc = || harness(dir.path(), &["runs", "gc", "--apply"]);
+    let (_, out, _) = gc();
+    assert!(out.contains("1 more could go, but stay: the sweep that made them has no plan here") && d.path().exists(), "{out}");
+    // Its plan is here and does not name the run.
+    let sweep = dir.path().join("results/night");
+    std::fs::create_dir_all(&sweep).unwrap();
+    std::fs::write(sweep.join("plan.json"), format!(r#"{{"format":1,"runs":[{{"id":"{}"}}]}}"#, id(&a))).unwrap();
+    let held = std::fs::File::create(sweep.join(".lock")).unwrap();
+    held.lock_shared().unwrap();
+    let (code, _, error) = harness(dir.path(), &["runs", "rm", &id(&a), "--yes"]);
+    assert!(code == 3 && error.contains("is of the sweep night, which is being carried out") && a.path().exists(), "{error}");
+    held.unlock().unwrap();
+    assert!(gc().1.contains("freed") && !d.path().exists());
+    assert_eq!(harness(dir.path(), &["runs", "rm", &id(&a), "--yes"]).0, 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_ends_with_a_message_and_a_closed_one_quietly() {
+    let (dir, [a, ..]) = store();
+    let verbs: [&[&str]; 8] = [
+        &["runs", "list"],
+        &["runs", "list", "--json"],
+        &["runs", "show", "latest"],
+        &["config", "show"],
+        &["config", "explain"],
+        &["completions", "bash"],
+        &["doctor"],
+        &["--help"],
+    ];
+    for verb in verbs {
+        let run = |out: std::process::Stdio| {
+            let command = std::process::Command::new(env!("CARGO_BIN_EXE_harness")).current_dir(dir.path()).args(verb).stdout(out).output();
+            let output = command.unwrap();
+            (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        };
+        let (code, error) = run(std::fs::File::options().write(true).open("/dev/full").unwrap().into());
+        assert!(code == Some(3) && error.contains("cannot write to standard output"), "{verb:?}: {code:?} {error}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(run(writer.into()), (Some(141), String::new()), "{verb:?}");
+    }
+    // Nobody who could hear it: no reason to end.
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_harness"));
+    let status = command.current_dir(dir.path()).args(["runs", "rm", &id(&a), "nothing", "--yes"]).stderr(full).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+}
+
+#[test]
+fn names_do_not_reach_a_terminal_as_they_are() {
+    let (dir, [.., d]) = store();
+    let text = std::fs::read_to_string(d.run_json()).unwrap();
+    let evil = "ge\\u001b]0;x\\u0007\\nar\\u202e";
+    std::fs::write(d.run_json(), text.replacen("\"gear\"", &format!("\"{evil}\""), 1)).unwrap();
+    for verb in [&["runs", "list"][..], &["runs", "show", &id(&d)]] {
+        let (_, out, error) = harness(dir.path(), verb);
+        assert!(
+            !(out.clone() + &error).contains(['\u{1b}', '\u{7}', '\u{202e}']) && out.contains(r"ge\u{1b}]0;x\u{7}"),
+            "{out:?}{error:?}"
+        );
+    }
+}

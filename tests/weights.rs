@@ -230,6 +230,27 @@ fn a_value_that_is_not_finite_is_refused() {
     assert!(error.what.contains("`bn1.bias`"), "{error}");
 }
 
+#[test]
+fn values_with_which_no_network_can_compute_are_refused_on_import_and_on_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    for (name, value, words) in [
+        ("bn1.bias", f32::NAN, "not finite"),
+        ("conv1.weight", f32::INFINITY, "not finite"),
+        ("layer1.0.bn1.running_var", -1.0, "variances below 0"),
+    ] {
+        let mut tensors = network(BackboneName::Resnet18);
+        tensors.get_mut(name).unwrap().data[3] = value;
+        foreign(&path, &tensors, None);
+        let refusals = [import(&path, &options(&folder.path().join("out"))).map(drop), File::open(&path).unwrap().check_values()];
+        for error in refusals.map(Result::unwrap_err) {
+            assert!(error.what.contains(&format!("`{name}`")) && error.what.contains(words), "{error}");
+        }
+    }
+    foreign(&path, &network(BackboneName::Resnet18), None);
+    File::open(&path).unwrap().check_values().unwrap();
+}
+
 /// A package like the published one, with random weights and without stage 4; returns them by Keras' names.
 fn package(folder: &Path, strided: &str) -> Tensors {
     let mut tensors = Tensors::new();

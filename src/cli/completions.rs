@@ -9,6 +9,8 @@ pub struct Args {
 
 /// Prints the completions of `command`.
 pub fn run(args: &Args, command: &mut clap::Command) -> Result<()> {
-    clap_complete::generate(args.shell, command, "harness", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, command, "harness", &mut script);
+    crate::console::raw(&String::from_utf8_lossy(&script));
     Ok(())
 }

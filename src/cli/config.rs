@@ -2,7 +2,7 @@
 
 use crate::config::Profile;
 use crate::config::reference::{self, Identity};
-use crate::{Error, Result};
+use crate::{Error, Result, console, showln};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -37,15 +37,15 @@ pub fn run(args: &Args) -> Result<()> {
     match &args.verb {
         Verb::Show(given) => {
             let resolved = super::run::split(&given.arguments, given.profile).resolve()?;
-            println!("# profile {}", resolved.profile);
-            print!("{}", resolved.config.to_toml());
+            showln!("# profile {}", resolved.profile);
+            console::raw(&resolved.config.to_toml());
             Ok(())
         }
         Verb::Explain { key } => explain(key.as_deref().unwrap_or("")),
         Verb::Check(given) => {
             let resolved = super::run::split(&given.arguments, given.profile).resolve()?;
             for key in &resolved.unread {
-                println!("warning: {} does not read `{key}`: it changes nothing", resolved.config.detector);
+                showln!("warning: {} does not read `{key}`: it changes nothing", resolved.config.detector);
             }
             Ok(())
         }
@@ -63,12 +63,12 @@ fn explain(path: &str) -> Result<()> {
     let cpu = toml::Table::try_from(cpu).expect("a configuration is TOML");
     for key in keys {
         let small = reference::lookup(&cpu, &key.path).filter(|v| **v != key.default);
-        println!("{}\n    {}", key.path, key.doc);
-        println!("    allowed: {}", key.spec);
+        showln!("{}\n    {}", key.path, key.doc);
+        showln!("    allowed: {}", key.spec);
         if let Some(meaning) = meaning(key.identity) {
-            println!("    in a run's id: {meaning}");
+            showln!("    in a run's id: {meaning}");
         }
-        println!("    default: {}{}\n", key.default, small.map_or(String::new(), |v| format!("  (cpu profile: {v})")));
+        showln!("    default: {}{}\n", key.default, small.map_or(String::new(), |v| format!("  (cpu profile: {v})")));
     }
     Ok(())
 }

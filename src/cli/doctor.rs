@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::data::root;
 use crate::launcher;
 use crate::weights;
-use crate::{Error, Result};
+use crate::{Error, Result, showln};
 
 /// One line of the report.
 struct Finding {
@@ -23,9 +23,9 @@ pub fn run() -> Result<()> {
     let findings = [compiler(), python(), npm(), libtorch(), backbone(), data(), gpu(), cuda()];
     for f in &findings {
         match &f.state {
-            Ok(text) => println!("  ok       {:<22} {text}", f.what),
-            Err(why) if f.needed => println!("  MISSING  {:<22} {why}\n{:34}{}", f.what, "", f.remedy),
-            Err(why) => println!("  none     {:<22} {why}\n{:34}{}", f.what, "", f.remedy),
+            Ok(text) => showln!("  ok       {:<22} {text}", f.what),
+            Err(why) if f.needed => showln!("  MISSING  {:<22} {why}\n{:34}{}", f.what, "", f.remedy),
+            Err(why) => showln!("  none     {:<22} {why}\n{:34}{}", f.what, "", f.remedy),
         }
     }
     if findings.iter().any(|f| f.needed && f.state.is_err()) {

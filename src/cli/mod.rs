@@ -14,12 +14,12 @@ pub mod score;
 pub mod sweep;
 pub mod weights;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::Result;
+use crate::console;
 use crate::error::exit;
 use crate::launcher;
 use crate::ui::{Output, Verbosity};
@@ -88,8 +88,7 @@ impl Cli {
 
 /// What `harness` does: carries a verb out, or hands it to `harness-torch`.
 pub fn main() -> ExitCode {
-    end_with_the_reader();
-    let cli = Cli::parse();
+    let cli = parse();
     exit_code(carry_out(&cli, &|_| launcher::exec()), cli.output())
 }
 
@@ -118,15 +117,14 @@ pub fn carry_out(cli: &Cli, with_tensors: &dyn Fn(&Verb) -> Result<()>) -> Resul
     }
 }
 
-/// Lets `harness … | head` end quietly, as other tools do: Rust ignores the signal of a closed pipe and panics on the next
-/// print instead. Where the handler cannot be set, that is all that happens.
-pub fn end_with_the_reader() {
-    use std::sync::{Arc, atomic::AtomicBool};
-    let _ = signal_hook::flag::register_conditional_shutdown(
-        signal_hook::consts::SIGPIPE,
-        exit::CLOSED_PIPE.into(),
-        Arc::new(AtomicBool::new(true)),
-    );
+/// What was typed; prints help or what is wrong and ends the program where there is nothing to carry out.
+pub fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|told| {
+        if !told.use_stderr() {
+            console::end_unless(told.print());
+        }
+        told.exit()
+    })
 }
 
 /// Prints an error and turns the result into the process's exit code.
@@ -142,10 +140,8 @@ pub fn exit_code(result: Result<()>, output: Output) -> ExitCode {
 
 /// Prints an error on standard error, as people or as programs read it.
 pub fn complain(error: &str, output: Output) {
-    let line = match output {
-        Output::People => format!("harness: {error}"),
-        Output::Json => serde_json::json!({ "type": "error", "text": error }).to_string(),
-    };
-    // Its reader may be gone.
-    let _ = writeln!(std::io::stderr(), "{line}");
+    match output {
+        Output::People => console::err(&format!("harness: {error}\n")),
+        Output::Json => console::raw_err(&format!("{}\n", serde_json::json!({ "type": "error", "text": error }))),
+    }
 }

@@ -6,7 +6,7 @@ use crate::report::study::{Extent, Format, Incomplete, Pivot, Report};
 use crate::run::check_name;
 use crate::store::Store;
 use crate::sweep::folder::SweepFolder;
-use crate::{Error, Result};
+use crate::{Error, Result, console};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -22,6 +22,9 @@ pub struct Args {
     /// Print averages over incomplete grids, marked, and leave the files as they are
     #[arg(long)]
     pub partial: bool,
+    /// Write the files although the table that is there has finished runs which are gone
+    #[arg(long, conflicts_with = "partial")]
+    pub replace: bool,
     /// Print the table of these seeds alone, and leave the files as they are
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub seeds: Vec<u64>,
@@ -63,13 +66,25 @@ pub fn run(args: &Args) -> Result<()> {
     };
     if let (Some(rows), Some(columns)) = (&args.rows, &args.columns) {
         let pivot = Pivot { rows: rows.clone(), columns: columns.clone(), metric: args.metric.clone() };
-        print!("{}", report.pivot(&pivot, args.format)?);
+        print(&report.pivot(&pivot, args.format)?, args.format);
         return Ok(());
     }
     // The files are the sweep's own: all its seeds, and no average over an incomplete grid.
-    let written = if args.partial || !args.seeds.is_empty() { report.look()? } else { report.write(Extent::All)? };
-    print!("{}", written.print(args.format));
+    let written = match (args.partial || !args.seeds.is_empty(), args.replace) {
+        (true, _) => report.look()?,
+        (false, true) => report.write(Extent::All)?,
+        (false, false) => report.write_unless_lost(Extent::All)?,
+    };
+    print(&written.print(args.format), args.format);
     Ok(())
+}
+
+/// For people with names spelled out, for programs as it is.
+fn print(text: &str, format: Format) {
+    match format {
+        Format::Terminal | Format::Markdown | Format::Latex => console::out(text),
+        _ => console::raw(text),
+    }
 }
 
 /// The sweeps of a results folder.

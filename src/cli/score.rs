@@ -11,7 +11,7 @@ use crate::metric::{Scores, Variant};
 use crate::report::spell::percent_or_dash;
 use crate::store::Store;
 use crate::ui::text::{self, Align, Rule};
-use crate::{Error, Result};
+use crate::{Error, Result, console, sayln, showln};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -24,6 +24,9 @@ pub struct Args {
     /// A finished run instead: its id, a unique prefix of its hash, or `latest`
     #[arg(long, value_name = "ID", conflicts_with = "maps_root")]
     run: Option<String>,
+    /// Where the data of the run lie now, if they were moved; their content is compared
+    #[arg(long, value_name = "DIR", requires = "run")]
+    data: Option<PathBuf>,
     /// The run store
     #[arg(long, value_name = "DIR", default_value = "results")]
     results: PathBuf,
@@ -113,17 +116,27 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
         Error::environment(format!("run {} is {}", entry.id, entry.status.name()), "finish it first: repeat its `harness run` command")
     })?;
     let cfg = entry.folder.config()?;
-    let category = data::category(&data::root::resolve(&cfg.data)?, &summary.category)?;
+    let root = args.data.clone().map_or_else(|| data::root::resolve(&cfg.data), Ok)?;
+    let category = data::category(&root, &summary.category).map_err(|e| {
+        let remedy = "say where the data of the run lie now: --data ROOT, the folder that holds its category".to_owned();
+        Error { remedy: if args.data.is_none() { remedy } else { e.remedy }, ..e }
+    })?;
     let contents = Arc::new(Contents::of(&category)?);
     if contents.hash != summary.data_hash {
         return Err(Error::environment(
             format!("{} changed since run {} was made", category.folder().display(), entry.id),
-            "score it against the data it was made with, or repeat the run",
+            "score it against the data it was made with (--data ROOT), or repeat the run",
         ));
     }
     let cfg = with_settings(&cfg, &args.set)?;
     warn(data::preflight(&category, &contents, &cfg)?);
     let outputs = Rc::new(OutputStore::of(&entry.folder.maps(), &summary.category, &cfg.detector.outputs(&cfg)));
+    if outputs.stored().is_empty() {
+        return Err(Error::environment(
+            format!("the maps and image scores of run {} are gone", entry.id),
+            "copy its folder maps/ back, or make the run again: its command with --force",
+        ));
+    }
     let one = |name: MapName| {
         let source = Source::of(category.test.clone(), &cfg, 0).checked(&contents);
         Scored { label: format!("{} {name}", summary.category), maps: Maps::Run(outputs.clone(), name), source, cfg: cfg.clone() }
@@ -163,7 +176,7 @@ fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
 }
 
 fn warn(warnings: Vec<String>) {
-    warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    warnings.iter().for_each(|warning| sayln!("warning: {warning}"));
 }
 
 /// The protocol's settings with `--set` laid over them.
@@ -204,7 +217,7 @@ fn print_table(all: &[Line]) {
             row
         })
         .collect();
-    println!("{}", text::table(&columns, &rows, Rule::Unicode));
+    showln!("{}", text::table(&columns, &rows, Rule::Unicode));
 }
 
 fn print_json(all: &[Line]) {
@@ -220,5 +233,5 @@ fn print_json(all: &[Line]) {
             })
         })
         .collect();
-    println!("{}", serde_json::to_string_pretty(&entries).expect("scores are plain data"));
+    console::raw(&(serde_json::to_string_pretty(&entries).expect("scores are plain data") + "\n"));
 }

@@ -9,8 +9,9 @@ use crate::sweep::conduct::Planned;
 use crate::sweep::decide::Failed;
 use crate::sweep::execute::Tally;
 use crate::sweep::request::Request;
+use crate::sweep::{Outcome, Study};
 use crate::ui::{Mode, Output, Verbosity};
-use crate::{Error, Result};
+use crate::{Error, Result, console, show, showln};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -96,8 +97,8 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
         progress.close();
         let would = sweep.dry_run(&request)?;
         match args.json {
-            true => println!("{}", serde_json::to_string_pretty(&would.json()).expect("a plan is plain data")),
-            false => println!("{}", would.text()),
+            true => console::raw(&(serde_json::to_string_pretty(&would.json()).expect("a plan is plain data") + "\n")),
+            false => showln!("{}", would.text()),
         }
         return Ok(());
     }
@@ -117,13 +118,31 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
         false => Ok(None),
     };
     let tally = sweep.carry_out(&request, progress, &mut round)?;
-    let written = report(plan.seeds.len()).write(Extent::All)?;
+    let written = match report(plan.seeds.len()).write_unless_lost(Extent::All) {
+        Ok(written) => written,
+        // What became of the runs comes first: it says how the others are made.
+        Err(error) => return conclude(&tally).and(Err(error)),
+    };
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&written.comparison).expect("numbers are plain data"));
+        console::raw(&(serde_json::to_string_pretty(&written.comparison).expect("numbers are plain data") + "\n"));
     } else {
-        print!("{}", written.print(Format::Terminal));
+        show!("{}", written.print(Format::Terminal));
     }
-    conclude(&tally)
+    conclude(&tally)?;
+    complete(&written.study, &|row| sweep.runs_row(row))
+}
+
+/// Runs that were there and are not any more leave holes in the table: the sweep is not done.
+fn complete(study: &Study, is_asked: &dyn Fn(usize) -> bool) -> Result<()> {
+    let gone = study.cells.iter().filter(|cell| is_asked(cell.row) && cell.outcome == Outcome::Missing);
+    let gone: Vec<String> = gone.map(|cell| cell.id.to_string()).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    Err(Error::run(
+        format!("{} of {} runs are gone, which others removed meanwhile: {}", gone.len(), study.cells.len(), gone.join(", ")),
+        "repeat the command, which makes them again",
+    ))
 }
 
 fn conclude(tally: &Tally) -> Result<()> {
@@ -138,4 +157,22 @@ fn conclude(tally: &Tally) -> Result<()> {
         return Err(Error::stopped(format!("{} runs were stopped before their end", tally.stopped.len())));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::study::example;
+
+    #[test]
+    fn a_run_that_is_gone_at_the_end_is_an_error_and_one_that_was_not_asked_for_is_none() {
+        let mut study = example::ladder();
+        complete(&study, &|_| true).unwrap();
+        example::outcome(&mut study, 2, "terrazzo", 1, Outcome::Missing);
+        let error = complete(&study, &|_| true).unwrap_err();
+        assert!(error.exit_code() == 1 && error.what.starts_with("1 of 18 runs are gone"), "{error}");
+        complete(&study, &|row| row != 2).unwrap();
+        example::outcome(&mut study, 2, "terrazzo", 1, Outcome::Failed { error: "diverged".into() });
+        complete(&study, &|_| true).unwrap();
+    }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::Result;
 use crate::cli::distil::Distil;
 use crate::config::{BackboneName, Teaching};
+use crate::showln;
 use crate::weights::network::{self, Extent};
 use crate::weights::{File, Meta, Options, Precision, Teacher, import};
 
@@ -75,21 +76,21 @@ pub fn run(args: &Args) -> Result<()> {
                 extent: if args.full { Extent::Full } else { Extent::Stages },
             };
             let made = import(&args.source, &options)?;
-            println!("{}: {} tensors, {} values, {:.1} MB", made.path.display(), made.tensors, made.values, made.size_bytes as f64 / 1e6);
+            showln!("{}: {} tensors, {} values, {:.1} MB", made.path.display(), made.tensors, made.values, made.size_bytes as f64 / 1e6);
             print_meta(&made.meta);
-            println!("blake3        {}", made.hash);
+            showln!("blake3        {}", made.hash);
             if made.dropped > 0 {
-                println!("left out      {} tensors of the source (what no detector uses, counters)", made.dropped);
+                showln!("left out      {} tensors of the source (what no detector uses, counters)", made.dropped);
             }
         }
         Command::Show { file } if Teaching::of_file(file).is_some() => print_teaching(&Teacher::open(file)?),
         Command::Show { file } => {
             let file = File::open(file)?;
-            println!("{}: {} tensors", file.path().display(), file.names().count());
+            showln!("{}: {} tensors", file.path().display(), file.names().count());
             print_meta(&file.meta);
-            println!("blake3        {}", file.content_hash());
+            showln!("blake3        {}", file.content_hash());
             file.check(file.meta.architecture)?;
-            println!("check         all tensors that detectors use are there, in their shapes");
+            showln!("check         all tensors that detectors use are there, in their shapes");
         }
         Command::Distil(_) => unreachable!("it is carried out by harness-torch"),
     }
@@ -100,25 +101,25 @@ pub fn run(args: &Args) -> Result<()> {
 pub fn print_teaching(teacher: &Teacher) {
     let Teaching { backbone, backbone_hash, images, images_hash, image_count, .. } = &teacher.teaching;
     let Teaching { field, width, descriptor, steps, seed, batch, lr, compact, unexplained, .. } = &teacher.teaching;
-    println!("{}: {} tensors", teacher.path.display(), teacher.tensors.len());
-    println!("teacher       patches of {field} px, widths x {width}, {descriptor} numbers");
-    println!("backbone      {} ({backbone_hash})", network::key(*backbone));
-    println!("images        {image_count} of {images} ({images_hash})");
-    println!("steps         {steps} of {batch} patches, learning rate {lr}, compactness of {compact:?}, seed {seed}");
-    println!("unexplained   {unexplained:.4} of the variance of the backbone's features, on held-back patches of these images");
-    println!("blake3        {}", teacher.hash);
+    showln!("{}: {} tensors", teacher.path.display(), teacher.tensors.len());
+    showln!("teacher       patches of {field} px, widths x {width}, {descriptor} numbers");
+    showln!("backbone      {} ({backbone_hash})", network::key(*backbone));
+    showln!("images        {image_count} of {images} ({images_hash})");
+    showln!("steps         {steps} of {batch} patches, learning rate {lr}, compactness of {compact:?}, seed {seed}");
+    showln!("unexplained   {unexplained:.4} of the variance of the backbone's features, on held-back patches of these images");
+    showln!("blake3        {}", teacher.hash);
 }
 
 fn print_meta(meta: &Meta) {
     let stride_in = if meta.stride_in == crate::config::StrideIn::Conv1 { "conv1 (Caffe's 1x1)" } else { "conv2 (torchvision's 3x3)" };
     let numbers = |v: [f64; 3]| v.map(|x| format!("{x:.6}")).join(", ");
-    println!("architecture  {}", network::key(meta.architecture));
-    println!("lineage       {}", meta.lineage);
+    showln!("architecture  {}", network::key(meta.architecture));
+    showln!("lineage       {}", meta.lineage);
     if meta.architecture.is_residual() {
-        println!("stride_in     {stride_in}");
+        showln!("stride_in     {stride_in}");
     }
-    println!("input_mean    {} (RGB, 0..=1)", numbers(meta.input_mean));
-    println!("input_std     {}", numbers(meta.input_std));
-    println!("source        {}", meta.source);
-    println!("license       {}", meta.license);
+    showln!("input_mean    {} (RGB, 0..=1)", numbers(meta.input_mean));
+    showln!("input_std     {}", numbers(meta.input_std));
+    showln!("source        {}", meta.source);
+    showln!("license       {}", meta.license);
 }

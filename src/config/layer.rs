@@ -175,8 +175,33 @@ fn build(table: Table) -> Result<Config> {
     Ok(config)
 }
 
+/// The greatest length of a key with its tables, bytes; the longest that is known has some forty.
+const MOST_KEY: usize = 512;
+
+/// Refuses TOML whose keys are nested so deep that to read it would take a stack without end: dotted, quoted with dots, or a table's
+/// header. `origin` names the text.
+///
+/// # Errors
+/// `Kind::Config` naming the line.
+pub fn check_depth(text: &str, origin: &str) -> Result<()> {
+    let is_key = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '"' | '\'' | ' ' | '\t' | '[' | ']' | '{' | ',');
+    let long = |line: &str| {
+        let key = line.split('=').next().unwrap_or_default();
+        (key.len() > MOST_KEY && key.chars().all(is_key) && key.matches('.').count() > MOST_KEY / 8)
+            || line.matches('{').count().max(line.matches('[').count()) > MOST_KEY
+    };
+    match text.lines().position(long) {
+        None => Ok(()),
+        Some(line) => Err(Error::config(
+            format!("{origin}:{}: a key is nested too deep", line + 1),
+            "no key has more than four parts; `harness config explain` lists all",
+        )),
+    }
+}
+
 /// Parses one file: each key known, each value allowed; `profile = "…"` at the top is set aside.
 fn read_layer(text: &str, origin: &str) -> Result<(Option<Profile>, Table)> {
+    check_depth(text, origin)?;
     let located = |offset: usize| format!("{origin}:{}", 1 + text[..offset].matches('\n').count());
     let document = DeTable::parse(text).map_err(|e| {
         let at = e.span().map_or(origin.to_owned(), |s| located(s.start));
@@ -257,13 +282,18 @@ fn leaves(prefix: &str, table: &DeTable) -> Vec<(String, usize)> {
     found
 }
 
+/// As much of an unknown key as errors show, characters.
+const SHOWN: usize = 80;
+
 fn unknown(path: &str, at: &str) -> Error {
     let remedy = match (upgrade::successor(path), reference::suggestion(path)) {
         (Some(now), _) => format!("it is now {now}"),
         (None, Some(near)) => format!("did you mean `{near}`? `harness config explain` lists all keys"),
         (None, None) => "`harness config explain` lists all keys".to_owned(),
     };
-    Error::config(format!("{at}: unknown key `{path}`"), remedy)
+    let shown: String = path.chars().take(SHOWN).collect();
+    let more = if shown.len() < path.len() { "…" } else { "" };
+    Error::config(format!("{at}: unknown key `{shown}{more}`"), remedy)
 }
 
 /// One `key=value` override as a layer; the value is TOML, or a bare word where text is expected.
@@ -304,6 +334,21 @@ mod tests {
         let path = dir.path().join("try.toml");
         std::fs::write(&path, text).unwrap();
         Request { file: Some(path), overrides: overrides.iter().map(|s| s.to_string()).collect(), ..Request::default() }.resolve()
+    }
+
+    #[test]
+    fn keys_that_are_nested_without_end_are_refused_and_not_echoed() {
+        let deep = "a.".repeat(40_000) + "a";
+        for text in [format!("{deep} = 1"), format!("\"{deep}\" = 1"), format!("[{deep}]\nb = 1"), format!("[[{deep}]]\nb = 1")] {
+            let error = resolve(&text, &[]).unwrap_err();
+            assert!(error.what.contains("try.toml:1: a key is nested too deep"), "{:.200}", error.what);
+            assert_eq!(crate::config::stored(&text).unwrap_err(), error.what.replace(error.what.split(": a").next().unwrap(), "line:1"));
+        }
+        for text in [format!("a = {}1{}", "[".repeat(40_000), "]".repeat(40_000)), format!("a = {}", "{a=".repeat(40_000))] {
+            assert!(resolve(&text, &[]).unwrap_err().what.len() < 400);
+        }
+        let error = resolve("", &[&format!("{deep}=1")]).unwrap_err();
+        assert!(error.what.contains("unknown key `a.a.") && error.what.len() < 200, "{:.300}", error.what);
     }
 
     #[test]

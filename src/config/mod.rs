@@ -30,7 +30,7 @@ pub use detector::{
     check_rd_batch,
 };
 pub use eval::*;
-pub use layer::{Layer, Profile, Request, Resolved, flatten};
+pub use layer::{Layer, Profile, Request, Resolved, check_depth, flatten};
 pub use loss::*;
 pub use model::*;
 pub use optim::*;

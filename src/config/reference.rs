@@ -55,6 +55,10 @@ pub fn suggestion(path: &str) -> Option<&'static str> {
     fn tail(path: &str) -> &str {
         path.rsplit('.').next().unwrap_or(path)
     }
+    // What is much longer than any key is near to none.
+    if path.len() > 200 {
+        return None;
+    }
     let typos = |a: &str, b: &str| {
         let distance = strsim::osa_distance(a, b);
         (distance <= (a.len() / 3).max(1)).then_some(2 * distance)

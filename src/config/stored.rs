@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::layer::{flatten, lay, nest};
+use super::layer::{check_depth, flatten, lay, nest};
 use super::reference::{self, BASE};
 use super::{Config, Detector, upgrade};
 
@@ -14,6 +14,7 @@ use super::{Config, Detector, upgrade};
 /// In words that follow the file's name: not TOML, an unknown detector, a key that this version would have to read and does
 /// not know, a value of another type.
 pub fn stored(text: &str) -> Result<Config, String> {
+    check_depth(text, "line").map_err(|e| e.what)?;
     let mut stored: Table = toml::from_str(text).map_err(|e| e.message().to_owned())?;
     upgrade::table(&mut stored);
     let name = stored.get("detector").cloned().ok_or("it does not name a detector")?;
@@ -34,6 +35,7 @@ pub fn stored(text: &str) -> Result<Config, String> {
 /// # Errors
 /// What is not TOML.
 pub fn stored_table(text: &str) -> Result<Table, String> {
+    check_depth(text, "line").map_err(|e| e.what)?;
     let plain: Table = toml::from_str(text).map_err(|e| e.message().to_owned())?;
     Ok(stored(text).map_or(plain, |config| Table::try_from(&config).expect("a configuration is TOML")))
 }

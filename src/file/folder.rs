@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::is_temporary;
 use super::replace::{create_beside, sync_folder};
+use super::{is_link, is_temporary};
 use crate::{Error, Result};
 
 /// Creates a folder and tries to write into it, so that a long computation does not fail at its first save.
@@ -28,11 +28,15 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Removes the files of a folder that `is_stale` picks by path and name: what an earlier command left there.
+/// Removes the files of a folder that `is_stale` picks by path and name: what an earlier command left there. From a folder that is a
+/// link nothing is removed: what it points to may be somebody else's.
 ///
 /// # Errors
 /// A folder that cannot be read and a file that cannot be removed.
 pub fn remove_stale(folder: &Path, is_stale: &dyn Fn(&Path, &str) -> bool) -> Result<()> {
+    if is_link(folder) {
+        return Ok(());
+    }
     let entries = fs::read_dir(folder).map_err(|e| Error::io("read the folder", folder, &e))?;
     for path in entries.flatten().map(|entry| entry.path()) {
         if path.file_name().and_then(|name| name.to_str()).is_some_and(|name| is_stale(&path, name)) {
@@ -43,8 +47,11 @@ pub fn remove_stale(folder: &Path, is_stale: &dyn Fn(&Path, &str) -> bool) -> Re
 }
 
 /// Temporary files anywhere below a folder, sorted: what writers left that were killed, of this version and of earlier ones.
-/// Folders that are missing or cannot be read count as empty.
+/// Folders that are missing or cannot be read count as empty, and so do links.
 pub fn leftovers(folder: &Path) -> Vec<PathBuf> {
+    if is_link(folder) {
+        return vec![];
+    }
     let (mut files, mut folders) = (vec![], vec![]);
     let _ = walk(folder, &mut files, &mut folders);
     files.retain(|path| path.file_name().is_some_and(|name| is_temporary(&name.to_string_lossy())));

@@ -1,13 +1,12 @@
 //! JSON files that name their format, so that an older program refuses a newer file instead of misreading it.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::replace;
+use super::{content, replace};
 use crate::{Error, Result};
 
 /// Writes `value` as indented JSON with a newline at its end; see [`replace`].
@@ -19,7 +18,7 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 
 /// Reads a JSON file whose member `format` is at most `newest`; `None` if there is no such file.
 pub fn read_json<T: DeserializeOwned>(path: &Path, newest: u32) -> Result<Option<T>> {
-    let bytes = match fs::read(path) {
+    let bytes = match content(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io("read", path, &error)),

@@ -2,11 +2,12 @@
 //!
 //! One writer a file at a time (whoever holds the lock of its folder); any number of readers.
 
+use super::{content, open_own};
 use crate::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
@@ -24,8 +25,9 @@ impl<T: Serialize> Writer<T> {
     /// Opens or creates `path`, cuts off a torn last line and stands at the end.
     pub fn open(path: &Path) -> Result<Self> {
         let io = |e: &std::io::Error| Error::io("append to", path, e);
-        let file = OpenOptions::new().append(true).create(true).open(path).map_err(|e| io(&e))?;
-        let bytes = std::fs::read(path).map_err(|e| io(&e))?;
+        let mut file = open_own(path, OpenOptions::new().read(true).append(true).create(true)).map_err(|e| io(&e))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|e| io(&e))?;
         let len = whole(&bytes).len() as u64;
         if len < bytes.len() as u64 {
             file.set_len(len).map_err(|e| io(&e))?;
@@ -61,19 +63,36 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     read_where(path, &|_| true)
 }
 
+/// The lines that can be understood, and the numbers of those that cannot, from 1: for files on which no result depends.
+pub fn read_sound<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, Vec<usize>)> {
+    let bytes = bytes(path)?;
+    let (mut sound, mut broken) = (Vec::new(), Vec::new());
+    for (index, line) in whole(&bytes).split_inclusive(|b| *b == b'\n').enumerate() {
+        match serde_json::from_slice(line) {
+            Ok(value) => sound.push(value),
+            Err(_) => broken.push(index + 1),
+        }
+    }
+    Ok((sound, broken))
+}
+
+/// The content of a file; nothing where there is none.
+fn bytes(path: &Path) -> Result<Vec<u8>> {
+    match content(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        read => read.map_err(|e| Error::io("read", path, &e)),
+    }
+}
+
 /// [`read`], but lines of which `wanted` is false are passed over unread.
 pub fn read_where<T: DeserializeOwned>(path: &Path, wanted: &dyn Fn(&[u8]) -> bool) -> Result<Vec<T>> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io("read", path, &error)),
-    };
+    let bytes = bytes(path)?;
     let lines = whole(&bytes).split_inclusive(|b| *b == b'\n').enumerate().filter(|(_, line)| wanted(line));
     let parsed = lines.map(|(index, line)| {
         serde_json::from_slice(line).map_err(|e| {
             Error::environment(
                 format!("cannot understand line {} of {}: {e}", index + 1, path.display()),
-                "the file was changed or damaged",
+                "the file was changed or damaged: put a whole copy back, or make the run again with --force",
             )
         })
     });
@@ -89,7 +108,7 @@ pub fn truncate(path: &Path, len: u64) -> Result<()> {
     if have == len {
         return Ok(());
     }
-    let cut = OpenOptions::new().write(true).open(path).and_then(|file| {
+    let cut = open_own(path, OpenOptions::new().write(true)).and_then(|file| {
         file.set_len(len)?;
         file.sync_all()
     });

@@ -2,10 +2,11 @@
 //!
 //! Grey, grey with alpha, RGB and RGBA, with 8 or 16 bits a channel, become 8-bit RGB: 16 bits are divided by 257 and
 //! rounded, alpha is composited over black. Whatever bytes come in, the answer is an image or an [`Error`] that names
-//! the file; sides and memory are bounded. Orientation tags are not applied ([`is_upright`]). JPEG data that are damaged in the
+//! the file; sides, pixels and memory are bounded. BigTIFF is read; of several pages the first is. The fourth byte of a BMP is no alpha where
+//! it is 0 everywhere. Orientation tags are not applied ([`is_upright`]). JPEG data that are damaged in the
 //! middle pass: the decoder has no strict mode that `image` lets through.
 
-use super::{Mask, Rgb};
+use super::{Mask, Rgb, jpeg};
 use crate::file::{self, Durable};
 use crate::{Error, Result};
 use ::image::error::{ImageError, LimitErrorKind};
@@ -14,6 +15,7 @@ use ::image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, Image
 use std::io::{BufRead, BufReader, Cursor, Seek, Write};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// Extensions, in lower case, of files that are taken for images where a folder is listed.
 pub const IMAGE_EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
@@ -21,8 +23,17 @@ pub const IMAGE_EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "ti
 /// Greatest width and height that is decoded, px.
 pub const MAX_SIDE: usize = 16_384;
 
-/// Greatest memory that one decoder may take, bytes.
-const MAX_ALLOC: u64 = 512 << 20;
+/// Greatest number of pixels that is decoded: some 200 MB as RGB. A file of a few kB may claim any number.
+pub const MAX_PIXELS: usize = 1 << 26;
+
+/// Images of more pixels than this are decoded one at a time, so that threads together need not much more than one does.
+const LARGE: usize = 1 << 24;
+
+/// Greatest memory that one decoder may take for all but pixels (profiles, texts), bytes.
+const MAX_ASIDE: u64 = 64 << 20;
+
+/// Bytes of the largest pixel: RGBA with 16 bits a channel.
+const PIXEL_BYTES: u64 = 8;
 
 pub(super) const FORMATS: &str = "use PNG, JPEG, BMP or TIFF with 8 or 16 bits a channel";
 
@@ -34,6 +45,10 @@ pub struct Decoded {
     pub had_alpha: bool,
     /// The greatest value of a file with 16 bits a channel and no alpha; `None` for others.
     pub deepest: Option<u16>,
+    /// Nothing of it is opaque: it came out black.
+    pub transparent: bool,
+    /// The file has further pages, which were not read.
+    pub more_pages: bool,
 }
 
 /// Reads an image file. Errors: missing, truncated or of another format.
@@ -51,6 +66,13 @@ pub fn decode_bytes(bytes: &[u8], name: &Path) -> Result<Decoded> {
         DynamicImage::ImageRgb16(p) => p.iter().max().copied(),
         _ => None,
     };
+    let transparent = match &decoded {
+        DynamicImage::ImageLumaA8(p) => p.pixels().all(|p| p.0[1] == 0),
+        DynamicImage::ImageRgba8(p) => p.pixels().all(|p| p.0[3] == 0),
+        DynamicImage::ImageLumaA16(p) => p.pixels().all(|p| p.0[1] == 0),
+        DynamicImage::ImageRgba16(p) => p.pixels().all(|p| p.0[3] == 0),
+        _ => false,
+    };
     let data = match decoded {
         DynamicImage::ImageLuma8(p) => p.into_raw().iter().flat_map(|&v| [v; 3]).collect(),
         DynamicImage::ImageLumaA8(p) => p.pixels().flat_map(|p| [over_black(p.0[0], p.0[1]); 3]).collect(),
@@ -60,14 +82,15 @@ pub fn decode_bytes(bytes: &[u8], name: &Path) -> Result<Decoded> {
         DynamicImage::ImageLumaA16(p) => p.pixels().flat_map(|p| [narrow_over_black(p.0[0], p.0[1]); 3]).collect(),
         DynamicImage::ImageRgb16(p) => p.into_raw().iter().map(|&v| narrow(v)).collect(),
         DynamicImage::ImageRgba16(p) => p.pixels().flat_map(|p| [0, 1, 2].map(|c| narrow_over_black(p.0[c], p.0[3]))).collect(),
-        _ => return Err(Error::environment(format!("{} holds floating-point pixels, not an image", name.display()), FORMATS)),
+        _ => return Err(floats(name)),
     };
-    Ok(Decoded { rgb: Rgb::from_vec(width, height, data), had_alpha, deepest })
+    let more_pages = tiff_facts(bytes).is_some_and(|facts| facts.more_pages);
+    Ok(Decoded { rgb: Rgb::from_vec(width, height, data), had_alpha, deepest, transparent, more_pages })
 }
 
-/// Width and height of an image file, px, from its header alone.
+/// Width and height of an image file, px, from its header alone, which is refused beyond [`MAX_PIXELS`].
 pub fn dimensions(path: &Path) -> Result<(usize, usize)> {
-    let file = std::fs::File::open(path).map_err(|e| Error::io("open", path, &e))?;
+    let file = file::open_regular(path).map_err(|e| Error::io("open", path, &e))?;
     header(BufReader::new(file), path)
 }
 
@@ -77,15 +100,21 @@ pub fn dimensions_bytes(bytes: &[u8], name: &Path) -> Result<(usize, usize)> {
 }
 
 fn header<R: BufRead + Seek>(source: R, name: &Path) -> Result<(usize, usize)> {
-    let decoder = guarded(name, || open(source, name)?.into_decoder().map_err(|e| failure(&e, name)))?;
-    let (width, height) = decoder.dimensions();
-    Ok((width as usize, height as usize))
+    let decoder = guarded(name, || open(source, name, 0)?.into_decoder().map_err(|e| failure(&e, name)))?;
+    let (width, height) = (decoder.dimensions().0 as usize, decoder.dimensions().1 as usize);
+    if width.saturating_mul(height) > MAX_PIXELS {
+        return Err(Error::environment(
+            format!("{} has {width}x{height} px; at most {} million pixels are read", name.display(), MAX_PIXELS / 1_000_000),
+            "make the image smaller, or cut it into tiles",
+        ));
+    }
+    Ok((width, height))
 }
 
 /// False where a file's orientation tag (EXIF) asks for a turn or a flip, which [`decode`] does not do.
 pub fn is_upright(bytes: &[u8], name: &Path) -> Result<bool> {
     let orientation = guarded(name, || {
-        let mut decoder = open(Cursor::new(bytes), name)?.into_decoder().map_err(|e| failure(&e, name))?;
+        let mut decoder = open(Cursor::new(bytes), name, 0)?.into_decoder().map_err(|e| failure(&e, name))?;
         decoder.orientation().map_err(|e| failure(&e, name))
     })?;
     Ok(orientation == Orientation::NoTransforms)
@@ -127,29 +156,88 @@ pub(super) fn write_many(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// The content of a file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|e| Error::io("read", path, &e))
+    file::content(path).map_err(|e| Error::io("read", path, &e))
 }
 
 /// The pixels of a file as it holds them.
 pub(super) fn raw(bytes: &[u8], name: &Path) -> Result<DynamicImage> {
-    let reader = open(Cursor::new(bytes), name)?;
-    // JPEG decoders paint what a truncated file lacks in grey; here that is an error like any other truncation.
-    if reader.format() == Some(ImageFormat::Jpeg) && !has_end_of_jpeg(bytes) {
-        return Err(Error::environment(format!("{} is truncated: its JPEG data have no end", name.display()), "copy the file again"));
+    if tiff_facts(bytes).is_some_and(|facts| facts.float) {
+        return Err(floats(name));
     }
-    guarded(name, || reader.decode().map_err(|e| failure(&e, name)))
+    let (width, height) = header(Cursor::new(bytes), name)?;
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = (width * height > LARGE).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
+    let reader = open(Cursor::new(bytes), name, width * height)?;
+    let format = reader.format();
+    if format == Some(ImageFormat::Jpeg)
+        && let Some(why) = jpeg::fault(bytes)
+    {
+        return Err(Error::environment(format!("{} {why}", name.display()), "copy the file again"));
+    }
+    let decoded = guarded(name, || reader.decode().map_err(|e| failure(&e, name)))?;
+    Ok(match decoded {
+        // Cameras leave the fourth byte of a pixel 0; as alpha it would make the picture vanish.
+        DynamicImage::ImageRgba8(p) if format == Some(ImageFormat::Bmp) && p.pixels().all(|p| p.0[3] == 0) => {
+            DynamicImage::ImageRgba8(p).to_rgb8().into()
+        }
+        other => other,
+    })
 }
 
-fn open<'a, R: BufRead + Seek + 'a>(source: R, name: &Path) -> Result<ImageReader<R>> {
+fn floats(name: &Path) -> Error {
+    Error::environment(format!("{} holds floating-point pixels, not an image", name.display()), FORMATS)
+}
+
+/// What a TIFF file says of itself that its decoding does not show; `None` for other files, and where it cannot be told.
+struct TiffFacts {
+    float: bool,
+    more_pages: bool,
+}
+
+fn tiff_facts(bytes: &[u8]) -> Option<TiffFacts> {
+    use tiff::decoder::Decoder;
+    use tiff::tags::Tag;
+    /// SampleFormat of IEEE floats.
+    const FLOAT: u16 = 3;
+    let magic = bytes.get(..4)?;
+    if !["II*\0", "MM\0*", "II+\0", "MM\0+"].iter().any(|known| known.as_bytes() == magic) {
+        return None;
+    }
+    let read = || {
+        let mut decoder = Decoder::new(Cursor::new(bytes)).ok()?;
+        let formats = decoder.find_tag(Tag::SampleFormat).ok()?.and_then(|value| value.into_u16_vec().ok()).unwrap_or_default();
+        Some(TiffFacts { float: formats.contains(&FLOAT), more_pages: decoder.more_images() })
+    };
+    std::panic::catch_unwind(AssertUnwindSafe(read)).ok().flatten()
+}
+
+/// A reader that may take the memory of so many pixels.
+fn open<'a, R: BufRead + Seek + 'a>(source: R, name: &Path, pixels: usize) -> Result<ImageReader<R>> {
     let mut reader = ImageReader::new(source).with_guessed_format().map_err(|e| Error::io("read", name, &e))?;
+    if reader.format().is_none() {
+        reader = as_big_tiff(reader, name)?;
+    }
     if reader.format().is_none_or(|f| !f.reading_enabled()) {
         return Err(Error::environment(format!("{} is not an image of a known format", name.display()), FORMATS));
     }
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE as u32);
     limits.max_image_height = Some(MAX_SIDE as u32);
-    limits.max_alloc = Some(MAX_ALLOC);
+    limits.max_alloc = Some(MAX_ASIDE + PIXEL_BYTES * pixels as u64);
     reader.limits(limits);
+    Ok(reader)
+}
+
+/// BigTIFF begins otherwise than TIFF, and is read by the same decoder.
+fn as_big_tiff<R: BufRead + Seek>(reader: ImageReader<R>, name: &Path) -> Result<ImageReader<R>> {
+    let mut source = reader.into_inner();
+    let mut magic = [0; 4];
+    let begun = source.read_exact(&mut magic).is_ok();
+    source.rewind().map_err(|e| Error::io("read", name, &e))?;
+    let mut reader = ImageReader::new(source);
+    if begun && (&magic == b"II+\0" || &magic == b"MM\0+") {
+        reader.set_format(ImageFormat::Tiff);
+    }
     Ok(reader)
 }
 
@@ -167,17 +255,12 @@ fn failure(error: &ImageError, name: &Path) -> Error {
             Error::environment(format!("{name} is larger than {MAX_SIDE} px"), "make the image smaller")
         }
         ImageError::Limits(_) => {
-            Error::environment(format!("{name} needs more than {} MiB to decode", MAX_ALLOC >> 20), "make the image smaller")
+            let what = format!("{name} needs more memory to decode than its pixels do and {} MiB beside", MAX_ASIDE >> 20);
+            Error::environment(what, "save it again without profiles and texts")
         }
         ImageError::Unsupported(e) => Error::environment(format!("cannot decode {name}: {e}"), FORMATS),
         e => Error::environment(format!("cannot decode {name}: {e}"), "the file is damaged or truncated: copy it again"),
     }
-}
-
-/// An end-of-image marker behind the last start-of-scan: entropy-coded data cannot contain one.
-fn has_end_of_jpeg(bytes: &[u8]) -> bool {
-    let last = |marker: u8| bytes.windows(2).rposition(|w| w == [0xff, marker]);
-    last(0xd9) > last(0xda)
 }
 
 fn over_black(value: u8, alpha: u8) -> u8 {
@@ -222,7 +305,11 @@ mod tests {
         let dynamic = DynamicImage::ImageRgb8(ImageBuffer::from_raw(7, 5, image.data.clone()).unwrap());
         for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff] {
             let decoded = decode_bytes(&bytes_of(&dynamic, format), here()).unwrap();
-            assert_eq!(decoded, Decoded { rgb: image.clone(), had_alpha: false, deepest: None }, "{format:?}");
+            assert_eq!(
+                decoded,
+                Decoded { rgb: image.clone(), had_alpha: false, deepest: None, transparent: false, more_pages: false },
+                "{format:?}"
+            );
         }
         let jpeg = decode_bytes(&bytes_of(&dynamic, ImageFormat::Jpeg), here()).unwrap().rgb;
         assert_eq!((jpeg.width, jpeg.height), (7, 5));
@@ -282,6 +369,54 @@ mod tests {
         assert_eq!(decoded(png_of(2, [8, 3], &[palette, (b"tRNS", &[255, 0])], &[1, 0])), (vec![0, 0, 0, 10, 20, 30], true));
         assert_eq!(decoded(png_of(2, [8, 0], &[(b"tRNS", &[0, 9])], &[9, 8])), (vec![0, 0, 0, 8, 8, 8], true));
         assert_eq!(decoded(png_of(2, [8, 2], &[(b"tRNS", &[0, 1, 0, 2, 0, 3])], &[1, 2, 3, 1, 2, 4])), (vec![0, 0, 0, 1, 2, 4], true));
+    }
+
+    #[test]
+    fn a_small_file_of_too_many_pixels_is_refused_before_they_are_made() {
+        let header = |width: u32, height: u32| {
+            let mut bytes = png_of(width, [1, 0], &[], &[0; 4]);
+            bytes[20..24].copy_from_slice(&height.to_be_bytes());
+            let mut sum = flate2::Crc::new();
+            sum.update(&bytes[12..29]);
+            bytes[29..33].copy_from_slice(&sum.sum().to_be_bytes());
+            bytes
+        };
+        for asked in [decode_bytes(&header(16_384, 16_384), here()).map(drop), dimensions_bytes(&header(16_384, 4097), here()).map(drop)] {
+            let error = asked.unwrap_err();
+            assert!(error.what.contains("some.png has 16384x") && error.what.contains("67 million pixels"), "{error}");
+        }
+        assert_eq!(dimensions_bytes(&header(16_384, 4096), here()).unwrap(), (16_384, 4096));
+    }
+
+    #[test]
+    fn the_fourth_byte_of_a_bmp_is_no_alpha_where_it_is_zero_everywhere() {
+        let of = |alpha: u8| {
+            let image = DynamicImage::ImageRgba8(ImageBuffer::from_fn(2, 1, |x, _| Rgba([200, 100, 50, if x == 0 { alpha } else { 0 }])));
+            decode_bytes(&bytes_of(&image, ImageFormat::Bmp), here()).unwrap()
+        };
+        let (ignored, kept) = (of(0), of(255));
+        assert_eq!((ignored.rgb.data, ignored.had_alpha, ignored.transparent), (vec![200, 100, 50, 200, 100, 50], false, false));
+        assert_eq!((kept.rgb.data, kept.had_alpha), (vec![200, 100, 50, 0, 0, 0], true));
+        let png = DynamicImage::ImageRgba8(ImageBuffer::from_pixel(2, 1, Rgba([200, 100, 50, 0])));
+        assert!(decode_bytes(&bytes_of(&png, ImageFormat::Png), here()).unwrap().transparent);
+    }
+
+    #[test]
+    fn big_tiff_is_read_and_further_pages_are_noted() {
+        use tiff::encoder::{TiffEncoder, colortype::Gray8};
+        let mut bytes = Cursor::new(Vec::new());
+        TiffEncoder::new_big(&mut bytes).unwrap().write_image::<Gray8>(2, 1, &[7, 9]).unwrap();
+        let decoded = decode_bytes(bytes.get_ref(), here()).unwrap();
+        assert_eq!((decoded.rgb.data, decoded.more_pages), (vec![7, 7, 7, 9, 9, 9], false));
+        assert_eq!(dimensions_bytes(bytes.get_ref(), here()).unwrap(), (2, 1));
+        let mut bytes = Cursor::new(Vec::new());
+        let mut encoder = TiffEncoder::new(&mut bytes).unwrap();
+        (0..3).for_each(|page| encoder.write_image::<Gray8>(2, 1, &[page, 9]).unwrap());
+        let decoded = decode_bytes(bytes.get_ref(), here()).unwrap();
+        assert_eq!((decoded.rgb.data, decoded.more_pages), (vec![0, 0, 0, 9, 9, 9], true));
+        let mut bytes = Cursor::new(Vec::new());
+        TiffEncoder::new(&mut bytes).unwrap().write_image::<tiff::encoder::colortype::Gray32Float>(1, 1, &[0.5]).unwrap();
+        assert!(decode_bytes(bytes.get_ref(), here()).unwrap_err().what.contains("floating-point pixels"));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub fn read_map(path: &Path) -> Result<Map> {
 
 /// Reads the numbers of a map from a `.npy` or a TIFF file, told apart by content.
 pub fn read_numbers(path: &Path) -> Result<Numbers> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
+    let bytes = crate::file::content(path).map_err(|e| Error::io("read", path, &e))?;
     match bytes.get(..4) {
         Some(b"\x93NUM") => decode_numbers(&bytes, path),
         Some(b"II*\0" | b"MM\0*" | b"II+\0" | b"MM\0+") => tiff_numbers(&bytes, path),
@@ -37,14 +37,14 @@ pub fn read_numbers(path: &Path) -> Result<Numbers> {
 pub fn may_need_float64(path: &Path) -> Result<bool> {
     use std::io::Read;
     let mut start = Vec::new();
-    let file = std::fs::File::open(path).map_err(|e| Error::io("read", path, &e))?;
+    let file = crate::file::open_regular(path).map_err(|e| Error::io("read", path, &e))?;
     file.take(HEADER).read_to_end(&mut start).map_err(|e| Error::io("read", path, &e))?;
     Ok(Header::of(&start, path).map_or(true, |header| header.kind.bytes() > 4 || matches!(header.kind.code(), "i4" | "u4")))
 }
 
 /// Reads a `.npy` file; see [`decode`].
 pub fn read(path: &Path) -> Result<Map> {
-    decode(&std::fs::read(path).map_err(|e| Error::io("read", path, &e))?, path)
+    decode(&crate::file::content(path).map_err(|e| Error::io("read", path, &e))?, path)
 }
 
 fn single(numbers: Numbers, name: &Path) -> Result<Map> {

@@ -43,6 +43,10 @@ impl Values {
         let mut full = u16::MAX;
         let values: Vec<u16> = match decoded {
             DynamicImage::ImageLuma16(p) => p.into_raw(),
+            DynamicImage::ImageLuma8(p) => {
+                full = 255;
+                p.into_raw().into_iter().map(u16::from).collect()
+            }
             DynamicImage::ImageLumaA16(p) => p.pixels().map(|p| brightest(&p.0[..1], p.0[1], 65535)).collect(),
             DynamicImage::ImageRgb16(p) => p.pixels().map(|p| brightest(&p.0, 65535, 65535)).collect(),
             DynamicImage::ImageRgba16(p) => p.pixels().map(|p| brightest(&p.0[..3], p.0[3], 65535)).collect(),

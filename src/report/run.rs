@@ -10,7 +10,7 @@
 //!
 //! What a run has nothing for is not written, and removed where an earlier attempt left it.
 
-use crate::config;
+use crate::config::{self, Config};
 use crate::data::Source;
 use crate::eval::{self, Evaluation, MapName};
 use crate::file;
@@ -20,6 +20,22 @@ use crate::{Error, Result};
 
 use super::panel;
 use super::plot::{self, Histogram, History, Loss, Pro, Roc};
+
+/// Bytes of the curves as SVG and PNG, and of the PNGs among them: measured on the built-in set. A training has curves of its own.
+const CURVES: [u64; 2] = [300_000, 230_000];
+const TRAINING: [u64; 2] = [130_000, 140_000];
+
+/// About how many bytes [`write`] will write, and TensorBoard's file, which holds the pictures once more.
+///
+/// # Errors
+/// An image that cannot be read.
+pub fn expected_bytes(test: &Source, cfg: &Config) -> Result<u64> {
+    let method = cfg.detector.method();
+    let mapped = eval::names(&cfg.detector.outputs(cfg)).first().is_some_and(|headline| *headline != eval::IMAGE);
+    let panels = if mapped { panel::expected_bytes(test)? } else { 0 };
+    let training = if method.trained { TRAINING.iter().sum() } else { 0 };
+    Ok(2 * panels + CURVES.iter().sum::<u64>() + training)
+}
 
 /// Writes the figures of a run. `evaluations` hold one of each of the detector's outputs, the headline first; `map_of` gives the map of a test image as the detector
 /// made it. The bytes depend on nothing else but the run's events and folder.

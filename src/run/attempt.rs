@@ -78,12 +78,16 @@ pub fn open(folder: &Folder, id: &Id, ask: &Ask<'_>) -> Result<Opened> {
 /// [`open`] of a training that goes so far: a checkpoint from beyond is moved aside as well.
 pub fn open_within(folder: &Folder, id: &Id, ask: &Ask<'_>, extent: Option<Extent>) -> Result<Opened> {
     if let Some(summary) = finished(folder, ask)? {
+        if folder.check_own().is_err() {
+            return Ok(Opened::Finished(summary));
+        }
         // A process that was killed right after its summary left the checkpoint.
         if folder.last_checkpoint().exists() && Lock::acquire(&folder.lock(), ask.now).is_ok() {
             let _ = file::remove(&folder.last_checkpoint());
         }
         return Ok(Opened::Finished(summary));
     }
+    folder.check_own()?;
     std::fs::create_dir_all(folder.checkpoints()).map_err(|e| Error::io("create", &folder.checkpoints(), &e))?;
     let lock = Lock::acquire(&folder.lock(), ask.now)?;
     // Another process may have finished it before the lock was free.
@@ -115,7 +119,8 @@ pub fn open_within(folder: &Folder, id: &Id, ask: &Ask<'_>, extent: Option<Exten
     let mut attempt = Attempt {
         events: event::Writer::open(&folder.events_jsonl())?,
         timing: lines::Writer::open(&folder.timing_jsonl())?,
-        log: OpenOptions::new().create(true).append(true).open(folder.log_txt()).map_err(|e| Error::io("open", &folder.log_txt(), &e))?,
+        log: file::open_own(&folder.log_txt(), OpenOptions::new().create(true).append(true))
+            .map_err(|e| Error::io("open", &folder.log_txt(), &e))?,
         began: Instant::now(),
         before_s: resumed.as_ref().map_or(0.0, |(position, _)| position.wall_s),
         folder: folder.clone(),
@@ -244,6 +249,8 @@ impl Attempt {
             None => self.log(if status == Outcome::Finished { "finished" } else { "stopped" })?,
         }
         self.tell(|follower| follower.end(status))?;
+        self.timing.sync()?;
+        self.log.sync_data().map_err(|e| Error::io("append to", &self.folder.log_txt(), &e))?;
         self.record.status = status;
         self.record.error = error;
         file::write_json(&self.folder.run_json(), &self.record)

@@ -88,7 +88,7 @@ fn metric(summary: &Summary, told: &BTreeMap<String, Option<f64>>) -> Option<Str
 
 /// The metrics of the last event, if that is the evaluation at a run's end; `None` where there is no such event.
 fn last_metrics(path: &Path) -> Result<Option<BTreeMap<String, Option<f64>>>> {
-    let Ok(mut file) = std::fs::File::open(path) else { return Ok(None) };
+    let Ok(mut file) = crate::file::open_regular(path) else { return Ok(None) };
     let io = |e: &std::io::Error| Error::io("read", path, e);
     let length = file.metadata().map_err(|e| io(&e))?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).map_err(|e| io(&e))?;

@@ -102,7 +102,7 @@ pub fn save(folder: &Folder, position: &Position, tensors: &[u8]) -> Result<u64>
 /// Reads the last checkpoint. A damaged one is moved aside; one of a newer format is an error.
 pub fn load(folder: &Folder) -> Result<Loaded> {
     let path = folder.last_checkpoint();
-    let bytes = match std::fs::read(&path) {
+    let bytes = match crate::file::content(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Loaded::None),
         Err(error) => return Err(Error::io("read", &path, &error)),

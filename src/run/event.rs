@@ -83,7 +83,7 @@ pub use crate::file::lines::truncate;
 
 fn first_line(path: &Path) -> Result<Option<serde_json::Value>> {
     use std::io::BufRead;
-    let Ok(file) = std::fs::File::open(path) else { return Ok(None) };
+    let Ok(file) = crate::file::open_regular(path) else { return Ok(None) };
     let mut first = Vec::new();
     std::io::BufReader::new(file).read_until(b'\n', &mut first).map_err(|e| crate::Error::io("read", path, &e))?;
     Ok(serde_json::from_slice(&first).ok())

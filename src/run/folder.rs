@@ -2,7 +2,7 @@
 
 use super::{Id, Lock, Outcome, Record, Summary, belong, record, summary};
 use crate::config::{self, Config};
-use crate::file::read_json;
+use crate::file::{is_link, read_json};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -73,6 +73,23 @@ impl Folder {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Refuses a folder that is a link, below one, or holds links in place of its own folders: what they point to is not this run's,
+    /// and nothing there may be written or removed.
+    ///
+    /// # Errors
+    /// `Kind::Environment` naming the link.
+    pub fn check_own(&self) -> Result<()> {
+        let above = self.path.parent().map(Path::to_owned);
+        let own = [self.path.clone(), self.checkpoints(), self.maps(), self.figures(), self.tb()];
+        match above.into_iter().chain(own).find(|path| is_link(path)) {
+            None => Ok(()),
+            Some(link) => Err(Error::environment(
+                format!("{} is a link: runs are written and removed in folders of their own alone", link.display()),
+                "put the folder itself there, or link all of the results folder",
+            )),
+        }
     }
 
     /// Status, attempts, git revision and command: [`Record`].

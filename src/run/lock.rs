@@ -1,5 +1,6 @@
 //! The lock of a run's folder: held by the living process that works in it, freed by the operating system when that dies.
 
+use crate::file::{open_own, wait};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -24,6 +25,8 @@ impl Drop for Lock {
 #[derive(Debug, Serialize, Deserialize)]
 struct Holder {
     pid: u32,
+    #[serde(default)]
+    host: Option<String>,
     since: String,
 }
 
@@ -39,7 +42,7 @@ impl Lock {
         while !is_at(&lock.file, path) {
             lock = Self::take(path)?;
         }
-        let holder = Holder { pid: std::process::id(), since: format!("{now:.0}") };
+        let holder = Holder { pid: std::process::id(), host: wait::host(), since: format!("{now:.0}") };
         let text = serde_json::to_string(&holder).expect("a holder is plain data") + "\n";
         let file = &mut lock.file;
         let written = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(text.as_bytes()));
@@ -49,7 +52,7 @@ impl Lock {
 
     fn take(path: &Path) -> Result<Self> {
         let io = |e: &std::io::Error| Error::io("lock", path, e);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(|e| io(&e))?;
+        let file = open_own(path, OpenOptions::new().read(true).write(true).create(true).truncate(false)).map_err(|e| io(&e))?;
         for remaining in (0..TRIES).rev() {
             match file.try_lock() {
                 Ok(()) => break,
@@ -69,7 +72,14 @@ impl Lock {
     /// Whether a living process holds the lock of `path`. No lock file, or one that cannot be asked: no.
     pub fn is_held(path: &Path) -> bool {
         // Shared, so that two who look do not see each other.
-        File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        let open = open_own(path, OpenOptions::new().read(true));
+        open.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// Whether any living process holds the lock of `path`, though it shares it. For an instant it is this process's alone.
+    pub fn is_shared(path: &Path) -> bool {
+        let open = open_own(path, OpenOptions::new().read(true));
+        open.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 }
 
@@ -78,7 +88,7 @@ impl Lock {
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let place = |data: std::fs::Metadata| (data.dev(), data.ino());
-    file.metadata().is_ok_and(|own| std::fs::metadata(path).is_ok_and(|found| place(own) == place(found)))
+    file.metadata().is_ok_and(|own| std::fs::symlink_metadata(path).is_ok_and(|found| place(own) == place(found)))
 }
 
 #[cfg(not(unix))]
@@ -88,8 +98,11 @@ fn is_at(_: &File, _: &Path) -> bool {
 
 fn taken(path: &Path) -> Error {
     let folder = path.parent().unwrap_or(path).display();
-    let holder = std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Holder>(&bytes).ok());
-    let who = holder.map_or("another process".to_owned(), |h| format!("process {} since {}", h.pid, h.since));
+    let holder = crate::file::content(path).ok().and_then(|bytes| serde_json::from_slice::<Holder>(&bytes).ok());
+    let who = holder.map_or("another process".to_owned(), |h| {
+        let host = h.host.map_or(String::new(), |host| format!(" on {host}"));
+        format!("process {}{host} since {}", h.pid, h.since)
+    });
     Error::environment(format!("{folder} is being run by {who}"), "wait for it, or stop it and repeat the command")
 }
 
@@ -106,7 +119,8 @@ mod tests {
         let lock = Lock::acquire(&path, now).unwrap();
         assert!(Lock::is_held(&path));
         let error = Lock::acquire(&path, now).unwrap_err();
-        let who = format!("is being run by process {} since 2025-03-01T12:00:00Z", std::process::id());
+        let host = wait::host().map_or(String::new(), |host| format!(" on {host}"));
+        let who = format!("is being run by process {}{host} since 2025-03-01T12:00:00Z", std::process::id());
         assert!(error.what.contains(&who), "{error}");
         drop(lock);
         assert!(!Lock::is_held(&path));

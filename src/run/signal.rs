@@ -28,6 +28,7 @@ impl Stop {
             .and_then(|_| flag::register(SIGINT, stop.requested.clone()))
             .and_then(|_| flag::register(SIGTERM, stop.requested.clone()));
         installed.map_err(|e| Error::environment(format!("cannot listen for Ctrl-C: {e}"), ""))?;
+        crate::file::wait::end_waits_with(stop.requested.clone());
         Ok(stop)
     }
 

@@ -1,10 +1,10 @@
 //! Runs that a sweep's plan names: what its tables and reports are made of.
 
-use crate::file::read_json;
+use crate::file::{is_link, read_json};
 use crate::run::Id;
 use crate::{Error, Result};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The format of a sweep's plan.json. It stands here because this is the lowest that reads one; `sweep` writes it.
@@ -22,45 +22,90 @@ struct Planned {
     id: String,
 }
 
+/// How deep below the results folder sweeps are looked for.
+const DEPTH: usize = 3;
+
+/// What lies beside the plan of a sweep.
+const WITNESSES: [&str; 5] = ["ledger.jsonl", "table.json", "table.csv", "findings.md", "report.html"];
+
+fn unseen(path: &Path, why: &str) -> Error {
+    Error::environment(
+        format!("{} {why}: which runs that sweep stands on cannot be told", path.display()),
+        "mount or put back what is missing, or remove what is left of the sweep",
+    )
+}
+
 /// Names of sweeps by the runs that they cite.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cited(BTreeMap<(String, u64), Vec<String>>);
+pub struct Cited {
+    runs: BTreeMap<(String, u64), Vec<String>>,
+    sweeps: BTreeSet<String>,
+}
 
 impl Cited {
-    /// Reads `<results>/<sweep>/plan.json` of each sweep.
+    /// Reads the plan.json of each sweep in a results folder, also of those that were moved into folders there.
     ///
     /// # Errors
-    /// A plan that cannot be read, so that its runs are not taken for uncited.
+    /// A plan that cannot be read or cannot be seen (a link that leads nowhere, a report without its plan), so that its runs are not
+    /// taken for uncited.
     pub fn read(results: &Path) -> Result<Self> {
-        let entries = match std::fs::read_dir(results) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            entries => entries.map_err(|e| Error::io("read", results, &e))?,
-        };
         let mut cited = Self::default();
-        for entry in entries {
-            let entry = entry.map_err(|e| Error::io("read", results, &e))?;
-            let path = entry.path().join("plan.json");
-            if !entry.path().is_dir() {
-                continue;
-            }
-            let Some(plan) = read_json::<Plan>(&path, PLAN_FORMAT)? else { continue };
-            let sweep = entry.file_name().to_string_lossy().into_owned();
-            for planned in plan.runs {
-                let id = Id::parse(&planned.id).ok_or_else(|| {
-                    Error::environment(
-                        format!("{} names a run {:?}, which is not a valid id", path.display(), planned.id),
-                        "the file was changed or damaged",
-                    )
-                })?;
-                cited.add(&id, &sweep);
-            }
+        if results.exists() {
+            cited.read_below(results, DEPTH)?;
         }
         Ok(cited)
     }
 
+    fn read_below(&mut self, folder: &Path, depth: usize) -> Result<()> {
+        for entry in std::fs::read_dir(folder).map_err(|e| Error::io("read", folder, &e))? {
+            let path = entry.map_err(|e| Error::io("read", folder, &e))?.path();
+            if depth == DEPTH && path.ends_with("runs") {
+                continue;
+            }
+            if is_link(&path) && !path.exists() {
+                return Err(unseen(&path, "is a link that leads nowhere"));
+            }
+            if path.is_dir() && !self.read_sweep(&path)? && !is_link(&path) && depth > 0 {
+                self.read_below(&path, depth - 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a sweep's plan; false where the folder is none of a sweep.
+    fn read_sweep(&mut self, folder: &Path) -> Result<bool> {
+        let path = folder.join("plan.json");
+        let Some(plan) = read_json::<Plan>(&path, PLAN_FORMAT)? else {
+            if is_link(&path) {
+                return Err(unseen(&path, "is a link that leads nowhere"));
+            }
+            return match WITNESSES.iter().map(|name| folder.join(name)).find(|path| path.exists()) {
+                Some(witness) => Err(unseen(&path, &format!("is gone, and {} is there", witness.display()))),
+                None => Ok(false),
+            };
+        };
+        let sweep = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        for planned in plan.runs {
+            let id = Id::parse(&planned.id).ok_or_else(|| {
+                Error::environment(
+                    format!("{} names a run {:?}, which is not a valid id", path.display(), planned.id),
+                    "the file was changed or damaged: repeat the sweep's command, which writes it again",
+                )
+            })?;
+            self.add(&id, &sweep);
+        }
+        self.sweeps.insert(sweep);
+        Ok(true)
+    }
+
+    /// Whether a sweep of this name has a plan here.
+    pub fn knows(&self, sweep: &str) -> bool {
+        self.sweeps.contains(sweep)
+    }
+
     /// Notes that `sweep` cites a run.
     pub fn add(&mut self, id: &Id, sweep: &str) {
-        let sweeps = self.0.entry((id.hash10.clone(), id.seed)).or_default();
+        let sweeps = self.runs.entry((id.hash10.clone(), id.seed)).or_default();
         if !sweeps.iter().any(|s| s == sweep) {
             sweeps.push(sweep.into());
             sweeps.sort();
@@ -69,7 +114,7 @@ impl Cited {
 
     /// The sweeps that cite a run. A run may lie under another experiment than the plan names: its hash and seed decide.
     pub fn by(&self, id: &Id) -> &[String] {
-        self.0.get(&(id.hash10.clone(), id.seed)).map_or(&[], Vec::as_slice)
+        self.runs.get(&(id.hash10.clone(), id.seed)).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -92,9 +137,33 @@ mod tests {
         assert_eq!(cited.by(&Id::parse("other/0123456789-s0").unwrap()), ["a", "b"]);
         assert_eq!(cited.by(&Id::parse("full/0123456789-s1").unwrap()), ["a"]);
         assert!(cited.by(&Id::parse("full/0123456789-s2").unwrap()).is_empty());
+        std::fs::create_dir_all(dir.path().join("archive/2026")).unwrap();
+        std::fs::rename(dir.path().join("a"), dir.path().join("archive/2026/a")).unwrap();
+        let cited = Cited::read(dir.path()).unwrap();
+        assert_eq!(cited.by(&Id::parse("full/0123456789-s1").unwrap()), ["a"], "a sweep that was moved");
+        assert!(cited.knows("a") && cited.knows("b") && !cited.knows("archive"));
         for text in ["{", r#"{"format":2,"runs":[]}"#, r#"{"format":1}"#, r#"{"format":1,"runs":[{"id":"x"}]}"#] {
             put("c", text);
             assert!(Cited::read(dir.path()).unwrap_err().what.contains("plan.json"), "{text}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_plan_that_cannot_be_seen_is_an_error_and_no_plan() {
+        let link = |from: &Path, to: &Path| std::os::unix::fs::symlink(from, to).unwrap();
+        let refusal = |prepare: &dyn Fn(&Path)| {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::create_dir_all(dir.path().join("sweep")).unwrap();
+            assert_eq!(Cited::read(dir.path()).unwrap(), Cited::default());
+            prepare(dir.path());
+            Cited::read(dir.path()).unwrap_err().what
+        };
+        assert!(refusal(&|at| link(Path::new("/not/mounted"), &at.join("other"))).contains("other is a link that leads nowhere"));
+        assert!(refusal(&|at| link(Path::new("/not/there"), &at.join("sweep/plan.json"))).contains("plan.json is a link"));
+        for witness in WITNESSES {
+            let why = refusal(&|at| std::fs::write(at.join("sweep").join(witness), "").unwrap());
+            assert!(why.contains("plan.json is gone") && why.contains(witness), "{why}");
         }
     }
 }

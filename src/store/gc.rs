@@ -2,7 +2,7 @@
 //!
 //! Goes: what half-finished writes and removals left; checkpoints that nothing will resume; runs that stopped or failed and
 //! were not touched for a while; finished runs of an earlier version of their method.
-//! Stays, whatever its state: a run that a sweep's plan cites, one that is running, and a finished one with a tag or a note, or
+//! Stays, whatever its state: a run that a sweep's plan cites, one whose sweep has no plan here, one that is running, and a finished one with a tag or a note, or
 //! one of an earlier schema or with keys of another version: its result stands, although no command finds it by its id.
 
 use super::{Cited, Entry, Store, removal};
@@ -22,6 +22,8 @@ pub struct Found {
     pub size_bytes: u64,
     /// A sweep's plan names it.
     pub cited: bool,
+    /// A sweep made it whose plan is not here: it may have been moved.
+    pub unseen: bool,
     /// It has a tag or a note.
     pub labelled: bool,
     /// Why no command would find it again.
@@ -47,6 +49,8 @@ pub struct Inventory {
     pub runs: Vec<Found>,
     /// What belongs to no run, with its size: see [`removal::remains`].
     pub remains: Vec<(PathBuf, u64)>,
+    /// Runs in folders that are links, or hold some in place of their own.
+    pub linked: usize,
 }
 
 /// One thing to remove.
@@ -83,6 +87,10 @@ pub struct Plan {
     pub items: Vec<Item>,
     /// Runs that stay because a plan cites them.
     pub cited: usize,
+    /// Runs that stay because the plan of the sweep that made them is not here.
+    pub unseen: usize,
+    /// Runs that were not looked at, because they are links.
+    pub linked: usize,
     /// Runs that stay because of a tag or a note.
     pub labelled: usize,
     /// Finished runs that no command finds by their id, although their results stand: of another schema, or with other keys.
@@ -96,9 +104,11 @@ impl Inventory {
     /// A store or a sweep's plan that cannot be read.
     pub fn of(store: &Store) -> Result<Self> {
         let cited = Cited::read(store.results())?;
-        let runs = store.list()?.into_iter().map(|entry| found(entry, &cited)).collect();
-        let remains = removal::remains(&store.runs()).into_iter().map(|path| (path.clone(), removal::size_bytes(&path))).collect();
-        Ok(Self { runs, remains })
+        let (own, linked): (Vec<_>, Vec<_>) = store.list()?.into_iter().partition(|entry| entry.folder.check_own().is_ok());
+        let runs = own.into_iter().map(|entry| found(entry, &cited)).collect();
+        let remains = removal::remains(&store.runs()).into_iter().chain(removal::of_sweeps(store.results()));
+        let remains = remains.map(|path| (path.clone(), removal::size_bytes(&path))).collect();
+        Ok(Self { runs, remains, linked: linked.len() })
     }
 }
 
@@ -112,11 +122,12 @@ impl Found {
 impl Plan {
     /// Decides. Whole runs go only if no file of them was written for `days` days before `now`.
     pub fn of(inventory: &Inventory, days: u32, now: jiff::Timestamp) -> Self {
-        let mut plan = Self::default();
+        let mut plan = Self { linked: inventory.linked, ..Self::default() };
         for run in &inventory.runs {
             plan.foreign += usize::from(run.is_foreign());
             match removable(run, days, now) {
                 Some(_) if run.cited => plan.cited += 1,
+                Some(_) if run.unseen => plan.unseen += 1,
                 Some(_) if run.labelled && run.status == Status::Finished => plan.labelled += 1,
                 Some(why) => {
                     let what = What::Run { id: run.id.clone(), folder: run.folder.clone(), status: run.status };
@@ -162,6 +173,7 @@ impl Item {
                 removal::remove_run(folder, now)?;
             }
             What::File { path, of } => {
+                of.check_own()?;
                 let _lock = Lock::acquire(&of.lock(), now)?;
                 // A run that was started over in the meantime needs its checkpoint.
                 if *path == of.last_checkpoint() && !of.summary_json().exists() {
@@ -194,6 +206,7 @@ fn found(entry: Entry, cited: &Cited) -> Found {
         touched: newest(folder.path()).and_then(|at| jiff::Timestamp::try_from(at).ok()),
         size_bytes: removal::size_bytes(folder.path()),
         cited: !cited.by(&id).is_empty(),
+        unseen: record.as_ref().and_then(|r| r.sweep.as_ref()).is_some_and(|sweep| !cited.knows(sweep)),
         labelled: record.as_ref().is_some_and(|r| !r.tags.is_empty() || r.note.is_some()),
         outdated: record.and_then(|record| outdated(&folder, &id, &record)),
         leftovers: leftovers(&folder, status).into_iter().map(|path| (path.clone(), removal::size_bytes(&path))).collect(),
@@ -251,7 +264,18 @@ mod tests {
         let id = Id::new("full", name, 0).unwrap();
         let folder = Folder::of(Path::new("runs"), &id);
         let touched = jiff::Timestamp::from_second(100 * DAY - age_days * DAY).ok();
-        Found { id, folder, status, touched, size_bytes: 1000, cited: false, labelled: false, outdated: None, leftovers: vec![] }
+        Found {
+            id,
+            folder,
+            status,
+            touched,
+            size_bytes: 1000,
+            cited: false,
+            unseen: false,
+            labelled: false,
+            outdated: None,
+            leftovers: vec![],
+        }
     }
 
     fn now() -> jiff::Timestamp {
@@ -259,7 +283,7 @@ mod tests {
     }
 
     fn plan(runs: &[Found]) -> Plan {
-        Plan::of(&Inventory { runs: runs.to_vec(), remains: vec![] }, 7, now())
+        Plan::of(&Inventory { runs: runs.to_vec(), remains: vec![], linked: 0 }, 7, now())
     }
 
     #[test]
@@ -286,11 +310,13 @@ mod tests {
         let runs = [
             Found { cited: true, ..outdated.clone() },
             Found { cited: true, ..run("0000000001", Status::Failed, 50) },
+            Found { unseen: true, ..run("0000000003", Status::Failed, 50) },
             Found { labelled: true, ..outdated.clone() },
             Found { labelled: true, ..run("0000000002", Status::Failed, 50) },
         ];
         let plan = plan(&runs);
         assert_eq!((plan.cited, plan.labelled, plan.items.len(), plan.size_bytes()), (2, 1, 1, 1000));
+        assert_eq!(plan.unseen, 1);
         let What::Run { id, .. } = &plan.items[0].what else { panic!() };
         assert_eq!(id.hash10, "0000000002", "a failed run's tag does not keep it");
     }
@@ -311,7 +337,7 @@ mod tests {
         let plan = plan(&[with(Status::Finished), with(Status::Interrupted), with(Status::Running)]);
         assert_eq!((plan.items.len(), plan.size_bytes()), (2, 10));
         let whole = Found { leftovers: vec![("x/.a.1-0.tmp".into(), 5)], ..run("0000000000", Status::Failed, 30) };
-        let all = super::Plan::of(&Inventory { runs: vec![whole], remains: vec![("runs/x/.removed-y-1".into(), 3)] }, 7, now());
+        let all = super::Plan::of(&Inventory { runs: vec![whole], remains: vec![("runs/x/.removed-y-1".into(), 3)], linked: 0 }, 7, now());
         assert_eq!(all.size_bytes(), 1003, "a run that goes takes its files along");
     }
 
@@ -323,7 +349,7 @@ mod tests {
         ) {
             let status = [Status::Fresh, Status::Running, Status::Interrupted, Status::Failed, Status::Finished][status];
             let found = Found { cited, labelled, outdated: outdated.then_some(Outdated::Method), ..run("0000000000", status, age) };
-            let plan = Plan::of(&Inventory { runs: vec![found], remains: vec![] }, days, now());
+            let plan = Plan::of(&Inventory { runs: vec![found], remains: vec![], linked: 0 }, days, now());
             let may = !cited && status != Status::Running && age >= i64::from(days)
                 && (status != Status::Finished || outdated && !labelled);
             prop_assert_eq!(plan.items.len(), usize::from(may));

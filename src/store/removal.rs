@@ -1,6 +1,6 @@
 //! Taking things out of the store, so that a kill in between leaves no half of a run.
 
-use crate::file::is_temporary;
+use crate::file::{is_link, is_own_folder, is_temporary, leftovers};
 use crate::run::{Folder, Lock};
 use crate::{Error, Result};
 use std::io::ErrorKind;
@@ -12,8 +12,9 @@ const PREFIX: &str = ".removed-";
 /// Removes a whole run. It is moved out of sight first: what a kill leaves is no longer a run, but see [`remains`].
 ///
 /// # Errors
-/// A run that a living process works on.
+/// A run that a living process works on, and one whose folder is a link or lies below one.
 pub fn remove_run(folder: &Folder, now: jiff::Timestamp) -> Result<()> {
+    folder.check_own()?;
     let lock = Lock::acquire(&folder.lock(), now)?;
     let path = folder.path();
     let name = path.file_name().expect("a run has a folder of its own").to_string_lossy();
@@ -35,17 +36,26 @@ pub fn remains(runs: &Path) -> Vec<PathBuf> {
     };
     let named = |path: &Path, is: &dyn Fn(&str) -> bool| path.file_name().is_some_and(|name| is(&name.to_string_lossy()));
     // An experiment may be called as a temporary file is, but it is a folder.
-    let (files, experiments): (Vec<PathBuf>, Vec<PathBuf>) = inside(runs).into_iter().partition(|path| path.is_file());
+    let (files, experiments): (Vec<PathBuf>, Vec<PathBuf>) = inside(runs).into_iter().partition(|path| !path.is_dir());
     let mut found: Vec<PathBuf> = files.into_iter().filter(|path| named(path, &is_temporary)).collect();
     let cut_off = |path: &PathBuf| named(path, &|name| name.starts_with(PREFIX));
-    found.extend(experiments.iter().flat_map(|experiment| inside(experiment)).filter(cut_off));
+    found.extend(experiments.iter().filter(|path| is_own_folder(path)).flat_map(|experiment| inside(experiment)).filter(cut_off));
     found.sort();
     found
 }
 
-/// Removes a file or a folder with all that is in it, if it is there.
+/// Temporary files in the folders of sweeps that nobody carries out now.
+pub fn of_sweeps(results: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(results).into_iter().flatten().flatten().map(|entry| entry.path());
+    let sweep = |path: &PathBuf| is_own_folder(path) && path.join("plan.json").exists() && !Lock::is_shared(&path.join(".lock"));
+    let mut found: Vec<PathBuf> = entries.filter(sweep).flat_map(|path| leftovers(&path)).collect();
+    found.sort();
+    found
+}
+
+/// Removes a file or a folder with all that is in it, if it is there; of a link the link alone.
 pub fn remove_all(path: &Path) -> Result<()> {
-    let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    let removed = if path.is_dir() && !is_link(path) { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path, &error)),
         _ => Ok(()),

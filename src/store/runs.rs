@@ -1,5 +1,6 @@
 //! All runs below a results folder: where each lies, which there are, and how people name them.
 
+use crate::file::wait::Share;
 use crate::run::{Folder, Id, Record, Status};
 use crate::{Error, Result, file};
 use std::path::{Path, PathBuf};
@@ -60,8 +61,8 @@ impl Store {
         let path = self.runs().join(".claim");
         let io = |e: &std::io::Error| Error::io("write results to", &path, e);
         std::fs::create_dir_all(self.runs()).map_err(|e| io(&e))?;
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(&path).map_err(|e| io(&e))?;
-        file.lock().map_err(|e| io(&e))?;
+        let file = file::open_own(&path, std::fs::OpenOptions::new().create(true).append(true)).map_err(|e| io(&e))?;
+        file::wait::lock(&file, &path, Share::Alone)?;
         let found = self.locate(id);
         let folder = self.folder(&found);
         std::fs::create_dir_all(folder.path()).map_err(|e| Error::io("create", folder.path(), &e))?;

@@ -4,6 +4,7 @@ use super::plan::Plan;
 use super::progress::SweepProgress;
 use super::slots::cores;
 use crate::config::Profile;
+use crate::names::in_line;
 use crate::ui::text;
 use crate::{data, num};
 
@@ -48,7 +49,7 @@ impl Announcement<'_> {
             self.slots.len(),
             self.slots.join(", ")
         );
-        [format!("profile {} · {data}: {} · {}", plan.profile, categories.join(", "), plan.title), size]
+        [format!("profile {} · {data}: {} · {}", plan.profile, in_line(&categories.join(", ")), plan.title), size]
     }
 
     /// What so many pairs can show.

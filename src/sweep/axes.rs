@@ -8,6 +8,9 @@ use toml::{Table, Value};
 use crate::config::flatten;
 use crate::{Error, Result, seed};
 
+/// The most points that a sweep may have; each costs a configuration and a run for each category and seed.
+pub const MOST_POINTS: usize = 10_000;
+
 /// One setting of the varied keys: key and value, in the order of the axes.
 pub type Point = Vec<(String, Value)>;
 
@@ -75,6 +78,7 @@ impl Axes {
     /// `Kind::Config`: an axis that is not a list or an empty one, lists of unequal length side by side, an empty range, a key
     /// that varies twice.
     pub fn points(&self) -> Result<Vec<Point>> {
+        self.check_count()?;
         let mut points: Vec<Point> = vec![vec![]];
         for (key, values) in lists("grid", &self.grid)? {
             points = product(&points, &values.into_iter().map(|v| vec![(key.clone(), v)]).collect::<Vec<_>>());
@@ -88,6 +92,23 @@ impl Axes {
             }
         }
         Ok(points)
+    }
+
+    /// Counts the points before any is made.
+    fn check_count(&self) -> Result<()> {
+        let zipped = self.zip.values().next().map(|_| lists("zip", &self.zip)).transpose()?;
+        let parts = lists("grid", &self.grid)?.into_iter().map(|(_, values)| values.len());
+        let parts = parts.chain(zipped.and_then(|lists| lists.first().map(|(_, values)| values.len())));
+        let mut parts = parts.chain(Some(self.list.len()).filter(|&n| n > 0)).chain(self.random.as_ref().map(|random| random.n));
+        let count = parts.try_fold(1usize, |count, n| count.checked_mul(n));
+        if count.is_some_and(|count| count <= MOST_POINTS) {
+            return Ok(());
+        }
+        let count = count.map_or("more than a computer can count".to_owned(), |count| count.to_string());
+        Err(Error::config(
+            format!("the axes span {count} points; a sweep has at most {MOST_POINTS}"),
+            "vary fewer keys or values, or draw points with [random]",
+        ))
     }
 
     fn zipped(&self) -> Result<Option<Vec<Point>>> {
@@ -245,6 +266,21 @@ mod tests {
         assert!(fault("[random]\nn = 2\na = { log = [0, 1] }").contains("a: the range is empty"));
         assert!(fault("[random]\nn = 2\na = { gauss = [0, 1] }").contains("[random]: a"));
         assert!(fault("[random]\nn = 2").contains("names no key"));
+    }
+
+    #[test]
+    fn more_points_than_a_sweep_may_have_are_refused_before_they_are_made() {
+        let fault = |text: &str| axes(text).points().unwrap_err().what;
+        let draw = "a = { int = [-9223372036854775808, 9223372036854775807] }";
+        for n in ["9223372036854775807", "2000000000", "10001"] {
+            assert!(fault(&format!("[random]\nn = {n}\n{draw}")).contains(&format!("span {n} points; a sweep has at most 10000")));
+        }
+        let key = |k: usize| format!("k{k} = {:?}\n", (0..100).collect::<Vec<_>>());
+        let grid = |keys: usize| format!("[grid]\n{}", (0..keys).map(key).collect::<String>());
+        assert!(fault(&grid(8)).contains("span 10000000000000000 points"));
+        assert!(fault(&grid(12)).contains("more than a computer can count"));
+        assert_eq!(axes(&grid(2)).points().unwrap().len(), MOST_POINTS);
+        assert_eq!(axes(&format!("[random]\nn = 3\n{draw}")).points().unwrap().len(), 3);
     }
 
     proptest! {

@@ -77,6 +77,11 @@ impl Planned {
         self.rows.len() == self.plan.rows.iter().filter(|row| !row.is_quoted()).count()
     }
 
+    /// Whether the runs of a row are to be carried out.
+    pub fn runs_row(&self, row: usize) -> bool {
+        self.rows.contains(&row)
+    }
+
     /// Says what the sweep is about; the progress of its runs follows.
     ///
     /// # Errors

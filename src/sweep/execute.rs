@@ -13,6 +13,8 @@ use super::folder::SweepFolder;
 use super::ledger::{How, Last, Ledger, What};
 use super::plan::{Plan, PlannedRun};
 use super::progress::SweepProgress;
+use crate::file::wait::holder;
+use crate::names::in_line;
 use crate::run::{Id, Status, Stop};
 use crate::store::Store;
 use crate::{Error, Result};
@@ -153,6 +155,7 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn begin(assignment: Assignment<'a>, backend: &'a mut dyn Backend, progress: &'a mut SweepProgress) -> Result<Self> {
         let ledger = Ledger::of(&assignment.folder.folder);
+        ledger.damage()?.iter().for_each(|damage| progress.message(damage));
         ledger.append(What::Begin { pid: std::process::id(), command: assignment.options.command.clone() })?;
         let tasks = tasks(assignment.plan, assignment.rows);
         let store = Store::new(&assignment.folder.results);
@@ -214,7 +217,10 @@ impl<'a> Work<'a> {
                 self.progress.reused(task.row, wall_s);
             }
             Action::GiveUp => self.give_up(number, id),
-            Action::Wait => self.wait(number, "is being run by another process"),
+            Action::Wait => {
+                let who = holder(&self.store.folder(&id).lock());
+                self.wait(number, &format!("is being run by {who}"));
+            }
             Action::WaitInQueue => self.wait(number, "is queued already and is not started a second time"),
             Action::Start | Action::Resume => self.start(number, id)?,
         }
@@ -357,7 +363,7 @@ fn complete_rounds(seeds: usize, tasks: &[Task]) -> usize {
 
 /// A run as people know it.
 fn name(plan: &Plan, task: &Task) -> String {
-    format!("{} · {} s{}", plan.rows[task.row].name, task.category, task.id.seed)
+    format!("{} · {} s{}", in_line(&plan.rows[task.row].name), in_line(&task.category), task.id.seed)
 }
 
 /// The last lines of a log.

@@ -135,6 +135,7 @@ impl File {
 
     /// Understands the text of a sweep file; `origin` names it in errors.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
+        crate::config::check_depth(text, origin)?;
         let file: Self = toml::from_str(text).map_err(|e| {
             let line = e.span().map_or(String::new(), |s| format!(":{}", 1 + text[..s.start].matches('\n').count()));
             Error::config(format!("{origin}{line}: {}", e.message()), "docs/formats.md describes sweep files")

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::plan::{self, Plan};
-use crate::file;
+use crate::file::{self, wait};
+use crate::run::Lock;
 use crate::{Error, Result};
 
 /// Where a sweep's files lie.
@@ -49,6 +50,11 @@ impl SweepFolder {
         self.folder.join("rows").join(format!("{}.toml", row + 1))
     }
 
+    /// Whether a living process carries out the plan in this folder.
+    pub fn is_held(&self) -> bool {
+        Lock::is_shared(&self.folder.join(".lock"))
+    }
+
     /// The plan of the last command.
     ///
     /// # Errors
@@ -69,17 +75,18 @@ impl SweepFolder {
         let io = |e: &std::io::Error| Error::io("lock", &path, e);
         let rows = self.folder.join("rows");
         std::fs::create_dir_all(&rows).map_err(|e| Error::io("create", &rows, &e))?;
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(|e| io(&e))?;
+        let mut file = file::open_own(&path, OpenOptions::new().read(true).write(true).create(true).truncate(false)).map_err(|e| io(&e))?;
         for _ in 0..TRIES {
             if file.try_lock().is_ok() {
-                // No other process holds it: the folder becomes this plan's.
+                // No other process holds it: the folder becomes this plan's, and what killed ones left is nobody's.
+                file::remove_leftovers(&self.folder)?;
                 configs.iter().try_for_each(|(row, text)| file::replace(&self.config(*row), text.as_bytes()))?;
                 file::write_json(&self.plan(), plan)?;
                 let pid = std::process::id().to_string();
                 let written = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(pid.as_bytes()));
                 written.and_then(|()| file.unlock()).map_err(|e| io(&e))?;
             }
-            file.lock_shared().map_err(|e| io(&e))?;
+            wait::lock(&file, &path, wait::Share::Shared)?;
             // While the lock is shared, no process can replace the plan.
             if self.read()?.is_some_and(|found| found.is_same(plan)) {
                 return Ok(FolderLock { file });

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::file::lines;
+use crate::file::{lines, open_own, wait};
 use crate::run::Id;
 use crate::store::Store;
 use crate::{Error, Result};
@@ -76,16 +76,25 @@ impl Ledger {
     pub fn append(&self, what: What) -> Result<()> {
         // The file itself is the lock: a torn line of a process that died is cut off before the next one stands.
         let io = |e: &std::io::Error| Error::io("append to", &self.path, e);
-        let lock = std::fs::OpenOptions::new().create(true).append(true).open(&self.path).map_err(|e| io(&e))?;
-        lock.lock().map_err(|e| io(&e))?;
+        let lock = open_own(&self.path, std::fs::OpenOptions::new().create(true).append(true)).map_err(|e| io(&e))?;
+        wait::lock(&lock, &self.path, wait::Share::Alone)?;
         let mut writer = lines::Writer::open(&self.path)?;
         writer.append(&Entry { at: format!("{:.3}", jiff::Timestamp::now()), what })?;
         writer.sync().map(drop)
     }
 
-    /// All lines.
+    /// All lines that can be understood: one that was damaged costs its news alone.
     pub fn read(&self) -> Result<Vec<Entry>> {
-        lines::read(&self.path)
+        Ok(lines::read_sound(&self.path)?.0)
+    }
+
+    /// What to say of lines that cannot be understood, where there are any.
+    pub fn damage(&self) -> Result<Option<String>> {
+        let broken = lines::read_sound::<Entry>(&self.path)?.1;
+        let listed = broken.iter().take(5).map(usize::to_string).collect::<Vec<_>>().join(", ");
+        let more = if broken.len() > 5 { " and more" } else { "" };
+        let said = format!("{}: line {listed}{more} cannot be understood and is passed over; no table depends on it", self.path.display());
+        Ok((!broken.is_empty()).then_some(said))
     }
 
     /// What is known of the last attempts. A failure whose run's folder is gone is forgotten: who removed one wants it made

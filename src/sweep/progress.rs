@@ -11,6 +11,7 @@ use super::backend::{RunMessage, Step};
 use super::ledger::How;
 use crate::num;
 use crate::ui::{Colour, Mode, text};
+use crate::{console, names, sayln};
 
 /// Time between two plain lines of one job.
 const PLAIN: Duration = Duration::from_secs(15);
@@ -189,18 +190,18 @@ impl SweepProgress {
 
     fn say(&self, kind: &str, run: &str, text: &str, fields: &[(&str, serde_json::Value)]) {
         match &self.rendering {
-            Rendering::Quiet if kind == "failure" => eprintln!("{text}"),
+            Rendering::Quiet if kind == "failure" => sayln!("{text}"),
             Rendering::Quiet => {}
-            Rendering::Plain => eprintln!("{text}"),
+            Rendering::Plain => sayln!("{text}"),
             // On a terminal the job's own line tells of starts and steps.
             Rendering::Terminal { .. } if matches!(kind, "start" | "step") => {}
-            Rendering::Terminal { all, .. } => drop(all.println(text)),
+            Rendering::Terminal { all, .. } => drop(all.println(names::spelled(text))),
             Rendering::Json => {
                 let mut value =
                     json!({ "type": kind, "run": run, "text": text, "done": self.finished, "total": self.total, "left_s": self.left_s() });
                 let object = value.as_object_mut().expect("it is one");
                 object.extend(fields.iter().map(|(key, value)| (key.to_string(), value.clone())));
-                eprintln!("{value}");
+                console::raw_err(&format!("{value}\n"));
             }
         }
     }

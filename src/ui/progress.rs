@@ -1,6 +1,7 @@
 //! Progress of one piece of work of known length, rendered for who is looking.
 
 use super::{Pace, text};
+use crate::names::{in_line, spelled};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::{IsTerminal, Write};
@@ -172,8 +173,8 @@ impl Progress {
     pub fn message(&mut self, text: &str) {
         match &self.rendering {
             Rendering::Nothing => {}
-            Rendering::Bar(bar) => bar.println(text),
-            Rendering::Lines { .. } => self.write(text),
+            Rendering::Bar(bar) => bar.println(spelled(text)),
+            Rendering::Lines { .. } => self.write(&spelled(text)),
             Rendering::Json(_) => self.write(&json!({ "type": "message", "text": text }).to_string()),
         }
     }
@@ -232,7 +233,7 @@ fn bar(colour: Colour, label: &str, total: u64) -> ProgressBar {
     };
     let style = ProgressStyle::with_template(template).expect("the template is fixed");
     let target = ProgressDrawTarget::stderr();
-    ProgressBar::with_draw_target(Some(total), target).with_style(style).with_prefix(label.to_owned())
+    ProgressBar::with_draw_target(Some(total), target).with_style(style).with_prefix(in_line(label).into_owned())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Durations, sizes, numbers and small tables as people read them.
 
+use crate::names::in_line;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, presets};
 
 /// A duration with its two leading units: `0.8 s`, `42 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`.
@@ -77,7 +78,7 @@ pub fn table<C: AsRef<str>>(columns: &[(&str, Align)], rows: &[Vec<C>], rule: Ru
     table.load_style(presets::NOTHING.header_separator(LineStyle::none().fill(fill)));
     table.set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(columns.iter().map(|(name, _)| *name));
-    table.add_rows(rows.iter().map(|row| row.iter().map(AsRef::as_ref).collect::<Vec<&str>>()));
+    table.add_rows(rows.iter().map(|row| row.iter().map(|cell| in_line(cell.as_ref())).collect::<Vec<_>>()));
     for (index, (_, align)) in columns.iter().enumerate() {
         let Some(column) = table.column_mut(index) else { continue };
         // The frame's padding on the left of the table would indent it.

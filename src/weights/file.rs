@@ -74,7 +74,7 @@ impl File {
     /// The file cannot be read, is not a safetensors file, carries metadata of another version, or carries none and fits no
     /// known network. Shapes are not checked here: see [`File::check`].
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|e| match e.kind() {
+        let bytes = crate::file::content(path).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => Error::environment(
                 format!("the weights {} are not there", path.display()),
                 "fetch them with `just weights` (ResNet-50) or `just weights-lite` (EfficientNet-Lite0), convert a file of yours with `harness weights import FILE`, or set model.backbone.weights=none to start from random ones",
@@ -138,6 +138,17 @@ impl File {
         self.entries.get(name).is_some_and(|e| matches!(e.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64))
     }
 
+    /// Refuses values with which no network can compute.
+    ///
+    /// # Errors
+    /// A float tensor with NaN or an infinite value, and a batch norm's variance below 0, by name.
+    pub fn check_values(&self) -> Result<()> {
+        for name in self.names().filter(|name| self.is_float(name)) {
+            check_values(&self.path, name, &self.get(name)?.data)?;
+        }
+        Ok(())
+    }
+
     /// blake3 of the whole file in hex; computed once, when it is first asked for.
     pub fn content_hash(&self) -> &str {
         self.hash.get_or_init(|| blake3::hash(&self.bytes).to_hex().to_string())
@@ -150,6 +161,23 @@ impl File {
     pub fn check(&self, architecture: BackboneName) -> Result<()> {
         network::check(&self.path, &self.shapes(), architecture, network::Extent::Stages)
     }
+}
+
+/// Refuses values of the tensor `name` with which no network can compute; `path` names its file.
+pub(super) fn check_values(path: &Path, name: &str, data: &[f32]) -> Result<()> {
+    let refuse = |what: &str| {
+        Err(Error::environment(
+            format!("{}: the tensor `{name}` holds {what}", path.display()),
+            "the file is damaged or its training diverged: take another",
+        ))
+    };
+    if data.iter().any(|v| !v.is_finite()) {
+        return refuse("values that are not finite");
+    }
+    if name.ends_with("running_var") && data.iter().any(|&v| v < 0.0) {
+        return refuse("variances below 0");
+    }
+    Ok(())
 }
 
 /// Little-endian bytes of `dtype` as f32; `None` where they are not floats.

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::file::{File, Meta, Tensors};
+use super::file::{File, Meta, Tensors, check_values};
 use super::network::{self, Extent};
 use super::write::{Precision, write};
 use super::{pth, tfjs};
@@ -55,12 +55,7 @@ pub fn import(source: &Path, options: &Options) -> Result<Imported> {
     let all = tensors.len();
     let wanted = network::tensors(meta.architecture, options.extent);
     tensors.retain(|name, _| wanted.contains_key(name));
-    if let Some((name, _)) = tensors.iter().find(|(_, tensor)| tensor.data.iter().any(|v| !v.is_finite())) {
-        return Err(Error::environment(
-            format!("{}: the tensor `{name}` holds values that are not finite", source.display()),
-            "the file is damaged or its training diverged: take another",
-        ));
-    }
+    tensors.iter().try_for_each(|(name, tensor)| check_values(source, name, &tensor.data))?;
 
     std::fs::create_dir_all(&options.out).map_err(|e| Error::io("create", &options.out, &e))?;
     let path = options.out.join(format!("{}.safetensors", network::key(meta.architecture)));
@@ -90,7 +85,7 @@ fn kind(source: &Path) -> Result<Kind> {
         return Ok(Kind::Folder);
     }
     let mut head = [0; 9];
-    let mut file = std::fs::File::open(source).map_err(|e| Error::io("open", source, &e))?;
+    let mut file = crate::file::open_regular(source).map_err(|e| Error::io("open", source, &e))?;
     file.read_exact(&mut head).map_err(|e| Error::io("read", source, &e))?;
     match head {
         [0x1f, 0x8b, ..] => Ok(Kind::Tgz),

@@ -12,6 +12,8 @@ type Id = usize;
 /// Bounds of what one instruction copies.
 const DIMENSIONS: usize = 8;
 const KEY_BYTES: usize = 64;
+/// Bound of the nodes; a state dict of a thousand tensors has some thirty thousand.
+const NODES: usize = 1 << 20;
 
 /// Type of the numbers in a storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -247,6 +249,9 @@ impl<'a> Machine<'a> {
                     }
                 }
                 other => return Err(format!("it has the instruction {other:#04x}, which no state dict needs")),
+            }
+            if self.nodes.len().max(self.stack.len()).max(self.marks.len()) > NODES {
+                return Err(format!("it has more than {NODES} instructions, which no state dict needs"));
             }
         }
     }

@@ -17,12 +17,15 @@ const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
 /// Bound of all elements together, far above the largest network here (wide ResNet-50-2: 69 M).
 const LIMIT: usize = 1 << 27;
 
+/// How often the elements of all storages may be taken.
+const SHARED: usize = 4;
+
 /// All float tensors of the state dict in `path`, as f32; integer tensors are left out.
 ///
 /// # Errors
 /// The file cannot be read, holds more than plain tensors, or its parts contradict each other.
 pub(super) fn read(path: &Path) -> Result<Tensors> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
+    let bytes = crate::file::content(path).map_err(|e| Error::io("read", path, &e))?;
     let tensors = if bytes.starts_with(b"PK") { zip_form(&bytes) } else { old_form(&bytes) };
     tensors.map_err(|what| {
         Error::environment(
@@ -120,11 +123,16 @@ fn floats(storage: &Storage, bytes: &[u8]) -> Result<Vec<f32>, String> {
 }
 
 fn gather(views: &[(&str, &View)], storages: &BTreeMap<String, Vec<f32>>) -> Result<Tensors, String> {
-    let mut left = LIMIT;
+    // Views may share a storage, as tied weights do, but not make much of little.
+    let stored = storages.values().map(Vec::len).sum::<usize>();
+    let mut left = LIMIT.min(stored.saturating_mul(SHARED));
     let mut tensors = Tensors::new();
     for &(name, view) in views {
         let storage = storages.get(&view.storage.key).ok_or_else(|| format!("the storage of {name} is missing"))?;
         let count = view.shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+        if count.is_some_and(|count| count > storage.len().max(1)) {
+            return Err(format!("{name} repeats the {} elements of its storage: {:?}", storage.len(), view.shape));
+        }
         left = count.and_then(|n| left.checked_sub(n)).ok_or_else(|| format!("{name} is too large: {:?}", view.shape))?;
         let data = elements(view, storage).ok_or_else(|| format!("{name} reaches beyond its storage"))?;
         tensors.insert(name.to_owned(), Tensor { shape: view.shape.clone(), data });
@@ -178,6 +186,24 @@ mod tests {
             assert_eq!(tensor("scalar"), ([].as_slice(), [42.0].as_slice()));
         }
     }
+
+    #[test]
+    fn little_is_not_made_much_of() {
+        let storage = Storage { key: "0".into(), dtype: Dtype::F32, len: 4 };
+        let storages = BTreeMap::from([("0".to_owned(), vec![1.0f32; 4])]);
+        let view =
+            |shape: &[usize], strides: &[usize]| View { storage: storage.clone(), offset: 0, shape: shape.into(), strides: strides.into() };
+        let (plain, expanded) = (view(&[2, 2], &[2, 1]), view(&[1 << 20], &[0]));
+        assert!(gather(&[("w", &expanded)], &storages).unwrap_err().contains("w repeats the 4 elements"));
+        let tied: Vec<(&str, &View)> = ["a", "b", "c", "d", "e"].map(|name| (name, &plain)).to_vec();
+        assert_eq!(gather(&tied[..SHARED], &storages).unwrap().len(), SHARED);
+        assert!(gather(&tied, &storages).unwrap_err().contains("too large"));
+        let mut long: &[u8] = &[&vec![b'N'; NODES_AND_MORE][..], b"."].concat();
+        assert!(pickle::load(&mut long).err().unwrap().contains("instructions"));
+    }
+
+    /// More than any pickle may have.
+    const NODES_AND_MORE: usize = (1 << 20) + 2;
 
     #[test]
     fn a_pickle_that_wants_to_call_anything_else_is_refused_by_name() {

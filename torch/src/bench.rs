@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use harness::cli::bench::{Args, Part};
 use harness::data::{self, Batch, Category, Loader, Shape, Source, Views};
 use harness::num::quantile;
-use harness::{Error, Result, eval, seed};
+use harness::{Error, Result, console, eval, sayln, seed, showln};
 use serde::Serialize;
 
 use crate::detector::{self, Parts};
@@ -74,11 +74,11 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let session = Session::with_data(args.resolve()?, Path::new("results"))?;
     if !args.json {
-        session.announcement().iter().for_each(|line| eprintln!("{line}"));
+        session.announcement().iter().for_each(|line| sayln!("{line}"));
     }
     let figures = boundary::guard("the measurement", "a smaller train.batch or data.size", || measure(&session, args))?;
     if args.json {
-        println!("{}", serde_json::to_string(&figures).expect("figures are plain data"));
+        console::raw(&(serde_json::to_string(&figures).expect("figures are plain data") + "\n"));
     } else {
         print(&figures);
     }
@@ -124,14 +124,14 @@ fn measure(session: &Session, args: &Args) -> Result<Figures> {
 fn print(figures: &Figures) {
     let rate = |name: &str, rate: &Option<Rate>, what: &str| {
         if let Some(rate) = rate {
-            println!("{name:<15} {:>8.1} images/s   {what}", rate.images_per_s);
+            showln!("{name:<15} {:>8.1} images/s   {what}", rate.images_per_s);
         }
     };
     rate("training step", &figures.step, "forward, losses, backward, update");
     rate("data, from disk", &figures.data, "decode, resize, pseudo anomalies if any, normalise");
     rate("data, cached", &figures.data_cached, "pseudo anomalies if any, normalise");
     if let Some(Latency { p50_ms, p95_ms, p99_ms, images, .. }) = &figures.inference {
-        println!("inference       {p50_ms:>8.1} ms an image   p95 {p95_ms:.1}, p99 {p99_ms:.1} of {images}; file to score");
+        showln!("inference       {p50_ms:>8.1} ms an image   p95 {p95_ms:.1}, p99 {p99_ms:.1} of {images}; file to score");
     }
 }
 

@@ -15,8 +15,9 @@ static LAST: Mutex<String> = Mutex::new(String::new());
 pub fn guard<T>(what: &str, remedy_memory: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     std::panic::set_hook(Box::new(|info| {
         let message = info.payload_as_str().unwrap_or("panicked without a message").to_owned();
-        let place = info.location().map_or(String::new(), |l| format!(" ({}:{})", l.file(), l.line()));
-        *LAST.lock().unwrap_or_else(|e| e.into_inner()) = message + &place;
+        let name = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned();
+        let place = info.location().map_or(String::new(), |l| format!(" ({}:{})", name(l.file()), l.line()));
+        *LAST.lock().unwrap_or_else(|e| e.into_inner()) = one_line(&message) + &place;
     }));
     let result = catch_unwind(AssertUnwindSafe(work));
     drop(std::panic::take_hook());
@@ -26,14 +27,27 @@ pub fn guard<T>(what: &str, remedy_memory: &str, work: impl FnOnce() -> Result<T
     })
 }
 
+/// What libtorch says in its first line. Behind it stands a backtrace of C++, in Rust's spelling of a text: `Torch("…\\nframe #0: …")`.
+fn one_line(message: &str) -> String {
+    let message = message.trim_start_matches("called `Result::unwrap()` on an `Err` value: ");
+    let inner = message.strip_prefix("Torch(\"").map(|inner| inner.strip_suffix("\")").unwrap_or(inner));
+    let text = inner.map_or_else(|| message.to_owned(), |inner| inner.replace("\\n", "\n").replace("\\\"", "\""));
+    let said = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    said.split(" Exception raised from ").next().unwrap_or(said).to_owned()
+}
+
 /// What CUDA says of a device that was lost or broke. Nothing that this process asks of it works any more.
 const LOST: [&str; 6] =
     ["is lost", "busy or unavailable", "no cuda-capable device", "uncorrectable ecc", "unspecified launch failure", "launch timed out"];
 
+/// What libtorch and oneDNN say where memory ran out.
+const MEMORY: [&str; 5] =
+    ["out of memory", "can't allocate memory", "defaultcpuallocator", "could not create a primitive", "std::bad_alloc"];
+
 fn translate(what: &str, remedy_memory: &str, message: &str) -> Error {
     let lower = message.to_lowercase();
-    let first = message.lines().next().unwrap_or("").trim_start_matches("called `Result::unwrap()` on an `Err` value: ");
-    if lower.contains("out of memory") || lower.contains("can't allocate memory") || lower.contains("defaultcpuallocator") {
+    let first = one_line(message);
+    if MEMORY.iter().any(|words| lower.contains(words)) {
         return Error::run(format!("{what}: out of memory: {first}"), remedy_memory);
     }
     if LOST.iter().any(|words| lower.contains(words)) {
@@ -62,6 +76,13 @@ mod tests {
         })
         .unwrap_err();
         assert!(e.what.starts_with("training: ") && e.exit_code() == 1, "{e}");
+        assert!(e.what.contains("shape '[3]' is invalid") && e.what.contains(".rs:"), "{e}");
+        for private in ["frame #", "Exception raised", "\\n", "/home", ".cargo", "Torch("] {
+            assert!(!e.what.contains(private), "{private}: {e}");
+        }
+        assert_eq!(e.what.lines().count(), 1);
+        let e = guard("training", "less", || -> Result<()> { panic!("Torch(\"could not create a primitive\\nframe #0\")") }).unwrap_err();
+        assert!(e.what.contains("out of memory: could not create a primitive") && e.remedy == "less", "{e}");
         assert_eq!(guard("fine", "", || Ok(7)).unwrap(), 7);
     }
 }

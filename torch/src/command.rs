@@ -5,28 +5,24 @@
 use std::process::ExitCode;
 
 use crate::{LIBTORCH_VERSION, bench, device, distil, experiment, predict};
-use clap::Parser;
-use harness::cli::{self, Cli, Verb};
+use harness::cli::{self, Verb};
 use harness::error::Error;
 use harness::launcher;
+use harness::showln;
 use harness::ui::Output;
 
 /// Carries out what was typed, or what `harness` asks of libtorch.
 pub fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("--libtorch") {
-        println!("libtorch {LIBTORCH_VERSION}, {} threads", tch::get_num_threads());
+        showln!("libtorch {LIBTORCH_VERSION}, {} threads", tch::get_num_threads());
         return ExitCode::SUCCESS;
     }
     if std::env::args().nth(1).as_deref() == Some("--device-kind") {
         let requested = std::env::args().nth(2).unwrap_or_else(|| "auto".into());
-        return cli::exit_code(device::resolve(&requested).map(|found| println!("{}", device::kind(found))), Output::People);
+        return cli::exit_code(device::resolve(&requested).map(|found| showln!("{}", device::kind(found))), Output::People);
     }
     launcher::start_ourselves();
-    let cli = Cli::parse();
-    // A run goes on without who reads its progress; it ends with the reader of its result.
-    if !matches!(&cli.verb, Verb::Run(args) if !args.dry_run) {
-        cli::end_with_the_reader();
-    }
+    let cli = cli::parse();
     let unknown = || Err(Error::run("harness-torch does not carry this verb out", "this is a fault of the program: please report it"));
     let with_tensors = |verb: &Verb| match verb {
         Verb::Run(args) => experiment::run(args, cli.verbosity()),

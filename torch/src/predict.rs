@@ -7,10 +7,12 @@ use harness::cli::predict::Args;
 use harness::config::{Config, Profile, Resolved};
 use harness::data::{Item, Source};
 use harness::eval;
+use harness::file;
 use harness::image::{Map, codec, draw, npy};
+use harness::report::study::as_text;
 use harness::run::{Status, Summary};
 use harness::store::Store;
-use harness::{Error, Result};
+use harness::{Error, Result, sayln, showln};
 
 use crate::detector::{self, Detector, Parts};
 use crate::eval::score_all;
@@ -60,14 +62,14 @@ fn load(config: &Config, weights: &Path, summary: &Summary, results: &Path) -> R
     let bytes = std::fs::read(weights).map_err(|e| Error::io("read the trained weights", weights, &e))?;
     let stored = tensors::from_bytes(&bytes, weights)?;
     detector.restore(&|name| tensors::find(&stored, name))?;
-    eprintln!("run {} on {}", summary.id, device::name(session.device));
+    sayln!("run {} on {}", summary.id, device::name(session.device));
     Ok((detector, session.device))
 }
 
 fn write(detector: &dyn Detector, on: tch::Device, source: &Source, cfg: &Config, summary: &Summary, args: &Args) -> Result<()> {
     let headline = eval::names(&cfg.detector.outputs(cfg))[0];
     let csv_path = args.out.join("scores.csv");
-    let mut table = csv::Writer::from_path(&csv_path).map_err(|e| Error::environment(format!("{}: {e}", csv_path.display()), ""))?;
+    let mut table = csv::Writer::from_writer(Vec::new());
     let mut row =
         |fields: [&str; 5]| table.write_record(fields).map_err(|e| Error::environment(format!("{}: {e}", csv_path.display()), ""));
     row(["image", "score", "map", "width", "height"])?;
@@ -85,10 +87,10 @@ fn write(detector: &dyn Detector, on: tch::Device, source: &Source, cfg: &Config
                 overlay(item, &map, &args.out.join(format!("{}.png", item.key)))?;
             }
         }
-        row([&item.path.display().to_string(), &score.to_string(), headline, &width.to_string(), &height.to_string()])
+        row([&as_text(&item.path.display().to_string()), &score.to_string(), headline, &width.to_string(), &height.to_string()])
     })?;
-    table.flush().map_err(|e| Error::io("write", &csv_path, &e))?;
-    println!("{} images scored with {} -> {}", source.len(), summary.id, args.out.display());
+    file::replace(&csv_path, &table.into_inner().expect("a buffer in memory takes all"))?;
+    showln!("{} images scored with {} -> {}", source.len(), summary.id, args.out.display());
     Ok(())
 }
 
@@ -106,7 +108,7 @@ fn collect(inputs: &[PathBuf]) -> Result<Vec<Item>> {
     for input in inputs {
         if input.is_dir() {
             let before = files.len();
-            walk(input, input, &mut files)?;
+            walk(input, input, &mut HashSet::new(), &mut files)?;
             if files.len() == before {
                 return Err(Error::environment(
                     format!("{}: no images in this folder", input.display()),
@@ -142,22 +144,26 @@ fn unique(files: Vec<(PathBuf, String)>) -> Vec<Item> {
     items.collect()
 }
 
-fn walk(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, String)>) -> Result<()> {
+/// `seen` holds the folders that were entered, by their true places: links may lead back to them.
+fn walk(root: &Path, folder: &Path, seen: &mut HashSet<PathBuf>, files: &mut Vec<(PathBuf, String)>) -> Result<()> {
     let io = |e: &std::io::Error| Error::io("read", folder, e);
+    if !seen.insert(folder.canonicalize().map_err(|e| io(&e))?) {
+        return Ok(());
+    }
     let mut entries = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>).map_err(|e| io(&e))?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
         if path.is_dir() {
-            walk(root, &path, files)?;
+            walk(root, &path, seen, files)?;
         } else if path.extension().is_none_or(|e| !codec::IMAGE_EXTENSIONS.contains(&e.to_string_lossy().to_lowercase().as_str())) {
             if harness::data::check::is_picture(&path) {
-                eprintln!("warning: {} is passed over: its format is not read; convert it to PNG", path.display());
+                sayln!("warning: {} is passed over: its format is not read; convert it to PNG", path.display());
             }
         } else {
             let mask = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("_mask"));
             if mask {
-                eprintln!("warning: {} is scored as an image: by its name it is a mask", path.display());
+                sayln!("warning: {} is scored as an image: by its name it is a mask", path.display());
             }
             let below = path.strip_prefix(root).unwrap_or(&path).with_extension("");
             files.push((path.clone(), below.to_string_lossy().into_owned()));
@@ -177,6 +183,19 @@ mod tests {
         let items = collect(&[dir.path().to_owned()]).unwrap();
         assert!(overwritten(&items, dir.path()).is_some_and(|image| image.ends_with("a.png")));
         assert_eq!(overwritten(&items, &dir.path().join("out")), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_lead_in_circles_are_walked_once() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("a")).unwrap();
+        std::fs::write(dir.path().join("a/0.png"), "").unwrap();
+        for (from, to) in [(".", "loop"), ("..", "a/up"), ("a", "again")] {
+            std::os::unix::fs::symlink(from, dir.path().join(to)).unwrap();
+        }
+        let keys: Vec<String> = collect(&[dir.path().to_owned()]).unwrap().into_iter().map(|item| item.key).collect();
+        assert_eq!(keys, ["a/0"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::Result;
 use crate::data::{self, builtin};
+use crate::showln;
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -15,6 +16,6 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let root = args.out.clone().unwrap_or_else(data::root::builtin_folder);
     builtin::ensure(&root)?;
-    println!("{}", root.display());
+    showln!("{}", root.display());
     Ok(())
 }

@@ -1,12 +1,11 @@
 //! `harness data check ROOT`: what a folder holds and what in it would spoil a result.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use crate::config::MaskRule;
 use crate::data::check::check;
 use crate::data::report::Grade;
-use crate::{Error, Result};
+use crate::{Error, Result, console};
 
 /// Count images, masks and regions, and find what would spoil a result (exit code 3 if anything does).
 #[derive(Debug, Clone, clap::Args)]
@@ -23,9 +22,10 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<()> {
     let report = check(&args.root, args.mask_rule)?;
-    let text = if args.json { report.json() + "\n" } else { report.text() };
-    // Whoever closes the pipe early (`| head`) still gets the exit code.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    match args.json {
+        true => console::raw(&(report.json() + "\n")),
+        false => console::out(&report.text()),
+    }
     let spoils = report.count(Grade::Spoils);
     if spoils == 0 {
         return Ok(());

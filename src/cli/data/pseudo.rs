@@ -10,7 +10,7 @@ use crate::data::{self, Epoch, Plan, Recipe, Shape, Source, Views};
 use crate::image::montage::montage;
 use crate::image::{Rgb, codec, draw};
 use crate::pseudo::{Name, Sample, color};
-use crate::{Error, Result};
+use crate::{Error, Result, showln};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -38,9 +38,9 @@ pub fn run(args: &Args) -> Result<()> {
     let seed = cfg.run.seeds.first().copied().unwrap_or(0);
     let (sheet, stats) = gallery(source, cfg, seed, usize::from(args.count))?;
     codec::write_png(&args.out, &sheet)?;
-    println!("profile {} · {} · category {name} · seed {seed}", resolved.profile, root.display());
-    println!("{stats}");
-    println!("gallery: {}", args.out.display());
+    showln!("profile {} · {} · category {name} · seed {seed}", resolved.profile, root.display());
+    showln!("{stats}");
+    showln!("gallery: {}", args.out.display());
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use crate::config::Categories;
 use crate::data::layout::{listing, open};
 use crate::data::{select, show};
 use crate::image::codec;
+use crate::showln;
 
 /// Draw some images of every folder, with the masks outlined, into one PNG.
 #[derive(Debug, Clone, clap::Args)]
@@ -30,6 +31,6 @@ pub fn run(args: &Args) -> Result<()> {
     let listings = names.into_iter().map(|name| listing(&args.root.join(&name)).map(|l| (name, l))).collect::<Result<Vec<_>>>()?;
     let sheet = show::sheet(&listings);
     codec::write_png(&args.out, &sheet)?;
-    println!("{}: {}x{} px, {} categories", args.out.display(), sheet.width, sheet.height, listings.len());
+    showln!("{}: {}x{} px, {} categories", args.out.display(), sheet.width, sheet.height, listings.len());
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::eval::{self, PairedDifference};
 use crate::run::Status;
+use crate::showln;
 use crate::store::{Difference, Entry, Pair, Store};
 use crate::ui::text::{self, Align, Rule};
 
@@ -18,24 +19,24 @@ pub struct Args {
 pub fn run(store: &Store, args: &Args) -> Result<()> {
     let [a, b] = [store.find(&args.a)?, store.find(&args.b)?];
     let difference = Difference::of(&a, &b)?;
-    println!("a  {}\nb  {}", a.id, b.id);
+    showln!("a  {}\nb  {}", a.id, b.id);
     if difference.is_empty() {
-        println!("\nidentical: configuration, environment and every metric, to the last bit");
+        showln!("\nidentical: configuration, environment and every metric, to the last bit");
         return Ok(());
     }
     let (config, environment) = (&difference.config, &difference.environment);
     for (heading, pairs) in [("run", &difference.run), ("configuration", config), ("environment", environment)] {
         if !pairs.is_empty() {
-            println!("\n{}", values(heading, pairs));
+            showln!("\n{}", values(heading, pairs));
         }
     }
     if !difference.metrics.is_empty() {
-        println!("\n{}", metrics(&difference.metrics));
+        showln!("\n{}", metrics(&difference.metrics));
         if a.status == Status::Finished && b.status == Status::Finished {
-            println!("\n{}", paired(&a, &b));
+            showln!("\n{}", paired(&a, &b));
         }
     } else if a.status == Status::Finished && b.status == Status::Finished {
-        println!("\nevery metric is the same, to the last bit");
+        showln!("\nevery metric is the same, to the last bit");
     }
     Ok(())
 }

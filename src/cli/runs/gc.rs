@@ -4,7 +4,7 @@ use crate::run::Status;
 use crate::store::Store;
 use crate::store::gc::{Inventory, Item, Plan, What, Why};
 use crate::ui::text::{self, Align, Rule};
-use crate::{Error, Result};
+use crate::{Error, Result, sayln, show, showln};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -19,26 +19,26 @@ pub struct Args {
 pub fn run(store: &Store, args: &Args) -> Result<()> {
     let now = crate::run::now();
     let plan = Plan::of(&Inventory::of(store)?, args.older_than, now);
-    print!("{}", described(&plan, store));
+    show!("{}", described(&plan, store));
     if plan.items.is_empty() {
         return Ok(());
     }
     if !args.apply {
-        println!("nothing was removed; pass --apply to remove it");
+        showln!("nothing was removed; pass --apply to remove it");
         return Ok(());
     }
     let (mut freed, mut failed) = (0, 0);
     for item in &plan.items {
         match item.carry_out(now) {
             Ok(true) => freed += item.size_bytes,
-            Ok(false) => println!("{} stays: it has changed in the meantime", name(item, store)),
+            Ok(false) => showln!("{} stays: it has changed in the meantime", name(item, store)),
             Err(error) => {
-                eprintln!("harness: {error}");
+                sayln!("harness: {error}");
                 failed += 1;
             }
         }
     }
-    println!("freed {}", text::bytes(freed));
+    showln!("freed {}", text::bytes(freed));
     match failed {
         0 => Ok(()),
         n => Err(Error::environment(
@@ -56,10 +56,17 @@ fn described(plan: &Plan, store: &Store) -> String {
         let columns = [("what", Align::Left), ("why", Align::Left), ("size", Align::Right)];
         format!("{}\n{} in all\n", text::table(&columns, &rows, Rule::Unicode), text::bytes(plan.size_bytes()))
     };
-    for (count, why) in [(plan.cited, "a sweep's plan names them"), (plan.labelled, "they are finished and have a tag or a note")] {
+    for (count, why) in [
+        (plan.cited, "a sweep's plan names them"),
+        (plan.unseen, "the sweep that made them has no plan here: it may have been moved (`harness runs rm` removes them)"),
+        (plan.labelled, "they are finished and have a tag or a note"),
+    ] {
         if count > 0 {
             shown += &format!("{count} more could go, but stay: {why}\n");
         }
+    }
+    if plan.linked > 0 {
+        shown += &format!("{} not looked at: they are links, or hold some, and what those point to is not this store's\n", plan.linked);
     }
     if plan.foreign > 0 {
         shown += &foreign(plan.foreign);
@@ -79,7 +86,9 @@ pub(super) fn foreign(count: usize) -> String {
 fn name(item: &Item, store: &Store) -> String {
     match &item.what {
         What::Run { id, .. } => id.to_string(),
-        What::File { path, .. } | What::Remains { path } => path.strip_prefix(store.runs()).unwrap_or(path).display().to_string(),
+        What::File { path, .. } | What::Remains { path } => {
+            path.strip_prefix(store.runs()).or(path.strip_prefix(store.results())).unwrap_or(path).display().to_string()
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::run::{SCHEMA_VERSION, Status};
 use crate::store::Store;
 use crate::store::query::{Facts, Query, Sort};
 use crate::ui::text::{self, Align, Rule};
+use crate::{console, show, showln};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -39,16 +40,16 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
     }
     if args.json {
         let runs: Vec<_> = runs.iter().map(object).collect();
-        println!("{}", serde_json::to_string_pretty(&runs).expect("runs are plain data"));
+        console::raw(&(serde_json::to_string_pretty(&runs).expect("runs are plain data") + "\n"));
     } else if count == 0 {
-        println!("no runs in {}; start one with `harness run experiments/full.toml`", store.runs().display());
+        showln!("no runs in {}; start one with `harness run experiments/full.toml`", store.runs().display());
     } else if runs.is_empty() {
-        println!("none of {count} runs in {} meet the condition", store.runs().display());
+        showln!("none of {count} runs in {} meet the condition", store.runs().display());
     } else {
-        println!("{}", table(&runs));
+        showln!("{}", table(&runs));
         let foreign = runs.iter().filter(|run| run.status == Status::Finished && run.schema() != SCHEMA_VERSION).count();
         if foreign > 0 {
-            print!("{}", super::gc::foreign(foreign));
+            show!("{}", super::gc::foreign(foreign));
         }
     }
     Ok(())

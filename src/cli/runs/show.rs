@@ -3,12 +3,13 @@
 use serde_json::json;
 
 use crate::file;
+use crate::names::in_line;
 use crate::report;
 use crate::run::{Environment, env};
 use crate::store::query::Facts;
 use crate::store::{Entry, Store};
 use crate::ui::text;
-use crate::{Error, Result};
+use crate::{Error, Result, console, show, showln};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -37,29 +38,29 @@ fn as_json(entry: &Entry) -> Result<()> {
         "environment": file::read_json::<Environment>(&folder.env_json(), env::FORMAT)?,
         "summary": folder.summary()?,
     });
-    println!("{}", serde_json::to_string_pretty(&shown).expect("a run is plain data"));
+    console::raw(&(serde_json::to_string_pretty(&shown).expect("a run is plain data") + "\n"));
     Ok(())
 }
 
 fn for_people(entry: &Entry) -> Result<()> {
-    println!("{}  {}", entry.id, entry.status.name());
+    showln!("{}  {}", entry.id, entry.status.name());
     if let Some(record) = &entry.record {
-        println!("  {} · attempt {} · {}", record.category, record.attempts, record.argv.join(" "));
+        showln!("  {} · attempt {} · {}", in_line(&record.category), record.attempts, in_line(&record.argv.join(" ")));
         if !record.tags.is_empty() {
-            println!("  tags: {}", record.tags.join(" "));
+            showln!("  tags: {}", in_line(&record.tags.join(" ")));
         }
-        record.sweep.iter().for_each(|sweep| println!("  of the sweep {sweep}"));
-        record.note.iter().for_each(|note| println!("  note: {note}"));
-        record.notes.iter().for_each(|note| println!("  {note}"));
-        record.error.iter().for_each(|error| println!("  failed: {error}"));
+        record.sweep.iter().for_each(|sweep| showln!("  of the sweep {}", in_line(sweep)));
+        record.note.iter().for_each(|note| showln!("  note: {}", in_line(note)));
+        record.notes.iter().for_each(|note| showln!("  {note}"));
+        record.error.iter().for_each(|error| showln!("  failed: {error}"));
     }
     if let Some(summary) = entry.folder.summary()? {
         for (name, value) in &summary.metrics {
-            println!("  {name:<34} {}", value.map_or_else(|| "—".into(), |v| format!("{v:.6}")));
+            showln!("  {name:<34} {}", value.map_or_else(|| "—".into(), |v| format!("{v:.6}")));
         }
-        print!("{}", report::runs::table(std::slice::from_ref(&summary)));
-        println!("trained and scored in {}", text::duration(summary.timing.wall_s));
+        show!("{}", report::runs::table(std::slice::from_ref(&summary)));
+        showln!("trained and scored in {}", text::duration(summary.timing.wall_s));
     }
-    println!("{}", entry.folder.path().display());
+    showln!("{}", entry.folder.path().display());
     Ok(())
 }

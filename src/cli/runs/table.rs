@@ -8,7 +8,7 @@ use crate::report;
 use crate::report::spell::spelled;
 use crate::run::{Id, Status, Summary};
 use crate::store::Store;
-use crate::{Error, Result};
+use crate::{Error, Result, show};
 
 /// A configuration's keys, as they would be typed.
 type Settings = BTreeMap<String, String>;
@@ -34,13 +34,14 @@ pub fn run(store: &Store, experiments: &[String]) -> Result<()> {
         };
         rows.extend(named(&name, configurations));
     }
-    print!("{}", report::runs::comparison(&rows));
+    show!("{}", report::runs::comparison(&rows));
     Ok(())
 }
 
 /// config.toml as it stands: a run of another version has other keys.
 fn settings(path: &std::path::Path) -> Result<Settings> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
+    crate::config::check_depth(&text, &path.display().to_string())?;
     let table: toml::Table = toml::from_str(&text).map_err(|e| {
         Error::environment(format!("{}: {}", path.display(), e.message()), "the file was changed or damaged: repeat the run")
     })?;

@@ -176,11 +176,13 @@ fn sibling(root: &Path, what: &str) -> PathBuf {
 
 /// Waits for the lock; file systems without locks go without, since every file is replaced whole anyway.
 fn lock(path: &Path) -> Result<fs::File> {
-    let file = fs::File::create(path).map_err(|e| Error::io("create the lock", path, &e))?;
-    match file.lock() {
-        Err(e) if e.kind() != std::io::ErrorKind::Unsupported => Err(Error::io("lock", path, &e)),
-        _ => Ok(file),
+    let file = file::open_own(path, fs::OpenOptions::new().write(true).create(true).truncate(false));
+    let file = file.map_err(|e| Error::io("create the lock", path, &e))?;
+    match file.try_lock_shared() {
+        Err(fs::TryLockError::Error(e)) if e.kind() == std::io::ErrorKind::Unsupported => return Ok(file),
+        _ => file::wait::lock(&file, path, file::wait::Share::Alone)?,
     }
+    Ok(file)
 }
 
 #[cfg(test)]

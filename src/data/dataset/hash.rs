@@ -165,7 +165,7 @@ fn hash_file(path: &Path, known: Option<&Entry>) -> Result<Entry> {
         return Ok(known.clone());
     }
     let mut hasher = blake3::Hasher::new();
-    let mut file = std::fs::File::open(path).map_err(|e| Error::io("read", path, &e))?;
+    let mut file = file::open_regular(path).map_err(|e| Error::io("read", path, &e))?;
     std::io::copy(&mut file, &mut hasher).map_err(|e| Error::io("read", path, &e))?;
     Ok(Entry { stamp, blake3: hasher.finalize().to_hex().to_string() })
 }

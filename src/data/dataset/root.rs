@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::Result;
 use crate::config::Data;
 use crate::data::builtin;
+use crate::sayln;
 
 /// `data.root` that stands for the built-in set.
 pub const BUILTIN: &str = "builtin";
@@ -24,7 +25,7 @@ pub fn resolve(cfg: &Data) -> Result<PathBuf> {
     }
     let folder = builtin_folder();
     if !folder.is_dir() {
-        eprintln!("drawing the built-in data set into {} (once)", folder.display());
+        sayln!("drawing the built-in data set into {} (once)", folder.display());
     }
     builtin::ensure(&folder)?;
     Ok(folder)

@@ -91,6 +91,8 @@ struct Image {
     alpha: bool,
     upright: bool,
     deepest: Option<u16>,
+    transparent: bool,
+    more_pages: bool,
     /// Grey, of 0 and one other value: 1 or 255.
     two_tone: bool,
     /// Of size and pixels.
@@ -119,7 +121,8 @@ fn see(item: Item, rule: MaskRule) -> Seen {
         let (width, height) = (decoded.rgb.width, decoded.rgb.height);
         let two_tone = [1, 255].iter().any(|&high| decoded.rgb.data.contains(&high) && is_of(&decoded.rgb, high));
         let hash = pixels(&decoded.rgb);
-        Ok(Image { width, height, alpha: decoded.had_alpha, upright, deepest: decoded.deepest, two_tone, hash })
+        let codec::Decoded { had_alpha: alpha, deepest, transparent, more_pages, .. } = decoded;
+        Ok(Image { width, height, alpha, upright, deepest, transparent, more_pages, two_tone, hash })
     });
     let mask = item.mask.as_deref().map(|path| see_mask(path, rule));
     Seen { item, image, mask }
@@ -169,9 +172,15 @@ fn of_images(seen: &[Seen]) -> Vec<Finding> {
     let turned = "images with an orientation tag (EXIF) that is not applied: save them upright";
     let turned = Finding::some(Grade::Warns, turned, of(|i| !i.upright));
     let deepest = seen.iter().filter_map(|s| s.image.as_ref().ok()?.deepest).max();
-    let dark = "images of 16 bits that use 12 or fewer, and come out nearly black: scale them to the full range";
-    let dark = Finding::some(Grade::Warns, dark, if deepest < Some(1 << 12) { of(|i| i.deepest.is_some()) } else { Vec::new() });
-    [unreadable, alpha, turned, dark].into_iter().flatten().collect()
+    let bits = deepest.map_or(16, |deepest| u16::BITS - deepest.leading_zeros());
+    let dark = format!(
+        "images of 16 bits of which they use {bits}: they come out dark, at 1/{} of full scale; scale them to the full range",
+        1 << (16 - bits)
+    );
+    let dark = Finding::some(Grade::Warns, &dark, if bits <= 14 { of(|i| i.deepest.is_some()) } else { Vec::new() });
+    let blank = Finding::some(Grade::Warns, "images that are wholly transparent, and come out black", of(|i| i.transparent));
+    let pages = Finding::some(Grade::Warns, "images of several pages: only the first is read", of(|i| i.more_pages));
+    [unreadable, alpha, turned, dark, blank, pages].into_iter().flatten().collect()
 }
 
 fn of_masks(seen: &[Seen], rule: MaskRule) -> Vec<Finding> {
@@ -214,7 +223,7 @@ fn of_masks(seen: &[Seen], rule: MaskRule) -> Vec<Finding> {
 fn of_strangers(seen: &[Seen]) -> Vec<Finding> {
     let keys: HashSet<&str> = seen.iter().map(|s| s.item.key.as_str()).collect();
     let masks: HashSet<blake3::Hash> =
-        seen.iter().filter_map(|s| Some(s.mask.as_ref()?.as_ref().ok()?)).filter(|t| !t.empty).map(|t| t.hash).collect();
+        seen.iter().filter_map(|s| s.mask.as_ref()?.as_ref().ok()).filter(|t| !t.empty).map(|t| t.hash).collect();
     let two_tone = |s: &Seen| s.image.as_ref().is_ok_and(|i| i.two_tone);
     let is_mask = |s: &Seen| {
         let beside = s.item.key.strip_suffix("_mask").is_some_and(|key| keys.contains(key) || two_tone(s));

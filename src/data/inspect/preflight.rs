@@ -18,7 +18,7 @@ use crate::data::dataset::source::Source;
 use crate::{Error, Result, file};
 
 /// Raised when a check of the content finds otherwise.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Kept {

@@ -63,7 +63,7 @@ impl Writer {
         let path = tb.join(format!("events.out.tfevents.{:017.6}.harness", now));
         let bytes: Vec<u8> = events.iter().flat_map(|event| record::frame(event.as_bytes())).collect();
         file::replace(&path, &bytes)?;
-        let out = OpenOptions::new().append(true).open(&path).map_err(|e| Error::io("append to", &path, &e))?;
+        let out = file::open_own(&path, OpenOptions::new().append(true)).map_err(|e| Error::io("append to", &path, &e))?;
         Ok(Self { out: BufWriter::new(out), path, figures: folder.figures(), clock, flushed: now, step })
     }
 
@@ -127,7 +127,7 @@ impl Earlier {
         paths.sort();
         let mut earlier = Self { began: None, times: BTreeMap::new() };
         for path in paths {
-            let bytes = std::fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
+            let bytes = crate::file::content(&path).map_err(|e| Error::io("read", &path, &e))?;
             for (time, step) in record::payloads(&bytes).into_iter().filter_map(message::stamp) {
                 earlier.began.get_or_insert(time);
                 if step > 0 {
@@ -205,7 +205,7 @@ fn pictures(folder: &Path) -> Result<Vec<Message>> {
     paths.sort();
     let mut pictures = Vec::new();
     for path in paths {
-        let png = std::fs::read(&path).map_err(|e| Error::io("read", &path, &e))?;
+        let png = crate::file::content(&path).map_err(|e| Error::io("read", &path, &e))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         pictures.extend(message::image(&format!("figures/{name}"), &png));
     }

@@ -8,6 +8,8 @@ pub(in crate::report) mod sheet;
 
 pub use select::{by_area, ends};
 
+use std::collections::BTreeMap;
+
 use crate::config;
 use crate::data::Source;
 use crate::eval::{self, Evaluation, MapName};
@@ -167,6 +169,26 @@ pub(in crate::report) fn fitted(width: usize, height: usize) -> (usize, usize) {
     let scale = TILE as f64 / width.max(height).max(1) as f64;
     let side = |length: usize| ((length as f64 * scale).round() as usize).clamp(1, TILE);
     (side(width), side(height))
+}
+
+/// About how many bytes the panels will take: by how well one image of each kind is compressed at the size of its tiles.
+///
+/// # Errors
+/// An image that cannot be read.
+pub fn expected_bytes(test: &Source) -> Result<u64> {
+    let mut kinds = BTreeMap::<&str, (usize, u64)>::new();
+    for (index, item) in test.items().iter().enumerate() {
+        kinds.entry(item.defect.as_str()).or_insert((index, 0)).1 += 1;
+    }
+    let of = |&(index, count): &(usize, u64)| {
+        let item = &test.items()[index];
+        let image = codec::decode(&item.path)?;
+        let (width, height) = fitted(image.width, image.height);
+        let shown = count.min(if item.is_good() { 2 } else { 3 });
+        // The image, the same with its mask outlined, and the map over it.
+        Ok(3 * shown * codec::encode_png(&resize::bilinear(&image, width, height)).len() as u64)
+    };
+    kinds.values().map(of).sum()
 }
 
 /// The mask at another size: a pixel is anomalous if any pixel below it is, so that nothing tiny is lost.

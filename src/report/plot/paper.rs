@@ -9,6 +9,7 @@ use plotters::style::{Color, FontTransform, IntoFont, IntoTextStyle, RGBColor, S
 
 use super::palette;
 use crate::image::{Rgb, codec, draw};
+use crate::names::in_line;
 use crate::{Error, Result};
 
 /// What can be drawn.
@@ -227,7 +228,7 @@ impl<B: DrawingBackend> Paper<B> {
 
     /// A line of text whose baseline goes through `at`.
     pub fn text(&mut self, at: [f64; 2], line: &str, look: Type) -> Result<()> {
-        let at = place(&at);
+        let (at, line) = (place(&at), &*in_line(line));
         if self.medium == Medium::Raster {
             self.letters.push(Letters { at, line: line.to_owned(), look });
             return Ok(());

@@ -1,7 +1,6 @@
 //! The numbers of a sweep's tables and figures, computed once: means, spreads, paired differences, published figures.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 
@@ -213,7 +212,7 @@ fn differences(study: &Study, values: &Values) -> Vec<(usize, Difference)> {
 /// The mean total loss of the first epoch; reads no further than to it, since events are many and rounds are several. What is
 /// behind it, and a line that is torn, count as not there.
 fn first_loss(path: &Path) -> Result<Option<f64>> {
-    let file = match File::open(path) {
+    let file = match crate::file::open_regular(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io("read", path, &error)),

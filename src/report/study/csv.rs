@@ -1,6 +1,7 @@
 //! A table for machines: one line a cell, ratios with all their digits, nothing where there is nothing.
 
 use super::table::{Cell, Rank, Table};
+use crate::names::in_line;
 
 const HEADER: [&str; 23] = [
     "row",
@@ -39,7 +40,7 @@ pub fn csv(table: &Table) -> String {
     writer.write_record(HEADER.iter().chain(CITED.iter().filter(|_| cites))).expect(invariant);
     for line in &table.lines {
         for (column, cell) in table.columns.iter().zip(&line.cells) {
-            let mut record = vec![line.name.clone(), column.heading.clone(), column.metric.clone()];
+            let mut record = [&line.name, &column.heading, &column.metric].map(|name| as_text(name)).to_vec();
             record.extend(fields(cell));
             let training = line.training.unwrap_or_default();
             record.extend([training.first_loss, training.last_loss, training.grad_norm].map(number));
@@ -50,6 +51,14 @@ pub fn csv(table: &Table) -> String {
         }
     }
     String::from_utf8(writer.into_inner().expect(invariant)).expect("names are text")
+}
+
+/// A name that a spreadsheet shows as it is: what begins as a formula does has an apostrophe before it, which spreadsheets take for
+/// "text", and control characters are spelled out.
+pub fn as_text(name: &str) -> String {
+    let shown = in_line(name);
+    // Spreadsheets pass over blanks before a formula.
+    if shown.trim_start().starts_with(['=', '+', '-', '@', '\'']) { format!("'{shown}") } else { shown.into_owned() }
 }
 
 fn number(value: Option<f64>) -> String {
@@ -73,7 +82,7 @@ fn fields(cell: &Cell) -> [String; 17] {
         number(cell.published),
         number(cell.published_computed),
         number(cell.mean.zip(cell.published).map(|(ours, paper)| ours - paper)),
-        change.map_or_else(String::new, |c| c.against.clone()),
+        change.map_or_else(String::new, |c| as_text(&c.against)),
         number(change.map(|c| c.mean)),
         number(change.and_then(|c| Some(c.interval?[0]))),
         number(change.and_then(|c| Some(c.interval?[1]))),
@@ -116,6 +125,15 @@ row,column,metric,mean,deviation,n,planned,complete,rank,published,published_com
 c,image AUROC,image_auroc,,,5,6,false,,,,,,,,,,,,,,,
 ";
         assert_eq!(csv(&table), expected);
+    }
+
+    #[test]
+    fn what_begins_as_a_formula_does_is_text() {
+        for name in ["=HYPERLINK(1)", "@SUM(A1)", "+ STLNet", "-x", " =1", "'x"] {
+            assert_eq!(as_text(name), format!("'{name}"));
+        }
+        assert_eq!(as_text("\t=1"), r"\t=1");
+        assert_eq!([as_text("a = b"), as_text("test/a-b"), as_text("")], ["a = b", "test/a-b", ""]);
     }
 
     #[test]

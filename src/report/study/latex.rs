@@ -80,6 +80,10 @@ fn escape(text: &str) -> String {
                 continue;
             }
             '\n' | '\r' | '\t' => " ",
+            c if c.is_ascii_control() => {
+                escaped.push_str(&format!("{{[}}U+{:04X}]", u32::from(c)));
+                continue;
+            }
             _ => {
                 match math(c) {
                     Some(name) => escaped.push_str(&format!(r"$\{name}$")),
@@ -190,6 +194,7 @@ mod tests {
     fn whatever_latex_would_take_for_markup_is_escaped() {
         assert_eq!(escape(r"a_b{c}\d$e#f^g~h"), r"a\_b\{c\}\textbackslash{}d\$e\#f\textasciicircum{}g\textasciitilde{}h");
         assert_eq!(escape("−0.3 <0.001 91.2*"), r"$-$0.3 \textless{}0.001 91.2{*}");
+        assert_eq!(escape("a\u{1b}\u{7}\u{7f}\u{85}"), "a{[}U+001B]{[}U+0007]{[}U+007F]{[}U+0085]");
         assert_eq!(escape("γ → 2.5 · Müller\n中…"), r"$\gamma$ $\to$ 2.5 $\cdot$ Müller {[}U+4E2D]\dots{}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::layout::{Layout, Text, layout, training};
 use super::table::{Rank, Table};
+use crate::names::in_line;
 
 /// Title, table, the table of trainings where there is one, and notes, with a newline at the end.
 pub fn markdown(table: &Table) -> String {
@@ -39,7 +40,7 @@ fn cell(Text { value, rank, tail }: &Text) -> String {
 pub fn escape(text: &str) -> String {
     let text = text.replace(['\n', '\r'], " ");
     let special = |c: char| matches!(c, '\\' | '|' | '*' | '_' | '`' | '<' | '>' | '[' | ']' | '#' | '~');
-    text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
+    in_line(&text).chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
 #[cfg(test)]

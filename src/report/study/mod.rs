@@ -21,6 +21,7 @@ mod table;
 mod terminal;
 mod write;
 
+pub use self::csv::as_text;
 pub use comparison::{Comparison, Difference, Figure, Line, Training};
 pub use findings::{Finding, Kind, LEVEL, findings, text};
 pub use pivot::Pivot;

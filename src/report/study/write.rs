@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::markdown::escape;
 use super::page::{self, Listing, Machines, Page};
 use super::{Comparison, Format, Incomplete, Pivot, Table, figure, findings, render, text};
-use crate::Result;
 use crate::file;
 use crate::store::Store;
-use crate::sweep::{Plan, Study};
+use crate::sweep::{Cell, Outcome, Plan, Study};
+use crate::{Error, Result};
 
 /// How much is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,51 @@ impl Report<'_> {
     /// # Errors
     /// A run that cannot be read, a file that cannot be written.
     pub fn write(&self, extent: Extent) -> Result<Written> {
-        let mut written = self.look()?;
+        self.put(self.look()?, extent)
+    }
+
+    /// [`Report::write`], unless rows that are whole in the table on disk would lose their figures because runs are not there any more.
+    ///
+    /// # Errors
+    /// Those of [`Report::write`]; `Kind::Environment` naming the rows, and nothing was written.
+    pub fn write_unless_lost(&self, extent: Extent) -> Result<Written> {
+        let written = self.look()?;
+        let lost = self.lost(&written);
+        if lost.is_empty() {
+            return self.put(written, extent);
+        }
+        Err(Error::environment(
+            format!(
+                "{}: the table there has every run of {}, and {} lacks some: nothing was written",
+                self.folder.display(),
+                lost.join(", "),
+                self.store.runs().display()
+            ),
+            format!(
+                "put the runs back, or make them again; `harness report {} --partial` prints what is there, --replace writes it",
+                self.plan.name
+            ),
+        ))
+    }
+
+    /// Rows that are whole in the table on disk and would not be in this one, for want of runs that are neither there nor failed.
+    fn lost(&self, written: &Written) -> Vec<String> {
+        let text = std::fs::read(self.folder.join("table.json")).unwrap_or_default();
+        let stored: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+        let before = |name: &str| {
+            let line = stored["table"]["lines"].as_array()?.iter().find(|line| line["name"] == name)?;
+            Some((line["n"].as_u64()? as usize, line["planned"].as_u64()? as usize))
+        };
+        let missing = |name: &str| {
+            let of = |cell: &Cell| written.study.rows[cell.row].name == name && cell.outcome == Outcome::Missing;
+            written.study.cells.iter().any(of)
+        };
+        let lines = written.tables[0].lines.iter();
+        let lost = lines.filter(|line| before(&line.name) == Some((line.planned, line.planned)) && line.n < line.planned);
+        lost.filter(|line| missing(&line.name)).map(|line| line.name.clone()).collect()
+    }
+
+    fn put(&self, mut written: Written, extent: Extent) -> Result<Written> {
         let by_category = written.study.metrics.iter().map(|metric| format!("by-category-{}", metric.replace('@', "-")));
         for (table, stem) in written.tables.iter().zip(std::iter::once("table".to_owned()).chain(by_category)) {
             for (format, ending) in Format::FILES {

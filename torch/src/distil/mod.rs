@@ -33,6 +33,7 @@ pub fn run(distil: &Distil, verbosity: Verbosity) -> Result<()> {
     let Distil::Us(args) = distil;
     args.check()?;
     let backbone = File::open(&args.backbone)?;
+    backbone.check_values()?;
     if !backbone.meta.architecture.is_residual() {
         return Err(Error::config(
             format!("--backbone {}: a teacher learns from the third stage of a residual network", args.backbone.display()),

@@ -6,6 +6,7 @@ use std::time::Instant;
 use harness::Result;
 use harness::data::Source;
 use harness::error::Kind;
+use harness::report;
 use harness::run::{Repeat, Status};
 use harness::ui::text;
 
@@ -14,22 +15,26 @@ use super::session::{Planned, Session};
 use crate::boundary;
 use crate::detector::{self, FitEstimate, Parts};
 use crate::train::{Due, Sink, Step};
+use harness::showln;
 
 /// Steps that are timed at least, where there are as many: behind the first that is reported, which warms up.
 const TIMED: u64 = 2;
 
 /// Prints a line a run and the sums.
-pub fn report(session: &Session, plan: &[Planned], repeat: Repeat) -> Result<()> {
+pub fn print(session: &Session, plan: &[Planned], repeat: Repeat) -> Result<()> {
     let (mut seconds, mut size) = (None, 0u64);
     for planned in plan {
         let status = session.store.folder(&planned.id).status();
         if status == Status::Finished && repeat == Repeat::Reuse {
-            println!("{}  {}: finished, would be reused", planned.id, planned.category.name);
+            showln!("{}  {}: finished, would be reused", planned.id, planned.category.name);
             continue;
         }
         let (step_s, estimate) = boundary::guard("the trial steps", "a smaller train.batch", || probe(session, planned))?;
         let FitEstimate { steps, kept_bytes, .. } = estimate;
-        let maps = planned.category.test.len() as u64 * estimate.map_cells * 4;
+        // A file of NumPy has a header of 128 bytes.
+        let maps = planned.category.test.len() as u64 * (estimate.map_cells * 4 + 128);
+        let figures = report::run::expected_bytes(&Source::of(planned.category.test.clone(), session.cfg(), 0), session.cfg())?;
+        let all = kept_bytes + maps + figures;
         let run_s = step_s.map(|step_s| step_s * steps as f64);
         let meanwhile = match estimate.epochs {
             0 => String::new(),
@@ -41,17 +46,11 @@ pub fn report(session: &Session, plan: &[Planned], repeat: Repeat) -> Result<()>
             (Repeat::Reuse, Status::Running) => "is being run by another process",
             (Repeat::Reuse, Status::Interrupted | Status::Failed) => "would resume",
         };
-        println!(
-            "{}  {}: {verb}, {steps} steps, {}, {} kept{meanwhile}",
-            planned.id,
-            planned.category.name,
-            about(run_s),
-            text::bytes(kept_bytes + maps),
-        );
+        showln!("{}  {}: {verb}, {steps} steps, {}, {} kept{meanwhile}", planned.id, planned.category.name, about(run_s), text::bytes(all),);
         seconds = seconds.into_iter().chain(run_s).reduce(|a: f64, b| a + b);
-        size += kept_bytes + maps;
+        size += all;
     }
-    println!("in all {} on this machine as it is now, {} of disk", about(seconds), text::bytes(size));
+    showln!("in all {} on this machine as it is now, {} of disk", about(seconds), text::bytes(size));
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use harness::cli::{self, run::Args};
 use harness::error::Kind;
 use harness::run::{Stop, Summary};
 use harness::ui::{Mode, Output, Progress, Verbosity};
-use harness::{Error, Result, report};
+use harness::{Error, Result, console, report, show, showln};
 use std::collections::BTreeSet;
 use task::Task;
 
@@ -35,7 +35,7 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
         Progress::new(mode, "run", 0).message(&format!("warning: {warning}"));
     }
     if args.dry_run {
-        return dry::report(&session, &plan, args.repeat());
+        return dry::print(&session, &plan, args.repeat());
     }
     session.store.ensure_writable()?;
     let stop = Stop::install()?;
@@ -56,13 +56,12 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
             }
         }
     }
-    cli::end_with_the_reader();
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&done).expect("summaries are plain data"));
+        console::raw(&(serde_json::to_string_pretty(&done).expect("summaries are plain data") + "\n"));
     } else if !done.is_empty() {
-        print!("{}", report::runs::table(&done));
+        show!("{}", report::runs::table(&done));
         for planned in plan.iter().filter(|p| done.iter().any(|summary| summary.id == p.id.to_string())) {
-            println!("{}", session.store.folder(&planned.id).path().display());
+            showln!("{}", session.store.folder(&planned.id).path().display());
         }
     }
     match (stopped, failed.first()) {

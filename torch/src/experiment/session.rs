@@ -6,6 +6,7 @@ use std::sync::Arc;
 use harness::cli::run::Args;
 use harness::config::{Config, Precision, Resolved};
 use harness::data::{self, Category, Contents};
+use harness::names::in_line;
 use harness::run::{Cpu, Id, identity};
 use harness::store::Store;
 use harness::weights;
@@ -94,7 +95,7 @@ impl Session {
         let what = format!(
             "profile {} · {data}: {} · {} · {runs} run{}",
             self.resolved.profile,
-            self.categories.join(", "),
+            in_line(&self.categories.join(", ")),
             cfg.detector.describe(cfg),
             if runs == 1 { "" } else { "s" }
         );
@@ -179,7 +180,7 @@ fn open_weights(cfg: &Config) -> Result<Option<weights::File>> {
         return Ok(None);
     }
     match weights::File::open(Path::new(path)) {
-        Ok(file) => Ok(Some(file)),
+        Ok(file) => file.check_values().map(|()| Some(file)),
         Err(_) if !Path::new(path).exists() => Err(Error::environment(
             format!("model.backbone.weights: there is no file {path}"),
             "`just weights` fetches ImageNet weights (`just weights-lite`: EfficientNet-Lite0's), `harness weights import FILE` converts your own; model.backbone.weights=none trains from scratch",

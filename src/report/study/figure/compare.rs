@@ -1,5 +1,7 @@
 //! The same test images under every row: image, ground truth and one score map a row, so that one sees what each row changes.
 
+use std::path::Path;
+
 use crate::config::Config;
 use crate::data::{self, Source};
 use crate::eval::{self, MapStore};
@@ -11,10 +13,27 @@ use crate::sweep::Study;
 use crate::ui::text::number;
 use crate::{Error, Result};
 
-/// The maps of one row's run in one category; `None` for what is not there.
+/// One row's run in one category.
 struct Maps {
     label: String,
-    run: Option<Run>,
+    run: Found,
+}
+
+/// What is there of it.
+enum Found {
+    Run(Box<Run>),
+    /// It is not finished.
+    Unfinished,
+    /// It is finished, and its maps are gone.
+    Gone,
+    /// Its detector gives none.
+    None,
+}
+
+impl Maps {
+    fn maps(&self) -> Option<&Run> {
+        if let Found::Run(run) = &self.run { Some(run) } else { None }
+    }
 }
 
 struct Run {
@@ -24,21 +43,39 @@ struct Run {
     range: (f32, f32),
 }
 
-/// The sheet of one category, of the study's first seed; `None` where no row has a finished run with maps.
+/// What became of a category's sheet.
+pub enum Panels {
+    Drawn(Rgb),
+    /// Without the maps of finished runs that are gone.
+    Lacking(Rgb),
+    /// No row gives maps.
+    Nothing,
+    /// The runs or their maps are not there.
+    Absent,
+}
+
+/// The sheet of one category, of the study's first seed, with the data where the study's plan says that they lie: runs that it reuses
+/// may have been made elsewhere.
 ///
 /// # Errors
 /// A run's configuration, an image or a mask that cannot be read.
-pub fn sheet(study: &Study, store: &Store, category: &str) -> Result<Option<Rgb>> {
-    let Some(&seed) = study.seeds.first() else { return Ok(None) };
-    let Some(cfg) = first_config(study, store, category, seed)? else { return Ok(None) };
+pub fn sheet(study: &Study, store: &Store, category: &str) -> Result<Panels> {
+    let Some(&seed) = study.seeds.first() else { return Ok(Panels::Nothing) };
+    let Some(mut cfg) = first_config(study, store, category, seed)? else { return Ok(Panels::Absent) };
+    if study.root == data::root::BUILTIN || Path::new(&study.root).is_dir() {
+        cfg.data.root.clone_from(&study.root);
+    }
     let root = data::root::resolve(&cfg.data)?;
     let items = data::category(&root, category)?.test;
     let test = Source::of(items, &cfg, 1);
     // A quoted row has no maps by its nature, which is not worth a grey line.
     let run = (0..study.rows.len()).filter(|&row| !study.is_quoted(row));
     let rows = run.map(|row| maps(study, store, &test, row, category, seed)).collect::<Result<Vec<Maps>>>()?;
-    if test.is_empty() || rows.iter().all(|row| row.run.is_none()) {
-        return Ok(None);
+    if test.is_empty() || rows.iter().all(|row| matches!(row.run, Found::None)) {
+        return Ok(Panels::Nothing);
+    }
+    if rows.iter().all(|row| row.maps().is_none()) {
+        return Ok(Panels::Absent);
     }
     let cases = chosen(&test, &cfg)?.iter().map(|c| case(&test, &cfg, &rows, category, *c)).collect::<Result<Vec<Case>>>()?;
     let labels = ["image".to_owned(), "ground truth".to_owned()].into_iter().chain(rows.iter().map(|row| row.label.clone()));
@@ -49,7 +86,8 @@ pub fn sheet(study: &Study, store: &Store, category: &str) -> Result<Option<Rgb>
         sections: vec![Section { heading: "From the smallest to the largest defect, then without one".into(), cases }],
         caption: caption(test.len()),
     };
-    Ok(Some(sheet.draw()))
+    let gone = rows.iter().any(|row| matches!(row.run, Found::Gone));
+    Ok(if gone { Panels::Lacking(sheet.draw()) } else { Panels::Drawn(sheet.draw()) })
 }
 
 fn caption(maps: usize) -> String {
@@ -74,20 +112,20 @@ fn maps(study: &Study, store: &Store, test: &Source, row: usize, category: &str,
     let name = &study.rows[row].name;
     let cell = study.cells.iter().find(|c| c.row == row && c.category == category && c.seed == seed);
     let Some((cell, summary)) = cell.and_then(|c| Some((c, c.summary()?))) else {
-        return Ok(Maps { label: format!("{name}\nno finished run"), run: None });
+        return Ok(Maps { label: format!("{name}\nno finished run"), run: Found::Unfinished });
     };
     if summary.headline == eval::IMAGE {
-        return Ok(Maps { label: format!("{name}\nscores images, gives no map"), run: None });
+        return Ok(Maps { label: format!("{name}\nscores images, gives no map"), run: Found::None });
     }
     let folder = store.folder(&cell.id);
     let maps = MapStore::at(&folder.maps().join(&summary.headline));
     // Maps are large and may have been removed since; which must not make a report fail.
     let Ok(range) = panel::colour_range(test.len(), &|i| maps.read(category, &test.items()[i].key)) else {
-        return Ok(Maps { label: format!("{name}\nmaps are not there"), run: None });
+        return Ok(Maps { label: format!("{name}\nmaps are not there"), run: Found::Gone });
     };
     let [low, high] = [range.0, range.1].map(|v| number(f64::from(v)));
     let label = format!("{name}\nmap {}\n{low} to {high}", summary.headline);
-    Ok(Maps { label, run: Some(Run { maps, cfg: folder.config()?, range }) })
+    Ok(Maps { label, run: Found::Run(Box::new(Run { maps, cfg: folder.config()?, range })) })
 }
 
 /// The images to show, from the smallest to the largest defect, and a good one.
@@ -117,7 +155,7 @@ fn case(test: &Source, cfg: &Config, rows: &[Maps], category: &str, chosen: Chos
     let absent = absent(image.width, image.height);
     let mut tiles = vec![image, truth];
     for row in rows {
-        tiles.push(match &row.run {
+        tiles.push(match row.maps() {
             Some(run) => {
                 let map: Map = run.maps.read(category, &item.key)?;
                 panel::heat(test, &run.cfg.eval, chosen.index, &map, run.range)?

@@ -10,7 +10,8 @@
 //! | `categories-METRIC` | every row and seed in every category | two categories |
 //! | `panels-CATEGORY` | images, ground truth and maps of every row | maps and data |
 //!
-//! What a study has nothing for is not written, and removed where an earlier report left it. Bytes depend on the study, its
+//! What a study has nothing for is not written, and removed where an earlier report left it, unless no run is there: a
+//! figure that cannot be drawn again stays. Bytes depend on the study, its
 //! events and maps alone.
 
 mod categories;
@@ -43,6 +44,7 @@ use crate::sweep::Study;
 use crate::{Error, Result};
 
 use super::Comparison;
+use compare::Panels;
 
 /// A figure that was written, with its words for a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,7 +122,9 @@ const PLOTS: [(&str, Drawer); 5] = [
 ];
 
 fn put<F: Figure>(name: &str, input: &Input, figure: Option<F>, words: impl FnOnce(F) -> Words) -> Result<Option<Words>> {
-    plot::write(input.folder, name, figure.as_ref())?;
+    if figure.is_some() || is_begun(input.study) {
+        plot::write(input.folder, name, figure.as_ref())?;
+    }
     Ok(figure.map(words))
 }
 
@@ -148,8 +152,16 @@ pub fn write_all(study: &Study, comparison: &Comparison, store: &Store, folder: 
     }
     let fresh = |path: &Path| drawn.iter().any(|d| d.file.as_ref().is_some_and(|file| file.with_extension("") == path.with_extension("")));
     let kind = |name: &str| ["panels-", "categories"].iter().any(|kind| name.starts_with(kind));
+    if !is_begun(study) {
+        return Ok(drawn);
+    }
     file::remove_stale(folder, &|path, name| kind(name) && (name.ends_with(".png") || name.ends_with(".svg")) && !fresh(path))?;
     Ok(drawn)
+}
+
+/// Whether any planned run is finished. Where none is, as in an archived report without its runs, what was drawn earlier stays.
+fn is_begun(study: &Study) -> bool {
+    study.cells.iter().any(|cell| cell.summary().is_some())
 }
 
 /// Writes the plots of one metric by category.
@@ -170,20 +182,22 @@ fn panels(study: &Study, store: &Store, category: &str, folder: &Path) -> Result
     let path = folder.join(format!("{name}.png"));
     let title = format!("Test images of {category}");
     let alt = format!("Test images of {category} with their ground truth and, below each, the score map of every row.");
+    let kept = |why: &str| (Some(path.clone()), format!("As an earlier report drew it. It could not be drawn again: {why}."));
     let (file, caption) = match compare::sheet(study, store, category) {
-        Ok(Some(picture)) => {
+        Ok(Panels::Lacking(_)) if path.exists() => kept("maps of finished runs are gone"),
+        Ok(Panels::Drawn(picture) | Panels::Lacking(picture)) => {
             file::replace(&path, &codec::encode_png(&picture))?;
             let seed = study.seeds.first().map_or_else(String::new, |seed| format!(" of seed {seed}"));
-            (Some(path), format!("The same images under every row{seed}; how they were chosen stands below them."))
+            (Some(path.clone()), format!("The same images under every row{seed}; how they were chosen stands below them."))
         }
-        Ok(None) => {
+        Ok(Panels::Absent) if path.exists() => kept("its runs or their maps are not there"),
+        Ok(Panels::Absent) => return Ok(None),
+        Ok(Panels::Nothing) => {
             file::remove(&path)?;
             return Ok(None);
         }
-        Err(error) => {
-            file::remove(&path)?;
-            (None, compare::refusal(category, &error))
-        }
+        Err(error) if path.exists() => kept(&error.what),
+        Err(error) => (None, compare::refusal(category, &error)),
     };
     Ok(Some(Drawn { name, title, caption, alt, file }))
 }

@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use super::listing::Listing;
+use crate::names::spelled;
 use crate::report::study::Rank;
 
 /// Text that stands for itself within an element and within quotes.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in spelled(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),

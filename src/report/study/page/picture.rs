@@ -22,7 +22,7 @@ const NARROWEST: usize = 640;
 /// # Errors
 /// A file that cannot be read, or whose name ends on neither `.svg` nor `.png`.
 pub fn address(path: &Path, bitmaps: usize) -> Result<String> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
+    let bytes = crate::file::content(path).map_err(|e| Error::io("read", path, &e))?;
     match path.extension().and_then(|e| e.to_str()) {
         Some("svg") => Ok(format!("data:image/svg+xml;base64,{}", base64(&bytes))),
         Some("png") => {

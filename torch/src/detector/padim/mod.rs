@@ -43,7 +43,9 @@ impl Padim {
     fn embed(&self, images: &Tensor) -> Tensor {
         let Stages { c1, c2, c3 } = self.features.stages(images);
         let side = c1.size()[2];
-        let parts = [c1, c2, c3].into_iter().zip(&self.channels).map(|(stage, channels)| {
+        // A stage that the draw left without a channel has nothing to bring to this resolution.
+        let drawn = [c1, c2, c3].into_iter().zip(&self.channels).filter(|(_, channels)| channels.size()[0] > 0);
+        let parts = drawn.map(|(stage, channels)| {
             let kept = stage.index_select(1, channels); // [B, d_i, s_i, s_i]
             match self.cfg.padim.upsample {
                 Upsample::Nearest => kept.upsample_nearest2d([side, side], None, None),

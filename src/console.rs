@@ -1,0 +1,60 @@
+//! Standard output and standard error, for people with names spelled out. Output that cannot be written ends the program with a message
+//! and an exit code; what cannot be said on standard error is no reason to lose work.
+
+use std::io::{ErrorKind, Write};
+
+use crate::error::exit;
+use crate::names::spelled;
+
+/// Prints on standard output, [`spelled`]; see [`raw`].
+pub fn out(text: &str) {
+    raw(&spelled(text));
+}
+
+/// Prints on standard output what programs read, byte for byte.
+///
+/// Where it cannot be written the program ends: quietly with [`exit::CLOSED_PIPE`] where the reader is gone, else with a message and
+/// [`exit::ENVIRONMENT`].
+pub fn raw(text: &str) {
+    let mut out = std::io::stdout().lock();
+    end_unless(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
+/// Ends the program where standard output was not written, as [`raw`] does.
+pub fn end_unless(written: std::io::Result<()>) {
+    let Err(error) = written else { return };
+    if error.kind() == ErrorKind::BrokenPipe {
+        std::process::exit(exit::CLOSED_PIPE.into());
+    }
+    err(&format!("harness: cannot write to standard output: {error}\n  help: free some space there, or send it elsewhere\n"));
+    std::process::exit(exit::ENVIRONMENT.into());
+}
+
+/// Says something on standard error, [`spelled`]; one that is closed or full is passed over.
+pub fn err(text: &str) {
+    raw_err(&spelled(text));
+}
+
+/// [`err`] for programs, byte for byte.
+pub fn raw_err(text: &str) {
+    let mut err = std::io::stderr().lock();
+    let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+}
+
+/// As `print!`, by [`out`].
+#[macro_export]
+macro_rules! show {
+    ($($given:tt)*) => { $crate::console::out(&format!($($given)*)) };
+}
+
+/// As `println!`, by [`out`].
+#[macro_export]
+macro_rules! showln {
+    ($($given:tt)*) => { $crate::console::out(&(format!($($given)*) + "\n")) };
+}
+
+/// As `eprintln!`, by [`err`].
+#[macro_export]
+macro_rules! sayln {
+    ($($given:tt)*) => { $crate::console::err(&(format!($($given)*) + "\n")) };
+}

@@ -1,0 +1,57 @@
+//! Names as people see them. A category, file or tag may be called so that a terminal changes its title, colours or the order of
+//! letters when it prints it, or that a picture is no well-formed XML: such characters are spelled out.
+
+use std::borrow::Cow;
+
+/// A text with what a terminal would obey, or a reader misread, spelled out (`\u{1b}`); newlines and tabs stay.
+pub fn spelled(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| c == '\n' || c == '\t')
+}
+
+/// [`spelled`] in one line: newlines and tabs are spelled out too, so that a name cannot forge a line.
+pub fn in_line(text: &str) -> Cow<'_, str> {
+    escaped(text, |_| false)
+}
+
+fn escaped(text: &str, stays: fn(char) -> bool) -> Cow<'_, str> {
+    let odd = |c: char| is_odd(c) && !stays(c);
+    if !text.chars().any(odd) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if odd(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    Cow::Owned(out)
+}
+
+/// Control characters, those that turn the direction of text or end a line in secret, and what XML forbids.
+fn is_odd(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+        || u32::from(c) & 0xfffe == 0xfffe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_spelled_out_and_letters_stay() {
+        assert_eq!(spelled("Schraube 中 é — 5 %"), "Schraube 中 é — 5 %");
+        assert_eq!(spelled("a\u{1b}]0;x\u{7}b"), r"a\u{1b}]0;x\u{7}b");
+        assert_eq!(spelled("a\nb\tc\rd"), "a\nb\tc\\rd");
+        assert_eq!(in_line("a\nb\tc"), r"a\nb\tc");
+        assert_eq!(in_line("gnp\u{202e}.\u{2066}\u{9b}\u{7f}\u{fffe}"), r"gnp\u{202e}.\u{2066}\u{9b}\u{7f}\u{fffe}");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_odd_is_left_and_what_is_spelled_stays_as_it_is(text: String) {
+            let once = in_line(&text).into_owned();
+            prop_assert!(!once.chars().any(is_odd));
+            prop_assert_eq!(in_line(&once), once.as_str());
+        }
+    }
+}
