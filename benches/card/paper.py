@@ -91,9 +91,9 @@ def finished_copy(card: Card, command: list, folder: Path) -> tuple[Path, int]:
     name = card.call([*shorter, "--dry-run"], 60).split()[0]
     copy = store / "runs" / name
     (copy / "checkpoints").mkdir(parents=True)
-    shutil.copy(folder / "checkpoints/last.ckpt", copy / "checkpoints")
-    # The checkpoint counts the bytes of the events; their first line names the run, whose name is as long.
     own = f"{folder.parent.name}/{folder.name}"
+    card.call([card.harness.with_name("harness-torch"), "--lend-checkpoint", folder.parents[1], own, store / "runs", name], 60)
+    # The checkpoint counts the bytes of the events; their first line names the run, whose name is as long.
     (copy / "events.jsonl").write_text((folder / "events.jsonl").read_text().replace(own, name, 1))
     card.call([*shorter, "--json"], 90)
     timing = map(json.loads, (copy / "timing.jsonl").read_text().splitlines())

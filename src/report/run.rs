@@ -25,7 +25,7 @@ use super::plot::{self, Histogram, History, Loss, Pro, Roc};
 const CURVES: [u64; 2] = [300_000, 230_000];
 const TRAINING: [u64; 2] = [130_000, 140_000];
 
-/// About how many bytes [`write`] will write, and TensorBoard's file, which holds the pictures once more.
+/// About how many bytes [`write()`] will write, and TensorBoard's file, which holds the pictures once more.
 ///
 /// # Errors
 /// An image that cannot be read.

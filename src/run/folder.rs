@@ -183,7 +183,7 @@ impl Folder {
     /// summary.json, if the run is finished.
     ///
     /// # Errors
-    /// One that cannot be read, or that cannot be this run's, see [`belong::check`].
+    /// One that cannot be read, or that cannot be this run's, by its id or its seed.
     pub fn summary(&self) -> Result<Option<Summary>> {
         let summary = read_json(&self.summary_json(), summary::FORMAT)?;
         summary.iter().try_for_each(|summary| belong::check(&self.path, summary))?;

@@ -1,4 +1,4 @@
-//! What [`check`](super::check) would find, asked before anything is trained or scored.
+//! What [`check`] would find, asked before anything is trained or scored.
 //!
 //! Decoding a data set takes seconds, and what its images show is a function of their content: findings about them are kept by the
 //! content's hash in `$XDG_CACHE_HOME/harness`, an optimisation and nothing else. What the folders' lists show is looked at each time.
