@@ -97,6 +97,26 @@ impl Error {
         Self::environment(format!("cannot {doing} {}: {source}", crate::names::in_line(&path)), remedy)
     }
 
+    /// All results, or all errors as one, so that everything can be mended before a command is repeated: with the kind and the
+    /// remedy of the first.
+    ///
+    /// # Errors
+    /// Where one of them is an error.
+    pub fn all<T>(results: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
+        let (mut sound, mut errors) = (vec![], vec![]);
+        for result in results {
+            match result {
+                Ok(value) => sound.push(value),
+                Err(error) => errors.push(error),
+            }
+        }
+        let what: Vec<String> = errors.iter().map(|error: &Self| error.what.clone()).collect();
+        match errors.into_iter().next() {
+            None => Ok(sound),
+            Some(first) => Err(Self { what: what.join("; "), ..first }),
+        }
+    }
+
     /// The process exit code of this error.
     pub fn exit_code(&self) -> u8 {
         match self.kind {

@@ -118,7 +118,7 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
     let cfg = entry.folder.config()?;
     let root = args.data.clone().map_or_else(|| data::root::resolve(&cfg.data), Ok)?;
     let category = data::category(&root, &summary.category).map_err(|e| {
-        let remedy = "say where the data of the run lie now: --data ROOT, the folder that holds its category".to_owned();
+        let remedy = "if the data were moved, name the folder that holds the run's category: --data ROOT".to_owned();
         Error { remedy: if args.data.is_none() { remedy } else { e.remedy }, ..e }
     })?;
     let contents = Arc::new(Contents::of(&category)?);
@@ -134,7 +134,7 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
     if outputs.stored().is_empty() {
         return Err(Error::environment(
             format!("the maps and image scores of run {} are gone", entry.id),
-            "copy its folder maps/ back, or make the run again: its command with --force",
+            "copy its folder maps/ back, or repeat its command with --force",
         ));
     }
     let one = |name: MapName| {
@@ -161,18 +161,16 @@ fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
             "maps belong at MAPS_ROOT/<category>/test/<defect>/<stem>.npy",
         ));
     }
-    names
-        .into_iter()
-        .map(|name| {
-            let category = data::category(root, &name)?;
-            let contents = Arc::new(Contents::of(&category)?);
-            warn(data::preflight(&category, &contents, &cfg)?);
-            let source = Source::of(category.test, &cfg, 0).checked(&contents);
-            let maps = Foreign::at(maps, &name);
-            let maps = if maps.need_float64(&source)? { Maps::Double(maps) } else { Maps::Single(maps) };
-            Ok(Scored { label: name, maps, source, cfg: cfg.clone() })
-        })
-        .collect()
+    let one = |name: String| {
+        let category = data::category(root, &name)?;
+        let contents = Arc::new(Contents::of(&category)?);
+        warn(data::preflight(&category, &contents, &cfg)?);
+        let source = Source::of(category.test, &cfg, 0).checked(&contents);
+        let maps = Foreign::at(maps, &name);
+        let maps = if maps.need_float64(&source)? { Maps::Double(maps) } else { Maps::Single(maps) };
+        Ok(Scored { label: name, maps, source, cfg: cfg.clone() })
+    };
+    Error::all(names.into_iter().map(one))
 }
 
 fn warn(warnings: Vec<String>) {

@@ -349,19 +349,23 @@ mod tests {
         Id::new("test", "0123456789", 0).unwrap()
     }
 
-    fn opened(runs: &Path) -> (Box<Attempt>, Option<Position>) {
-        let environment = Environment::capture(runs, None, Provenance::default());
-        let ask = Ask {
+    fn asked(environment: &Environment) -> Ask<'_> {
+        Ask {
             category: "gear",
             config: "a = 1\n",
-            environment: &environment,
+            environment,
             argv: &[],
             tags: &[],
             note: None,
             sweep: None,
             repeat: Repeat::Reuse,
             now: jiff::Timestamp::UNIX_EPOCH,
-        };
+        }
+    }
+
+    fn opened(runs: &Path) -> (Box<Attempt>, Option<Position>) {
+        let environment = Environment::capture(runs, None, Provenance::default());
+        let ask = asked(&environment);
         let Opened::Active { attempt, resumed } = open(&Folder::of(runs, &id()), &id(), &ask).unwrap() else { panic!("it is finished") };
         (attempt, resumed.map(|(position, _)| position))
     }
@@ -400,17 +404,7 @@ mod tests {
         std::fs::create_dir_all(foreign.checkpoints()).unwrap();
         std::fs::write(foreign.last_checkpoint(), &own).unwrap();
         let environment = Environment::capture(dir.path(), None, Provenance::default());
-        let ask = Ask {
-            category: "gear",
-            config: "a = 1\n",
-            environment: &environment,
-            argv: &[],
-            tags: &[],
-            note: None,
-            sweep: None,
-            repeat: Repeat::Reuse,
-            now: jiff::Timestamp::UNIX_EPOCH,
-        };
+        let ask = asked(&environment);
         let noted = |folder: &Folder, id: &Id, extent| {
             let Opened::Active { attempt, resumed } = open_within(folder, id, &ask, extent).unwrap() else { panic!("it is finished") };
             (resumed.is_some(), attempt.notes().map(str::to_owned).collect::<Vec<_>>().join("; "))

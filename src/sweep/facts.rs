@@ -20,17 +20,17 @@ impl Facts {
         };
         let root = data::root::resolve(&first.data)?;
         let mut facts = Self { device, ..Self::default() };
-        for name in data::select(&data::open(&root)?, &resolved.categories)? {
+        // A configuration of each rule for masks that a row has.
+        let rules = configs.iter().enumerate();
+        let rules = rules.filter(|(i, cfg)| configs[..*i].iter().all(|other| other.data.mask_rule != cfg.data.mask_rule));
+        let rules: Vec<_> = rules.map(|(_, cfg)| cfg).collect();
+        let look = |name: String| -> Result<_> {
             let category = data::category(&root, &name)?;
             let contents = Arc::new(data::Contents::of(&category)?);
-            // Of each rule for masks that a row has.
-            configs
-                .iter()
-                .enumerate()
-                .filter(|(i, cfg)| configs[..*i].iter().all(|other| other.data.mask_rule != cfg.data.mask_rule))
-                .try_for_each(|(_, cfg)| data::preflight(&category, &contents, cfg).map(drop))?;
-            facts.data.push((name, contents.hash.clone()));
-        }
+            rules.iter().try_for_each(|cfg| data::preflight(&category, &contents, cfg).map(drop))?;
+            Ok((name, contents.hash.clone()))
+        };
+        facts.data = Error::all(data::select(&data::open(&root)?, &resolved.categories)?.into_iter().map(look))?;
         for config in &configs {
             for teacher in weights::Teacher::of(config)? {
                 facts.weights.insert(teacher.path.display().to_string(), teacher.hash);

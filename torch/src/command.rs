@@ -17,16 +17,8 @@ use harness::ui::Output;
 
 /// Carries out what was typed, or what `harness` asks of libtorch.
 pub fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("--libtorch") {
-        showln!("libtorch {LIBTORCH_VERSION}, {} threads", tch::get_num_threads());
-        return ExitCode::SUCCESS;
-    }
-    if std::env::args().nth(1).as_deref() == Some("--device-kind") {
-        let requested = std::env::args().nth(2).unwrap_or_else(|| "auto".into());
-        return cli::exit_code(device::resolve(&requested).map(|found| showln!("{}", device::kind(found))), Output::People);
-    }
-    if std::env::args().nth(1).as_deref() == Some("--lend-checkpoint") {
-        return cli::exit_code(lend(&std::env::args().skip(2).collect::<Vec<_>>()), Output::People);
+    if let Some(answer) = answer() {
+        return cli::exit_code(answer, Output::People);
     }
     launcher::start_ourselves();
     let cli = cli::parse();
@@ -39,6 +31,25 @@ pub fn main() -> ExitCode {
         _ => unknown(),
     };
     cli::exit_code(cli::carry_out(&cli, &with_tensors), cli.output())
+}
+
+/// What `harness` and scripts ask of libtorch, where that was typed in place of a verb.
+fn answer() -> Option<Result<()>> {
+    // Words of the command line may be anything but text.
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let (first, rest) = words.split_first()?;
+    match first.as_str() {
+        "--libtorch" => {
+            showln!("libtorch {LIBTORCH_VERSION}, {} threads", tch::get_num_threads());
+            Some(Ok(()))
+        }
+        "--device-kind" => {
+            let requested = rest.first().map_or("auto", String::as_str);
+            Some(device::resolve(requested).map(|found| showln!("{}", device::kind(found))))
+        }
+        "--lend-checkpoint" => Some(lend(rest)),
+        _ => None,
+    }
 }
 
 /// Puts a run's last checkpoint into the folder of another run, which may go on from it: `RUNS ID RUNS ID`. A shorter run of the same

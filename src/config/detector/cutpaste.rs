@@ -23,7 +23,7 @@ pub(super) const METHOD: Method = Method {
         "train",
         "eval",
     ],
-    version: 1,
+    version: 2,
     // A: the distances of the patches, spread over their pixels.
     outputs: |cfg| Outputs { maps: if cfg.cutpaste.patch == 0 { vec![] } else { vec!["A"] }, image: true },
     trained: true,

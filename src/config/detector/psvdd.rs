@@ -24,7 +24,7 @@ pub(super) const METHOD: Method = Method {
         "train",
         "eval",
     ],
-    version: 1,
+    version: 2,
     // A: the product of the maps of patches of 32 and of 64 px, which follow.
     outputs: |_| Outputs::of_maps(&["A", "A32", "A64"]),
     trained: true,

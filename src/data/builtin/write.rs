@@ -178,9 +178,10 @@ fn sibling(root: &Path, what: &str) -> PathBuf {
 fn lock(path: &Path) -> Result<fs::File> {
     let file = file::open_own(path, fs::OpenOptions::new().write(true).create(true).truncate(false));
     let file = file.map_err(|e| Error::io("create the lock", path, &e))?;
-    match file.try_lock_shared() {
-        Err(fs::TryLockError::Error(e)) if e.kind() == std::io::ErrorKind::Unsupported => return Ok(file),
-        _ => file::wait::lock(&file, path, file::wait::Share::Alone)?,
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::Error(e)) if e.kind() == std::io::ErrorKind::Unsupported => {}
+        Err(_) => file::wait::lock(&file, path, file::wait::Share::Alone)?,
     }
     Ok(file)
 }

@@ -128,11 +128,7 @@ impl Session {
             let warnings = data::preflight(&category, &contents, cfg)?;
             Ok((category, contents, warnings))
         };
-        let (looked, refused): (Vec<_>, Vec<_>) = self.categories.iter().map(look).partition(Result::is_ok);
-        if let Some(error) = together(refused.into_iter().filter_map(Result::err).collect()) {
-            return Err(error);
-        }
-        let looked: Vec<_> = looked.into_iter().flatten().collect();
+        let looked = Error::all(self.categories.iter().map(look))?;
         for &seed in &cfg.run.seeds {
             for (category, contents, warnings) in looked.iter().cloned() {
                 let hash = identity(cfg, &category.name, &contents.hash, weights_hash, device::kind(self.device));
@@ -153,12 +149,6 @@ impl Session {
         }
         Ok(plan)
     }
-}
-
-/// Several errors as one, so that all of them can be mended before the command is repeated.
-fn together(errors: Vec<Error>) -> Option<Error> {
-    let what: Vec<String> = errors.iter().map(|error| error.what.clone()).collect();
-    errors.into_iter().next().map(|first| Error { what: what.join("; "), ..first })
 }
 
 fn expected(text: &str) -> Result<Id> {

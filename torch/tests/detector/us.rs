@@ -2,10 +2,8 @@
 //! definition, and the whole detector on procedural images.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use harness::config::{BackboneName, Compact, Config, Resize, Teaching};
-use harness::data::{self, Source, builtin};
+use harness::config::{BackboneName, Compact, Config, Teaching};
 use harness::seed::stream;
 use harness::testing::root;
 use harness::weights::{self, Tensors, write_teacher};
@@ -24,6 +22,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
+use super::behaviour::Fixture;
 use super::{noise, one_thread, values};
 
 /// At 64 px with random teachers; further keys as words.
@@ -51,33 +50,14 @@ struct Unheard;
 
 impl Sink for Unheard {}
 
-struct Fixture {
-    _dir: tempfile::TempDir,
-    category: data::Category,
+fn image(fixture: &Fixture, index: usize) -> Tensor {
+    input::unit(&fixture.train().get(index).unwrap().data, 1, 64, Device::Cpu)
 }
 
-impl Fixture {
-    fn new() -> Self {
-        one_thread();
-        let dir = tempfile::tempdir().unwrap();
-        builtin::write_small(dir.path(), &["gear"], 4, 2, 1, 64).unwrap();
-        let category = data::category(dir.path(), "gear").unwrap();
-        Self { _dir: dir, category }
-    }
-
-    fn train(&self) -> Arc<Source> {
-        Arc::new(Source::new(self.category.train.clone(), 64, Resize::Bilinear, 64))
-    }
-
-    fn image(&self, index: usize) -> Tensor {
-        input::unit(&self.train().get(index).unwrap().data, 1, 64, Device::Cpu)
-    }
-
-    fn fitted(&self, cfg: &Config) -> Us {
-        let mut made = build(cfg, 3);
-        made.fit(self.train(), None, &mut Unheard).unwrap();
-        made
-    }
+fn fitted(fixture: &Fixture, cfg: &Config) -> Us {
+    let mut made = build(cfg, 3);
+    made.fit(fixture.train(), None, &mut Unheard).unwrap();
+    made
 }
 
 /// The oracle's sines.
@@ -309,8 +289,8 @@ fn what_never_varies_is_divided_by_a_number_all_the_same() {
 fn on_the_normal_images_error_and_spread_of_a_fitted_detector_are_standardised() {
     let fixture = Fixture::new();
     for dense in ["us.dense=true", "us.dense=false"] {
-        let made = fixture.fitted(&config(&[dense, "us.fields=[17]"]));
-        let maps: Vec<_> = (0..4).map(|i| Detector::score(&made, &fixture.image(i)).maps).collect();
+        let made = fitted(&fixture, &config(&[dense, "us.fields=[17]"]));
+        let maps: Vec<_> = (0..6).map(|i| Detector::score(&made, &image(&fixture, i)).maps).collect();
         for part in [1, 2] {
             let all = values(&Tensor::cat(&maps.iter().map(|maps| maps[part].shallow_clone()).collect::<Vec<_>>(), 0));
             let mean = all.iter().sum::<f64>() / all.len() as f64;
@@ -324,8 +304,8 @@ fn on_the_normal_images_error_and_spread_of_a_fitted_detector_are_standardised()
 fn the_map_is_the_mean_over_the_fields_of_both_parts() {
     let fixture = Fixture::new();
     let cfg = config(&["us.fields=[17, 33]", "us.dense=false"]);
-    let made = fixture.fitted(&cfg);
-    let maps = Detector::score(&made, &fixture.image(1)).maps;
+    let made = fitted(&fixture, &cfg);
+    let maps = Detector::score(&made, &image(&fixture, 1)).maps;
     assert_eq!(maps.len(), cfg.detector.outputs(&cfg).maps.len());
     assert!(maps.iter().all(|map| map.size() == [1, 64, 64]));
     let [a, e, v, a17, a33] = <[Tensor; 5]>::try_from(maps).unwrap();
@@ -336,7 +316,7 @@ fn the_map_is_the_mean_over_the_fields_of_both_parts() {
 fn students_of_several_fields_in_one_learner_learn_as_if_each_was_alone() {
     let fixture = Fixture::new();
     let cfg = |fields: &str| config(&[fields, "train.steps=3", "us.dense=true"]);
-    let (both, alone) = (fixture.fitted(&cfg("us.fields=[17, 33]")), fixture.fitted(&cfg("us.fields=[33]")));
+    let (both, alone) = (fitted(&fixture, &cfg("us.fields=[17, 33]")), fitted(&fixture, &cfg("us.fields=[33]")));
     for param in alone.params().iter().filter(|param| param.trained) {
         assert!(both.params().get(&param.name).unwrap().equal(&param.tensor), "{}", param.name);
     }
@@ -348,12 +328,12 @@ fn the_loss_is_the_sum_over_students_and_the_teacher_never_moves() {
     let cfg = config(&["us.students=2", "optim.lr=0.01", "us.dense=false"]);
     let mut made = build(&cfg, 3);
     let learner = made.learner(&fixture.train()).unwrap().unwrap();
-    let fed = Fed { images: learner.input(&fixture.image(0)), mask: Tensor::new(), views: 1, kinds: vec![0], items: vec![0] };
+    let fed = Fed { images: learner.input(&image(&fixture, 0)), mask: Tensor::new(), views: 1, kinds: vec![0], items: vec![0] };
     let terms = learner.loss(&fed, &mut stream(1, "test", 0, 0)).unwrap().values();
     assert_eq!(terms.iter().map(|value| value.name).collect::<Vec<_>>(), ["total", "p33"]);
     assert!((terms[0].value - 2.0 * terms[1].value).abs() < 1e-9 && terms[0].value > 0.0);
 
-    let (before, after) = (build(&cfg, 3), fixture.fitted(&cfg));
+    let (before, after) = (build(&cfg, 3), fitted(&fixture, &cfg));
     let count = after.count();
     assert_eq!(count.parameters * 2, count.trained * 3, "two students and a teacher");
     for (old, new) in before.params().iter().zip(after.params().iter()) {
