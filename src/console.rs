@@ -1,5 +1,5 @@
 //! Standard output and standard error, for people with names spelled out. Output that cannot be written ends the program with a message
-//! and an exit code; what cannot be said on standard error is no reason to lose work.
+//! and an exit code; a message that standard error does not take is dropped, and the work goes on.
 
 use std::io::{ErrorKind, Write};
 

@@ -312,7 +312,7 @@ fn no_run_is_removed_whose_sweep_is_carried_out_or_cannot_be_seen() {
     let held = std::fs::File::create(sweep.join(".lock")).unwrap();
     held.lock_shared().unwrap();
     let (code, _, error) = harness(dir.path(), &["runs", "rm", &id(&a), "--yes"]);
-    assert!(code == 3 && error.contains("is of the sweep night, which is being carried out") && a.path().exists(), "{error}");
+    assert!(code == 3 && error.contains("belongs to the sweep night, which is running") && a.path().exists(), "{error}");
     held.unlock().unwrap();
     assert!(gc().1.contains("freed") && !d.path().exists());
     assert_eq!(harness(dir.path(), &["runs", "rm", &id(&a), "--yes"]).0, 0);

@@ -71,7 +71,11 @@ impl Us {
     /// `Kind::Config` naming the argument and the remedy.
     pub fn check(&self) -> Result<()> {
         let refuse = |fits: bool, what: String, remedy: &str| if fits { Ok(()) } else { Err(Error::config(what, remedy)) };
-        refuse(US_FIELDS.iter().any(|(side, _)| *side == self.p), format!("--p {}: there is no such network", self.p), "use 17, 33 or 65")?;
+        refuse(
+            US_FIELDS.iter().any(|(side, _)| *side == self.p),
+            format!("--p {}: there is no network for patches of this side", self.p),
+            "use 17, 33 or 65",
+        )?;
         let width = (0.01..=8.0).contains(&self.width);
         refuse(width, format!("--width {}: not a factor", self.width), "use a number from 0.01 to 8")?;
         refuse(self.lr > 0.0 && self.lr <= 1.0, format!("--lr {}: not a learning rate", self.lr), "use a number above 0, up to 1")?;

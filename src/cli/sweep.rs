@@ -140,7 +140,7 @@ fn complete(study: &Study, is_asked: &dyn Fn(usize) -> bool) -> Result<()> {
         return Ok(());
     }
     Err(Error::run(
-        format!("{} of {} runs are gone, which others removed meanwhile: {}", gone.len(), study.cells.len(), gone.join(", ")),
+        format!("{} of {} runs are gone, removed by another process: {}", gone.len(), study.cells.len(), gone.join(", ")),
         "repeat the command, which makes them again",
     ))
 }

@@ -37,7 +37,7 @@ fn check_stride(cfg: &Config) -> Result<()> {
     let &Backbone { name, stride_in, .. } = &cfg.model.backbone;
     if !name.has_bottlenecks() && stride_in == StrideIn::Conv2 {
         return Err(Error::config(
-            format!("model.backbone.stride_in: {} has no bottlenecks, whose stride could stand in conv2", name.title()),
+            format!("model.backbone.stride_in: {} has no bottleneck blocks, so that conv2 cannot carry a stride", name.title()),
             "use \"auto\"",
         ));
     }
@@ -60,7 +60,7 @@ fn check_backbone(cfg: &Config) -> Result<()> {
 fn check_crop(cfg: &Config) -> Result<()> {
     let (crop, size) = (cfg.data.crop, cfg.data.size);
     if crop > 0 && cfg.data.margin > 0 && cfg.detector.reads("data.crop") {
-        return Err(Error::config("data.margin: images are cropped in one way", "set data.crop or data.margin to 0"));
+        return Err(Error::config("data.margin and data.crop exclude each other", "set data.crop or data.margin to 0"));
     }
     if crop == 0 || crop >= size || !cfg.detector.reads("data.crop") {
         return Ok(());

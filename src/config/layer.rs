@@ -193,7 +193,7 @@ pub fn check_depth(text: &str, origin: &str) -> Result<()> {
     match text.lines().position(long) {
         None => Ok(()),
         Some(line) => Err(Error::config(
-            format!("{origin}:{}: a key is nested too deep", line + 1),
+            format!("{origin}:{}: a key is nested too deeply", line + 1),
             "no key has more than four parts; `harness config explain` lists all",
         )),
     }
@@ -341,7 +341,7 @@ mod tests {
         let deep = "a.".repeat(40_000) + "a";
         for text in [format!("{deep} = 1"), format!("\"{deep}\" = 1"), format!("[{deep}]\nb = 1"), format!("[[{deep}]]\nb = 1")] {
             let error = resolve(&text, &[]).unwrap_err();
-            assert!(error.what.contains("try.toml:1: a key is nested too deep"), "{:.200}", error.what);
+            assert!(error.what.contains("try.toml:1: a key is nested too deeply"), "{:.200}", error.what);
             assert_eq!(crate::config::stored(&text).unwrap_err(), error.what.replace(error.what.split(": a").next().unwrap(), "line:1"));
         }
         for text in [format!("a = {}1{}", "[".repeat(40_000), "]".repeat(40_000)), format!("a = {}", "{a=".repeat(40_000))] {

@@ -111,7 +111,7 @@ fn misfit(map: [usize; 2], image: [usize; 2]) -> Option<&'static str> {
     let same = (w * height).abs_diff(h * width) <= width + height;
     match () {
         () if square || same => None,
-        () if [h, w] == image || (h * height).abs_diff(w * width) <= width + height => Some("it lies on its side"),
+        () if [h, w] == image || (h * height).abs_diff(w * width) <= width + height => Some("it is transposed"),
         () => Some("it is of another shape"),
     }
 }
@@ -125,8 +125,8 @@ mod tests {
         for map in [[900, 700], [29, 22], [28, 22], [256, 256], [1, 1], [450, 350], [1800, 1400]] {
             assert_eq!(misfit(map, [900, 700]), None, "{map:?}");
         }
-        assert_eq!(misfit([700, 900], [900, 700]), Some("it lies on its side"));
-        assert_eq!(misfit([22, 29], [900, 700]), Some("it lies on its side"));
+        assert_eq!(misfit([700, 900], [900, 700]), Some("it is transposed"));
+        assert_eq!(misfit([22, 29], [900, 700]), Some("it is transposed"));
         assert_eq!(misfit([320, 100], [900, 700]), Some("it is of another shape"));
         assert_eq!(misfit([33, 32], [32, 32]), None);
         assert_eq!(misfit([64, 32], [32, 32]), Some("it is of another shape"));

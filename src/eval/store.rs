@@ -122,7 +122,7 @@ impl MapStore {
             more => {
                 let files: Vec<_> = more.iter().filter_map(|path| path.file_name()).map(|n| n.to_string_lossy()).collect();
                 let what = format!("{} has {} score maps: {}", name(), files.len(), files.join(", "));
-                Err(Error::environment(what, "keep the one that is meant: which of them counts cannot be guessed"))
+                Err(Error::environment(what, "keep the right one and remove the other"))
             }
         }
     }

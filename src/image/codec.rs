@@ -2,8 +2,8 @@
 //!
 //! Grey, grey with alpha, RGB and RGBA, with 8 or 16 bits a channel, become 8-bit RGB: 16 bits are divided by 257 and
 //! rounded, alpha is composited over black. Whatever bytes come in, the answer is an image or an [`Error`] that names
-//! the file; sides, pixels and memory are bounded. BigTIFF is read; of several pages the first is. The fourth byte of a BMP is no alpha where
-//! it is 0 everywhere. Orientation tags are not applied ([`is_upright`]). JPEG data that are damaged in the
+//! the file; sides, pixels and memory are bounded. BigTIFF is read, and of a TIFF with several pages the first. Where the fourth byte of
+//! a BMP is 0 everywhere, it is not taken for alpha. Orientation tags are not applied ([`is_upright`]). JPEG data that are damaged in the
 //! middle pass: the decoder has no strict mode that `image` lets through.
 
 use super::{Mask, Rgb, jpeg};
@@ -255,8 +255,8 @@ fn failure(error: &ImageError, name: &Path) -> Error {
             Error::environment(format!("{name} is larger than {MAX_SIDE} px"), "make the image smaller")
         }
         ImageError::Limits(_) => {
-            let what = format!("{name} needs more memory to decode than its pixels do and {} MiB beside", MAX_ASIDE >> 20);
-            Error::environment(what, "save it again without profiles and texts")
+            let what = format!("{name} needs more than {} MiB to decode, beyond its pixels", MAX_ASIDE >> 20);
+            Error::environment(what, "save it again without embedded profiles and text")
         }
         ImageError::Unsupported(e) => Error::environment(format!("cannot decode {name}: {e}"), FORMATS),
         e => Error::environment(format!("cannot decode {name}: {e}"), "the file is damaged or truncated: copy it again"),

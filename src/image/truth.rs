@@ -79,9 +79,9 @@ impl Values {
         };
         let kinds = self.kinds().len();
         if rule == MaskRule::Nonzero && kinds > KINDS {
-            let what = format!("mask {} is grey: it holds {kinds} values besides 0, more than kinds of damage would have", name.display());
+            let what = format!("mask {} is grey: it has {kinds} values besides 0, too many to be labels", name.display());
             let remedy =
-                "say data.mask_rule = \"half\" (half of full scale and more is anomalous), or save masks as 0 and 255, not as JPEG";
+                "set data.mask_rule = \"half\" (half of full scale and more is anomalous), or save masks as 0 and 255, not as JPEG";
             return Err(Error::environment(what, remedy));
         }
         let (width, height) = (self.plane.width, self.plane.height);

@@ -11,14 +11,14 @@ use crate::{Error, Result};
 /// `Kind::Environment` naming the file and what does not fit.
 pub fn check(folder: &Path, summary: &Summary) -> Result<()> {
     let refuse = |why: String| Err(refused(folder, &why));
-    let Some(own) = Id::parse(&summary.id) else { return refuse(format!("its id {:?} is none", summary.id)) };
+    let Some(own) = Id::parse(&summary.id) else { return refuse(format!("its id {:?} is not a run id", summary.id)) };
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     // A folder of runs may be renamed: hash and seed say which run it is.
     if Id::parse(&format!("x/{name}")).is_some() && own.name() != name {
         return refuse(format!("it is that of run {own}"));
     }
     if summary.seed != own.seed {
-        return refuse(format!("it names seed {} beside the id {own}", summary.seed));
+        return refuse(format!("its seed is {}, but its id is {own}", summary.seed));
     }
     Ok(())
 }
@@ -42,7 +42,7 @@ mod tests {
         let other = refusal(&Summary { id: "x/0123456789-s1".into(), ..summary.clone() });
         assert!(other.contains("0123456789-s0/summary.json") && other.contains("that of run x/0123456789-s1"), "{other}");
         assert!(refusal(&Summary { id: "x/abcdef6789-s0".into(), ..summary.clone() }).contains("abcdef6789"));
-        assert!(refusal(&Summary { seed: 3, ..summary.clone() }).contains("names seed 3"));
+        assert!(refusal(&Summary { seed: 3, ..summary.clone() }).contains("its seed is 3"));
         assert!(check(Path::new("runs/y/0123456789-s0"), &summary).is_ok(), "a renamed experiment holds the same run");
     }
 }

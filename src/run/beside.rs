@@ -31,7 +31,7 @@ fn check(folder: &Folder, summary: &Summary) -> Result<()> {
     let is_ratio = |name: &str, value: f64| name.ends_with("_threshold") || (-ROUNDING..=1.0 + ROUNDING).contains(&value);
     let odd = summary.metrics.iter().find(|(name, value)| value.is_some_and(|value| !value.is_finite() || !is_ratio(name, value)));
     if let Some((name, value)) = odd {
-        return Err(refused(folder, &format!("{name} is {}, which is no ratio", value.unwrap_or(f64::NAN))));
+        return Err(refused(folder, &format!("{name} is {}, which is not between 0 and 1", value.unwrap_or(f64::NAN))));
     }
     let differs = |what: &str, other: &str, [ours, theirs]: [&str; 2]| {
         if ours == theirs || theirs.is_empty() {

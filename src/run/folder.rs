@@ -86,7 +86,7 @@ impl Folder {
         match above.into_iter().chain(own).find(|path| is_link(path)) {
             None => Ok(()),
             Some(link) => Err(Error::environment(
-                format!("{} is a link: runs are written and removed in folders of their own alone", link.display()),
+                format!("{} is a link: runs are written and removed in real folders only", link.display()),
                 "put the folder itself there, or link all of the results folder",
             )),
         }

@@ -30,7 +30,7 @@ const WITNESSES: [&str; 5] = ["ledger.jsonl", "table.json", "table.csv", "findin
 
 fn unseen(path: &Path, why: &str) -> Error {
     Error::environment(
-        format!("{} {why}: which runs that sweep stands on cannot be told", path.display()),
+        format!("{} {why}, so that nobody can tell which runs that sweep uses", path.display()),
         "mount or put back what is missing, or remove what is left of the sweep",
     )
 }

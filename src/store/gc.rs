@@ -2,8 +2,9 @@
 //!
 //! Goes: what half-finished writes and removals left; checkpoints that nothing will resume; runs that stopped or failed and
 //! were not touched for a while; finished runs of an earlier version of their method.
-//! Stays, whatever its state: a run that a sweep's plan cites, one whose sweep has no plan here, one that is running, and a finished one with a tag or a note, or
-//! one of an earlier schema or with keys of another version: its result stands, although no command finds it by its id.
+//! Stays, whatever its state: a run that a sweep's plan cites, one whose sweep has no plan here, one that is running, and a finished
+//! one with a tag or a note, or one of an earlier schema or with keys of another version: its result stands, although no command
+//! finds it by its id.
 
 use super::{Cited, Entry, Store, removal};
 use crate::run::{Environment, Folder, Id, Lock, Record, SCHEMA_VERSION, Status, checkpoint, env, identity};

@@ -66,7 +66,7 @@ impl Announcement<'_> {
     fn notes(&self) -> Vec<String> {
         let mut notes = self.merged.to_vec();
         let name = |row: usize| &self.plan.rows[row].name;
-        let twin = |(row, first)| format!("note: {} and {} are the same runs: one comparison", name(first), name(row));
+        let twin = |(row, first)| format!("note: {} and {} have the same runs and count as one comparison", name(first), name(row));
         notes.extend(self.plan.twins().into_iter().map(twin));
         if self.is_builtin() && self.plan.profile == Profile::Paper {
             notes.push(

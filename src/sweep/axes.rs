@@ -104,7 +104,7 @@ impl Axes {
         if count.is_some_and(|count| count <= MOST_POINTS) {
             return Ok(());
         }
-        let count = count.map_or("more than a computer can count".to_owned(), |count| count.to_string());
+        let count = count.map_or("more than 10^19".to_owned(), |count| count.to_string());
         Err(Error::config(
             format!("the axes span {count} points; a sweep has at most {MOST_POINTS}"),
             "vary fewer keys or values, or draw points with [random]",
@@ -278,7 +278,7 @@ mod tests {
         let key = |k: usize| format!("k{k} = {:?}\n", (0..100).collect::<Vec<_>>());
         let grid = |keys: usize| format!("[grid]\n{}", (0..keys).map(key).collect::<String>());
         assert!(fault(&grid(8)).contains("span 10000000000000000 points"));
-        assert!(fault(&grid(12)).contains("more than a computer can count"));
+        assert!(fault(&grid(12)).contains("more than 10^19 points"));
         assert_eq!(axes(&grid(2)).points().unwrap().len(), MOST_POINTS);
         assert_eq!(axes(&format!("[random]\nn = 3\n{draw}")).points().unwrap().len(), 3);
     }

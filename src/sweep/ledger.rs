@@ -93,7 +93,7 @@ impl Ledger {
         let broken = lines::read_sound::<Entry>(&self.path)?.1;
         let listed = broken.iter().take(5).map(usize::to_string).collect::<Vec<_>>().join(", ");
         let more = if broken.len() > 5 { " and more" } else { "" };
-        let said = format!("{}: line {listed}{more} cannot be understood and is passed over; no table depends on it", self.path.display());
+        let said = format!("{}: skipped what cannot be read (line {listed}{more}); no table depends on it", self.path.display());
         Ok((!broken.is_empty()).then_some(said))
     }
 

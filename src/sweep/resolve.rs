@@ -56,7 +56,7 @@ pub fn resolve(file: &File, path: &Path, profile: Option<Profile>, overrides: &[
     let common = layering.common()?;
     let (seeds, categories) = layering.spread(&common)?;
     let (points, merged) = axes::once(file.axes().points().map_err(|e| layering.located(e))?);
-    let merged = merged.iter().map(|point| format!("note: {} stands twice: it is one row", label("", point))).collect();
+    let merged = merged.iter().map(|point| format!("note: {} is given twice; it is one row", label("", point))).collect();
     let rows = layering.rows(&common, &points)?;
     let metrics = metrics(file, &rows).map_err(|e| layering.located(e))?;
     Ok(Resolved {
@@ -334,7 +334,7 @@ mod tests {
         let names: Vec<_> = resolved.rows.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(names, ["pseudo.ratio=0.25", "pseudo.ratio=0.5", "pseudo.ratio=1"]);
         assert_eq!(resolved.axes[0].values.len(), 3);
-        assert_eq!(resolved.merged[0], "note: pseudo.ratio=0.5 stands twice: it is one row");
+        assert_eq!(resolved.merged[0], "note: pseudo.ratio=0.5 is given twice; it is one row");
         let drawn = "title = \"t\"\n[random]\nn = 9\ntrain.epochs = { int = [2, 3] }";
         let resolved = super::super::example::resolved(drawn, &[]).unwrap();
         assert_eq!((resolved.rows.len(), resolved.merged.len()), (2, 7));

@@ -20,7 +20,7 @@ impl Plan {
         match self.fault() {
             None => Ok(()),
             Some(why) => Err(Error::environment(
-                format!("{} cannot be a plan: {why}", path.display()),
+                format!("{} is not a valid plan: {why}", path.display()),
                 "put the file back as the sweep wrote it, or move it away and repeat the sweep's command",
             )),
         }
@@ -115,7 +115,7 @@ mod tests {
         let mut plan = planned(ROWS, &[]);
         change(&mut plan);
         let error = plan.check(Path::new("results/try/plan.json")).unwrap_err();
-        assert!(error.what.starts_with("results/try/plan.json cannot be a plan"), "{error}");
+        assert!(error.what.starts_with("results/try/plan.json is not a valid plan"), "{error}");
         error.what
     }
 

@@ -235,7 +235,7 @@ impl Meta {
             return network::infer(shapes).map(|architecture| Self::published(architecture, &source)).ok_or_else(|| {
                 Error::environment(
                     format!("{} holds no network that is known here", path.display()),
-                    format!("known are {}, in torchvision's names or their own publisher's", network::keys()),
+                    format!("known networks: {}, with torchvision's tensor names or their publisher's", network::keys()),
                 )
             });
         };

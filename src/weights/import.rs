@@ -118,7 +118,7 @@ fn from_pth(source: &Path) -> Result<(Meta, Tensors)> {
         names.push("...");
         Error::environment(
             format!("{} holds no network that is known here; its tensors: {}", source.display(), names.join(", ")),
-            format!("known are {}, in torchvision's names or their own publisher's", network::keys()),
+            format!("known networks: {}, with torchvision's tensor names or their publisher's", network::keys()),
         )
     })?;
     let mut meta = Meta::published(architecture, &base(source));

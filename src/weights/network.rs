@@ -1,4 +1,5 @@
-//! The networks that are known here, in torchvision's names or their own publisher's: their names, and what a set of tensors lacks to be one of them.
+//! The networks that are known here, with torchvision's tensor names or their publisher's: their names, and what a set of tensors lacks
+//! to be one of them.
 //!
 //! What each consists of stands in a file of its own: `resnet`, `vgg`, `efficientnet`.
 

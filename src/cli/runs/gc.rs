@@ -66,7 +66,10 @@ fn described(plan: &Plan, store: &Store) -> String {
         }
     }
     if plan.linked > 0 {
-        shown += &format!("{} not looked at: they are links, or hold some, and what those point to is not this store's\n", plan.linked);
+        shown += &format!(
+            "{} not looked at: they are links or contain links, and what those point to does not belong to this store\n",
+            plan.linked
+        );
     }
     if plan.foreign > 0 {
         shown += &foreign(plan.foreign);

@@ -33,7 +33,7 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
     let held = |sweep: &&String| SweepFolder::new(store.results(), sweep).is_held();
     if let Some((entry, sweep)) = entries.iter().find_map(|e| Some((e, cited.by(&e.id).iter().find(held)?))) {
         return Err(Error::environment(
-            format!("{} is of the sweep {sweep}, which is being carried out: nothing was removed", entry.id),
+            format!("{} belongs to the sweep {sweep}, which is running: nothing was removed", entry.id),
             "stop the sweep first, or omit the run",
         ));
     }

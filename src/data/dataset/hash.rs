@@ -57,8 +57,8 @@ impl Contents {
             return Ok(());
         }
         Err(Error::environment(
-            format!("{} changed while it was worked with: its content is not that which the run is named by", path.display()),
-            "leave the data alone while runs work; the repeated command makes a run of the data as they are now",
+            format!("{} changed while the run was using it: its content is not what the run's id stands for", path.display()),
+            "do not change data while runs use them; repeat the command to run on the data as they are now",
         ))
     }
 }

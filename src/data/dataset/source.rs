@@ -189,7 +189,7 @@ impl Source {
             return Err(Error::environment(what, if turned { TURNED } else { UNEQUAL }));
         }
         if mask.is_empty() {
-            let what = format!("mask {} marks nothing by data.mask_rule = {:?}", path.display(), self.rule.name());
+            let what = format!("mask {} marks no pixel as anomalous (data.mask_rule = {:?})", path.display(), self.rule.name());
             return Err(Error::environment(what, EMPTY));
         }
         Ok(mask)

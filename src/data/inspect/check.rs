@@ -16,7 +16,10 @@ use crate::image::{Rgb, codec};
 use crate::metric::{Connectivity, label};
 use crate::{Error, Result};
 
-/// Checks every category under `root`, its masks by `rule`. Errors where there is no category to check at all.
+/// Checks every category under `root`; `rule` says which values of a mask are anomalous.
+///
+/// # Errors
+/// A root without any category.
 pub fn check(root: &Path, rule: MaskRule) -> Result<Report> {
     let categories = open(root)?.iter().map(|name| category(root, name, rule)).collect::<Result<_>>()?;
     Ok(Report { root: root.to_owned(), categories, findings: halves(root)? })
@@ -246,7 +249,7 @@ fn of_others(listing: &Listing) -> Vec<Finding> {
     let folders = [&listing.train, &listing.test, &listing.ground_truth].into_iter().flatten();
     let files = folders.flat_map(|folder| &folder.others).chain(&listing.others);
     let pictures = files.filter(|path| is_picture(path)).map(|path| path.display().to_string()).collect();
-    let what = "pictures of a format that is not read: convert them to PNG, or take them away";
+    let what = "pictures of a format that is not read: convert them to PNG, or remove them";
     Finding::some(Grade::Warns, what, pictures).into_iter().collect()
 }
 

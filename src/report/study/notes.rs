@@ -61,7 +61,7 @@ fn test(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
     let same = |row: usize| {
         let first = study.first(row);
         let (one, other) = (&study.rows[first].name, &study.rows[row].name);
-        (first != row).then(|| format!("\"{other}\" is made of the same runs as \"{one}\": it is no comparison of its own."))
+        (first != row).then(|| format!("\"{other}\" is made of the same runs as \"{one}\": it is not compared separately."))
     };
     let mut notes = vec![
         format!(

@@ -86,7 +86,7 @@ impl Report<'_> {
         }
         Err(Error::environment(
             format!(
-                "{}: the table there has every run of {}, and {} lacks some: nothing was written",
+                "{}: nothing was written: the table there has every run of {}, and some are missing from {}",
                 self.folder.display(),
                 lost.join(", "),
                 self.store.runs().display()

@@ -25,7 +25,7 @@ pub fn categories(study: &Study, metric: &str) -> Option<Dots> {
     let missing = marks.iter().flatten().filter(|marks| marks.is_empty()).count();
     let gaps = match missing {
         0 => String::new(),
-        n => format!(" {n} of {planned} have no value: no finished run of theirs has this metric."),
+        n => format!(" {n} of {planned} marks are missing: no finished run has this metric there."),
     };
     let panels = study.categories.iter().zip(marks);
     Some(Dots {
