@@ -79,6 +79,10 @@ test *ARGS: setup
 test-slow: build weights
     @cargo test --release --workspace --quiet --test sweep --test gpu_check -- --ignored
 
+# every parser fed damaged inputs for so many seconds in all: what was tried, and what fails into target/fuzz/
+fuzz SECONDS="60": setup
+    @HARNESS_FUZZ_SECONDS={{SECONDS}} cargo test --release --workspace --quiet --test fuzz
+
 # everything that a change must pass: format, lints, docs, tests, a smoke run
 ci: setup
     @scripts/ci.sh

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 use super::reference::{self, BASE};
 use super::{Config, Detector, check, spec, upgrade};
-use crate::{Error, Result};
+use crate::{Error, Result, names};
 
 /// A named set of defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, Deserialize)]
@@ -207,7 +207,7 @@ fn read_layer(text: &str, origin: &str) -> Result<(Option<Profile>, Table)> {
         let at = e.span().map_or(origin.to_owned(), |s| located(s.start));
         Error::config(format!("{at}: {}", e.message()), "fix the TOML syntax there")
     })?;
-    let mut table = unquoted(toml::from_str(text).map_err(|e| Error::config(format!("{origin}: {}", e.message()), ""))?);
+    let mut table = unquoted(toml::from_str(text).map_err(|e| Error::config(format!("{origin}: {}", e.message()), "fix that value in the file"))?);
     let profile = match table.remove("profile") {
         None => None,
         Some(value) => Some(Profile::deserialize(value.clone()).map_err(|_| {
@@ -282,25 +282,20 @@ fn leaves(prefix: &str, table: &DeTable) -> Vec<(String, usize)> {
     found
 }
 
-/// As much of an unknown key as errors show, characters.
-const SHOWN: usize = 80;
-
 fn unknown(path: &str, at: &str) -> Error {
     let remedy = match (upgrade::successor(path), reference::suggestion(path)) {
         (Some(now), _) => format!("it is now {now}"),
         (None, Some(near)) => format!("did you mean `{near}`? `harness config explain` lists all keys"),
         (None, None) => "`harness config explain` lists all keys".to_owned(),
     };
-    let shown: String = path.chars().take(SHOWN).collect();
-    let more = if shown.len() < path.len() { "…" } else { "" };
-    Error::config(format!("{at}: unknown key `{shown}{more}`"), remedy)
+    Error::config(format!("{at}: unknown key `{}`", names::quoted(path)), remedy)
 }
 
 /// One `key=value` override as a layer; the value is TOML, or a bare word where text is expected.
 fn parse_override(typed: &str) -> Result<Table> {
     let Some((path, text)) = typed.split_once('=') else {
         let near = reference::suggestion(typed).map_or(String::new(), |k| format!(", such as {k}=…"));
-        return Err(Error::config(format!("`{typed}` is neither a file nor an override"), format!("overrides read key=value{near}")));
+        return Err(Error::config(format!("`{}` is neither a file nor an override", names::quoted(typed)), format!("overrides read key=value{near}")));
     };
     let (path, text) = (path.trim(), text.trim());
     let known = reference::key(path).ok_or_else(|| unknown(path, "on the command line"))?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::Error;
+use crate::{Error, names};
 use crate::config::reference;
 
 /// What can be asked of a run.
@@ -103,7 +103,7 @@ impl Unknown {
     }
 
     pub fn what(&self) -> String {
-        format!("`{}` is not a configuration key, a metric or a field of a run", self.name)
+        format!("`{}` is not a configuration key, a metric or a field of a run", names::quoted(&self.name))
     }
 }
 
