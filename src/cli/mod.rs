@@ -119,12 +119,16 @@ pub fn carry_out(cli: &Cli, with_tensors: &dyn Fn(&Verb) -> Result<()>) -> Resul
 
 /// What was typed; prints help or what is wrong and ends the program where there is nothing to carry out.
 pub fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|told| {
+    let cli = Cli::try_parse().unwrap_or_else(|told| {
         if !told.use_stderr() {
             console::end_unless(told.print());
         }
         told.exit()
-    })
+    });
+    if cli.output() == Output::Json {
+        console::tell_programs();
+    }
+    cli
 }
 
 /// Prints an error and turns the result into the process's exit code.

@@ -6,10 +6,12 @@
 mod foreign;
 mod paired;
 mod store;
+mod table;
 
 pub use foreign::Foreign;
 pub use paired::{DRAWS, PairedDifference, paired};
 pub use store::{MapStore, OutputStore};
+pub use table::table;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -20,18 +20,81 @@ use crate::Target;
 use crate::mutate::Corpus;
 
 const NPY: &[&str] = &[
-    "\u{1}\0", "\u{3}\0", "'descr'", "'<f4'", "'>f8'", "'<f2'", "'|u1'", "'<i8'", "'|b1'", "'<c8'", "'|O'", "'fortran_order'", "True", "False",
-    "'shape'", "(2, 3)", "(0, 3)", "(1, 1, 2, 3)", "(4294967296, 4294967296)", "()", ",", "{", "}", "\n",
+    "\u{1}\0",
+    "\u{3}\0",
+    "'descr'",
+    "'<f4'",
+    "'>f8'",
+    "'<f2'",
+    "'|u1'",
+    "'<i8'",
+    "'|b1'",
+    "'<c8'",
+    "'|O'",
+    "'fortran_order'",
+    "True",
+    "False",
+    "'shape'",
+    "(2, 3)",
+    "(0, 3)",
+    "(1, 1, 2, 3)",
+    "(4294967296, 4294967296)",
+    "()",
+    ",",
+    "{",
+    "}",
+    "\n",
 ];
 
 const PICKLE: &[&str] = &[
-    "\u{80}\u{2}", "c__builtin__\neval\n", "cos\nsystem\n", "ctorch._utils\n_rebuild_tensor_v2\n", "ccollections\nOrderedDict\n", "(", "t", ")",
-    "R", "Q", "q\0", "h\0", "K\u{1}", "M\u{ff}\u{ff}", "J\u{ff}\u{ff}\u{ff}\u{7f}", "N", ".", "s", "u", "}", "]", "a", "e", "b", "\u{81}", "2", "0",
-    "X\u{4}\0\0\0name", "\u{8a}\u{9}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\0",
+    "\u{80}\u{2}",
+    "c__builtin__\neval\n",
+    "cos\nsystem\n",
+    "ctorch._utils\n_rebuild_tensor_v2\n",
+    "ccollections\nOrderedDict\n",
+    "(",
+    "t",
+    ")",
+    "R",
+    "Q",
+    "q\0",
+    "h\0",
+    "K\u{1}",
+    "M\u{ff}\u{ff}",
+    "J\u{ff}\u{ff}\u{ff}\u{7f}",
+    "N",
+    ".",
+    "s",
+    "u",
+    "}",
+    "]",
+    "a",
+    "e",
+    "b",
+    "\u{81}",
+    "2",
+    "0",
+    "X\u{4}\0\0\0name",
+    "\u{8a}\u{9}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\u{ff}\0",
 ];
 
-const JSON: &[&str] =
-    &["{", "}", "[", "]", ",", ":", "\"", "null", "true", "1e999", "\"dtype\":\"F32\"", "\"shape\":[", "\"data_offsets\":[0,8]", "F16", "__metadata__"];
+const JSON: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "null",
+    "true",
+    "1e999",
+    "\"dtype\":\"F32\"",
+    "\"shape\":[",
+    "\"data_offsets\":[0,8]",
+    "F16",
+    "__metadata__",
+];
 
 pub fn targets() -> [Target; 9] {
     [
@@ -97,7 +160,10 @@ fn images() -> Corpus {
             }
         }
     }
-    Corpus { seal: |bytes, draws| if draws.random_bool(0.8) { png_sealed(bytes) } else { bytes.to_vec() }, ..Corpus::of(sound, &["Exif\0\0MM\0*"]) }
+    Corpus {
+        seal: |bytes, draws| if draws.random_bool(0.8) { png_sealed(bytes) } else { bytes.to_vec() },
+        ..Corpus::of(sound, &["Exif\0\0MM\0*"])
+    }
 }
 
 /// The checksums of a PNG's chunks made right again, as far as its chunks can be followed.

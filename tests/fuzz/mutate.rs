@@ -18,13 +18,32 @@ const LONGEST: usize = 1 << 20;
 
 /// Written numbers at and beyond the edges.
 const NUMBERS: [&str; 22] = [
-    "0", "-1", "1", "2", "-0.0", "1e-320", "1e308", "1e400", "-1e400", "nan", "inf", "-inf", "255", "256", "65536", "2147483648",
-    "4294967296", "9223372036854775807", "-9223372036854775808", "18446744073709551616", "0.1", "00",
+    "0",
+    "-1",
+    "1",
+    "2",
+    "-0.0",
+    "1e-320",
+    "1e308",
+    "1e400",
+    "-1e400",
+    "nan",
+    "inf",
+    "-inf",
+    "255",
+    "256",
+    "65536",
+    "2147483648",
+    "4294967296",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "18446744073709551616",
+    "0.1",
+    "00",
 ];
 
 /// The same in memory.
-const EDGES: [u64; 12] =
-    [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0x7fff_ffff_ffff_ffff];
+const EDGES: [u64; 12] = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0x7fff_ffff_ffff_ffff];
 
 impl Corpus {
     pub fn of(sound: Vec<Vec<u8>>, words: &'static [&'static str]) -> Self {

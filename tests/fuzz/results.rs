@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use harness::report::study::{Incomplete, Report};
+use harness::store::Store;
 use harness::store::gc::{Inventory, Plan};
 use harness::store::query::Facts;
-use harness::store::Store;
 use harness::sweep::folder::SweepFolder;
 use harness::sweep::ledger::Ledger;
 use harness::{Result, testing};
@@ -14,8 +14,28 @@ use crate::Target;
 use crate::mutate::Corpus;
 
 const JSON: &[&str] = &[
-    "{", "}", "[", "]", ",", ":", "\"", "null", "true", "1e999", "-1", "\"../../x\"", "\"\\u0000\"", "\"\\u202e\"", "\"row\":77", "\"format\":9",
-    "\"test/image_auroc\"", "\"image_auroc\"", "\"full/0123456789-s0\"", "\"finished\"", "\"running\"", "\n",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "null",
+    "true",
+    "1e999",
+    "-1",
+    "\"../../x\"",
+    "\"\\u0000\"",
+    "\"\\u202e\"",
+    "\"row\":77",
+    "\"format\":9",
+    "\"test/image_auroc\"",
+    "\"image_auroc\"",
+    "\"full/0123456789-s0\"",
+    "\"finished\"",
+    "\"running\"",
+    "\n",
 ];
 
 /// Paths of the files, from the results folder.
@@ -70,8 +90,7 @@ fn read(store: &Store, dir: &Path) -> Result<()> {
     let folder = SweepFolder::new(store.results(), SWEEP);
     let Some(plan) = folder.read()? else { return Ok(()) };
     let plots = dir.join("plots");
-    let report =
-        Report { plan: &plan, store, seeds: &plan.seeds, folder: &folder.folder, plots: &plots, incomplete: Incomplete::Mark };
+    let report = Report { plan: &plan, store, seeds: &plan.seeds, folder: &folder.folder, plots: &plots, incomplete: Incomplete::Mark };
     let written = report.look()?;
     for table in &written.tables {
         assert_eq!(table.lines.len(), plan.rows.len());

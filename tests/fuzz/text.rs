@@ -13,16 +13,87 @@ use crate::Target;
 use crate::mutate::Corpus;
 
 const TOML: &[&str] = &[
-    "[", "]", "[[ablate]]\n", "[grid]\n", "[zip]\n", "[[list]]\n", "[random]\n", "n = 9\n", "{ uniform = [0, 1] }", "{ log = [1e-4, 1] }",
-    "{ int = [1, 3] }", "{ choice = [1, 2] }", "set = { ", " }", "from = \"previous\"\n", "name = \"x\"\n", "\"", "'''", "\"\"\"", "#", ",",
-    ".", "=", "\n", "\r\n", "\t", "true", "false", "\"none\"", "\"auto\"", "loss.score.gamma", "train.steps", "data.size", "padim.channels",
-    "model.backbone.name", "seeds = [0]\n", "detector = \"padim\"\n", "profile = \"paper\"\n", "\\u0000", "\\U0010ffff", "é", "\u{202e}",
-    "a.a.a.a.a.a.a.a", "[[[[[[[[", "{{{{{{", "2026-01-01", "0x7f", "1_000",
+    "[",
+    "]",
+    "[[ablate]]\n",
+    "[grid]\n",
+    "[zip]\n",
+    "[[list]]\n",
+    "[random]\n",
+    "n = 9\n",
+    "{ uniform = [0, 1] }",
+    "{ log = [1e-4, 1] }",
+    "{ int = [1, 3] }",
+    "{ choice = [1, 2] }",
+    "set = { ",
+    " }",
+    "from = \"previous\"\n",
+    "name = \"x\"\n",
+    "\"",
+    "'''",
+    "\"\"\"",
+    "#",
+    ",",
+    ".",
+    "=",
+    "\n",
+    "\r\n",
+    "\t",
+    "true",
+    "false",
+    "\"none\"",
+    "\"auto\"",
+    "loss.score.gamma",
+    "train.steps",
+    "data.size",
+    "padim.channels",
+    "model.backbone.name",
+    "seeds = [0]\n",
+    "detector = \"padim\"\n",
+    "profile = \"paper\"\n",
+    "\\u0000",
+    "\\U0010ffff",
+    "é",
+    "\u{202e}",
+    "a.a.a.a.a.a.a.a",
+    "[[[[[[[[",
+    "{{{{{{",
+    "2026-01-01",
+    "0x7f",
+    "1_000",
 ];
 
 const CONDITION: &[&str] = &[
-    "and", "or", "not", "(", ")", "=", "!=", "<", "<=", ">", ">=", "in", "[", "]", ",", "\"", "status", "finished", "seed", "category",
-    "test/image_auroc", "loss.score.gamma", "model.stlnet", "true", "null", "-", "started", " ", "é", "~",
+    "and",
+    "or",
+    "not",
+    "(",
+    ")",
+    "=",
+    "!=",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "in",
+    "[",
+    "]",
+    ",",
+    "\"",
+    "status",
+    "finished",
+    "seed",
+    "category",
+    "test/image_auroc",
+    "loss.score.gamma",
+    "model.stlnet",
+    "true",
+    "null",
+    "-",
+    "started",
+    " ",
+    "é",
+    "~",
 ];
 
 pub fn targets() -> [Target; 4] {
@@ -48,17 +119,25 @@ fn toml_files(folder: &str) -> Corpus {
 /// The sets of words are one a line.
 fn words() -> Corpus {
     let lines = [
-        "loss.score.gamma=3\ntrain.steps=100\n", "detector=padim\npadim.channels=20\n", "model.ptfem.scales=[1, 2, 4]\n",
-        "data.root=/path/to/mvtec\ndata.categories=transistor,toothbrush\n", "run.seeds=[0, 1, 2]\n", "model.backbone.weights=none\n",
-        "pseudo.ratio=0.5\neval.pro.limit=0.3\n", "us.fields=[17, 33]\nus.dense=false\n",
+        "loss.score.gamma=3\ntrain.steps=100\n",
+        "detector=padim\npadim.channels=20\n",
+        "model.ptfem.scales=[1, 2, 4]\n",
+        "data.root=/path/to/mvtec\ndata.categories=transistor,toothbrush\n",
+        "run.seeds=[0, 1, 2]\n",
+        "model.backbone.weights=none\n",
+        "pseudo.ratio=0.5\neval.pro.limit=0.3\n",
+        "us.fields=[17, 33]\nus.dense=false\n",
     ];
     Corpus::of(lines.map(|line| line.as_bytes().to_vec()).to_vec(), TOML)
 }
 
 fn conditions() -> Corpus {
     let lines = [
-        "status = finished and test/image_auroc > 0.9", "not (seed in [0, 1] or category != \"gear\")", "loss.score.gamma >= 3",
-        "-test/image_auroc", "model.stlnet = true",
+        "status = finished and test/image_auroc > 0.9",
+        "not (seed in [0, 1] or category != \"gear\")",
+        "loss.score.gamma >= 3",
+        "-test/image_auroc",
+        "model.stlnet = true",
     ];
     Corpus::of(lines.map(|line| line.as_bytes().to_vec()).to_vec(), CONDITION)
 }
@@ -83,7 +162,8 @@ fn resolve(request: &Request, dir: &Path) -> Result<()> {
     let config = request.resolve()?.config;
     let again = dir.join("again.toml");
     std::fs::write(&again, config.to_toml()).expect("it is a folder of ours");
-    let read = Request { file: Some(again), ..Request::default() }.resolve().unwrap_or_else(|error| panic!("written and read again: {error}"));
+    let read =
+        Request { file: Some(again), ..Request::default() }.resolve().unwrap_or_else(|error| panic!("written and read again: {error}"));
     assert_eq!(read.config.to_toml(), config.to_toml());
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Error, names};
 use crate::config::reference;
+use crate::{Error, names};
 
 /// What can be asked of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -181,7 +181,11 @@ impl Parser<'_> {
             Some((Token::Word(text) | Token::Quoted(text), at)) => (text, at),
             other => {
                 let column = other.map_or(self.end, |(_, column)| column);
-                return Err(Fault::new(column, format!("expected a value to compare `{}` with", names::quoted(name)), "text with spaces goes in quotes"));
+                return Err(Fault::new(
+                    column,
+                    format!("expected a value to compare `{}` with", names::quoted(name)),
+                    "text with spaces goes in quotes",
+                ));
             }
         };
         // `nan` and `inf` are words here.
