@@ -3,6 +3,8 @@
 //! An exporter is a module with a [`Follower`] in it and one line in [`followers`].
 
 mod clock;
+pub mod onnx;
+mod protobuf;
 pub mod tensorboard;
 
 pub use clock::Clock;
