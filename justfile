@@ -79,6 +79,10 @@ test *ARGS: setup
 test-slow: build weights
     @cargo test --release --workspace --quiet --test sweep --test gpu_check -- --ignored
 
+# exported ONNX models of every detector in real onnxruntime, in a Python of its own under .deps/ (once; needs pip)
+onnx-check *ARGS: setup
+    @scripts/onnx-check.sh "$@"
+
 # everything that a change must pass: format, lints, docs, tests, a smoke run
 ci: setup
     @scripts/ci.sh

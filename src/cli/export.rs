@@ -80,12 +80,12 @@ pub fn run(args: &Args) -> Result<()> {
         (None, None) => unreachable!("without a size the test images are looked at"),
     };
     let run = Run { folder: &found.folder, cfg: &found.cfg, summary: &found.summary };
-    let Model { bytes, nodes, loose_cells } = onnx::export(run, input, map)?;
+    let Model { bytes, nodes, tolerance } = onnx::export(run, input, map)?;
     file::replace(&args.out, &bytes)?;
     showln!("{}: map {map} of {}, {nodes} nodes, {:.1} MB", args.out.display(), found.id, bytes.len() as f64 / 1e6);
     let Some(source) = source.filter(|_| !args.no_check) else { return Ok(()) };
     let folder = args.out.with_extension("check");
-    match (Check { run, source: &source, input, map, loose_cells }).write(&args.out, &folder)? {
+    match (Check { run, source: &source, input, map, tolerance }).write(&args.out, &folder)? {
         0 => sayln!("warning: no test image of the run has this size: there is nothing to check the model with"),
         count => showln!("{count} test images with what the run stored of them: python {}", folder.join("check.py").display()),
     }

@@ -1,6 +1,7 @@
 //! The command line: one file a verb. Verbs that need tensors are carried out by `harness-torch`.
 
 pub mod bench;
+pub mod bundle;
 pub mod completions;
 pub mod config;
 pub mod data;
@@ -54,6 +55,8 @@ pub enum Verb {
     Score(score::Args),
     /// Write a finished run for other programs: an ONNX file that gives the same maps and scores
     Export(export::Args),
+    /// Write a finished run as one file, which `predict --model` scores with where there is no run store
+    Bundle(bundle::Args),
     /// Look at data: check a folder, draw contact sheets, show pseudo anomalies, write the built-in set
     Data(data::Args),
     /// Show, explain and check configurations
@@ -110,6 +113,7 @@ pub fn carry_out(cli: &Cli, with_tensors: &dyn Fn(&Verb) -> Result<()>) -> Resul
         Verb::Bench(args) => args.resolve().and_then(|_| with_tensors(&cli.verb)),
         Verb::Score(args) => score::run(args),
         Verb::Export(args) => export::run(args),
+        Verb::Bundle(args) => bundle::run(args),
         Verb::Data(args) => data::run(args),
         Verb::Config(args) => config::run(args),
         Verb::Weights(args) => match args.distil() {

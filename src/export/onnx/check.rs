@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::parts::Tolerance;
 use super::pixels::Input;
 use super::run::Run;
 use crate::config::ImageScore;
@@ -16,9 +17,6 @@ use crate::{Error, Result, file};
 /// Images that are compared, at most.
 const IMAGES: usize = 8;
 
-/// Greatest difference that counts as none, in shares of the range.
-const BOUND: f64 = 1e-4;
-
 /// What is compared.
 pub struct Check<'a> {
     pub run: Run<'a>,
@@ -26,16 +24,15 @@ pub struct Check<'a> {
     pub source: &'a Source,
     pub input: Input,
     pub map: MapName,
-    /// As [`super::Model::loose_cells`].
-    pub loose_cells: usize,
+    pub tolerance: Tolerance,
 }
 
 /// expected.json.
 #[derive(Serialize)]
 struct Expected<'a> {
     model: &'a str,
-    bound: f64,
-    loose_cells: usize,
+    #[serde(flatten)]
+    tolerance: Tolerance,
     /// Of the maps, and of the scores: what differences are shares of.
     map_range: f64,
     score_range: f64,
@@ -73,7 +70,7 @@ impl Check<'_> {
         }
         let model = model.file_name().unwrap_or_default().to_string_lossy();
         let (map_range, score_range) = self.ranges(&cases);
-        let expected = Expected { model: &model, bound: BOUND, loose_cells: self.loose_cells, map_range, score_range, images: cases };
+        let expected = Expected { model: &model, tolerance: self.tolerance, map_range, score_range, images: cases };
         let text = serde_json::to_string_pretty(&expected).expect("plain data") + "\n";
         file::replace(&folder.join("expected.json"), text.as_bytes())?;
         file::replace(&folder.join("check.py"), include_bytes!("check.py"))?;

@@ -29,6 +29,7 @@ mod us;
 mod values;
 
 pub use check::Check;
+pub use parts::Tolerance;
 pub use pixels::Input;
 pub use run::Run;
 
@@ -45,8 +46,7 @@ pub struct Model {
     pub bytes: Vec<u8>,
     /// Operators in it.
     pub nodes: usize,
-    /// Cells of the network's map of one image that may differ from the run's where rounding decides between two levels.
-    pub loose_cells: usize,
+    pub tolerance: Tolerance,
 }
 
 /// Writes the run's map `map`, or its image score alone, for one kind of input.
@@ -67,10 +67,9 @@ pub fn export(run: Run, input: Input, map: MapName) -> Result<Model> {
     let given = detector::write(&p, &image)?;
     output::write(&p, &given, map, scored_size(run, input))?;
     let about = about::entries(&p, &run, input, map)?;
-    let loose_cells = given.loose_cells;
     let content = graph.finish();
     let bytes = proto::model(cfg.detector.name(), &content, &about)?;
-    Ok(Model { bytes, nodes: content.nodes.len(), loose_cells })
+    Ok(Model { bytes, nodes: content.nodes.len(), tolerance: given.tolerance })
 }
 
 /// Width and height at which an image is scored.

@@ -1,5 +1,7 @@
 //! What a detector is written from, and the layers that most of them consist of.
 
+use serde::Serialize;
+
 use super::graph::{Graph, Value};
 use super::ops::Window;
 use super::values::Values;
@@ -29,8 +31,23 @@ pub struct Given {
     pub maps: Vec<Value>,
     /// A score of its own, `[1]`.
     pub image: Option<Value>,
-    /// Cells of a map that may differ from the run's, because the method is not continuous and rounding decides; 0 for most.
+    pub tolerance: Tolerance,
+}
+
+/// How far maps may be from the run's though nothing is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Tolerance {
+    /// Greatest difference that counts as none, in shares of the range.
+    pub bound: f64,
+    /// Cells of an image's map that may differ by more, because the method is not continuous and rounding decides.
     pub loose_cells: usize,
+}
+
+impl Default for Tolerance {
+    /// A hundred times what engines were seen to differ by.
+    fn default() -> Self {
+        Self { bound: 1e-4, loose_cells: 0 }
+    }
 }
 
 impl Given {
@@ -39,7 +56,7 @@ impl Given {
     }
 
     pub fn of(maps: Vec<Value>, image: Option<Value>) -> Self {
-        Self { maps, image, loose_cells: 0 }
+        Self { maps, image, tolerance: Tolerance::default() }
     }
 }
 

@@ -95,3 +95,30 @@ fn bytes(constant: &Constant) -> usize {
         Numbers::I64(numbers) => 8 * numbers.len(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::onnx::graph::Graph;
+    use crate::export::onnx::ops::Window;
+    use crate::weights::Tensor;
+
+    #[test]
+    fn bytes_are_those_that_the_helper_of_onnx_writes() {
+        let golden = include_bytes!("../../../tests/golden/onnx_graph.onnx");
+        let g = Graph::new();
+        let x = g.reflect(&g.float(&g.input("image", Element::U8, &[1, 1, 4, 300])), [1, 2]);
+        let weight = g.constant(Tensor { shape: vec![1, 1, 2, 2], data: vec![0.5, -1.25, 3.0, 1e-6] });
+        let hidden = g.leaky_relu(&g.conv(&x, &weight, None, Window::VALID), 0.01);
+        let map = g.softmax(&hidden);
+        // Nothing needs it: it is left out.
+        g.relu(&hidden);
+        g.output("map", &map);
+        let about = [("harness.run", "a/b-s0"), ("harness.map", "A")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let bytes = model("tiny", &g.finish(), &about).unwrap();
+        // The helper was told that the version is 0.1.0, which stands behind 12 bytes and one that has its length.
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(&bytes[13..][..version.len()], version.as_bytes());
+        assert_eq!((&bytes[..12], &bytes[13 + version.len()..]), (&golden[..12], &golden[13 + 5..]));
+    }
+}

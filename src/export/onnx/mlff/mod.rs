@@ -8,7 +8,7 @@ mod texture;
 use super::backbone;
 use super::graph::{Graph, Value};
 use super::ops::Window;
-use super::parts::{Folded, Given, Parts, columns};
+use super::parts::{Folded, Given, Parts, Tolerance, columns};
 use super::pixels;
 use crate::Result;
 use crate::config::{Activation, BaselineHead, MidActivation};
@@ -33,7 +33,8 @@ pub fn write(p: &Parts, x: &Value) -> Result<Given> {
         (false, true) => vec![distance, scores(p, &features)?],
         (false, false) => vec![distance],
     };
-    Ok(Given { loose_cells: if model.stlnet { FLIPS * cells_of_a_flip(p) } else { 0 }, ..Given::of_maps(maps) })
+    let loose_cells = if model.stlnet { FLIPS * cells_of_a_flip(p) } else { 0 };
+    Ok(Given { tolerance: Tolerance { loose_cells, ..Tolerance::default() }, ..Given::of_maps(maps) })
 }
 
 /// Cells of the map that see a pixel of X0: those of the head's 3x3 convolution, around as many as the pixel is interpolated to.
