@@ -88,6 +88,10 @@ deny:
     @[ -x .deps/bin/cargo-deny ] || cargo install --quiet --locked --root .deps cargo-deny@0.20.2
     @.deps/bin/cargo-deny check
 
+# exported ONNX models of every detector in real onnxruntime, in a Python of its own under .deps/ (once; needs pip)
+onnx-check *ARGS: setup
+    @scripts/onnx-check.sh "$@"
+
 # everything that a change must pass: format, lints, docs, tests, a smoke run
 ci: setup
     @scripts/ci.sh

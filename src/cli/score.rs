@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::finished::Finished;
 use crate::config::{Categories, Config};
 use crate::data::{self, Contents, Source};
 use crate::eval::{self, Foreign, MapName, Output, OutputStore};
 use crate::metric::{Scores, Variant};
 use crate::report::spell::percent_or_dash;
-use crate::store::Store;
 use crate::ui::text::{self, Align, Rule};
 use crate::{Error, Result, console, sayln, showln};
 
@@ -111,29 +111,15 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// The outputs of a run: one entry for each of its maps, and for its own image scores.
 fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
-    let entry = Store::new(&args.results).find(id)?;
-    let summary = crate::run::summary_compared(&entry.folder)?.ok_or_else(|| {
-        Error::environment(format!("run {} is {}", entry.id, entry.status.name()), "finish it first: repeat its `harness run` command")
-    })?;
-    let cfg = entry.folder.config()?;
-    let root = args.data.clone().map_or_else(|| data::root::resolve(&cfg.data), Ok)?;
-    let category = data::category(&root, &summary.category).map_err(|e| {
-        let remedy = "if the data were moved, name the folder that holds the run's category: --data ROOT".to_owned();
-        Error { remedy: if args.data.is_none() { remedy } else { e.remedy }, ..e }
-    })?;
-    let contents = Arc::new(Contents::of(&category)?);
-    if contents.hash != summary.data_hash {
-        return Err(Error::environment(
-            format!("{} changed since run {} was made", category.folder().display(), entry.id),
-            "score it against the data it was made with (--data ROOT), or repeat the run",
-        ));
-    }
+    let run = Finished::find(&args.results, id)?;
+    let (category, contents) = run.data(args.data.as_deref())?;
+    let Finished { id, folder, summary, cfg } = run;
     let cfg = with_settings(&cfg, &args.set)?;
     warn(data::preflight(&category, &contents, &cfg)?);
-    let outputs = Rc::new(OutputStore::of(&entry.folder.maps(), &summary.category, &cfg.detector.outputs(&cfg)));
+    let outputs = Rc::new(OutputStore::of(&folder.maps(), &summary.category, &cfg.detector.outputs(&cfg)));
     if outputs.stored().is_empty() {
         return Err(Error::environment(
-            format!("the maps and image scores of run {} are gone", entry.id),
+            format!("the maps and image scores of run {id} are gone"),
             "copy its folder maps/ back, or repeat its command with --force",
         ));
     }

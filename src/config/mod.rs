@@ -29,7 +29,7 @@ pub use data::*;
 pub use detector::{
     Aligned, AlignedBy, Compact, CutPasteDetector, CutPasteNetwork, Detector, Fcdd, FcddBorder, FcddMask, FcddNetwork, Nearest, Noise,
     NoiseMask, Outputs, Padim, Psvdd, Rd, RdLoss, RdMap, RdWidth, Shrink, ShrinkBy, SuperSimpleNet, Teaching, US_FIELDS, Us, check_batch,
-    check_rd_batch,
+    check_rd_batch, padim_channels,
 };
 pub use eval::*;
 pub use layer::{Layer, Profile, Request, Resolved, check_depth, flatten};

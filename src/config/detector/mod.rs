@@ -20,7 +20,7 @@ pub use fcdd::{Fcdd, FcddBorder, FcddMask, FcddNetwork};
 pub use method::{Method, Outputs};
 pub use mlff::check_batch;
 pub use nearest::Nearest;
-pub use padim::Padim;
+pub use padim::{Padim, padim_channels};
 pub use psvdd::Psvdd;
 pub use rd::{Rd, RdLoss, RdMap, RdWidth, check_rd_batch};
 pub use supersimplenet::{Noise, NoiseMask, SuperSimpleNet};
