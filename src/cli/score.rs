@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::config::{Categories, Config};
-use crate::data::{self, Contents, Source};
+use crate::config::Config;
+use crate::data::{self, Contents, Dataset, Source};
 use crate::eval::{self, Foreign, MapName, Output, OutputStore};
 use crate::metric::{Scores, Variant};
 use crate::report::spell::percent_or_dash;
@@ -27,6 +27,9 @@ pub struct Args {
     /// Where the data of the run lie now, if they were moved; their content is compared
     #[arg(long, value_name = "DIR", requires = "run")]
     data: Option<PathBuf>,
+    /// A list of the images (data.list); of a run, where its list lies now
+    #[arg(long, value_name = "LIST.csv")]
+    list: Option<PathBuf>,
     /// The run store
     #[arg(long, value_name = "DIR", default_value = "results")]
     results: PathBuf,
@@ -115,9 +118,10 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
     let summary = crate::run::summary_compared(&entry.folder)?.ok_or_else(|| {
         Error::environment(format!("run {} is {}", entry.id, entry.status.name()), "finish it first: repeat its `harness run` command")
     })?;
-    let cfg = entry.folder.config()?;
-    let root = args.data.clone().map_or_else(|| data::root::resolve(&cfg.data), Ok)?;
-    let category = data::category(&root, &summary.category).map_err(|e| {
+    let mut cfg = entry.folder.config()?;
+    cfg.data.list = args.list.as_ref().map_or(cfg.data.list, |list| list.display().to_string());
+    let dataset = args.data.as_ref().map_or_else(|| Dataset::of(&cfg.data), |root| Dataset::at(root, &cfg.data))?;
+    let category = dataset.category(&summary.category).map_err(|e| {
         let remedy = "if the data were moved, name the folder that holds the run's category: --data ROOT".to_owned();
         Error { remedy: if args.data.is_none() { remedy } else { e.remedy }, ..e }
     })?;
@@ -128,7 +132,11 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
             "score it against the data it was made with (--data ROOT), or repeat the run",
         ));
     }
+    if args.set.iter().any(|key| key.trim_start().starts_with("data.orientation")) {
+        return Err(Error::config("--set data.orientation: the run's maps were made of images as its own key reads them", "repeat the run"));
+    }
     let cfg = with_settings(&cfg, &args.set)?;
+    let category = Dataset::at(dataset.root(), &cfg.data)?.category(&summary.category)?;
     warn(data::preflight(&category, &contents, &cfg)?);
     let outputs = Rc::new(OutputStore::of(&entry.folder.maps(), &summary.category, &cfg.detector.outputs(&cfg)));
     if outputs.stored().is_empty() {
@@ -152,8 +160,10 @@ fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
             "give the folder that holds <category>/test/…",
         ));
     }
-    let cfg = with_settings(&Config::default(), &args.set)?;
-    let names = data::select(&data::open(root)?, &Categories::One("all".into()))?;
+    let mut cfg = with_settings(&Config::default(), &args.set)?;
+    cfg.data.list = args.list.as_ref().map_or(cfg.data.list, |list| list.display().to_string());
+    let dataset = Dataset::at(root, &cfg.data)?;
+    let names = dataset.categories()?;
     let names: Vec<_> = names.into_iter().filter(|name| maps.join(name).is_dir()).collect();
     if names.is_empty() {
         return Err(Error::environment(
@@ -162,7 +172,7 @@ fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
         ));
     }
     let one = |name: String| {
-        let category = data::category(root, &name)?;
+        let category = dataset.category(&name)?;
         let contents = Arc::new(Contents::of(&category)?);
         warn(data::preflight(&category, &contents, &cfg)?);
         let source = Source::of(category.test, &cfg, 0).checked(&contents);
@@ -177,11 +187,14 @@ fn warn(warnings: Vec<String>) {
     warnings.iter().for_each(|warning| sayln!("warning: {warning}"));
 }
 
+/// Beginnings of the keys that `--set` takes.
+const SETTINGS: [&str; 4] = ["eval.", "data.mask_rule", "data.orientation", "data.masks"];
+
 /// The protocol's settings with `--set` laid over them.
 fn with_settings(base: &Config, overrides: &[String]) -> Result<Config> {
-    let applies = |key: &&String| ["eval.", "data.mask_rule"].iter().any(|known| key.trim_start().starts_with(known));
+    let applies = |key: &&String| SETTINGS.iter().any(|known| key.trim_start().starts_with(known));
     if let Some(other) = overrides.iter().find(|key| !applies(key)) {
-        let what = format!("--set {other}: only keys of [eval] and data.mask_rule apply here");
+        let what = format!("--set {other}: only keys of [eval], data.mask_rule, data.orientation and data.masks apply here");
         return Err(Error::config(what, "see `harness config explain eval`"));
     }
     base.with(overrides)
