@@ -104,10 +104,11 @@ fn map_of(found: &Finished, wanted: Option<&str>) -> Result<MapName> {
 }
 
 fn test_images(found: &Finished, root: Option<&Path>) -> Result<Source> {
-    let (category, contents) = found.data(root).map_err(|e| {
+    let (dataset, contents) = found.data(root, None).map_err(|e| {
         let remedy = format!("{}; or --no-check with --input, which need no data", e.remedy);
         Error { remedy, ..e }
     })?;
+    let category = dataset.category(&found.summary.category)?;
     Ok(Source::of(category.test, &found.cfg, 0).checked(&contents))
 }
 

@@ -8,8 +8,10 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
-    /// Folder in MVTec AD's layout, or `"builtin"`.
+    /// Folder in MVTec AD's layout, a plain folder of images, or `"builtin"`.
     pub root: String,
+    /// A CSV file that names every image, or `"none"`.
+    pub list: String,
     /// `"all"`, one category, or a list of them.
     pub categories: Categories,
     /// Side of the square network input, px; a multiple of 32.
@@ -24,6 +26,8 @@ pub struct Data {
     pub augment: Augment,
     pub resize: Resize,
     pub mask_rule: MaskRule,
+    pub orientation: Orientation,
+    pub masks: Masks,
     /// Loader threads; never changes a result.
     pub workers: usize,
     /// Bound of the decoded-image cache, MiB; never changes a result.
@@ -31,6 +35,17 @@ pub struct Data {
 }
 
 impl Data {
+    /// The key by which another section reads other data, if there is one.
+    pub fn differs(&self, other: &Self) -> Option<&'static str> {
+        let keys = [
+            ("data.root", self.root != other.root),
+            ("data.list", self.list != other.list),
+            ("data.orientation", self.orientation != other.orientation),
+            ("data.masks", self.masks != other.masks),
+        ];
+        keys.into_iter().find(|(_, differs)| *differs).map(|(key, _)| key)
+    }
+
     /// The relations between its keys.
     ///
     /// # Errors
@@ -79,6 +94,30 @@ pub enum Resize {
     /// Antialiased bilinear as PIL does it.
     Bilinear,
     Nearest,
+}
+
+/// What is asked of the masks of defective images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Masks {
+    /// All have one, or none has: then there are image-level metrics alone.
+    #[default]
+    Auto,
+    /// All have one.
+    Required,
+    /// None is looked for.
+    Ignore,
+}
+
+/// What becomes of the orientation tag (EXIF) that cameras write instead of turning the pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Orientation {
+    /// Images and masks are turned upright, each by the tag of its own file.
+    #[default]
+    Apply,
+    /// Pixels are taken as they lie in the file.
+    Ignore,
 }
 
 /// Which values of a mask's file are anomalous: one rule for all masks, whatever else lies beside them.

@@ -116,7 +116,7 @@ pub fn mask(source: &Source, index: usize, cfg: &config::Eval) -> Result<Mask> {
 }
 
 /// Computes every metric of one category from what a detector gave; `output_of` has that of a test image, its map at any
-/// resolution. Images without a map have image-level metrics alone.
+/// resolution. Images without a map have image-level metrics alone, and so have all where no defective image has a mask.
 ///
 /// Maps are upsampled and keyed a few at a time, one a thread, so that only sort keys stay in memory: 4 bytes a normal and 8 an
 /// anomalous pixel, and as much again while they are sorted.
@@ -129,11 +129,11 @@ pub fn evaluate(test: &Source, cfg: &config::Eval, protocol: &Protocol, output_o
         let (width, height) = size(test, index, cfg)?;
         let (map, score) = scored(&output, width, height, cfg)?;
         let keyed = match map {
-            None => Keyed::of_image(&item.key, score, anomalous)?,
-            Some(map) => {
+            Some(map) if test.is_masked() => {
                 let mask = if anomalous { Some(mask(test, index, cfg)?) } else { None };
                 Keyed::of(Sample { name: &item.key, map: &map, mask: mask.as_ref(), image_score: score, anomalous }, protocol)?
             }
+            _ => Keyed::of_image(&item.key, score, anomalous)?,
         };
         Ok((keyed, ImageResult { key: item.key.clone(), anomalous, score }))
     };

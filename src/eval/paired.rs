@@ -94,7 +94,7 @@ impl Finished {
             Error::environment(what, "finish it first: repeat its `harness run` command")
         })?;
         let cfg = folder.config()?;
-        let category = data::category(&data::root::resolve(&cfg.data)?, &summary.category)?;
+        let category = data::Dataset::of(&cfg.data)?.category(&summary.category)?;
         let contents = Arc::new(Contents::of(&category)?);
         if contents.hash != summary.data_hash {
             return Err(Error::environment(

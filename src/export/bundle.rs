@@ -91,7 +91,8 @@ fn beginnings(cfg: &Config) -> Vec<(String, String)> {
 
 /// What is known of the licences of the weights in it.
 fn licenses(cfg: &Config) -> Result<String> {
-    let mut text = String::from("This file holds weights that were trained on images: whether you may pass it on depends on their licence too.\n\n");
+    let mut text =
+        String::from("This file holds weights that were trained on images: whether you may pass it on depends on their licence too.\n\n");
     if cfg.teacher().is_some() {
         text.push_str("teacher_p*.safetensors were distilled from a pretrained network; their metadata names it.\n");
     } else if let Some(path) = cfg.weight_files().first() {
@@ -121,7 +122,8 @@ impl Unpacked {
         let known: serde_json::Value = serde_json::from_slice(&manifest).map_err(|e| broken(format!("{MANIFEST}: {e}")))?;
         file::check_format(path, known.get("format").and_then(serde_json::Value::as_u64), FORMAT)?;
         let manifest: Manifest = serde_json::from_value(known).map_err(|e| broken(format!("{MANIFEST}: {e}")))?;
-        let damaged = |(name, hash): &(&String, &String)| files.get(*name).is_none_or(|b| blake3::hash(b).to_hex().as_str() != hash.as_str());
+        let damaged =
+            |(name, hash): &(&String, &String)| files.get(*name).is_none_or(|b| blake3::hash(b).to_hex().as_str() != hash.as_str());
         if let Some((name, _)) = manifest.hashes.iter().find(damaged) {
             return Err(broken(format!("{name} in it is damaged")));
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use harness::config::Request;
+use harness::data::list::List;
 use harness::store::query::{Query, Sort};
 use harness::sweep::file::File;
 use harness::sweep::resolve::resolve as resolve_sweep;
@@ -63,6 +64,11 @@ const TOML: &[&str] = &[
     "1_000",
 ];
 
+const LIST: &[&str] = &[
+    "category", "split", "defect", "image", "mask", "rule", "train", "test", "good", "half", "../x", "/x", "\"", ",", ";", "\n", "\r\n",
+    "a/b", "é",
+];
+
 const CONDITION: &[&str] = &[
     "and",
     "or",
@@ -96,12 +102,13 @@ const CONDITION: &[&str] = &[
     "~",
 ];
 
-pub fn targets() -> [Target; 4] {
+pub fn targets() -> [Target; 5] {
     [
         Target { name: "configuration", corpus: || toml_files("experiments"), read: configuration },
         Target { name: "words", corpus: words, read: overrides },
         Target { name: "sweep", corpus: || toml_files("experiments"), read: sweep_file },
         Target { name: "condition", corpus: conditions, read: condition },
+        Target { name: "list", corpus: lists, read: list },
     ]
 }
 
@@ -177,6 +184,26 @@ fn sweep_file(input: &[u8], dir: &Path) -> Result<()> {
     let names: BTreeSet<&str> = resolved.rows.iter().map(|row| row.name.as_str()).collect();
     assert_eq!(names.len(), resolved.rows.len());
     assert!(!resolved.rows.is_empty());
+    Ok(())
+}
+
+fn lists() -> Corpus {
+    let list = "category,split,defect,image,mask,rule\n\
+        a,train,good,x/0.png,,\na,train,,x/1.png,,\na,test,good,x/2.png,,\na,test,cut,x/3.png,m/3.png;m/4.png,nonzero\n\
+        b,validation,good,y/0.png,,\nb,test,hole,y/1.png,,half\n";
+    Corpus::of(vec![list.as_bytes().to_vec()], LIST)
+}
+
+/// In a list that is accepted no two images of a category have the same key.
+fn list(input: &[u8], dir: &Path) -> Result<()> {
+    let path = dir.join("list.csv");
+    std::fs::write(&path, input).expect("it is a folder of ours");
+    let list = List::read(&path, dir)?;
+    for name in list.categories() {
+        let listed = list.category(&name)?;
+        let keys: BTreeSet<&str> = listed.train.iter().chain(&listed.test).map(|item| item.key.as_str()).collect();
+        assert_eq!(keys.len(), listed.train.len() + listed.test.len());
+    }
     Ok(())
 }
 

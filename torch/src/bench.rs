@@ -87,7 +87,7 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn measure(session: &Session, args: &Args) -> Result<Figures> {
     let cfg = session.cfg();
-    let category = data::category(&session.root, &session.categories[0])?;
+    let category = session.category(&session.categories[0])?;
     let time = Duration::from_secs_f64(args.seconds);
     let mut figures = Figures {
         format: 1,

@@ -1,6 +1,6 @@
 //! `harness predict`: a finished run on new images, by the same path from file to score as its evaluation.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use harness::cli::predict::Args;
@@ -105,19 +105,22 @@ fn write(detector: &dyn Detector, on: tch::Device, source: &Source, cfg: &Config
             }
             npy::write(&file, &map)?;
             if !args.no_overlay {
-                overlay(item, &map, &args.out.join(format!("{}.png", item.key)))?;
+                overlay(source, index, &map, &args.out.join(format!("{}.png", item.key)))?;
             }
         }
         row([&as_text(&item.path.display().to_string()), &score.to_string(), headline, &width.to_string(), &height.to_string()])
     })?;
     file::replace(&csv_path, &table.into_inner().expect("a buffer in memory takes all"))?;
+    if source.turned() > 0 {
+        sayln!("{} of {} images were turned upright, as their orientation tags (EXIF) ask", source.turned(), source.len());
+    }
     showln!("{} images scored with {} -> {}", source.len(), summary.id, args.out.display());
     Ok(())
 }
 
 /// The heat map over the image, stretched over this map's own range.
-fn overlay(item: &Item, full: &Map, path: &Path) -> Result<()> {
-    let image = codec::decode(&item.path)?;
+fn overlay(source: &Source, index: usize, full: &Map, path: &Path) -> Result<()> {
+    let image = source.picture(index)?;
     let (low, high) = full.data.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
     let image = harness::image::resize::bilinear(&image, full.width, full.height);
     codec::write_png(path, &draw::overlay(&image, full, low, high, 0.5))
@@ -129,12 +132,11 @@ fn collect(inputs: &[PathBuf]) -> Result<Vec<Item>> {
     for input in inputs {
         if input.is_dir() {
             let before = files.len();
-            walk(input, input, &mut HashSet::new(), &mut files)?;
+            let mut walk = Walk { root: input, seen: HashSet::new(), passed: BTreeMap::new(), files: &mut files };
+            walk.folder(input)?;
+            walk.tell();
             if files.len() == before {
-                return Err(Error::environment(
-                    format!("{}: no images in this folder", input.display()),
-                    "images end in .png, .jpg, .bmp or .tif",
-                ));
+                return Err(Error::environment(format!("{}: no images in this folder", input.display()), codec::ENDINGS));
             }
         } else if input.is_file() {
             let name = input.file_stem().map_or_else(|| "image".into(), |s| s.to_string_lossy().into_owned());
@@ -165,32 +167,57 @@ fn unique(files: Vec<(PathBuf, String)>) -> Vec<Item> {
     items.collect()
 }
 
-/// `seen` holds the folders that were entered, by their true places: links may lead back to them.
-fn walk(root: &Path, folder: &Path, seen: &mut HashSet<PathBuf>, files: &mut Vec<(PathBuf, String)>) -> Result<()> {
-    let io = |e: &std::io::Error| Error::io("read", folder, e);
-    if !seen.insert(folder.canonicalize().map_err(|e| io(&e))?) {
-        return Ok(());
+/// A walk through a folder and all below it.
+struct Walk<'a> {
+    root: &'a Path,
+    /// The folders that were entered, by their true places: links may lead back to them.
+    seen: HashSet<PathBuf>,
+    /// Pictures of a format that is not read, by ending.
+    passed: BTreeMap<String, usize>,
+    files: &'a mut Vec<(PathBuf, String)>,
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, folder: &Path) -> Result<()> {
+        let io = |e: &std::io::Error| Error::io("read", folder, e);
+        if !self.seen.insert(folder.canonicalize().map_err(|e| io(&e))?) {
+            return Ok(());
+        }
+        let mut entries = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>).map_err(|e| io(&e))?;
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for path in entries.iter().filter(|entry| !entry.file_name().to_string_lossy().starts_with('.')).map(std::fs::DirEntry::path) {
+            if path.is_dir() { self.folder(&path)? } else { self.file(path) }
+        }
+        Ok(())
     }
-    let mut entries = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>).map_err(|e| io(&e))?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        if path.is_dir() {
-            walk(root, &path, seen, files)?;
-        } else if path.extension().is_none_or(|e| !codec::IMAGE_EXTENSIONS.contains(&e.to_string_lossy().to_lowercase().as_str())) {
+
+    fn file(&mut self, path: PathBuf) {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        if !codec::IMAGE_EXTENSIONS.contains(&ending.as_str()) {
             if harness::data::check::is_picture(&path) {
-                sayln!("warning: {} is passed over: its format is not read; convert it to PNG", path.display());
+                *self.passed.entry(ending).or_default() += 1;
             }
-        } else {
-            let mask = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("_mask"));
-            if mask {
-                sayln!("warning: {} is scored as an image: by its name it is a mask", path.display());
-            }
-            let below = path.strip_prefix(root).unwrap_or(&path).with_extension("");
-            files.push((path.clone(), below.to_string_lossy().into_owned()));
+            return;
+        }
+        if path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("_mask")) {
+            sayln!("warning: {} is scored as an image: by its name it is a mask", path.display());
+        }
+        let below = path.strip_prefix(self.root).unwrap_or(&path).with_extension("").to_string_lossy().into_owned();
+        self.files.push((path, below));
+    }
+
+    /// Says aloud which pictures were passed over.
+    fn tell(&self) {
+        let count: usize = self.passed.values().sum();
+        let kinds: Vec<String> = self.passed.iter().map(|(ending, count)| format!("{count} .{ending}")).collect();
+        if count > 0 {
+            let kinds = kinds.join(", ");
+            sayln!(
+                "warning: {}: {count} pictures are passed over ({kinds}): their format is not read; convert them to PNG",
+                self.root.display()
+            );
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -30,10 +30,11 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let resolved = split(&args.arguments, args.profile).resolve()?;
     let cfg = &resolved.config;
-    let root = data::root::resolve(&cfg.data)?;
-    let names = data::select(&data::open(&root)?, &cfg.data.categories)?;
+    let dataset = data::Dataset::of(&cfg.data)?;
+    let root = dataset.root();
+    let names = dataset.select(&cfg.data.categories)?;
     let name = names.first().ok_or_else(|| Error::environment(format!("{}: no category", root.display()), "check data.root"))?;
-    let category = data::category(&root, name)?;
+    let category = dataset.category(name)?;
     let source = Source::of(category.train, cfg, 0);
     let seed = cfg.run.seeds.first().copied().unwrap_or(0);
     let (sheet, stats) = gallery(source, cfg, seed, usize::from(args.count))?;

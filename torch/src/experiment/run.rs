@@ -86,6 +86,8 @@ fn work(task: &Task, attempt: &mut Attempt, start: Option<Snapshot>) -> Result<(
     let mut detector = detector::build(&parts)?;
     let test = Source::of(planned.category.test.clone(), cfg, cfg.data.cache_mb / 2).checked(&planned.contents);
 
+    notes(task, &test).iter().try_for_each(|note| attempt.note(note))?;
+
     let (train, out) = holdout::images(cfg, calibrate::fit(cfg, &planned.category.train, seed)?, seed)?;
     let rule = match cfg.train.checkpoint {
         Checkpoint::Last => Rule::Last,
@@ -108,6 +110,18 @@ fn work(task: &Task, attempt: &mut Attempt, start: Option<Snapshot>) -> Result<(
     }
     let normal = calibrate::calibrate(task, attempt, detector.as_ref())?.map(|found| found.scores()).transpose()?;
     result::conclude(task, attempt, detector.as_ref(), &Fitted { test, normal })
+}
+
+/// What is odd about the data of a run, and shows nowhere else in its result.
+fn notes(task: &Task, test: &Source) -> Vec<String> {
+    let turned = task.planned.contents.turned;
+    let of = task.planned.category.items().count();
+    let notes = [
+        (turned > 0).then(|| format!("{turned} files of {of} images were turned upright, as their orientation tags (EXIF) ask")),
+        test.is_empty().then(|| "there are no test images: the run is fitted only, and has no metrics".to_owned()),
+        (!test.is_masked()).then(|| "no defective image has a mask: there are no pixel metrics".to_owned()),
+    ];
+    notes.into_iter().flatten().collect()
 }
 
 fn environment(session: &Session, planned: &Planned) -> Result<Environment> {

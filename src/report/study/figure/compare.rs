@@ -65,8 +65,7 @@ pub fn sheet(study: &Study, store: &Store, category: &str) -> Result<Panels> {
     if study.root == data::root::BUILTIN || Path::new(&study.root).is_dir() {
         cfg.data.root.clone_from(&study.root);
     }
-    let root = data::root::resolve(&cfg.data)?;
-    let items = data::category(&root, category)?.test;
+    let items = data::Dataset::of(&cfg.data)?.category(category)?.test;
     let test = Source::of(items, &cfg, 1);
     // A quoted row has no maps by its nature, which is not worth a grey line.
     let run = (0..study.rows.len()).filter(|&row| !study.is_quoted(row));
@@ -164,7 +163,13 @@ fn case(test: &Source, cfg: &Config, rows: &[Maps], category: &str, chosen: Chos
         });
     }
     let name = item.key.strip_prefix("test/").unwrap_or(&item.key).to_owned();
-    let figures = if item.is_good() { "no defect".to_owned() } else { format!("{} % of the image", panel::percent(chosen.share)) };
+    let figures = if item.is_good() {
+        "no defect".to_owned()
+    } else if !test.is_masked() {
+        "no mask".to_owned()
+    } else {
+        format!("{} % of the image", panel::percent(chosen.share))
+    };
     Ok(Case { name, figures, tiles })
 }
 
