@@ -92,7 +92,10 @@ fn visa_has_its_own_split_and_masks_that_hold_numbers_of_kinds() {
 fn btad_calls_good_ones_ok_and_has_masks_without_an_ending_of_their_names() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();
-    all(root, &["01/train/ok/0.bmp", "01/train/ok/1.bmp", "01/test/ok/2.bmp", "01/test/ko/3.bmp", "02/train/ok/0.png", "02/train/ok/1.png"]);
+    all(
+        root,
+        &["01/train/ok/0.bmp", "01/train/ok/1.bmp", "01/test/ok/2.bmp", "01/test/ko/3.bmp", "02/train/ok/0.png", "02/train/ok/1.png"],
+    );
     mark(root, "01/ground_truth/ko/3.png", &[255; 4]);
     let dataset = imported(root, Kind::Btad, &Names::default());
     assert_eq!(dataset.categories().unwrap(), ["01", "02"]);
@@ -232,7 +235,9 @@ fn a_folder_of_another_layout_is_refused_with_the_layout_that_was_looked_for() {
 /// A list of two training images and a defective one.
 fn listed(root: &Path, list: &str, rule: &str) -> Dataset {
     fs::create_dir_all(root.join(list).parent().unwrap()).unwrap();
-    let rows = format!("category,split,defect,image,mask,rule\nnut,train,,a/0.png,,\nnut,train,,a/1.png,,\nnut,test,dent,a/2.png,m/2.png,{rule}\n");
+    let rows = format!(
+        "category,split,defect,image,mask,rule\nnut,train,,a/0.png,,\nnut,train,,a/1.png,,\nnut,test,dent,a/2.png,m/2.png,{rule}\n"
+    );
     fs::write(root.join(list), rows).unwrap();
     let mut data = Config::default().data;
     data.list = root.join(list).display().to_string();

@@ -8,8 +8,9 @@ use crate::config::Config;
 use crate::data::{self, Contents, Dataset, Source};
 use crate::eval::{self, Foreign, MapName, Output, OutputStore};
 use crate::metric::{Scores, Variant};
+use crate::place::in_project;
 use crate::report::spell::percent_or_dash;
-use crate::store::Store;
+use crate::store::{Store, config_found};
 use crate::ui::text::{self, Align, Rule};
 use crate::{Error, Result, console, sayln, showln};
 
@@ -31,7 +32,7 @@ pub struct Args {
     #[arg(long, value_name = "LIST.csv")]
     list: Option<PathBuf>,
     /// The run store
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"))]
     results: PathBuf,
     /// Also a form of AUPRO that other code uses, for comparison with its figures; any number, or `all`
     #[arg(long, value_name = "NAME")]
@@ -118,7 +119,7 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
     let summary = crate::run::summary_compared(&entry.folder)?.ok_or_else(|| {
         Error::environment(format!("run {} is {}", entry.id, entry.status.name()), "finish it first: repeat its `harness run` command")
     })?;
-    let mut cfg = entry.folder.config()?;
+    let mut cfg = config_found(&entry.folder)?;
     cfg.data.list = args.list.as_ref().map_or(cfg.data.list, |list| list.display().to_string());
     let dataset = args.data.as_ref().map_or_else(|| Dataset::of(&cfg.data), |root| Dataset::at(root, &cfg.data))?;
     let category = dataset.category(&summary.category).map_err(|e| {
@@ -133,7 +134,16 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
         ));
     }
     if args.set.iter().any(|key| key.trim_start().starts_with("data.orientation")) {
-        return Err(Error::config("--set data.orientation: the run's maps were made of images as its own key reads them", "repeat the run"));
+        return Err(Error::config(
+            "--set data.orientation: the run's maps were made of images as its own key reads them",
+            "repeat the run",
+        ));
+    }
+    if category.test.is_empty() {
+        return Err(Error::config(
+            format!("run {} has no test images: it was fitted only, and there is nothing to score", entry.id),
+            "`harness predict` scores new images",
+        ));
     }
     let cfg = with_settings(&cfg, &args.set)?;
     let category = Dataset::at(dataset.root(), &cfg.data)?.category(&summary.category)?;

@@ -11,7 +11,9 @@ pub mod import;
 pub mod inspect;
 pub mod photographs;
 
-pub use dataset::{Category, Contents, Dataset, Item, Source, Truth, category, category_hash, form, hash, item, layout, list, open, root, select, source};
+pub use dataset::{
+    Category, Contents, Dataset, Item, Source, Truth, category, category_hash, form, hash, item, layout, list, open, root, select, source,
+};
 pub use feed::{Batch, Epoch, Loader, Plan, Recipe, Shape, Views, loader, plan, queue};
 pub use inspect::preflight::preflight;
 pub use inspect::{check, report, show};

@@ -418,7 +418,10 @@ mod tests {
             bytes[29..33].copy_from_slice(&sum.sum().to_be_bytes());
             bytes
         };
-        for asked in [decode_bytes(&header(16_384, 16_384), here()).map(drop), dimensions_bytes(&header(16_384, 4097), here(), Orientation::Apply).map(drop)] {
+        for asked in [
+            decode_bytes(&header(16_384, 16_384), here()).map(drop),
+            dimensions_bytes(&header(16_384, 4097), here(), Orientation::Apply).map(drop),
+        ] {
             let error = asked.unwrap_err();
             assert!(error.what.contains("some.png has 16384x") && error.what.contains("67 million pixels"), "{error}");
         }

@@ -11,7 +11,7 @@ use harness::file;
 use harness::image::{Map, codec, draw, npy};
 use harness::report::study::as_text;
 use harness::run::{Status, Summary};
-use harness::store::Store;
+use harness::store::{Store, config_with_weights};
 use harness::{Error, Result, sayln, showln};
 
 use crate::detector::{self, Detector, Parts};
@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let summary = harness::run::summary_compared(&entry.folder)?
         .ok_or_else(|| Error::environment(format!("run {} has no summary", entry.id), "repeat it with --force"))?;
-    let mut config = entry.folder.config()?;
+    let mut config = config_with_weights(&entry.folder, &summary, args.weights.as_deref())?;
     config.run.device = args.device.clone();
     let items = collect(&args.inputs)?;
     if let Some(image) = overwritten(&items, &args.out).filter(|_| !args.no_overlay) {
@@ -54,7 +54,7 @@ fn load(config: &Config, weights: &Path, summary: &Summary, results: &Path) -> R
     if session.weights_hash != summary.backbone.weights_hash {
         return Err(Error::environment(
             format!("{} is not what the run was trained with", config.weight_files().join(", ")),
-            "put the run's own weights back; summary.json names their hash",
+            "put the run's own weights back, or name where they lie: --weights FILE-OR-DIR; summary.json names their hash",
         ));
     }
     let parts = Parts { cfg: config, seed: summary.seed, device: session.device, weights: session.weights.as_ref() };
@@ -76,7 +76,8 @@ fn write(detector: &dyn Detector, on: tch::Device, source: &Source, cfg: &Config
     score_all(detector, source, cfg.eval.batch, on, &mut |index, scored| {
         let item = &source.items()[index];
         let (width, height) = eval::size(source, index, &cfg.eval)?;
-        let (map, score) = eval::scored(&scored.headline(), width, height, &cfg.eval)?;
+        let inside = eval::inside(source, index, &cfg.eval)?;
+        let (map, score) = eval::scored_within(&scored.headline(), (width, height), inside.as_ref(), &cfg.eval)?;
         if let Some(map) = map {
             let file = args.out.join(format!("{}.npy", item.key));
             if let Some(folder) = file.parent() {
@@ -115,10 +116,7 @@ fn collect(inputs: &[PathBuf]) -> Result<Vec<Item>> {
             walk.folder(input)?;
             walk.tell();
             if files.len() == before {
-                return Err(Error::environment(
-                    format!("{}: no images in this folder", input.display()),
-                    codec::ENDINGS,
-                ));
+                return Err(Error::environment(format!("{}: no images in this folder", input.display()), codec::ENDINGS));
             }
         } else if input.is_file() {
             let name = input.file_stem().map_or_else(|| "image".into(), |s| s.to_string_lossy().into_owned());
@@ -194,7 +192,10 @@ impl Walk<'_> {
         let kinds: Vec<String> = self.passed.iter().map(|(ending, count)| format!("{count} .{ending}")).collect();
         if count > 0 {
             let kinds = kinds.join(", ");
-            sayln!("warning: {}: {count} pictures are passed over ({kinds}): their format is not read; convert them to PNG", self.root.display());
+            sayln!(
+                "warning: {}: {count} pictures are passed over ({kinds}): their format is not read; convert them to PNG",
+                self.root.display()
+            );
         }
     }
 }

@@ -188,7 +188,10 @@ impl Columns {
         let defect = if defect.is_empty() { GOOD } else { defect };
         for (what, name) in [("category", category), ("defect", defect)] {
             if !is_plain(name) {
-                return Err((format!("{name:?} cannot be the name of a {what}"), "use a plain name, as of a folder, without a dot in front"));
+                return Err((
+                    format!("{name:?} cannot be the name of a {what}"),
+                    "use a plain name, as of a folder, without a dot in front",
+                ));
             }
         }
         if image.is_empty() {

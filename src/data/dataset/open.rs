@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::item::{Category, Form, GOOD};
+use super::category::{Category, Form};
+use super::item::GOOD;
 use super::layout::Listing;
 use super::list::List;
 use super::{layout, plain, root, select};
@@ -109,8 +110,8 @@ impl Dataset {
         if self.data.masks == Masks::Ignore {
             train.iter_mut().chain(&mut test).for_each(|item| item.mask = None);
         }
-        let (masks, orientation) = (self.data.masks, self.data.orientation);
-        Ok(Category { root: self.root.clone(), name: name.to_owned(), form, train, test, masks, orientation })
+        let (masks, orientation, roi) = (self.data.masks, self.data.orientation, self.data.roi.clone());
+        Ok(Category { root: self.root.clone(), name: name.to_owned(), form, train, test, masks, orientation, roi })
     }
 
     fn listing(&self, name: &str) -> Result<Listing> {
@@ -144,7 +145,9 @@ impl Category {
             Form::Folders(listing) => listing.refusal(),
             Form::List { .. } => match (self.train.iter().find(|item| !item.is_good()), self.train.len()) {
                 (Some(odd), _) => Some((format!("{} is to be trained on", odd.key), "give defective images the split test".into())),
-                (None, found @ (0 | 1)) => Some((format!("{found} images have the split train"), "at least 2 normal images are needed to train".into())),
+                (None, found @ (0 | 1)) => {
+                    Some((format!("{found} images have the split train"), "at least 2 normal images are needed to train".into()))
+                }
                 (None, _) => None,
             },
         }

@@ -22,7 +22,10 @@ pub fn find(root: &Path) -> Result<Option<(String, Listing)>> {
             let (here, there) = (top.images.len(), good.images.len());
             return Err(Error::environment(
                 format!("{} holds {here} images, and {there} in {GOOD}/", root.display()),
-                format!("move those of normal parts into {GOOD}/ and the others away, or name one folder alone: data.root = \"{}\"", inside.display()),
+                format!(
+                    "move those of normal parts into {GOOD}/ and the others away, or name one folder alone: data.root = \"{}\"",
+                    inside.display()
+                ),
             ));
         }
     };

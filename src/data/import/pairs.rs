@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::entry::{Entry, below, stem};
 use super::tree::images;
-use super::{Entry, below, stem};
 use crate::Result;
 use crate::config::MaskRule;
 use crate::data::dataset::layout::entries as list;
@@ -72,7 +72,13 @@ fn is_usable(entry: &Entry) -> bool {
 fn pairs(folder: &Path, ending: &str) -> Result<Vec<(PathBuf, Option<PathBuf>)>> {
     let (masks, images): (Vec<_>, Vec<_>) = list(folder)?.images.into_iter().partition(|path| stem(path).ends_with(ending));
     let of = |image: &Path| masks.iter().find(|mask| stem(mask) == stem(image) + ending).cloned();
-    Ok(images.into_iter().map(|image| { let mask = of(&image); (image, mask) }).collect())
+    Ok(images
+        .into_iter()
+        .map(|image| {
+            let mask = of(&image);
+            (image, mask)
+        })
+        .collect())
 }
 
 /// An image that is defective where its mask marks something.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Entry, below, stem};
+use super::entry::{Entry, below, stem};
 use crate::Result;
 use crate::data::dataset::item::GOOD;
 use crate::data::dataset::layout::entries as list;
@@ -48,7 +48,9 @@ pub fn entries(root: &Path, names: &Names) -> Result<Vec<Entry>> {
     } else {
         list(root)?.folders.into_iter().map(|name| (name.clone(), root.join(name))).filter(|(_, folder)| is_category(folder)).collect()
     };
-    let each = categories.iter().map(|(name, folder)| if folder.join(&names.train).is_dir() { split(root, name, folder, names) } else { flat(root, name, folder, names) });
+    let each = categories.iter().map(|(name, folder)| {
+        if folder.join(&names.train).is_dir() { split(root, name, folder, names) } else { flat(root, name, folder, names) }
+    });
     Ok(each.collect::<Result<Vec<_>>>()?.concat())
 }
 

@@ -128,7 +128,8 @@ fn case(
     let heat = heat(test, cfg, index, &map_of(index)?, (low, high))?;
 
     let score = evaluation.images.get(index).map_or_else(|| "—".into(), |result| number(f64::from(result.score)));
-    let figures = if item.is_good() || !test.is_masked() { format!("score {score}") } else { format!("{} %, score {score}", percent(share)) };
+    let figures =
+        if item.is_good() || !test.is_masked() { format!("score {score}") } else { format!("{} %, score {score}", percent(share)) };
     let name = item.key.strip_prefix("test/").unwrap_or(&item.key).to_owned();
     Ok(Case { name, figures, tiles: vec![image, truth, heat] })
 }
