@@ -15,7 +15,7 @@ use source::{Crate, Module};
 const SRC: &[&[&str]] = &[
     &["error", "num", "seed", "file", "names", "place", "console"],
     &["config"],
-    &["image", "pseudo", "metric", "data", "run", "weights"],
+    &["image", "pseudo", "metric", "data", "run", "weights", "calibration"],
     &["store"],
     &["eval"],
     &["export"],

@@ -1,11 +1,14 @@
 //! The command line: one file a verb. Verbs that need tensors are carried out by `harness-torch`.
 
 pub mod bench;
+pub mod bundle;
 pub mod completions;
 pub mod config;
 pub mod data;
 pub mod distil;
 pub mod doctor;
+pub mod export;
+mod finished;
 pub mod predict;
 pub mod report;
 pub mod run;
@@ -50,6 +53,10 @@ pub enum Verb {
     Predict(predict::Args),
     /// Compute the metrics of score maps: a run's, or from any other source
     Score(score::Args),
+    /// Write a finished run for other programs: an ONNX file that gives the same maps and scores
+    Export(export::Args),
+    /// Write a finished run as one file, which `predict --model` scores with where there is no run store
+    Bundle(bundle::Args),
     /// Look at data: check a folder, draw contact sheets, show pseudo anomalies, write the built-in set
     Data(data::Args),
     /// Show, explain and check configurations
@@ -105,6 +112,8 @@ pub fn carry_out(cli: &Cli, with_tensors: &dyn Fn(&Verb) -> Result<()>) -> Resul
         Verb::Predict(_) => with_tensors(&cli.verb),
         Verb::Bench(args) => args.resolve().and_then(|_| with_tensors(&cli.verb)),
         Verb::Score(args) => score::run(args),
+        Verb::Export(args) => export::run(args),
+        Verb::Bundle(args) => bundle::run(args),
         Verb::Data(args) => data::run(args),
         Verb::Config(args) => config::run(args),
         Verb::Weights(args) => match args.distil() {
@@ -119,12 +128,16 @@ pub fn carry_out(cli: &Cli, with_tensors: &dyn Fn(&Verb) -> Result<()>) -> Resul
 
 /// What was typed; prints help or what is wrong and ends the program where there is nothing to carry out.
 pub fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|told| {
+    let cli = Cli::try_parse().unwrap_or_else(|told| {
         if !told.use_stderr() {
             console::end_unless(told.print());
         }
         told.exit()
-    })
+    });
+    if cli.output() == Output::Json {
+        console::tell_programs();
+    }
+    cli
 }
 
 /// Prints an error and turns the result into the process's exit code.

@@ -10,8 +10,11 @@ pub struct Args {
     #[arg(value_name = "IMAGE-OR-FOLDER", required = true)]
     pub inputs: Vec<PathBuf>,
     /// The run: its id, a unique prefix of its hash, or `latest`
-    #[arg(long, value_name = "ID")]
-    pub run: String,
+    #[arg(long, value_name = "ID", required_unless_present = "model")]
+    pub run: Option<String>,
+    /// A file of `harness bundle`, in place of a run of the store
+    #[arg(long, value_name = "FILE", conflicts_with = "run")]
+    pub model: Option<PathBuf>,
     /// Where maps (.npy), overlays (.png) and scores.csv go
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::finished::Finished;
 use crate::config::Config;
 use crate::data::{self, Contents, Dataset, Source};
 use crate::eval::{self, Foreign, MapName, Output, OutputStore};
 use crate::metric::{Scores, Variant};
 use crate::place::in_project;
 use crate::report::spell::percent_or_dash;
-use crate::store::{Store, config_found};
 use crate::ui::text::{self, Align, Rule};
 use crate::{Error, Result, console, sayln, showln};
 
@@ -115,43 +115,29 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// The outputs of a run: one entry for each of its maps, and for its own image scores.
 fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
-    let entry = Store::new(&args.results).find(id)?;
-    let summary = crate::run::summary_compared(&entry.folder)?.ok_or_else(|| {
-        Error::environment(format!("run {} is {}", entry.id, entry.status.name()), "finish it first: repeat its `harness run` command")
-    })?;
-    let mut cfg = config_found(&entry.folder)?;
+    let run = Finished::find(&args.results, id)?;
+    let (dataset, contents) = run.data(args.data.as_deref(), args.list.as_deref())?;
+    let Finished { id, folder, summary, mut cfg } = run;
     cfg.data.list = args.list.as_ref().map_or(cfg.data.list, |list| list.display().to_string());
-    let dataset = args.data.as_ref().map_or_else(|| Dataset::of(&cfg.data), |root| Dataset::at(root, &cfg.data))?;
-    let category = dataset.category(&summary.category).map_err(|e| {
-        let remedy = "if the data were moved, name the folder that holds the run's category: --data ROOT".to_owned();
-        Error { remedy: if args.data.is_none() { remedy } else { e.remedy }, ..e }
-    })?;
-    let contents = Arc::new(Contents::of(&category)?);
-    if contents.hash != summary.data_hash {
-        return Err(Error::environment(
-            format!("{} changed since run {} was made", category.folder().display(), entry.id),
-            "score it against the data it was made with (--data ROOT), or repeat the run",
-        ));
-    }
     if args.set.iter().any(|key| key.trim_start().starts_with("data.orientation")) {
         return Err(Error::config(
             "--set data.orientation: the run's maps were made of images as its own key reads them",
             "repeat the run",
         ));
     }
-    if category.test.is_empty() {
+    if summary.counts.get("test_images") == Some(&0) {
         return Err(Error::config(
-            format!("run {} has no test images: it was fitted only, and there is nothing to score", entry.id),
+            format!("run {id} has no test images: it was fitted only, and there is nothing to score"),
             "`harness predict` scores new images",
         ));
     }
     let cfg = with_settings(&cfg, &args.set)?;
     let category = Dataset::at(dataset.root(), &cfg.data)?.category(&summary.category)?;
     warn(data::preflight(&category, &contents, &cfg)?);
-    let outputs = Rc::new(OutputStore::of(&entry.folder.maps(), &summary.category, &cfg.detector.outputs(&cfg)));
+    let outputs = Rc::new(OutputStore::of(&folder.maps(), &summary.category, &cfg.detector.outputs(&cfg)));
     if outputs.stored().is_empty() {
         return Err(Error::environment(
-            format!("the maps and image scores of run {} are gone", entry.id),
+            format!("the maps and image scores of run {id} are gone"),
             "copy its folder maps/ back, or repeat its command with --force",
         ));
     }

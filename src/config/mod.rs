@@ -5,6 +5,7 @@
 //! experiment file and `key=value` overrides are laid over it, in that order; the result is checked against the same file's ranges.
 
 mod backbone;
+mod calibrate;
 mod check;
 mod data;
 pub mod detector;
@@ -22,12 +23,13 @@ mod train;
 pub mod upgrade;
 
 pub use backbone::*;
+pub use calibrate::{Calibrate, CalibrateMode};
 pub use check::check;
 pub use data::*;
 pub use detector::{
     Aligned, AlignedBy, Compact, CutPasteDetector, CutPasteNetwork, Detector, Fcdd, FcddBorder, FcddMask, FcddNetwork, Nearest, Noise,
     NoiseMask, Outputs, Padim, Psvdd, Rd, RdLoss, RdMap, RdWidth, Shrink, ShrinkBy, SuperSimpleNet, Teaching, US_FIELDS, Us, check_batch,
-    check_rd_batch,
+    check_rd_batch, padim_channels,
 };
 pub use eval::*;
 pub use layer::{Layer, Profile, Request, Resolved, check_depth, flatten};
@@ -62,6 +64,7 @@ pub struct Config {
     pub optim: Optim,
     pub train: Train,
     pub eval: Eval,
+    pub calibrate: Calibrate,
 }
 
 impl Config {

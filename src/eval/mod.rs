@@ -6,10 +6,12 @@
 mod foreign;
 mod paired;
 mod store;
+mod table;
 
 pub use foreign::Foreign;
 pub use paired::{DRAWS, PairedDifference, paired};
 pub use store::{MapStore, OutputStore};
+pub use table::table;
 
 use std::borrow::Cow;
 
@@ -109,7 +111,10 @@ pub fn scored_within(
 }
 
 /// The pixels of a map that are inside, as one row; the mask may be of another resolution.
-pub(super) fn within<'a, T: Copy>(map: &'a Plane<T>, inside: Option<&Mask>) -> Result<Cow<'a, Plane<T>>> {
+///
+/// # Errors
+/// Where none is.
+pub fn within<'a, T: Copy>(map: &'a Plane<T>, inside: Option<&Mask>) -> Result<Cow<'a, Plane<T>>> {
     let Some(inside) = inside else { return Ok(Cow::Borrowed(map)) };
     let inside = resize::nearest_mask(inside, map.width, map.height);
     let pixels: Vec<T> = map.data.iter().zip(&inside.data).filter(|(_, inside)| **inside != 0).map(|(value, _)| *value).collect();

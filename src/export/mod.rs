@@ -2,7 +2,10 @@
 //!
 //! An exporter is a module with a [`Follower`] in it and one line in [`followers`].
 
+pub mod bundle;
 mod clock;
+pub mod onnx;
+mod protobuf;
 pub mod tensorboard;
 
 pub use clock::Clock;

@@ -62,15 +62,22 @@ pub fn write(path: &Path, map: &Map) -> Result<()> {
 
 /// The bytes of a `.npy` file.
 pub fn encode(map: &Map) -> Vec<u8> {
-    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", map.height, map.width);
+    encode_array("<f4", &[map.height, map.width], map.data.iter().flat_map(|v| v.to_le_bytes()))
+}
+
+/// The same of any array in C order: `descr` is NumPy's name of its numbers, `data` their bytes.
+pub fn encode_array(descr: &str, shape: &[usize], data: impl Iterator<Item = u8>) -> Vec<u8> {
+    let sizes = shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+    let comma = if shape.len() == 1 { "," } else { "" };
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({sizes}{comma}), }}");
     // Magic, version and length take 10 bytes; the data start at a multiple of 64, after a line feed.
     let length = (10 + header.len() + 1).next_multiple_of(64) - 10;
-    let mut bytes = Vec::with_capacity(10 + length + 4 * map.data.len());
+    let mut bytes = Vec::with_capacity(10 + length + data.size_hint().0);
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&[1, 0]);
     bytes.extend_from_slice(&(length as u16).to_le_bytes());
     bytes.extend_from_slice(format!("{header:<width$}\n", width = length - 1).as_bytes());
-    bytes.extend(map.data.iter().flat_map(|v| v.to_le_bytes()));
+    bytes.extend(data);
     bytes
 }
 
@@ -208,7 +215,8 @@ pub fn tiff_numbers(bytes: &[u8], name: &Path) -> Result<Numbers> {
     let read = || -> TiffResult<_> {
         let mut decoder = Decoder::new(std::io::Cursor::new(bytes))?;
         let (colour, (width, height)) = (decoder.colortype()?, decoder.dimensions()?);
-        let grey = matches!(colour, ColorType::Gray(_)) && width.max(height) as usize <= MAX_SIDE;
+        let small = width.max(height) as usize <= MAX_SIDE && width as usize * height as usize <= codec::MAX_PIXELS;
+        let grey = matches!(colour, ColorType::Gray(_)) && small;
         let pixels = if grey { Some(decoder.read_image()?) } else { None };
         Ok((width as usize, height as usize, pixels, decoder.more_images()))
     };
@@ -240,7 +248,11 @@ pub fn tiff_numbers(bytes: &[u8], name: &Path) -> Result<Numbers> {
         Some(DecodingResult::I32(data)) => data.into_iter().map(f64::from).collect(),
         Some(DecodingResult::U64(data)) => whole(data.into_iter().map(numbers::unsigned).collect())?,
         Some(DecodingResult::I64(data)) => whole(data.into_iter().map(numbers::signed).collect())?,
-        None => return Err(Error::environment(format!("{} is not a TIFF of one channel", name.display()), REMEDY)),
+        None => {
+            let what =
+                format!("{} is not a TIFF of one channel and at most {} million pixels", name.display(), codec::MAX_PIXELS / 1_000_000);
+            return Err(Error::environment(what, REMEDY));
+        }
     };
     if data.len() != width * height || data.is_empty() {
         return Err(broken(format!("{} pixels for {width} x {height}", data.len())));

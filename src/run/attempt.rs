@@ -98,7 +98,9 @@ pub fn open_within(folder: &Folder, id: &Id, ask: &Ask<'_>, extent: Option<Exten
         Repeat::Reuse => folder.record()?,
         Repeat::Force => {
             // The summary first, so that its presence never lies.
-            [folder.summary_json(), folder.last_checkpoint(), folder.timing_jsonl()].iter().try_for_each(|path| file::remove(path))?;
+            let gone =
+                [folder.summary_json(), folder.last_checkpoint(), folder.timing_jsonl(), folder.folds_json(), folder.calibration_json()];
+            gone.iter().try_for_each(|path| file::remove(path))?;
             None
         }
     };

@@ -10,6 +10,7 @@ mod import;
 pub mod network;
 mod pickle;
 mod pth;
+mod read;
 mod resnet;
 mod shapes;
 mod teacher;
@@ -19,5 +20,6 @@ mod write;
 
 pub use file::{File, IMAGENET_MEAN, IMAGENET_STD, Meta, Tensor, Tensors};
 pub use import::{Imported, Options, import};
+pub use read::read;
 pub use teacher::{Teacher, joined_hash, write_teacher};
 pub use write::{Precision, write};

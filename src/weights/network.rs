@@ -44,6 +44,11 @@ pub fn keys() -> String {
     ALL.map(key).join(", ")
 }
 
+/// Blocks of each of the four stages of a residual network.
+pub fn blocks(name: BackboneName) -> [usize; 4] {
+    resnet::blocks(name)
+}
+
 /// Every tensor that a forward pass needs, with its shape (`num_batches_tracked` isn't needed).
 pub fn tensors(name: BackboneName, extent: Extent) -> Shapes {
     match name.family() {

@@ -7,10 +7,11 @@ use harness::cli::predict::Args;
 use harness::config::{Config, Profile, Resolved};
 use harness::data::{Item, Source};
 use harness::eval;
+use harness::export::bundle::Unpacked;
 use harness::file;
 use harness::image::{Map, codec, draw, npy};
 use harness::report::study::as_text;
-use harness::run::{Status, Summary};
+use harness::run::{Folder, Status, Summary};
 use harness::store::{Store, config_with_weights};
 use harness::{Error, Result, sayln, showln};
 
@@ -21,7 +22,22 @@ use crate::{boundary, device, tensors};
 
 /// Carries out `harness predict`.
 pub fn run(args: &Args) -> Result<()> {
-    let entry = Store::new(&args.results).find(&args.run)?;
+    match (&args.model, &args.run) {
+        (Some(file), _) => {
+            let model = Unpacked::open(file)?;
+            score(&model.cfg, &model.weights(), &model.summary, args)
+        }
+        (None, Some(name)) => {
+            let (folder, summary) = finished(name, &args.results)?;
+            score(&config_with_weights(&folder, &summary, args.weights.as_deref())?, &folder.weights(), &summary, args)
+        }
+        (None, None) => Err(Error::config("there is nothing to score with", "give --run ID, or --model FILE")),
+    }
+}
+
+/// The folder and the summary of the finished run that `name` means.
+fn finished(name: &str, results: &Path) -> Result<(Folder, Summary)> {
+    let entry = Store::new(results).find(name)?;
     if entry.status != Status::Finished {
         return Err(Error::environment(
             format!("run {} is {}", entry.id, entry.status.name()),
@@ -30,7 +46,12 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let summary = harness::run::summary_compared(&entry.folder)?
         .ok_or_else(|| Error::environment(format!("run {} has no summary", entry.id), "repeat it with --force"))?;
-    let mut config = config_with_weights(&entry.folder, &summary, args.weights.as_deref())?;
+    Ok((entry.folder, summary))
+}
+
+/// Scores the images with what was learned, in the file `weights`.
+fn score(config: &Config, weights: &Path, summary: &Summary, args: &Args) -> Result<()> {
+    let mut config = config.clone();
     config.run.device = args.device.clone();
     let items = collect(&args.inputs)?;
     if let Some(image) = overwritten(&items, &args.out).filter(|_| !args.no_overlay) {
@@ -41,9 +62,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     std::fs::create_dir_all(&args.out).map_err(|e| Error::io("create", &args.out, &e))?;
     boundary::guard("scoring", "a smaller eval.batch", || {
-        let detector = load(&config, &entry.folder.weights(), &summary, &args.results)?;
+        let detector = load(&config, weights, summary, &args.results)?;
         let source = Source::of(items, &config, 0);
-        write(detector.0.as_ref(), detector.1, &source, &config, &summary, args)
+        write(detector.0.as_ref(), detector.1, &source, &config, summary, args)
     })
 }
 

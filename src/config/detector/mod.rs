@@ -20,7 +20,7 @@ pub use fcdd::{Fcdd, FcddBorder, FcddMask, FcddNetwork};
 pub use method::{Method, Outputs};
 pub use mlff::check_batch;
 pub use nearest::Nearest;
-pub use padim::Padim;
+pub use padim::{Padim, padim_channels};
 pub use psvdd::Psvdd;
 pub use rd::{Rd, RdLoss, RdMap, RdWidth, check_rd_batch};
 pub use supersimplenet::{Noise, NoiseMask, SuperSimpleNet};
@@ -116,10 +116,12 @@ impl Detector {
         (self.0.describe)(cfg) + if untrained { ", 0 steps" } else { "" }
     }
 
-    /// Whether its result may depend on the key at this dotted path, or on one below it. What masks mean concerns every detector.
+    /// Whether its result may depend on the key at this dotted path, or on one below it. What masks mean, and what is held out for calibration,
+    /// concerns every detector.
     pub fn reads(self, path: &str) -> bool {
         let below = |one: &str, other: &str| one.strip_prefix(other).is_some_and(|rest| rest.starts_with('.'));
-        matches!(path, "detector" | "data.mask_rule")
+        matches!(path, "detector" | "data.mask_rule" | "calibrate")
+            || below(path, "calibrate")
             || self.0.reads.iter().any(|read| path == *read || below(path, read) || below(read, path))
     }
 }

@@ -1,10 +1,11 @@
 //! `[padim]`: a Gaussian at each position (Defard et al. 2020).
 
+use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use super::method::{Method, Outputs};
 use crate::config::{Config, Family, Upsample};
-use crate::{Error, Result};
+use crate::{Error, Result, seed};
 
 pub(super) const METHOD: Method = Method {
     name: "padim",
@@ -44,6 +45,20 @@ pub struct Padim {
     pub upsample: Upsample,
     /// Added to the diagonal of each covariance.
     pub eps: f64,
+}
+
+/// The kept channels of each stage, ascending: `count` of them all, drawn from the seed.
+pub fn padim_channels(widths: [i64; 3], count: i64, seed: u64) -> [Vec<i64>; 3] {
+    let mut all: Vec<i64> = (0..widths.iter().sum()).collect();
+    all.shuffle(&mut seed::stream(seed, "padim/channels", 0, 0));
+    all.truncate(count as usize);
+    all.sort_unstable();
+    let mut below = 0;
+    widths.map(|width| {
+        let mine = all.iter().map(|c| c - below).filter(|c| (0..width).contains(c)).collect();
+        below += width;
+        mine
+    })
 }
 
 fn check(cfg: &Config) -> Result<()> {

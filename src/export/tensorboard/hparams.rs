@@ -5,9 +5,10 @@
 
 use toml::Value;
 
-use super::message::{self, Message};
+use super::message;
 use crate::config::{self, Config, reference};
 use crate::eval;
+use crate::export::protobuf::Message;
 use crate::run::{Id, Outcome, summary};
 
 /// The name by which TensorBoard finds the plugin.

@@ -21,8 +21,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use self::message::Message;
 use super::clock::Clock;
+use super::protobuf::Message;
 use crate::config::Config;
 use crate::file;
 use crate::file::lines;

@@ -1,5 +1,6 @@
 //! `harness run`: from what was typed to finished runs on disk, one for each category and seed.
 
+mod calibrate;
 mod dry;
 mod holdout;
 mod quality;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use harness::calibration::Normal;
 use harness::data::Source;
 use harness::eval::{self, Evaluation, MapName, Output, OutputStore};
 use harness::metric::{Protocol, Scores};
 use harness::run::{Attempt, Event, Lineage, Summary, TimeSpent, event, summary};
 use harness::ui::Progress;
-use harness::{Result, report};
+use harness::{Result, file, report};
 use serde_json::json;
 
 use super::quality::{Quality, Score};
@@ -18,12 +19,20 @@ use crate::eval::{ImageScored, score_all};
 use crate::input;
 use crate::tensors;
 
+/// What a fitted detector is judged by.
+pub struct Fitted {
+    pub test: Source,
+    /// Scores of normal images that it has not seen.
+    pub normal: Option<Normal>,
+}
+
 /// Scores the test set, writes maps and figures, and gives the summary and the bytes of the weights to keep.
 ///
 /// # Errors
 /// `Kind::Stopped` once a stop is requested: what was trained is in the last checkpoint, scoring begins again.
-pub fn conclude(task: &Task, attempt: &mut Attempt, detector: &dyn Detector, test: &Source) -> Result<(Summary, Vec<u8>)> {
+pub fn conclude(task: &Task, attempt: &mut Attempt, detector: &dyn Detector, fitted: &Fitted) -> Result<(Summary, Vec<u8>)> {
     let (cfg, planned) = (task.session.cfg(), task.planned);
+    let test = &fitted.test;
     let train_s = attempt.wall_s();
     let mut progress = Progress::new(task.mode, "score", test.len() as u64);
     if !test.is_empty() {
@@ -38,6 +47,7 @@ pub fn conclude(task: &Task, attempt: &mut Attempt, detector: &dyn Detector, tes
     let epoch = detector.estimate(planned.category.train.len()).epochs;
     if !test.is_empty() {
         attempt.event(&Event::Eval { epoch, step: 0, metrics: metrics.clone() })?;
+        file::replace(&attempt.folder().scores_csv(), &eval::table(&evaluations, fitted.normal.as_ref()))?;
     }
     report::run::write(attempt.folder(), test, &cfg.eval, &evaluations, &|name, i| stored.map(name, &test.items()[i].key))?;
 

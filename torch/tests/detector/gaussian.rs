@@ -1,6 +1,7 @@
 //! The Mahalanobis distance against its definition with an explicit inverse in f64.
 
-use harness_torch::detector::padim::{Gaussians, chosen, positions_at_once};
+use harness::config::padim_channels;
+use harness_torch::detector::padim::{Gaussians, positions_at_once};
 use proptest::prelude::*;
 use tch::{Kind, Tensor};
 
@@ -83,12 +84,12 @@ fn the_mean_is_at_no_distance_and_a_stop_is_heard() {
 #[test]
 fn channels_are_drawn_once_each_from_the_seed() {
     let widths = [64, 128, 256];
-    let here = chosen(widths, 100, 7);
-    assert_eq!(here, chosen(widths, 100, 7));
-    assert_ne!(here, chosen(widths, 100, 8));
+    let here = padim_channels(widths, 100, 7);
+    assert_eq!(here, padim_channels(widths, 100, 7));
+    assert_ne!(here, padim_channels(widths, 100, 8));
     assert_eq!(here.iter().map(Vec::len).sum::<usize>(), 100);
     for (channels, width) in here.iter().zip(widths) {
         assert!(channels.is_sorted_by(|a, b| a < b) && channels.iter().all(|c| (0..width).contains(c)));
     }
-    assert_eq!(chosen(widths, 448, 7), widths.map(|w| (0..w).collect::<Vec<_>>()));
+    assert_eq!(padim_channels(widths, 448, 7), widths.map(|w| (0..w).collect::<Vec<_>>()));
 }

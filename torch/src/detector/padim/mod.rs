@@ -10,10 +10,9 @@ pub use gaussian::{Gaussians, positions_at_once};
 
 use std::sync::Arc;
 
-use harness::config::{Config, Upsample};
+use harness::config::{Config, Upsample, padim_channels};
 use harness::data::Source;
-use harness::{Error, Result, seed};
-use rand::seq::SliceRandom;
+use harness::{Error, Result};
 use tch::{Kind, Tensor};
 
 use super::contract::{Count, Detector, FitEstimate, Parts};
@@ -35,7 +34,7 @@ impl Padim {
     pub fn new(parts: &Parts) -> Result<Self> {
         let features = Features::new(parts)?;
         let widths = parts.cfg.model.backbone.name.channels();
-        let channels = chosen(widths, parts.cfg.padim.channels, parts.seed).map(|c| Tensor::from_slice(&c).to_device(parts.device));
+        let channels = padim_channels(widths, parts.cfg.padim.channels, parts.seed).map(|c| Tensor::from_slice(&c).to_device(parts.device));
         Ok(Self { cfg: parts.cfg.clone(), seed: parts.seed, features, channels, gaussians: None })
     }
 
@@ -114,18 +113,4 @@ impl Detector for Padim {
         self.gaussians = Some(Gaussians::new(find("padim.mean", [p, d])?, find("padim.factor", [p, d * (d + 1) / 2])?));
         Ok(())
     }
-}
-
-/// The kept channels of each stage, ascending: `count` of them all, drawn from the seed.
-pub fn chosen(widths: [i64; 3], count: i64, seed: u64) -> [Vec<i64>; 3] {
-    let mut all: Vec<i64> = (0..widths.iter().sum()).collect();
-    all.shuffle(&mut seed::stream(seed, "padim/channels", 0, 0));
-    all.truncate(count as usize);
-    all.sort_unstable();
-    let mut below = 0;
-    widths.map(|width| {
-        let mine = all.iter().map(|c| c - below).filter(|c| (0..width).contains(c)).collect();
-        below += width;
-        mine
-    })
 }
