@@ -14,6 +14,7 @@ pub mod launcher;
 pub mod metric;
 pub mod names;
 pub mod num;
+pub mod place;
 pub mod pseudo;
 pub mod report;
 pub mod run;

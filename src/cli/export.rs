@@ -7,6 +7,7 @@ use super::finished::Finished;
 use crate::data::Source;
 use crate::eval::{self, MapName};
 use crate::export::onnx::{self, Check, Input, Model, Run};
+use crate::place::in_project;
 use crate::run::{Environment, env};
 use crate::{Error, Result, file, sayln, showln};
 
@@ -43,7 +44,7 @@ struct Onnx {
     #[arg(long)]
     no_check: bool,
     /// The run store
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"))]
     results: PathBuf,
 }
 

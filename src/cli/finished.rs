@@ -6,13 +6,14 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::data::{Contents, Dataset};
 use crate::run::{Folder, Id, Summary, summary_compared};
-use crate::store::Store;
+use crate::store::{Store, config_with_weights};
 use crate::{Error, Result};
 
 pub struct Finished {
     pub id: Id,
     pub folder: Folder,
     pub summary: Summary,
+    /// With data and weights where they are found now.
     pub cfg: Config,
 }
 
@@ -26,7 +27,7 @@ impl Finished {
         let summary = summary_compared(&entry.folder)?.ok_or_else(|| {
             Error::environment(format!("run {} is {}", entry.id, entry.status.name()), "finish it first: repeat its `harness run` command")
         })?;
-        let cfg = entry.folder.config()?;
+        let cfg = config_with_weights(&entry.folder, &summary, None)?;
         Ok(Self { id: entry.id, folder: entry.folder, summary, cfg })
     }
 

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::place::in_project;
+
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// Images, or folders of images
@@ -17,8 +19,11 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// The run store
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"))]
     pub results: PathBuf,
+    /// The backbone's file, or a folder that holds it, where it does not lie in weights/; its content is compared
+    #[arg(long, value_name = "FILE-OR-DIR")]
+    pub weights: Option<PathBuf>,
     /// auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 use crate::config::{Profile, Request, Resolved};
+use crate::place::in_project;
 use crate::run::Repeat;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -15,7 +16,7 @@ pub struct Args {
     #[arg(long, value_enum)]
     pub profile: Option<Profile>,
     /// The run store
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"))]
     pub results: PathBuf,
     /// auto, cpu, cuda or cuda:N; the same as run.device=…
     #[arg(long, value_name = "DEVICE")]

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::data::{self, Contents, Dataset, Source};
 use crate::eval::{self, Foreign, MapName, Output, OutputStore};
 use crate::metric::{Scores, Variant};
+use crate::place::in_project;
 use crate::report::spell::percent_or_dash;
 use crate::ui::text::{self, Align, Rule};
 use crate::{Error, Result, console, sayln, showln};
@@ -31,7 +32,7 @@ pub struct Args {
     #[arg(long, value_name = "LIST.csv")]
     list: Option<PathBuf>,
     /// The run store
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"))]
     results: PathBuf,
     /// Also a form of AUPRO that other code uses, for comparison with its figures; any number, or `all`
     #[arg(long, value_name = "NAME")]
@@ -122,6 +123,12 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
         return Err(Error::config(
             "--set data.orientation: the run's maps were made of images as its own key reads them",
             "repeat the run",
+        ));
+    }
+    if summary.counts.get("test_images") == Some(&0) {
+        return Err(Error::config(
+            format!("run {id} has no test images: it was fitted only, and there is nothing to score"),
+            "`harness predict` scores new images",
         ));
     }
     let cfg = with_settings(&cfg, &args.set)?;

@@ -1,5 +1,7 @@
 //! `[data]`: where images come from and how they become network input.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -28,6 +30,8 @@ pub struct Data {
     pub mask_rule: MaskRule,
     pub orientation: Orientation,
     pub masks: Masks,
+    /// Outside of it maps are not scored.
+    pub roi: Roi,
     /// Loader threads; never changes a result.
     pub workers: usize,
     /// Bound of the decoded-image cache, MiB; never changes a result.
@@ -42,6 +46,7 @@ impl Data {
             ("data.list", self.list != other.list),
             ("data.orientation", self.orientation != other.orientation),
             ("data.masks", self.masks != other.masks),
+            ("data.roi", self.roi != other.roi),
         ];
         keys.into_iter().find(|(_, differs)| *differs).map(|(key, _)| key)
     }
@@ -51,6 +56,11 @@ impl Data {
     /// # Errors
     /// `Kind::Config` naming the key and the remedy.
     pub(super) fn check(&self) -> Result<()> {
+        if let Roi::Rect([.., width, height]) = self.roi
+            && width * height == 0
+        {
+            return Err(Error::config("data.roi: nothing is inside of it", "give [x, y, width, height] in px, or a mask's file"));
+        }
         if self.size > 0 && self.size.is_multiple_of(32) {
             return Ok(());
         }
@@ -94,6 +104,37 @@ pub enum Resize {
     /// Antialiased bilinear as PIL does it.
     Bilinear,
     Nearest,
+}
+
+/// `data.roi`, the region of interest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Roi {
+    /// `"none"` = all of an image; else the file of a mask of the images' size, in which all but 0 is inside.
+    Named(String),
+    /// Left, top, width and height, px of an image as it is read.
+    Rect([usize; 4]),
+}
+
+impl Roi {
+    /// The file of a mask.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Named(name) if name != "none" => Some(Path::new(name)),
+            _ => None,
+        }
+    }
+
+    /// Whether all of an image is scored.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::Named(name) if name == "none")
+    }
+}
+
+impl Default for Roi {
+    fn default() -> Self {
+        Self::Named("none".into())
+    }
 }
 
 /// What is asked of the masks of defective images.

@@ -49,7 +49,8 @@ pub fn write(folder: &Folder, cfg: &Config, summary: &Summary, out: &Path) -> Re
         Ok(())
     };
     take(LEARNED, &folder.weights())?;
-    let mut portable = cfg.clone();
+    // Paths as the run has them, and not as they were found on this machine.
+    let mut portable = folder.config()?;
     "data".clone_into(&mut portable.data.root);
     for (path, name) in beginnings(cfg) {
         take(&name, Path::new(&path))?;

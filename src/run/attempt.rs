@@ -271,6 +271,7 @@ fn begun(id: &Id, ask: &Ask<'_>, earlier: Option<Record>) -> Record {
         started: format!("{:.3}", ask.now),
         git: ask.environment.git.clone(),
         argv: ask.argv.to_vec(),
+        folder: std::env::current_dir().ok().map(|folder| folder.display().to_string()),
         tags: if ask.tags.is_empty() { earlier.as_ref().map_or_else(Vec::new, |r| r.tags.clone()) } else { ask.tags.to_vec() },
         sweep: ask.sweep.map(str::to_owned),
         note: ask.note.map(str::to_owned).or_else(|| earlier.as_ref().and_then(|r| r.note.clone())),

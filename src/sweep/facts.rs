@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::plan::Facts;
 use super::resolve::Resolved;
-use crate::{Error, Result, data, weights};
+use crate::{Error, Result, data, place, weights};
 
 impl Facts {
     /// Hashes the data's categories and the weight files; `device` is the kind that all runs are computed on.
@@ -36,9 +36,9 @@ impl Facts {
                 facts.weights.insert(teacher.path.display().to_string(), teacher.hash);
             }
             for path in config.weight_files() {
-                if let Entry::Vacant(place) = facts.weights.entry(path) {
-                    let hash = weights::File::open(Path::new(place.key()))?.content_hash().to_owned();
-                    place.insert(hash);
+                if let Entry::Vacant(vacant) = facts.weights.entry(path) {
+                    let hash = weights::File::open(&place::find(Path::new(vacant.key()), &[]))?.content_hash().to_owned();
+                    vacant.insert(hash);
                 }
             }
         }

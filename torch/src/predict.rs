@@ -12,7 +12,7 @@ use harness::file;
 use harness::image::{Map, codec, draw, npy};
 use harness::report::study::as_text;
 use harness::run::{Folder, Status, Summary};
-use harness::store::Store;
+use harness::store::{Store, config_with_weights};
 use harness::{Error, Result, sayln, showln};
 
 use crate::detector::{self, Detector, Parts};
@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         (None, Some(name)) => {
             let (folder, summary) = finished(name, &args.results)?;
-            score(&folder.config()?, &folder.weights(), &summary, args)
+            score(&config_with_weights(&folder, &summary, args.weights.as_deref())?, &folder.weights(), &summary, args)
         }
         (None, None) => Err(Error::config("there is nothing to score with", "give --run ID, or --model FILE")),
     }
@@ -75,7 +75,7 @@ fn load(config: &Config, weights: &Path, summary: &Summary, results: &Path) -> R
     if session.weights_hash != summary.backbone.weights_hash {
         return Err(Error::environment(
             format!("{} is not what the run was trained with", config.weight_files().join(", ")),
-            "put the run's own weights back; summary.json names their hash",
+            "put the run's own weights back, or name where they lie: --weights FILE-OR-DIR; summary.json names their hash",
         ));
     }
     let parts = Parts { cfg: config, seed: summary.seed, device: session.device, weights: session.weights.as_ref() };
@@ -97,7 +97,8 @@ fn write(detector: &dyn Detector, on: tch::Device, source: &Source, cfg: &Config
     score_all(detector, source, cfg.eval.batch, on, &mut |index, scored| {
         let item = &source.items()[index];
         let (width, height) = eval::size(source, index, &cfg.eval)?;
-        let (map, score) = eval::scored(&scored.headline(), width, height, &cfg.eval)?;
+        let inside = eval::inside(source, index, &cfg.eval)?;
+        let (map, score) = eval::scored_within(&scored.headline(), (width, height), inside.as_ref(), &cfg.eval)?;
         if let Some(map) = map {
             let file = args.out.join(format!("{}.npy", item.key));
             if let Some(folder) = file.parent() {

@@ -9,6 +9,7 @@ use crate::config::{Config, Profile};
 use crate::data::{self, Epoch, Plan, Recipe, Shape, Source, Views};
 use crate::image::montage::montage;
 use crate::image::{Rgb, codec, draw};
+use crate::place::in_project;
 use crate::pseudo::{Name, Sample, color};
 use crate::{Error, Result, showln};
 
@@ -23,7 +24,7 @@ pub struct Args {
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u8).range(1..=100))]
     count: u8,
     /// The picture to write
-    #[arg(long, value_name = "FILE.png", default_value = "plots/pseudo.png")]
+    #[arg(long, value_name = "FILE.png", default_value_os_t = in_project("plots/pseudo.png"))]
     out: PathBuf,
 }
 

@@ -6,6 +6,7 @@ use crate::Result;
 use crate::config::{Categories, Config};
 use crate::data::{Dataset, show};
 use crate::image::codec;
+use crate::place::in_project;
 use crate::showln;
 
 /// Draw some images of every folder, with the masks outlined, into one PNG.
@@ -20,7 +21,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     pub category: Vec<String>,
     /// The picture to write.
-    #[arg(long, value_name = "FILE.png", default_value = "plots/data.png")]
+    #[arg(long, value_name = "FILE.png", default_value_os_t = in_project("plots/data.png"))]
     pub out: PathBuf,
 }
 

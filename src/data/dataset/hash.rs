@@ -17,8 +17,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::item::{Category, Form, Item};
-use crate::config::{MaskRule, Orientation};
+use super::category::{Category, Form};
+use super::item::Item;
+use crate::config::{MaskRule, Orientation, Roi};
 use crate::image::codec;
 use crate::{Error, Result, file};
 
@@ -28,6 +29,9 @@ const FORMAT: u32 = 3;
 /// Follows the hash of a file that is turned upright as it is read: its bytes alone do not say what a run sees. Files that are not turned
 /// have the hash that they had before images were.
 const UPRIGHT: &str = " upright";
+
+/// The name of the region of interest among the files, before any of theirs.
+const ROI: &str = "\u{1f}roi";
 
 /// A file that was changed this short a time ago may change again within one tick of its file system's clock.
 const SETTLED: Duration = Duration::from_secs(2);
@@ -101,8 +105,14 @@ fn contents_in(category: &Category, cache: Option<&Path>, now: SystemTime) -> Re
             let _ = write(&path, settled);
         }
     }
-    let read_as: Vec<(&str, String)> =
-        entries.iter().map(|(name, entry)| (name.as_str(), entry.blake3.clone() + if turns(entry) { UPRIGHT } else { "" })).collect();
+    let rectangle = match category.roi {
+        Roi::Rect(sides) => Some((ROI, sides.map(|side| side.to_string()).join(","))),
+        Roi::Named(_) => None,
+    };
+    let read_as: Vec<(&str, String)> = rectangle
+        .into_iter()
+        .chain(entries.iter().map(|(name, entry)| (name.as_str(), entry.blake3.clone() + if turns(entry) { UPRIGHT } else { "" })))
+        .collect();
     let turned = entries.values().filter(|entry| turns(entry)).count();
     Ok(Contents { hash: combine(read_as.iter().map(|(name, hash)| (*name, hash.as_str()))), turned, files })
 }
@@ -135,7 +145,8 @@ fn files(category: &Category) -> Vec<(String, PathBuf)> {
             }
         }
     };
-    category.items().flat_map(of).collect()
+    let roi = category.roi.file().map(|path| (ROI.to_owned(), path.to_owned()));
+    roi.into_iter().chain(category.items().flat_map(of)).collect()
 }
 
 /// `path` below `folder` with `/` between its parts, on every system.

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::item::{Category, Form, GOOD};
+use super::category::{Category, Form};
+use super::item::GOOD;
 use super::layout::Listing;
 use super::list::List;
 use super::{layout, plain, root, select};
@@ -109,8 +110,8 @@ impl Dataset {
         if self.data.masks == Masks::Ignore {
             train.iter_mut().chain(&mut test).for_each(|item| item.mask = None);
         }
-        let (masks, orientation) = (self.data.masks, self.data.orientation);
-        Ok(Category { root: self.root.clone(), name: name.to_owned(), form, train, test, masks, orientation })
+        let (masks, orientation, roi) = (self.data.masks, self.data.orientation, self.data.roi.clone());
+        Ok(Category { root: self.root.clone(), name: name.to_owned(), form, train, test, masks, orientation, roi })
     }
 
     fn listing(&self, name: &str) -> Result<Listing> {

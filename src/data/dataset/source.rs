@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::hash::Contents;
 use super::item::Item;
-use crate::config::{Config, MaskRule, Orientation, Resize};
+use crate::config::{Config, Data, MaskRule, Orientation, Resize, Roi};
 use crate::image::{Mask, Rgb, codec, resize::resize, truth::Values};
 use crate::{Error, Result};
 
@@ -32,6 +32,7 @@ pub struct Source {
     how: Resize,
     rule: MaskRule,
     orientation: Orientation,
+    roi: Roi,
     /// Defective images have masks, as far as there are any.
     masked: bool,
     /// What files held when they were hashed.
@@ -57,7 +58,7 @@ impl Source {
     }
 
     /// What a run looks at: `data.size`, `data.crop` where its detector reads it, `data.margin`, `data.resize`, `data.mask_rule`,
-    /// `data.orientation`.
+    /// `data.orientation`, `data.roi`.
     pub fn of(items: Vec<Item>, cfg: &Config, cache_mb: usize) -> Self {
         let data = &cfg.data;
         let crop = if cfg.detector.reads("data.crop") { data.crop } else { 0 };
@@ -65,9 +66,15 @@ impl Source {
         Self {
             rule: data.mask_rule,
             orientation: data.orientation,
+            roi: data.roi.clone(),
             margin,
             ..Self::loading(items, [data.size, crop.max(data.size)], data.resize, cache_mb)
         }
+    }
+
+    /// One image for a look at its region of interest: what `data` says of reading, and nothing of the network's input.
+    pub(in crate::data) fn within(item: Item, data: &Data) -> Self {
+        Self { orientation: data.orientation, roi: data.roi.clone(), ..Self::new(vec![item], 1, data.resize, 0) }
     }
 
     fn loading(items: Vec<Item>, [size, loaded]: [usize; 2], how: Resize, cache_mb: usize) -> Self {
@@ -82,6 +89,7 @@ impl Source {
             how,
             rule: MaskRule::default(),
             orientation: Orientation::default(),
+            roi: Roi::default(),
             masked,
             contents: None,
             slots,
@@ -225,6 +233,46 @@ impl Source {
             return Err(Error::environment(what, EMPTY));
         }
         Ok(mask)
+    }
+
+    /// Where image `index` is scored, in its own size: 1 inside of `data.roi`; `None` = everywhere.
+    ///
+    /// # Errors
+    /// A region that reaches beyond the image, or a mask that is not of its size or marks nothing.
+    pub fn inside(&self, index: usize) -> Result<Option<Mask>> {
+        if self.roi.is_none() {
+            return Ok(None);
+        }
+        let (width, height) = self.dimensions(index)?;
+        let image = || self.items[index].path.display();
+        let mask = match &self.roi {
+            Roi::Rect([x, y, w, h]) if x + w > width || y + h > height => {
+                let what = format!("data.roi: [{x}, {y}, {w}, {h}] reaches beyond {} ({width}x{height} px)", image());
+                return Err(Error::environment(what, "give [left, top, width, height] within the smallest image"));
+            }
+            Roi::Rect([x, y, w, h]) => {
+                let row = |row: usize| (0..width).map(move |column| u8::from((*x..x + w).contains(&column) && (*y..y + h).contains(&row)));
+                Mask::from_vec(width, height, (0..height).flat_map(row).collect())
+            }
+            Roi::Named(name) => {
+                let path = Path::new(name);
+                Values::of(&self.read(path)?, path, self.orientation)?.mask(MaskRule::Nonzero, path)?
+            }
+        };
+        if (mask.width, mask.height) != (width, height) || mask.is_empty() {
+            let what = format!(
+                "data.roi: {}x{} px with {} inside do not fit {} ({width}x{height} px)",
+                mask.width,
+                mask.height,
+                mask.area(),
+                image()
+            );
+            return Err(Error::environment(
+                what,
+                "give a mask of the images' size in which all but 0 is inside, or [left, top, width, height]",
+            ));
+        }
+        Ok(Some(mask))
     }
 
     /// How many of the images that were decoded were turned upright, as their orientation tags (EXIF) ask.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::Entry;
+use super::entry::Entry;
 use crate::data::dataset::layout::entries as list;
 use crate::data::dataset::list::Split;
 use crate::{Error, Result};

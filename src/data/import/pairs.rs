@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::entry::{Entry, below, stem};
 use super::tree::images;
-use super::{Entry, below, stem};
 use crate::Result;
 use crate::config::MaskRule;
 use crate::data::dataset::layout::entries as list;

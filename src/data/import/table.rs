@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Entry;
+use super::entry::Entry;
 use crate::config::MaskRule;
 use crate::data::dataset::list::Split;
 use crate::{Error, Result};

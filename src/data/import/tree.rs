@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Entry, below, stem};
+use super::entry::{Entry, below, stem};
 use crate::Result;
 use crate::data::dataset::item::GOOD;
 use crate::data::dataset::layout::entries as list;

@@ -10,13 +10,17 @@ use rayon::prelude::*;
 
 use super::report::{CategoryReport, Count, Finding, Grade, Report, Sizes};
 use crate::config::{self, MaskRule, Masks, Orientation};
-use crate::data::dataset::Dataset;
-use crate::data::dataset::item::{Category, Form, GOOD, Item, Truth};
+use crate::data::dataset::category::{Category, Form};
+use crate::data::dataset::item::{GOOD, Item, Truth};
 use crate::data::dataset::layout::Listing;
+use crate::data::dataset::{Dataset, Source};
 use crate::image::truth::Values;
 use crate::image::{Mask, Rgb, codec};
 use crate::metric::{Connectivity, label};
 use crate::{Error, Result};
+
+/// Greatest ratio of an image's sides that is passed over.
+const SQUASHED: usize = 2;
 
 /// Checks every category of a data set.
 ///
@@ -72,8 +76,8 @@ pub(super) fn of_place(category: &Category) -> Vec<Finding> {
 
 /// What the images and masks show.
 pub(super) fn of_content(seen: &[Seen], data: &config::Data) -> Vec<Finding> {
-    let parts = [of_images(seen, data.orientation), of_masks(seen, data), of_strangers(seen), of_copies(seen)];
-    parts.into_iter().flatten().collect()
+    let parts = [of_images(seen, data.orientation), of_masks(seen, data), of_roi(seen, data), of_strangers(seen), of_copies(seen)];
+    parts.into_iter().flatten().chain(of_shapes(seen)).collect()
 }
 
 /// Findings with files below the root, the most serious first.
@@ -98,6 +102,8 @@ pub(super) struct Seen {
     image: Result<Image>,
     /// `None` where there is no mask file.
     mask: Option<Result<Marked>>,
+    /// Why `data.roi` does not fit the image.
+    misplaced: Option<Error>,
 }
 
 struct Image {
@@ -129,6 +135,10 @@ struct Marked {
     grey: bool,
     regions_4: usize,
     regions_8: usize,
+    /// Pixels of the smallest region.
+    smallest: Option<usize>,
+    /// The whole of it lies outside of `data.roi`.
+    outside: bool,
 }
 
 fn see(item: Item, data: &config::Data) -> Seen {
@@ -140,8 +150,10 @@ fn see(item: Item, data: &config::Data) -> Seen {
         let codec::Decoded { had_alpha: alpha, deepest, transparent, more_pages, turned, .. } = decoded;
         Ok(Image { width, height, alpha, turned, deepest, transparent, more_pages, two_tone, hash })
     });
-    let mask = item.mask.as_ref().map(|truth| see_truth(truth, data));
-    Seen { item, image, mask }
+    let roi = Source::within(item.clone(), data);
+    let inside = if image.is_ok() { roi.inside(0) } else { Ok(None) };
+    let mask = item.mask.as_ref().map(|truth| see_truth(truth, data, inside.as_ref().ok().and_then(Option::as_ref)));
+    Seen { item, image, mask, misplaced: inside.err() }
 }
 
 /// Whether all pixels are black or grey of one value.
@@ -161,7 +173,7 @@ fn pixels(image: &Rgb) -> blake3::Hash {
     hasher.finalize()
 }
 
-fn see_truth(truth: &Truth, data: &config::Data) -> Result<Marked> {
+fn see_truth(truth: &Truth, data: &config::Data, inside: Option<&Mask>) -> Result<Marked> {
     let (mut all, mut hashes, mut grey, mut turned): (Option<Mask>, Vec<_>, _, _) = (None, vec![], false, false);
     for path in &truth.files {
         let bytes = codec::read(path)?;
@@ -181,7 +193,11 @@ fn see_truth(truth: &Truth, data: &config::Data) -> Result<Marked> {
         before.data.iter_mut().zip(mask.data).for_each(|(all, one)| *all |= one);
     }
     let mask = all.expect("a ground truth has at least one file");
+    let regions = label(&mask, Connectivity::Eight);
     Ok(Marked {
+        smallest: regions.regions.iter().map(|region| region.area).min(),
+        outside: inside
+            .is_some_and(|inside| inside.data.len() == mask.data.len() && !inside.data.iter().zip(&mask.data).any(|(a, b)| a * b != 0)),
         width: mask.width,
         height: mask.height,
         turned,
@@ -190,7 +206,7 @@ fn see_truth(truth: &Truth, data: &config::Data) -> Result<Marked> {
         most: 2 * mask.area() > mask.data.len(),
         grey,
         regions_4: label(&mask, Connectivity::Four).count(),
-        regions_8: label(&mask, Connectivity::Eight).count(),
+        regions_8: regions.count(),
     })
 }
 
@@ -215,6 +231,25 @@ fn of_images(seen: &[Seen], orientation: Orientation) -> Vec<Finding> {
     let blank = Finding::some(Grade::Warns, "images that are wholly transparent, and come out black", of(|i| i.transparent));
     let pages = Finding::some(Grade::Warns, "images of several pages: only the first is read", of(|i| i.more_pages));
     [unreadable, alpha, turned, dark, blank, pages].into_iter().flatten().collect()
+}
+
+/// Images that are far from square.
+fn of_shapes(seen: &[Seen]) -> Option<Finding> {
+    let long = |s: &&Seen| s.image.as_ref().is_ok_and(|i| i.width.max(i.height) > SQUASHED * i.width.min(i.height));
+    let what = "images more than twice as long as wide: a network sees them squashed into a square";
+    Finding::some(Grade::Warns, what, paths(seen.iter().filter(long)))
+}
+
+/// What the region of interest does to the images.
+fn of_roi(seen: &[Seen], data: &config::Data) -> Vec<Finding> {
+    let misplaced = seen.iter().filter(|s| s.item.key.starts_with("test/")).filter_map(|s| s.misplaced.as_ref()).map(|e| e.what.clone());
+    let outside = |s: &&Seen| s.mask.as_ref().is_some_and(|mask| mask.as_ref().is_ok_and(|mask| mask.outside));
+    let outside = if data.roi.is_none() { Vec::new() } else { paths(seen.iter().filter(outside)) };
+    let findings = [
+        Finding::some(Grade::Spoils, "images that the region of interest does not fit", misplaced.collect()),
+        Finding::some(Grade::Warns, "defects that lie outside of the region of interest (data.roi)", outside),
+    ];
+    findings.into_iter().flatten().collect()
 }
 
 /// Masks that are missing.
@@ -244,6 +279,7 @@ fn of_masks(seen: &[Seen], data: &config::Data) -> Vec<Finding> {
     let unreadable = defective.iter().filter_map(|s| s.mask.as_ref()?.as_ref().err()).map(|e| e.what.clone()).collect();
     let misfits = |s: &Seen, t: &Marked| s.image.as_ref().is_ok_and(|i| (i.width, i.height) != (t.width, t.height));
     let turned = |s: &Seen, t: &Marked| misfits(s, t) && (t.turned || s.image.as_ref().is_ok_and(|i| i.turned));
+    let side = data.size + 2 * data.margin;
     let several = match data.mask_rule {
         MaskRule::Nonzero => "masks with values other than 0 and 1, or 0 and 255: all but 0 is anomalous (data.mask_rule)",
         MaskRule::Half => "masks with values other than 0 and 255: half of full scale and more is anomalous (data.mask_rule)",
@@ -259,6 +295,11 @@ fn of_masks(seen: &[Seen], data: &config::Data) -> Vec<Finding> {
         Finding::some(Grade::Spoils, "empty masks of defective images", masks_where(&|_, t| t.empty)),
         Finding::some(Grade::Warns, "masks that mark more than half of their image: are they inverted?", masks_where(&|_, t| t.most)),
         Finding::some(Grade::Warns, several, masks_where(&|_, t| t.grey)),
+        Finding::some(
+            Grade::Warns,
+            "masks with defects smaller than a pixel of the network's input (data.size)",
+            masks_where(&|_, t| t.smallest.is_some_and(|area| area * side * side < t.width * t.height)),
+        ),
     ]
     .into_iter()
     .flatten()

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::check;
 use super::report::{Finding, Grade};
-use crate::config::{Checkpoint, Config};
+use crate::config::{self, Checkpoint, Config};
+use crate::data::dataset::category::Category;
 use crate::data::dataset::hash::{Contents, cache_folder};
-use crate::data::dataset::item::Category;
 use crate::data::dataset::source::Source;
 use crate::{Error, Result, file};
 
@@ -56,7 +56,7 @@ pub fn preflight(category: &Category, contents: &Arc<Contents>, cfg: &Config) ->
 fn read(category: &Category, contents: &Arc<Contents>, cfg: &Config) -> Result<()> {
     for items in [&category.test, &category.train] {
         let source = Source::of(items.clone(), cfg, 0).checked(contents);
-        let one = |index: usize| source.loaded(index).and_then(|_| source.mask(index)).map(drop);
+        let one = |index: usize| source.loaded(index).and_then(|_| source.inside(index)).and_then(|_| source.mask(index)).map(drop);
         (0..source.len()).into_par_iter().map(one).collect::<Vec<_>>().into_iter().collect::<Result<()>>()?;
     }
     Ok(())
@@ -84,6 +84,7 @@ fn known(category: &Category, contents: &Contents, cfg: &Config, find: impl FnOn
 fn name(category: &Category, contents: &Contents, cfg: &Config) -> PathBuf {
     let folder = category.folder();
     let folder = folder.canonicalize().unwrap_or(folder).join(&category.name);
-    let all = format!("{} {} {:?} {}", contents.hash, cfg.data.mask_rule.name(), cfg.data.orientation, folder.display());
+    let config::Data { mask_rule, orientation, size, margin, .. } = cfg.data;
+    let all = format!("{} {mask_rule:?} {orientation:?} {size} {margin} {}", contents.hash, folder.display());
     format!("check-{}.json", &blake3::hash(all.as_bytes()).to_hex()[..16]).into()
 }

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 
 use crate::Result;
 use crate::config::Orientation;
-use crate::data::dataset::item::{Category, GOOD, Item, Truth};
+use crate::data::dataset::category::Category;
+use crate::data::dataset::item::{GOOD, Item, Truth};
 use crate::image::draw::{blit, fill_rect, fitted, outline, text, text_height};
 use crate::image::{Mask, Rgb, codec, resize::bilinear, truth};
 

@@ -1,11 +1,13 @@
 //! Scores of normal images that the detector was not fitted on, for p-values and thresholds (`[calibrate]`).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use harness::calibration::{self, Calibration, Fold, Image, Origin, PixelLevel};
 use harness::config::{CalibrateMode, Config};
 use harness::data::{Item, Source};
 use harness::eval::{self, OutputStore};
+use harness::image::Map;
 use harness::run::Attempt;
 use harness::ui::{Progress, StepInfo};
 use harness::{Result, file};
@@ -109,9 +111,12 @@ impl Held<'_> {
         let cfg = self.task.session.cfg();
         let outputs = cfg.detector.outputs(cfg);
         let (headline, source) = (eval::names(&outputs)[0], self.source(items));
-        let scored = |index: usize| {
-            let (width, height) = eval::size(&source, index, &cfg.eval)?;
-            eval::scored(&self.stored.read(headline, &source.items()[index].key)?, width, height, &cfg.eval)
+        // Of a map the pixels that are scored.
+        let scored = |index: usize| -> Result<(Option<Map>, f32)> {
+            let (size, inside) = (eval::size(&source, index, &cfg.eval)?, eval::inside(&source, index, &cfg.eval)?);
+            let output = self.stored.read(headline, &source.items()[index].key)?;
+            let (map, score) = eval::scored_within(&output, size, inside.as_ref(), &cfg.eval)?;
+            Ok((map.map(|map| eval::within(&map, inside.as_ref()).map(Cow::into_owned)).transpose()?, score))
         };
         let image = |index: usize| -> Result<Image> {
             let (map, score) = scored(index)?;

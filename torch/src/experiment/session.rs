@@ -7,6 +7,7 @@ use harness::cli::run::Args;
 use harness::config::{Config, Precision, Resolved};
 use harness::data::{self, Category, Contents, Dataset};
 use harness::names::in_line;
+use harness::place;
 use harness::run::{Cpu, Id, identity};
 use harness::store::Store;
 use harness::weights;
@@ -173,9 +174,10 @@ fn open_weights(cfg: &Config) -> Result<Option<weights::File>> {
     if path == "none" || !cfg.has_backbone() {
         return Ok(None);
     }
-    match weights::File::open(Path::new(path)) {
+    let place = place::find(Path::new(path), &[]);
+    match weights::File::open(&place) {
         Ok(file) => file.check_values().map(|()| Some(file)),
-        Err(_) if !Path::new(path).exists() => Err(Error::environment(
+        Err(_) if !place.exists() => Err(Error::environment(
             format!("model.backbone.weights: there is no file {path}"),
             "`just weights` fetches ImageNet weights (`just weights-lite`: EfficientNet-Lite0's), `harness weights import FILE` converts your own; model.backbone.weights=none trains from scratch",
         )),

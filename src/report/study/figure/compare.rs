@@ -8,7 +8,7 @@ use crate::eval::{self, MapStore};
 use crate::image::{Map, Rgb, draw};
 use crate::report::panel::sheet::{Case, Section, Sheet, TILE};
 use crate::report::panel::{self, Chosen, by_area};
-use crate::store::Store;
+use crate::store::{Store, config_found};
 use crate::sweep::Study;
 use crate::ui::text::number;
 use crate::{Error, Result};
@@ -104,7 +104,7 @@ fn first_config(study: &Study, store: &Store, category: &str, seed: u64) -> Resu
     let finished = |c: &&crate::sweep::Cell| c.category == category && c.seed == seed && c.summary().is_some();
     let mut cells: Vec<_> = study.cells.iter().filter(finished).collect();
     cells.sort_by_key(|cell| cell.row);
-    cells.first().map(|cell| store.folder(&cell.id).config()).transpose()
+    cells.first().map(|cell| config_found(&store.folder(&cell.id))).transpose()
 }
 
 fn maps(study: &Study, store: &Store, test: &Source, row: usize, category: &str, seed: u64) -> Result<Maps> {
