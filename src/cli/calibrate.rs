@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::finished::Finished;
-use crate::calibration::Calibration;
+use crate::calibration::{Calibration, Threshold};
+use crate::place::in_project;
 use crate::{Error, Result, console, showln};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -20,7 +21,7 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
     /// The run store
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"))]
     pub results: PathBuf,
     /// auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
@@ -56,7 +57,7 @@ pub fn print(calibration: &Calibration, rate: f64, args: &Args) -> Result<()> {
         return Ok(());
     }
     let levels = calibration.levels(rate, args.promise.confidence)?;
-    let one = |threshold: &crate::calibration::Threshold| serde_json::json!({ "level": threshold.level, "k": threshold.k, "n": threshold.n, "mean_rate": threshold.true_rate().mean, "rate_90": threshold.true_rate().most });
+    let one = |threshold: &Threshold| serde_json::json!({ "level": threshold.level, "k": threshold.k, "n": threshold.n, "mean_rate": threshold.true_rate().mean, "rate_90": threshold.true_rate().most });
     let json = serde_json::json!({
         "run": calibration.run, "origin": calibration.origin, "exact": calibration.origin.is_exact(), "rate": rate,
         "confidence": args.promise.confidence, "image": one(&levels.image), "pixel": levels.pixel.as_ref().map(one), "pixels": calibration.pixels,

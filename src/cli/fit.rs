@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::run;
 use crate::config::{Config, Detector};
+use crate::place::in_project;
 use crate::{Result, data};
 
 /// Normal images from which on a share of them is held out, instead of further fits: a fifth of them resolves five per cent.
@@ -24,7 +25,7 @@ pub struct Args {
     #[arg(long, value_name = "RATE", default_value_t = 0.05)]
     pub rate: f64,
     /// The run store
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"))]
     pub results: PathBuf,
 }
 

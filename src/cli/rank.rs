@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::place::in_project;
+
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// Images or folders of images; without any, the run's own training images, each scored by a fit without it
@@ -17,7 +19,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 36)]
     pub most: usize,
     /// The run store
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"))]
     pub results: PathBuf,
     /// auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
