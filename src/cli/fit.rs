@@ -15,8 +15,8 @@ pub struct Args {
     /// Good images: a folder of them, one with a folder `good` inside, or a data set with several categories
     #[arg(value_name = "FOLDER")]
     pub folder: PathBuf,
-    /// Further settings, as for `harness run`
-    #[arg(value_name = "KEY=VALUE")]
+    /// An experiment file and further settings, as for `harness run`
+    #[arg(value_name = "FILE | KEY=VALUE")]
     pub settings: Vec<String>,
     /// The detector
     #[arg(long, value_name = "NAME", default_value = "nearest")]
@@ -41,8 +41,10 @@ impl Args {
         if !self.settings.iter().any(|word| word.trim_start().starts_with("calibrate.mode")) {
             words.push(format!("calibrate.mode={}", self.mode()?));
         }
-        words.extend(self.settings.iter().cloned());
-        Ok(run::Args::of_words(words, &self.results))
+        // A file stands before the settings that are laid over it.
+        let (file, settings): (Vec<_>, Vec<_>) =
+            self.settings.iter().cloned().partition(|word| word.ends_with(".toml") && !word.contains('='));
+        Ok(run::Args::of_words([file, words, settings].concat(), &self.results))
     }
 
     fn mode(&self) -> Result<&'static str> {
