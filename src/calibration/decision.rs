@@ -1,6 +1,6 @@
 //! The one rule by which a score becomes a decision: predict, report and exports use it alike.
 
-use super::conformal::{Normal, percent};
+use super::conformal::{Normal, percent, rounded};
 use super::record::{Calibration, Levels};
 use crate::Result;
 use crate::image::{Map, Mask};
@@ -67,11 +67,13 @@ impl Calibration {
             }
         };
         let smallest = percent(1.0 / (n + 1) as f64);
-        let mut lines =
-            vec![from, format!("image threshold {}: {certain}; {n} images can promise no rate below {smallest}", levels.image.level)];
+        let mut lines = vec![
+            from,
+            format!("image threshold {}: {certain}; {n} images can promise no rate below {smallest}", rounded(levels.image.level)),
+        ];
         if let Some(pixel) = levels.pixel {
             let share = percent((pixel.n + 1 - pixel.k) as f64 / (pixel.n + 1) as f64);
-            lines.push(format!("pixel threshold {}: {share} of good images have any pixel above it, on average", pixel.level));
+            lines.push(format!("pixel threshold {}: {share} of good images have any pixel above it, on average", rounded(pixel.level)));
         }
         if !self.origin.is_exact() {
             lines.push(
@@ -117,9 +119,12 @@ mod tests {
     #[test]
     fn what_is_promised_is_told_with_its_limits() {
         let text = calibration(Origin::Holdout { share: 0.2, seed: 0 }).tell(0.05, None).join("\n");
-        for part in
-            ["39 normal images that were held out", "image threshold 38: 5 % false alarms", "no rate below 2.5 %", "pixel threshold 3.8"]
-        {
+        for part in [
+            "39 normal images that were held out",
+            "image threshold 38.00: 5 % false alarms",
+            "no rate below 2.5 %",
+            "pixel threshold 3.800",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(!text.contains("approximate"));

@@ -24,8 +24,7 @@ impl Overlay<'_> {
     pub fn draw(&self) -> Rgb {
         let (width, height) = (self.map.width, self.map.height);
         let image = resize::bilinear(self.image, width, height);
-        let [low, high] = self.range;
-        let mut picture = draw::overlay(&image, self.map, low, high, 0.5);
+        let mut picture = self.laid_over(&image);
         if let Some(marked) = self.marked {
             draw::outline(&mut picture, marked, OUTLINE, (width.min(height) / 200).max(1));
         }
@@ -40,6 +39,19 @@ impl Overlay<'_> {
         draw::text(&mut canvas, margin as i64, (height + margin) as i64, size_px, BLACK, &caption);
         self.bar(&mut canvas, [margin, height + margin + line], size_px);
         canvas
+    }
+
+    /// The map's colours over the image, which shows through where the map is low.
+    fn laid_over(&self, image: &Rgb) -> Rgb {
+        let [low, high] = self.range;
+        let colours = draw::heat_map(self.map, low, high);
+        let opacity = |value: f32| ((value - low) / (high - low).max(f32::MIN_POSITIVE) * 1.2).clamp(0.0, 0.6);
+        let pixels = image.data.iter().zip(&colours.data).enumerate();
+        let mix = |(i, (&under, &over)): (usize, (&u8, &u8))| {
+            let share = opacity(self.map.data[i / 3]);
+            (f32::from(under) * (1.0 - share) + f32::from(over) * share).round() as u8
+        };
+        Rgb::from_vec(image.width, image.height, pixels.map(mix).collect())
     }
 
     /// The colour bar between its ends' values.

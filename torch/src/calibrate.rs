@@ -67,7 +67,7 @@ fn compare(old: Option<&Calibration>, new: &Calibration) -> Result<()> {
     let scores = |calibration: &Calibration| calibration.images.iter().map(|image| f64::from(image.score)).collect::<Vec<_>>();
     let shift = rank_shift(&scores(old), &scores(new), 0);
     let (chance, p) = (100.0 * shift.superiority, shift.p);
-    let verdict = if p < 0.05 { "they differ: the old thresholds do not hold for these images" } else { "no difference can be told" };
+    let verdict = if p < 0.05 { "they differ: the old thresholds may not hold for these images" } else { "no difference can be told" };
     sayln!("a new score exceeds an old one with a chance of {chance:.0} % (50 % where nothing changed; p = {p:.4}): {verdict}");
     sayln!("the old calibration had {}; it is replaced", old.origin.describe(old.images.len()));
     Ok(())
