@@ -75,9 +75,18 @@ readme: build weights
 test *ARGS: setup
     @scripts/test.sh "$@"
 
-# tests that take minutes: sweeps killed again and again, the GPU's check rehearsed (HARNESS_PYTHON: a Python with torch 2.11.0)
-test-slow: build weights
-    @cargo test --release --workspace --quiet --test sweep --test gpu_check -- --ignored
+# tests that take an hour or two: sweeps killed, on failing disks, without power, by the hundred (docs/reliability.md says how to set how many), the GPU's check rehearsed (HARNESS_PYTHON: a Python with torch 2.11.0)
+test-slow *ARGS: build weights
+    @cargo test --release --workspace --quiet --test survive --test gpu_check -- --ignored --nocapture --test-threads 1 "$@"
+
+# every parser fed damaged inputs for so many seconds in all: what was tried, and what fails into target/fuzz/
+fuzz SECONDS="60": setup
+    @HARNESS_FUZZ_SECONDS={{SECONDS}} cargo test --release --workspace --quiet --test fuzz
+
+# licences, sources and advisories of what is depended on, by cargo-deny (installs it once into .deps/; advisories need a network)
+deny:
+    @[ -x .deps/bin/cargo-deny ] || cargo install --quiet --locked --root .deps cargo-deny@0.20.2
+    @.deps/bin/cargo-deny check
 
 # exported ONNX models of every detector in real onnxruntime, in a Python of its own under .deps/ (once; needs pip)
 onnx-check *ARGS: setup

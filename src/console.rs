@@ -2,6 +2,7 @@
 //! and an exit code; a message that standard error does not take is dropped, and the work goes on.
 
 use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::exit;
 use crate::names::spelled;
@@ -30,8 +31,19 @@ pub fn end_unless(written: std::io::Result<()>) {
     std::process::exit(exit::ENVIRONMENT.into());
 }
 
+/// Whether programs read standard error (`--json`).
+static PROGRAMS: AtomicBool = AtomicBool::new(false);
+
+/// From now on messages on standard error are lines of JSON, as progress is.
+pub fn tell_programs() {
+    PROGRAMS.store(true, Ordering::Relaxed);
+}
+
 /// Says something on standard error, [`spelled`]; one that is closed or full is passed over.
 pub fn err(text: &str) {
+    if PROGRAMS.load(Ordering::Relaxed) {
+        return raw_err(&format!("{}\n", serde_json::json!({ "type": "message", "text": text.trim_end() })));
+    }
     raw_err(&spelled(text));
 }
 

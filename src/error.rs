@@ -91,7 +91,9 @@ impl Error {
             K::StorageFull | K::QuotaExceeded => {
                 "free some disk space and repeat the command, a sweep with --retry: what was finished is kept"
             }
-            _ => "",
+            K::InvalidData => "it is damaged or of another kind: restore it, or remove it",
+            K::UnexpectedEof => "it is cut short: restore it, or fetch it again",
+            _ => "see whether the disk and its connection are in order, then repeat the command",
         };
         let path = path.display().to_string();
         Self::environment(format!("cannot {doing} {}: {source}", crate::names::in_line(&path)), remedy)

@@ -1,5 +1,6 @@
 //! Reproducible research on image anomaly detection: see ARCHITECTURE.md for the tour.
 
+pub mod calibration;
 pub mod cli;
 pub mod config;
 pub mod console;
@@ -13,6 +14,7 @@ pub mod launcher;
 pub mod metric;
 pub mod names;
 pub mod num;
+pub mod place;
 pub mod pseudo;
 pub mod report;
 pub mod run;

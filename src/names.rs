@@ -13,6 +13,14 @@ pub fn in_line(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false)
 }
 
+/// As much of a text as a message quotes of it: its first 80 characters.
+pub fn quoted(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(80) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+    }
+}
+
 fn escaped(text: &str, stays: fn(char) -> bool) -> Cow<'_, str> {
     let odd = |c: char| is_odd(c) && !stays(c);
     if !text.chars().any(odd) {
@@ -44,6 +52,13 @@ mod tests {
         assert_eq!(spelled("a\nb\tc\rd"), "a\nb\tc\\rd");
         assert_eq!(in_line("a\nb\tc"), r"a\nb\tc");
         assert_eq!(in_line("gnp\u{202e}.\u{2066}\u{9b}\u{7f}\u{fffe}"), r"gnp\u{202e}.\u{2066}\u{9b}\u{7f}\u{fffe}");
+    }
+
+    #[test]
+    fn a_message_quotes_the_beginning_of_a_long_text() {
+        assert_eq!(quoted("Schraube 中"), "Schraube 中");
+        assert_eq!(quoted(&"é".repeat(80)), "é".repeat(80));
+        assert_eq!(quoted(&"é".repeat(5000)), "é".repeat(80) + "…");
     }
 
     proptest! {

@@ -79,7 +79,7 @@ fn maps_from_any_source_are_scored() {
         // The mask itself as a score map: perfect by every metric.
         let map = match &item.mask {
             Some(mask) => {
-                let mask = truth::decode_mask(mask, harness::config::MaskRule::Nonzero).unwrap();
+                let mask = truth::decode_mask(mask.path(), harness::config::MaskRule::Nonzero).unwrap();
                 Map::from_vec(mask.width, mask.height, mask.data.iter().map(|&v| f32::from(v)).collect())
             }
             None => Map::filled(64, 64, 0.0),

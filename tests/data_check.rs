@@ -4,12 +4,22 @@ use std::fs;
 use std::path::Path;
 
 use harness::cli::data::check as data_check;
-use harness::config::MaskRule;
-use harness::data::check::check;
+use harness::config::Config;
+use harness::data::Dataset;
 use harness::data::report::{Finding, Grade, Report};
 use harness::image::codec::{write_mask_png, write_png};
 use harness::image::{Mask, Rgb};
 use harness::testing::{shared, skip};
+
+/// A data set as these keys read it.
+fn checked(root: &Path, keys: &[&str]) -> Report {
+    let keys: Vec<String> = keys.iter().map(|key| key.to_string()).collect();
+    harness::data::check::check(&Dataset::at(root, &Config::default().with(&keys).unwrap().data).unwrap()).unwrap()
+}
+
+fn args(root: &Path) -> data_check::Args {
+    data_check::Args { root: root.into(), list: None, set: vec![], mask_rule: None, json: false }
+}
 
 /// An image that no other `number` gives.
 fn image(number: usize, width: usize, height: usize) -> Rgb {
@@ -63,7 +73,7 @@ fn copy(root: &Path, from: &str, to: &str) {
 }
 
 fn findings(root: &Path) -> Vec<Finding> {
-    check(root, MaskRule::Nonzero).unwrap().all().map(|(_, finding)| finding.clone()).collect()
+    checked(root, &[]).all().map(|(_, finding)| finding.clone()).collect()
 }
 
 /// The one finding that `change` causes.
@@ -78,7 +88,7 @@ fn only(change: impl FnOnce(&Path)) -> Finding {
 #[test]
 fn a_sound_folder_is_counted_and_nothing_is_found() {
     let root = nut();
-    let report = check(root.path(), MaskRule::Nonzero).unwrap();
+    let report = checked(root.path(), &[]);
     assert_eq!(report.count(Grade::Spoils) + report.count(Grade::Warns), 0);
     let nut = &report.categories[0];
     let counts: Vec<_> =
@@ -91,7 +101,7 @@ fn a_sound_folder_is_counted_and_nothing_is_found() {
     assert!(text.ends_with("1 category, 6 images: nothing would spoil a result, 0 warnings\n"), "{text}");
     let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
     assert_eq!((json["format"].as_u64(), json["categories"][0]["counts"][2]["regions_4"].as_u64()), (Some(1), Some(4)));
-    assert!(data_check::run(&data_check::Args { root: root.path().into(), mask_rule: MaskRule::Nonzero, json: false }).is_ok());
+    assert!(data_check::run(&args(root.path())).is_ok());
 }
 
 #[test]
@@ -192,7 +202,7 @@ fn what_would_spoil_a_result_is_found() {
 fn a_spoilt_folder_exits_with_3_after_the_report() {
     let root = nut();
     fs::remove_file(root.path().join("nut/ground_truth/scratch/001_mask.png")).unwrap();
-    let error = data_check::run(&data_check::Args { root: root.path().into(), mask_rule: MaskRule::Nonzero, json: false }).unwrap_err();
+    let error = data_check::run(&args(root.path())).unwrap_err();
     assert_eq!(error.exit_code(), 3);
     assert!(error.what.contains("1 finding would spoil"), "{error}");
 }
@@ -267,7 +277,7 @@ fn many_files_are_named_in_full_only_in_json() {
     for i in 0..9 {
         put(root.path(), &format!("nut/test/dent/{i:03}.png"), &image(60 + i, 16, 16));
     }
-    let report: Report = check(root.path(), MaskRule::Nonzero).unwrap();
+    let report = checked(root.path(), &[]);
     let (text, json) = (report.text(), report.json());
     assert!(
         text.contains("SPOILS defective images without a mask (9)") && text.contains("and 4 more") && !text.contains("dent/008"),
@@ -279,7 +289,7 @@ fn many_files_are_named_in_full_only_in_json() {
 #[test]
 fn real_folders_pass() {
     let Some(root) = shared("data/mvtec") else { return skip("no shared/data/mvtec") };
-    let report = check(&root, MaskRule::Nonzero).unwrap();
+    let report = checked(&root, &[]);
     assert_eq!(report.count(Grade::Spoils), 0, "{}", report.text());
     let transistor = &report.categories[1];
     assert_eq!(transistor.counts.iter().map(|c| c.images).sum::<usize>(), 313);
@@ -301,17 +311,50 @@ fn images_of_fewer_bits_than_their_file_are_named() {
     assert!(findings(root.path()).is_empty());
 }
 
-#[test]
-fn images_that_a_tag_would_turn_are_named() {
+/// Saves an image as a JPEG with an orientation tag: 6, a turn by 90 degrees.
+fn put_turned(root: &Path, name: &str, image: &Rgb) {
     use image::ImageEncoder;
-    let found = only(|root| {
-        let path = root.join("nut/train/good/000.jpg");
-        fs::remove_file(root.join("nut/train/good/000.png")).unwrap();
-        let mut encoder = image::codecs::jpeg::JpegEncoder::new(fs::File::create(path).unwrap());
-        // Little endian, one entry: orientation (0x112), a short, 6 = turn by 90 degrees.
-        let exif = [b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".as_slice()].concat();
-        encoder.set_exif_metadata(exif).unwrap();
-        encoder.write_image(&image(0, 16, 16).data, 16, 16, image::ExtendedColorType::Rgb8).unwrap();
-    });
-    assert!(found.grade == Grade::Warns && found.what.contains("orientation") && found.files == ["nut/train/good/000.jpg"], "{found:?}");
+    let mut encoder = image::codecs::jpeg::JpegEncoder::new(fs::File::create(root.join(name)).unwrap());
+    // Little endian, one entry: orientation (0x112), a short.
+    let exif = [b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".as_slice()].concat();
+    encoder.set_exif_metadata(exif).unwrap();
+    encoder.write_image(&image.data, image.width as u32, image.height as u32, image::ExtendedColorType::Rgb8).unwrap();
+}
+
+#[test]
+fn images_that_a_tag_turns_are_a_fact_and_a_warning_where_the_tag_is_ignored() {
+    let root = nut();
+    fs::remove_file(root.path().join("nut/train/good/000.png")).unwrap();
+    put_turned(root.path(), "nut/train/good/000.jpg", &image(0, 16, 16));
+    for (key, grade) in [("data.orientation=apply", Grade::Fact), ("data.orientation=ignore", Grade::Warns)] {
+        let report = checked(root.path(), &[key]);
+        let found: Vec<_> = report.all().map(|(_, finding)| finding).collect();
+        assert!(found.len() == 1 && found[0].grade == grade && found[0].what.contains("orientation"), "{key}: {found:?}");
+        assert_eq!(found[0].files, ["nut/train/good/000.jpg"]);
+    }
+}
+
+#[test]
+fn a_turned_image_fits_a_mask_that_was_drawn_upright_only_where_the_tag_is_applied() {
+    let root = nut();
+    fs::remove_file(root.path().join("nut/test/scratch/001.png")).unwrap();
+    // It lies in the file, 12x24 px, and stands upright with 24x12, as its mask does.
+    put_turned(root.path(), "nut/test/scratch/001.jpg", &image(5, 12, 24));
+    assert_eq!(checked(root.path(), &[]).count(Grade::Spoils), 0);
+    let report = checked(root.path(), &["data.orientation=ignore"]);
+    let spoilt: Vec<_> = report.all().filter(|(_, f)| f.grade == Grade::Spoils).map(|(_, f)| &f.what).collect();
+    assert!(spoilt.len() == 1 && spoilt[0].contains("another size") && spoilt[0].contains("orientation"), "{spoilt:?}");
+}
+
+#[test]
+fn masks_are_all_there_or_none_is_as_the_key_asks() {
+    let root = nut();
+    let grades = |keys: &[&str]| {
+        let report = checked(root.path(), keys);
+        (report.count(Grade::Spoils), report.count(Grade::Warns))
+    };
+    fs::remove_file(root.path().join("nut/ground_truth/scratch/001_mask.png")).unwrap();
+    assert_eq!([grades(&[]), grades(&["data.masks=required"]), grades(&["data.masks=ignore"])], [(1, 0), (1, 0), (0, 0)]);
+    fs::remove_file(root.path().join("nut/ground_truth/scratch/000_mask.png")).unwrap();
+    assert_eq!([grades(&[]), grades(&["data.masks=required"]), grades(&["data.masks=ignore"])], [(0, 1), (1, 0), (0, 0)]);
 }

@@ -43,7 +43,7 @@ fn a_category_is_sorted_by_key_and_each_defect_finds_its_mask() {
     let test: Vec<(&str, &str, Option<&str>)> = found
         .test
         .iter()
-        .map(|i| (i.key.as_str(), i.defect.as_str(), i.mask.as_ref().map(|m| m.file_name().unwrap().to_str().unwrap())))
+        .map(|i| (i.key.as_str(), i.defect.as_str(), i.mask.as_ref().map(|m| m.path().file_name().unwrap().to_str().unwrap())))
         .collect();
     assert_eq!(
         test,

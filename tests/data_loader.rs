@@ -443,7 +443,7 @@ fn scratch(root: &Path, image: (usize, usize), mask: Option<(usize, usize)>) -> 
         write_mask_png(&truth, &mask).unwrap();
         truth
     });
-    Item { path, key: "test/scratch/image".into(), defect: "scratch".into(), mask }
+    Item { path, key: "test/scratch/image".into(), defect: "scratch".into(), mask: mask.map(Into::into) }
 }
 
 #[test]

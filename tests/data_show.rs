@@ -34,7 +34,7 @@ fn a_sheet_shows_every_folder_fits_every_shape_and_outlines_the_defects() {
     write_mask_png(&root.path().join("nut/ground_truth/dent/000_mask.png"), &mask).unwrap();
 
     let out = root.path().join("below/sheet.png");
-    run(&Args { root: root.path().into(), category: vec![], out: out.clone() }).unwrap();
+    run(&Args { root: root.path().into(), list: None, category: vec![], out: out.clone() }).unwrap();
     let sheet = decode(&out).unwrap();
     assert!(count(&sheet, [10, 200, 10]) >= 160 * 10, "the wide image and the tall one");
     assert_eq!(count(&sheet, [10, 10, 200]), 160 * 160);
@@ -48,13 +48,13 @@ fn broken_files_are_shown_as_such() {
     put(root.path(), "nut/test/dent/001.png", 16, 16, [0; 3]);
     fs::write(root.path().join("nut/train/good/001.png"), "no image").unwrap();
     let out = root.path().join("sheet.png");
-    run(&Args { root: root.path().into(), category: vec!["nut".into()], out: out.clone() }).unwrap();
+    run(&Args { root: root.path().into(), list: None, category: vec!["nut".into()], out: out.clone() }).unwrap();
     let sheet = decode(&out).unwrap();
     assert!(count(&sheet, [225; 3]) > 160 * 150, "an empty tile");
     // Letters are soft: any pixel that is far more red than green is one of theirs.
     let reddish = sheet.data.chunks_exact(3).filter(|p| i32::from(p[0]) - i32::from(p[1]) > 60).count();
     assert!(reddish > 100, "\"no mask\" and \"unreadable\", {reddish} px");
-    let error = run(&Args { root: root.path().into(), category: vec!["nutt".into()], out }).unwrap_err();
+    let error = run(&Args { root: root.path().into(), list: None, category: vec!["nutt".into()], out }).unwrap_err();
     assert!(error.remedy.contains("did you mean nut?"), "{error}");
 }
 
@@ -65,7 +65,7 @@ fn real_folders_are_shown() {
     // To look at the sheet: HARNESS_KEEP_SHEET=sheet.png.
     let kept = std::env::var_os("HARNESS_KEEP_SHEET").map(Into::into);
     let out = kept.unwrap_or_else(|| out.path().join("sheet.png"));
-    run(&Args { root, category: vec![], out: out.clone() }).unwrap();
+    run(&Args { root, list: None, category: vec![], out: out.clone() }).unwrap();
     let sheet = decode(&out).unwrap();
     assert!(sheet.width > 1000 && sheet.height > 1500 && count(&sheet, ALARM) > 1000);
 }

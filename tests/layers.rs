@@ -13,9 +13,9 @@ use source::{Crate, Module};
 
 /// Lowest first. A module uses those of earlier lines, and those of its own line as long as that makes no circle.
 const SRC: &[&[&str]] = &[
-    &["error", "num", "seed", "file", "names", "console"],
+    &["error", "num", "seed", "file", "names", "place", "console"],
     &["config"],
-    &["image", "pseudo", "metric", "data", "run", "weights"],
+    &["image", "pseudo", "metric", "data", "run", "weights", "calibration"],
     &["store"],
     &["eval"],
     &["export"],
@@ -35,7 +35,8 @@ const TORCH_SRC: &[&[&str]] = &[
     &["detector"],
     &["eval"],
     &["experiment"],
-    &["predict", "bench", "distil"],
+    &["predict", "bench", "distil", "fit"],
+    &["calibrate", "rank"],
     &["command"],
 ];
 

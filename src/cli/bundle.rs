@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::finished::Finished;
 use crate::export::bundle;
+use crate::place::in_project;
 use crate::{Result, showln};
 
 #[derive(Debug, clap::Args)]
@@ -15,7 +16,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE.harness")]
     out: PathBuf,
     /// The run store
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"))]
     results: PathBuf,
 }
 

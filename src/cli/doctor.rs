@@ -1,10 +1,10 @@
 //! `harness doctor`: what is here, what is missing, and how to get it.
 
-use std::path::Path;
 use std::process::Command;
 
 use crate::data::root;
 use crate::launcher;
+use crate::place::in_project;
 use crate::weights;
 use crate::{Error, Result, showln};
 
@@ -68,8 +68,8 @@ fn libtorch() -> Finding {
 }
 
 fn backbone() -> Finding {
-    let path = Path::new("weights/resnet50.safetensors");
-    let state = weights::File::open(path).map(|f| format!("{} ({})", path.display(), f.meta.lineage)).map_err(|e| e.what);
+    let path = in_project("weights/resnet50.safetensors");
+    let state = weights::File::open(&path).map(|f| format!("{} ({})", path.display(), f.meta.lineage)).map_err(|e| e.what);
     Finding {
         what: "ImageNet backbone",
         state,

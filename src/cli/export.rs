@@ -7,6 +7,7 @@ use super::finished::Finished;
 use crate::data::Source;
 use crate::eval::{self, MapName};
 use crate::export::onnx::{self, Check, Input, Model, Run};
+use crate::place::in_project;
 use crate::run::{Environment, env};
 use crate::{Error, Result, file, sayln, showln};
 
@@ -43,7 +44,7 @@ struct Onnx {
     #[arg(long)]
     no_check: bool,
     /// The run store
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"))]
     results: PathBuf,
 }
 
@@ -104,11 +105,13 @@ fn map_of(found: &Finished, wanted: Option<&str>) -> Result<MapName> {
 }
 
 fn test_images(found: &Finished, root: Option<&Path>) -> Result<Source> {
-    let (category, contents) = found.data(root).map_err(|e| {
+    let (dataset, contents) = found.data(root, None).map_err(|e| {
         let remedy = format!("{}; or --no-check with --input, which need no data", e.remedy);
         Error { remedy, ..e }
     })?;
-    Ok(Source::of(category.test, &found.cfg, 0).checked(&contents))
+    let category = dataset.category(&found.summary.category)?;
+    let items = if category.test.is_empty() { eval::samples(&category.train) } else { category.test };
+    Ok(Source::of(items, &found.cfg, 0).checked(&contents))
 }
 
 /// The size that all test images have.

@@ -4,15 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::data::{self, Category, Contents};
+use crate::data::{Contents, Dataset};
 use crate::run::{Folder, Id, Summary, summary_compared};
-use crate::store::Store;
+use crate::store::{Store, config_with_weights};
 use crate::{Error, Result};
 
 pub struct Finished {
     pub id: Id,
     pub folder: Folder,
     pub summary: Summary,
+    /// With data and weights where they are found now.
     pub cfg: Config,
 }
 
@@ -26,17 +27,19 @@ impl Finished {
         let summary = summary_compared(&entry.folder)?.ok_or_else(|| {
             Error::environment(format!("run {} is {}", entry.id, entry.status.name()), "finish it first: repeat its `harness run` command")
         })?;
-        let cfg = entry.folder.config()?;
+        let cfg = config_with_weights(&entry.folder, &summary, None)?;
         Ok(Self { id: entry.id, folder: entry.folder, summary, cfg })
     }
 
-    /// The category that it was made with, and what its files hold: below `root`, or where the configuration says.
+    /// The data that it was made with, and what their files hold: below `root`, by the list `list`, or where the configuration says.
     ///
     /// # Errors
     /// Data that are not there, or not what they were.
-    pub fn data(&self, root: Option<&Path>) -> Result<(Category, Arc<Contents>)> {
-        let folder = root.map_or_else(|| data::root::resolve(&self.cfg.data), |root| Ok(root.to_owned()))?;
-        let category = data::category(&folder, &self.summary.category).map_err(|e| {
+    pub fn data(&self, root: Option<&Path>, list: Option<&Path>) -> Result<(Dataset, Arc<Contents>)> {
+        let mut cfg = self.cfg.data.clone();
+        cfg.list = list.map_or(cfg.list, |list| list.display().to_string());
+        let dataset = root.map_or_else(|| Dataset::of(&cfg), |root| Dataset::at(root, &cfg))?;
+        let category = dataset.category(&self.summary.category).map_err(|e| {
             let remedy = "if the data were moved, name the folder that holds the run's category: --data ROOT".to_owned();
             Error { remedy: if root.is_none() { remedy } else { e.remedy }, ..e }
         })?;
@@ -47,6 +50,6 @@ impl Finished {
                 "name the data it was made with (--data ROOT), or repeat the run",
             ));
         }
-        Ok((category, contents))
+        Ok((dataset, contents))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::place::in_project;
 use crate::report::study::{Extent, Format, Incomplete, Pivot, Report};
 use crate::run::check_name;
 use crate::store::Store;
@@ -14,10 +15,10 @@ pub struct Args {
     #[arg(value_name = "SWEEP")]
     pub sweep: String,
     /// The run store
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"))]
     pub results: PathBuf,
     /// Where figures go, below the sweep's name
-    #[arg(long, value_name = "DIR", default_value = "plots")]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("plots"))]
     pub plots: PathBuf,
     /// Print averages over incomplete grids, marked, and leave the files as they are
     #[arg(long)]

@@ -5,10 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::finished::Finished;
-use crate::config::{Categories, Config};
-use crate::data::{self, Contents, Source};
+use crate::config::Config;
+use crate::data::{self, Contents, Dataset, Source};
 use crate::eval::{self, Foreign, MapName, Output, OutputStore};
 use crate::metric::{Scores, Variant};
+use crate::place::in_project;
 use crate::report::spell::percent_or_dash;
 use crate::ui::text::{self, Align, Rule};
 use crate::{Error, Result, console, sayln, showln};
@@ -27,8 +28,11 @@ pub struct Args {
     /// Where the data of the run lie now, if they were moved; their content is compared
     #[arg(long, value_name = "DIR", requires = "run")]
     data: Option<PathBuf>,
+    /// A list of the images (data.list); of a run, where its list lies now
+    #[arg(long, value_name = "LIST.csv")]
+    list: Option<PathBuf>,
     /// The run store
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"))]
     results: PathBuf,
     /// Also a form of AUPRO that other code uses, for comparison with its figures; any number, or `all`
     #[arg(long, value_name = "NAME")]
@@ -112,9 +116,23 @@ pub fn run(args: &Args) -> Result<()> {
 /// The outputs of a run: one entry for each of its maps, and for its own image scores.
 fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
     let run = Finished::find(&args.results, id)?;
-    let (category, contents) = run.data(args.data.as_deref())?;
-    let Finished { id, folder, summary, cfg } = run;
+    let (dataset, contents) = run.data(args.data.as_deref(), args.list.as_deref())?;
+    let Finished { id, folder, summary, mut cfg } = run;
+    cfg.data.list = args.list.as_ref().map_or(cfg.data.list, |list| list.display().to_string());
+    if args.set.iter().any(|key| key.trim_start().starts_with("data.orientation")) {
+        return Err(Error::config(
+            "--set data.orientation: the run's maps were made of images as its own key reads them",
+            "repeat the run",
+        ));
+    }
+    if summary.counts.get("test_images") == Some(&0) {
+        return Err(Error::config(
+            format!("run {id} has no test images: it was fitted only, and there is nothing to score"),
+            "`harness predict` scores new images",
+        ));
+    }
     let cfg = with_settings(&cfg, &args.set)?;
+    let category = Dataset::at(dataset.root(), &cfg.data)?.category(&summary.category)?;
     warn(data::preflight(&category, &contents, &cfg)?);
     let outputs = Rc::new(OutputStore::of(&folder.maps(), &summary.category, &cfg.detector.outputs(&cfg)));
     if outputs.stored().is_empty() {
@@ -138,8 +156,10 @@ fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
             "give the folder that holds <category>/test/…",
         ));
     }
-    let cfg = with_settings(&Config::default(), &args.set)?;
-    let names = data::select(&data::open(root)?, &Categories::One("all".into()))?;
+    let mut cfg = with_settings(&Config::default(), &args.set)?;
+    cfg.data.list = args.list.as_ref().map_or(cfg.data.list, |list| list.display().to_string());
+    let dataset = Dataset::at(root, &cfg.data)?;
+    let names = dataset.categories()?;
     let names: Vec<_> = names.into_iter().filter(|name| maps.join(name).is_dir()).collect();
     if names.is_empty() {
         return Err(Error::environment(
@@ -148,7 +168,7 @@ fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
         ));
     }
     let one = |name: String| {
-        let category = data::category(root, &name)?;
+        let category = dataset.category(&name)?;
         let contents = Arc::new(Contents::of(&category)?);
         warn(data::preflight(&category, &contents, &cfg)?);
         let source = Source::of(category.test, &cfg, 0).checked(&contents);
@@ -163,11 +183,14 @@ fn warn(warnings: Vec<String>) {
     warnings.iter().for_each(|warning| sayln!("warning: {warning}"));
 }
 
+/// Beginnings of the keys that `--set` takes.
+const SETTINGS: [&str; 4] = ["eval.", "data.mask_rule", "data.orientation", "data.masks"];
+
 /// The protocol's settings with `--set` laid over them.
 fn with_settings(base: &Config, overrides: &[String]) -> Result<Config> {
-    let applies = |key: &&String| ["eval.", "data.mask_rule"].iter().any(|known| key.trim_start().starts_with(known));
+    let applies = |key: &&String| SETTINGS.iter().any(|known| key.trim_start().starts_with(known));
     if let Some(other) = overrides.iter().find(|key| !applies(key)) {
-        let what = format!("--set {other}: only keys of [eval] and data.mask_rule apply here");
+        let what = format!("--set {other}: only keys of [eval], data.mask_rule, data.orientation and data.masks apply here");
         return Err(Error::config(what, "see `harness config explain eval`"));
     }
     base.with(overrides)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::Profile;
+use crate::place::in_project;
 use crate::report::study::{Extent, Format, Incomplete, Report};
 use crate::sweep::backend;
 use crate::sweep::conduct::Planned;
@@ -28,10 +29,10 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// The run store
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"))]
     pub results: PathBuf,
     /// Where figures go, below the sweep's name
-    #[arg(long, value_name = "DIR", default_value = "plots")]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("plots"))]
     pub plots: PathBuf,
     /// Say what would start, resume, be reused or given up, and how long it may take, and stop
     #[arg(long)]

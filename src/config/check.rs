@@ -1,7 +1,7 @@
 //! What no single key can tell: values that must fit one another. Relations within a section stand beside its struct, those of a
 //! detector in its file; here is what crosses them.
 
-use super::{Backbone, Checkpoint, Config, StrideIn};
+use super::{Backbone, CalibrateMode, Checkpoint, Config, StrideIn};
 use crate::{Error, Result};
 
 /// Checks the relations between keys; single values were checked as they were read.
@@ -15,6 +15,7 @@ pub fn check(cfg: &Config) -> Result<()> {
     cfg.optim.check()?;
     cfg.eval.check(cfg.detector.name(), &cfg.detector.outputs(cfg))?;
     check_selection(cfg)?;
+    check_folds(cfg)?;
     check_stride(cfg)?;
     check_backbone(cfg)?;
     check_crop(cfg)?;
@@ -31,6 +32,17 @@ fn check_selection(cfg: &Config) -> Result<()> {
     }
     // Held-out images get pseudo anomalies whatever pseudo.ratio says.
     if cfg.train.checkpoint == Checkpoint::BestPseudoVal { cfg.pseudo.check_weights() } else { Ok(()) }
+}
+
+/// The fits of folds are trained to the end, each by itself: none may be chosen by what it was not asked about.
+fn check_folds(cfg: &Config) -> Result<()> {
+    if cfg.calibrate.mode == CalibrateMode::Folds && cfg.train.checkpoint != Checkpoint::Last {
+        return Err(Error::config(
+            "calibrate.mode: the fits of \"folds\" keep their last weights, and train.checkpoint chooses others",
+            "use calibrate.mode=holdout, or train.checkpoint=last",
+        ));
+    }
+    Ok(())
 }
 
 fn check_stride(cfg: &Config) -> Result<()> {

@@ -1,5 +1,7 @@
 //! `[data]`: where images come from and how they become network input.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -8,8 +10,10 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
-    /// Folder in MVTec AD's layout, or `"builtin"`.
+    /// Folder in MVTec AD's layout, a plain folder of images, or `"builtin"`.
     pub root: String,
+    /// A CSV file that names every image, or `"none"`.
+    pub list: String,
     /// `"all"`, one category, or a list of them.
     pub categories: Categories,
     /// Side of the square network input, px; a multiple of 32.
@@ -24,6 +28,10 @@ pub struct Data {
     pub augment: Augment,
     pub resize: Resize,
     pub mask_rule: MaskRule,
+    pub orientation: Orientation,
+    pub masks: Masks,
+    /// Outside of it maps are not scored.
+    pub roi: Roi,
     /// Loader threads; never changes a result.
     pub workers: usize,
     /// Bound of the decoded-image cache, MiB; never changes a result.
@@ -31,11 +39,28 @@ pub struct Data {
 }
 
 impl Data {
+    /// The key by which another section reads other data, if there is one.
+    pub fn differs(&self, other: &Self) -> Option<&'static str> {
+        let keys = [
+            ("data.root", self.root != other.root),
+            ("data.list", self.list != other.list),
+            ("data.orientation", self.orientation != other.orientation),
+            ("data.masks", self.masks != other.masks),
+            ("data.roi", self.roi != other.roi),
+        ];
+        keys.into_iter().find(|(_, differs)| *differs).map(|(key, _)| key)
+    }
+
     /// The relations between its keys.
     ///
     /// # Errors
     /// `Kind::Config` naming the key and the remedy.
     pub(super) fn check(&self) -> Result<()> {
+        if let Roi::Rect([.., width, height]) = self.roi
+            && width * height == 0
+        {
+            return Err(Error::config("data.roi: nothing is inside of it", "give [x, y, width, height] in px, or a mask's file"));
+        }
         if self.size > 0 && self.size.is_multiple_of(32) {
             return Ok(());
         }
@@ -79,6 +104,61 @@ pub enum Resize {
     /// Antialiased bilinear as PIL does it.
     Bilinear,
     Nearest,
+}
+
+/// `data.roi`, the region of interest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Roi {
+    /// `"none"` = all of an image; else the file of a mask of the images' size, in which all but 0 is inside.
+    Named(String),
+    /// Left, top, width and height, px of an image as it is read.
+    Rect([usize; 4]),
+}
+
+impl Roi {
+    /// The file of a mask.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Named(name) if name != "none" => Some(Path::new(name)),
+            _ => None,
+        }
+    }
+
+    /// Whether all of an image is scored.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::Named(name) if name == "none")
+    }
+}
+
+impl Default for Roi {
+    fn default() -> Self {
+        Self::Named("none".into())
+    }
+}
+
+/// What is asked of the masks of defective images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Masks {
+    /// All have one, or none has: then there are image-level metrics alone.
+    #[default]
+    Auto,
+    /// All have one.
+    Required,
+    /// None is looked for.
+    Ignore,
+}
+
+/// What becomes of the orientation tag (EXIF) that cameras write instead of turning the pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Orientation {
+    /// Images and masks are turned upright, each by the tag of its own file.
+    #[default]
+    Apply,
+    /// Pixels are taken as they lie in the file.
+    Ignore,
 }
 
 /// Which values of a mask's file are anomalous: one rule for all masks, whatever else lies beside them.

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 use super::reference::{self, BASE};
 use super::{Config, Detector, check, spec, upgrade};
-use crate::{Error, Result};
+use crate::{Error, Result, names};
 
 /// A named set of defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, Deserialize)]
@@ -207,7 +207,8 @@ fn read_layer(text: &str, origin: &str) -> Result<(Option<Profile>, Table)> {
         let at = e.span().map_or(origin.to_owned(), |s| located(s.start));
         Error::config(format!("{at}: {}", e.message()), "fix the TOML syntax there")
     })?;
-    let mut table = unquoted(toml::from_str(text).map_err(|e| Error::config(format!("{origin}: {}", e.message()), ""))?);
+    let mut table =
+        unquoted(toml::from_str(text).map_err(|e| Error::config(format!("{origin}: {}", e.message()), "fix that value in the file"))?);
     let profile = match table.remove("profile") {
         None => None,
         Some(value) => Some(Profile::deserialize(value.clone()).map_err(|_| {
@@ -282,29 +283,31 @@ fn leaves(prefix: &str, table: &DeTable) -> Vec<(String, usize)> {
     found
 }
 
-/// As much of an unknown key as errors show, characters.
-const SHOWN: usize = 80;
-
 fn unknown(path: &str, at: &str) -> Error {
     let remedy = match (upgrade::successor(path), reference::suggestion(path)) {
         (Some(now), _) => format!("it is now {now}"),
         (None, Some(near)) => format!("did you mean `{near}`? `harness config explain` lists all keys"),
         (None, None) => "`harness config explain` lists all keys".to_owned(),
     };
-    let shown: String = path.chars().take(SHOWN).collect();
-    let more = if shown.len() < path.len() { "…" } else { "" };
-    Error::config(format!("{at}: unknown key `{shown}{more}`"), remedy)
+    Error::config(format!("{at}: unknown key `{}`", names::quoted(path)), remedy)
 }
 
 /// One `key=value` override as a layer; the value is TOML, or a bare word where text is expected.
 fn parse_override(typed: &str) -> Result<Table> {
     let Some((path, text)) = typed.split_once('=') else {
         let near = reference::suggestion(typed).map_or(String::new(), |k| format!(", such as {k}=…"));
-        return Err(Error::config(format!("`{typed}` is neither a file nor an override"), format!("overrides read key=value{near}")));
+        return Err(Error::config(
+            format!("`{}` is neither a file nor an override", names::quoted(typed)),
+            format!("overrides read key=value{near}"),
+        ));
     };
     let (path, text) = (path.trim(), text.trim());
     let known = reference::key(path).ok_or_else(|| unknown(path, "on the command line"))?;
-    let bare = || Value::String(text.to_owned());
+    // Bare words with commas are a list where the key takes one: `data.categories=screw,pill`.
+    let bare = || match known.spec.takes_texts() && text.contains(',') {
+        true => Value::Array(text.split(',').map(|part| Value::String(part.trim().to_owned())).collect()),
+        false => Value::String(text.to_owned()),
+    };
     let mut value = spec::parse_value(text).unwrap_or_else(bare);
     if known.spec.check(&value).is_err() && known.spec.takes_text() && !value.is_array() {
         value = bare();
@@ -444,6 +447,17 @@ mod tests {
     fn numbers_are_text_where_text_is_expected() {
         let r = resolve("", &["data.categories=001"]).unwrap();
         assert_eq!(r.config.data.categories, super::super::Categories::One("001".into()));
+    }
+
+    #[test]
+    fn bare_words_with_commas_are_a_list_where_one_is_taken() {
+        let list = |typed: &str| match resolve("", &[typed]).unwrap().config.data.categories {
+            super::super::Categories::Many(names) => names,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(list("data.categories=screw, pill,007"), ["screw", "pill", "007"]);
+        assert_eq!(list("data.categories=[\"a,b\"]"), ["a,b"]);
+        assert_eq!(resolve("", &["model.backbone.weights=a,b.safetensors"]).unwrap().config.model.backbone.weights, "a,b.safetensors");
     }
 
     #[test]

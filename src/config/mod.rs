@@ -5,6 +5,7 @@
 //! experiment file and `key=value` overrides are laid over it, in that order; the result is checked against the same file's ranges.
 
 mod backbone;
+mod calibrate;
 mod check;
 mod data;
 pub mod detector;
@@ -22,6 +23,7 @@ mod train;
 pub mod upgrade;
 
 pub use backbone::*;
+pub use calibrate::{Calibrate, CalibrateMode};
 pub use check::check;
 pub use data::*;
 pub use detector::{
@@ -62,6 +64,7 @@ pub struct Config {
     pub optim: Optim,
     pub train: Train,
     pub eval: Eval,
+    pub calibrate: Calibrate,
 }
 
 impl Config {

@@ -79,6 +79,11 @@ impl Spec {
         Err(if self.alternatives.len() > 1 { format!("expected {}, got {}", self.text, show(value)) } else { first })
     }
 
+    /// Whether a list of texts is allowed.
+    pub fn takes_texts(&self) -> bool {
+        self.alternatives.iter().any(|alt| matches!(alt, Alt::List(of) if matches!(**of, Alt::Text)))
+    }
+
     /// Whether a bare word of the command line should be taken as text even if it reads as a number.
     pub fn takes_text(&self) -> bool {
         self.alternatives.iter().any(|alt| matches!(alt, Alt::Text))

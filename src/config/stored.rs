@@ -8,7 +8,7 @@ use super::reference::{self, BASE};
 use super::{Config, Detector, upgrade};
 
 /// A stored configuration over today's defaults: a key that did not exist then has the default that does what was done before
-/// it. A key that was renamed is translated; one that no longer exists is passed over where the detector does not read its section.
+/// it, or else the value that [`upgrade::absent`] names. A key that was renamed is translated; one that no longer exists is passed over where the detector does not read its section.
 ///
 /// # Errors
 /// In words that follow the file's name: not TOML, an unknown detector, a key that this version would have to read and does
@@ -17,6 +17,7 @@ pub fn stored(text: &str) -> Result<Config, String> {
     check_depth(text, "line").map_err(|e| e.what)?;
     let mut stored: Table = toml::from_str(text).map_err(|e| e.message().to_owned())?;
     upgrade::table(&mut stored);
+    upgrade::absent(&mut stored);
     let name = stored.get("detector").cloned().ok_or("it does not name a detector")?;
     let detector = Detector::deserialize(name).map_err(|e| e.message().to_owned())?;
     let mut table: Table = toml::from_str(BASE).expect("base.toml is TOML");
@@ -43,6 +44,7 @@ pub fn stored_table(text: &str) -> Result<Table, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Orientation;
 
     #[test]
     fn a_configuration_reads_back_as_itself() {
@@ -62,6 +64,13 @@ mod tests {
         assert_eq!(stored(&text.replace("augment = \"none\"\n", "")).unwrap(), cfg);
         assert_eq!(stored(&text.replace("lr = 0.25\n", "")).unwrap().optim.lr, Config::default().optim.lr);
         assert_eq!(stored("detector = \"padim\"").unwrap().padim, Config::default().padim);
+    }
+
+    #[test]
+    fn images_were_not_turned_before_there_was_a_key_for_it() {
+        assert_eq!(stored("detector = \"padim\"").unwrap().data.orientation, Orientation::Ignore);
+        let cfg = Config::default();
+        assert_eq!(stored(&cfg.to_toml()).unwrap().data.orientation, Orientation::Apply);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 use toml::{Table, Value};
 
+use super::reference;
+
 /// Keys with their values.
 type Keys = Vec<(&'static str, Value)>;
 
@@ -42,6 +44,19 @@ const OLD: &[Old] = &[
         },
     },
 ];
+
+/// Keys whose default today is not what was done before there was the key, with what was done. Their `#=` line is `content`: a run's id has
+/// what becomes of the data, so that it is another only where the result is.
+const ABSENT: &[(&str, &str)] = &[("data.orientation", "ignore")];
+
+/// Sets what a stored configuration without the key means.
+pub fn absent(stored: &mut Table) {
+    for (path, then) in ABSENT {
+        if reference::lookup(stored, path).is_none() {
+            put(stored, path, (*then).into());
+        }
+    }
+}
 
 /// The keys, with values, that mean today what `old = value` meant; `None` for a key that is not an old one, or a value that it
 /// never allowed.
@@ -94,7 +109,7 @@ fn put(table: &mut Table, path: &str, value: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Combine, Config, Pseudo, reference};
+    use crate::config::{Combine, Config, Pseudo};
     use serde::Deserialize;
 
     /// A stored configuration of a version before the weights, with these two values.
@@ -146,6 +161,15 @@ mod tests {
         let mut same = today.clone();
         table(&mut same);
         assert_eq!(same, today);
+    }
+
+    #[test]
+    fn what_was_done_before_there_was_a_key_is_another_value_of_it_and_never_part_of_an_id_by_value() {
+        for (path, then) in ABSENT {
+            let key = reference::key(path).unwrap_or_else(|| panic!("{path} is not a key"));
+            key.spec.check(&(*then).into()).unwrap();
+            assert!(key.default != (*then).into() && key.identity == reference::Identity::Content, "{path}");
+        }
     }
 
     #[test]

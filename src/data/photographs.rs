@@ -52,7 +52,7 @@ impl Photographs {
         }
         if files.is_empty() {
             let listed = places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ");
-            return Err(Error::environment(format!("{listed}: no images are there"), "images end in .png, .jpg, .bmp or .tif"));
+            return Err(Error::environment(format!("{listed}: no images are there"), codec::ENDINGS));
         }
         let hashed = |(name, path): (String, PathBuf)| Ok((name, blake3::hash(&codec::read(&path)?).to_hex().to_string(), path));
         let mut files: Vec<(String, String, PathBuf)> = files.into_par_iter().map(hashed).collect::<Result<_>>()?;

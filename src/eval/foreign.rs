@@ -7,11 +7,11 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::{Evaluation, ImageResult, MapStore, Output, mask, size};
+use super::{Evaluation, ImageResult, MapStore, Output, inside, size, truth, within};
 use crate::config::{self, ImageScore};
 use crate::data::Source;
 use crate::image::numbers::Numbers;
-use crate::image::{Map64, blur, npy, upsample};
+use crate::image::{Map64, Mask, blur, npy, upsample};
 use crate::metric::{self, Protocol, Sample64};
 use crate::{Error, Result};
 
@@ -60,8 +60,9 @@ impl Foreign {
     pub fn evaluate64(&self, test: &Source, cfg: &config::Eval, protocol: &Protocol) -> Result<Evaluation<f64>> {
         let one = |index: usize| -> Result<Sample64> {
             let item = &test.items()[index];
-            let (map, image_score) = scored(&self.numbers(test, index)?.double(), size(test, index, cfg)?, cfg)?;
-            let mask = if item.is_good() { None } else { Some(mask(test, index, cfg)?) };
+            let inside = inside(test, index, cfg)?;
+            let (map, image_score) = scored(&self.numbers(test, index)?.double(), size(test, index, cfg)?, inside.as_ref(), cfg)?;
+            let mask = truth(test, index, inside.as_ref(), cfg)?;
             Ok(Sample64 { name: item.key.clone(), map, mask, image_score, anomalous: !item.is_good() })
         };
         let samples: Vec<Sample64> = (0..test.len()).into_par_iter().map(one).collect::<Result<_>>()?;
@@ -88,14 +89,14 @@ impl Foreign {
     }
 }
 
-/// What is scored of one map, as [`super::scored`] does.
-fn scored(map: &Map64, (width, height): (usize, usize), cfg: &config::Eval) -> Result<(Map64, f64)> {
+/// What is scored of one map, as [`super::scored_within`] does.
+fn scored(map: &Map64, (width, height): (usize, usize), inside: Option<&Mask>, cfg: &config::Eval) -> Result<(Map64, f64)> {
     let up = upsample::bilinear(map, width, height, cfg.align_corners.into());
     let whole = if cfg.gaussian_sigma > 0.0 { blur::gaussian64(&up, cfg.gaussian_sigma) } else { up };
     let score = match cfg.image_score {
-        ImageScore::Upsampled => metric::image_score64(&whole),
-        ImageScore::Map => metric::image_score64(map),
-        ImageScore::Mean => metric::mean_score64(map),
+        ImageScore::Upsampled => metric::image_score64(&*within(&whole, inside)?),
+        ImageScore::Map => metric::image_score64(&*within(map, inside)?),
+        ImageScore::Mean => metric::mean_score64(&*within(map, inside)?),
         ImageScore::Own => None,
     };
     let missing =

@@ -6,10 +6,14 @@
 mod foreign;
 mod paired;
 mod store;
+mod table;
 
 pub use foreign::Foreign;
 pub use paired::{DRAWS, PairedDifference, paired};
-pub use store::{MapStore, OutputStore};
+pub use store::{MapStore, OutputStore, samples};
+pub use table::table;
+
+use std::borrow::Cow;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -17,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{self, Config, ImageScore, Outputs, Resolution};
 use crate::data::Source;
 use crate::image::upsample::{self, Align};
-use crate::image::{Map, Mask, blur, resize};
+use crate::image::{Map, Mask, NOT_SCORED, Plane, blur, resize};
 use crate::metric::{self, Curves, Keyed, Protocol, Sample, Scores, Variant};
 use crate::{Error, Result};
 
@@ -81,16 +85,70 @@ pub fn full(map: &Map, width: usize, height: usize, cfg: &config::Eval) -> Map {
 /// # Errors
 /// `Kind::Config` where the score is to be one that the detector did not give.
 pub fn scored(output: &Output, width: usize, height: usize, cfg: &config::Eval) -> Result<(Option<Map>, f32)> {
+    scored_within(output, (width, height), None, cfg)
+}
+
+/// The same where the image's score is that of the pixels `inside` alone, a mask of the evaluation's size; the map is whole.
+///
+/// # Errors
+/// As [`scored`], and where no cell of the detector's own map is inside.
+pub fn scored_within(
+    output: &Output,
+    (width, height): (usize, usize),
+    inside: Option<&Mask>,
+    cfg: &config::Eval,
+) -> Result<(Option<Map>, f32)> {
     let whole = output.map.as_ref().map(|map| full(map, width, height, cfg));
     let score = match (cfg.image_score, &output.map, &whole) {
         (ImageScore::Own, ..) | (_, None, _) | (_, _, None) => output.own,
-        (ImageScore::Upsampled, _, Some(whole)) => metric::image_score(whole),
-        (ImageScore::Map, Some(map), _) => metric::image_score(map),
-        (ImageScore::Mean, Some(map), _) => metric::mean_score(map),
+        (ImageScore::Upsampled, _, Some(whole)) => metric::image_score(&*within(whole, inside)?),
+        (ImageScore::Map, Some(map), _) => metric::image_score(&*within(map, inside)?),
+        (ImageScore::Mean, Some(map), _) => metric::mean_score(&*within(map, inside)?),
     };
     let missing =
         || Error::config("eval.image_score: the detector gave no image score of its own", "use \"upsampled\", \"map\" or \"mean\"");
     Ok((whole, score.ok_or_else(missing)?))
+}
+
+/// The pixels of a map that are inside, as one row; the mask may be of another resolution.
+///
+/// # Errors
+/// Where none is.
+pub fn within<'a, T: Copy>(map: &'a Plane<T>, inside: Option<&Mask>) -> Result<Cow<'a, Plane<T>>> {
+    let Some(inside) = inside else { return Ok(Cow::Borrowed(map)) };
+    let inside = resize::nearest_mask(inside, map.width, map.height);
+    let pixels: Vec<T> = map.data.iter().zip(&inside.data).filter(|(_, inside)| **inside != 0).map(|(value, _)| *value).collect();
+    if pixels.is_empty() {
+        let what = format!("data.roi: no cell of a map of {}x{} is inside of it", map.width, map.height);
+        return Err(Error::config(what, "use eval.image_score = \"upsampled\", or a larger region"));
+    }
+    Ok(Cow::Owned(Plane::from_vec(pixels.len(), 1, pixels)))
+}
+
+/// Where image `index` is scored, at the size at which it is; `None` = everywhere.
+///
+/// # Errors
+/// As [`Source::inside`].
+pub fn inside(source: &Source, index: usize, cfg: &config::Eval) -> Result<Option<Mask>> {
+    let inside = source.inside(index)?;
+    Ok(match cfg.resolution {
+        Resolution::Original => inside,
+        Resolution::Input => inside.map(|mask| resize::nearest_mask(&mask, source.whole_size(), source.whole_size())),
+    })
+}
+
+/// What a metric takes as the ground truth of image `index`: `None` where every pixel is normal and scored.
+///
+/// # Errors
+/// As [`mask`].
+fn truth(source: &Source, index: usize, inside: Option<&Mask>, cfg: &config::Eval) -> Result<Option<Mask>> {
+    let anomalous = !source.items()[index].is_good();
+    let mask = if anomalous { Some(mask(source, index, cfg)?) } else { None };
+    let Some(inside) = inside else { return Ok(mask) };
+    let mut mask = mask.unwrap_or_else(|| Mask::filled(inside.width, inside.height, 0));
+    let outside = mask.data.iter_mut().zip(&inside.data).filter(|(_, inside)| **inside == 0);
+    outside.for_each(|(value, _)| *value = NOT_SCORED);
+    Ok(Some(mask))
 }
 
 /// Size at which image `index` is scored: its own, or the network's input.
@@ -114,7 +172,7 @@ pub fn mask(source: &Source, index: usize, cfg: &config::Eval) -> Result<Mask> {
 }
 
 /// Computes every metric of one category from what a detector gave; `output_of` has that of a test image, its map at any
-/// resolution. Images without a map have image-level metrics alone.
+/// resolution. Images without a map have image-level metrics alone, and so have all where no defective image has a mask.
 ///
 /// Maps are upsampled and keyed a few at a time, one a thread, so that only sort keys stay in memory: 4 bytes a normal and 8 an
 /// anomalous pixel, and as much again while they are sorted.
@@ -125,13 +183,14 @@ pub fn evaluate(test: &Source, cfg: &config::Eval, protocol: &Protocol, output_o
         let item = &test.items()[index];
         let anomalous = !item.is_good();
         let (width, height) = size(test, index, cfg)?;
-        let (map, score) = scored(&output, width, height, cfg)?;
+        let inside = inside(test, index, cfg)?;
+        let (map, score) = scored_within(&output, (width, height), inside.as_ref(), cfg)?;
         let keyed = match map {
-            None => Keyed::of_image(&item.key, score, anomalous)?,
-            Some(map) => {
-                let mask = if anomalous { Some(mask(test, index, cfg)?) } else { None };
+            Some(map) if test.is_masked() => {
+                let mask = truth(test, index, inside.as_ref(), cfg)?;
                 Keyed::of(Sample { name: &item.key, map: &map, mask: mask.as_ref(), image_score: score, anomalous }, protocol)?
             }
+            _ => Keyed::of_image(&item.key, score, anomalous)?,
         };
         Ok((keyed, ImageResult { key: item.key.clone(), anomalous, score }))
     };

@@ -6,12 +6,13 @@
 use serde::Serialize;
 use std::sync::Arc;
 
-use super::{MapName, OutputStore, mask, names, protocol, scored, size};
+use super::{MapName, OutputStore, inside, names, protocol, scored_within, size, truth};
 use crate::config::{Config, Resolution};
 use crate::data::{self, Contents, Source};
 use crate::metric::{Bootstrap, Ordered, Protocol, Reweighted, Sample, Variant, draws};
 use crate::num;
 use crate::run::{Folder, Summary};
+use crate::store::config_found;
 use crate::{Error, Result};
 
 /// Draws that give an interval two stable digits.
@@ -93,8 +94,8 @@ impl Finished {
             let what = format!("run {name} is {}", folder.status().name());
             Error::environment(what, "finish it first: repeat its `harness run` command")
         })?;
-        let cfg = folder.config()?;
-        let category = data::category(&data::root::resolve(&cfg.data)?, &summary.category)?;
+        let cfg = config_found(folder)?;
+        let category = data::Dataset::of(&cfg.data)?.category(&summary.category)?;
         let contents = Arc::new(Contents::of(&category)?);
         if contents.hash != summary.data_hash {
             return Err(Error::environment(
@@ -140,13 +141,15 @@ impl Finished {
         let mut bootstrap = Bootstrap::new(&self.protocol)?;
         for (index, item) in self.test.items().iter().enumerate() {
             let (width, height) = size(&self.test, index, &self.cfg.eval)?;
-            let (map, score) = scored(&self.outputs.read(self.headline, &item.key)?, width, height, &self.cfg.eval)?;
+            let inside = inside(&self.test, index, &self.cfg.eval)?;
+            let output = self.outputs.read(self.headline, &item.key)?;
+            let (map, score) = scored_within(&output, (width, height), inside.as_ref(), &self.cfg.eval)?;
             let anomalous = !item.is_good();
             let Some(map) = map else {
                 bootstrap.push_image(&item.key, score, anomalous)?;
                 continue;
             };
-            let mask = if anomalous { Some(mask(&self.test, index, &self.cfg.eval)?) } else { None };
+            let mask = truth(&self.test, index, inside.as_ref(), &self.cfg.eval)?;
             bootstrap.push(Sample { name: &item.key, map: &map, mask: mask.as_ref(), image_score: score, anomalous })?;
         }
         Ok(bootstrap.finish())

@@ -103,7 +103,10 @@ pub fn read_where<T: DeserializeOwned>(path: &Path, wanted: &dyn Fn(&[u8]) -> bo
 pub fn truncate(path: &Path, len: u64) -> Result<()> {
     let have = length(path)?;
     if have < len {
-        return Err(Error::environment(format!("{} has {have} bytes and should have at least {len}", path.display()), ""));
+        return Err(Error::environment(
+            format!("{} has {have} bytes and should have at least {len}", path.display()),
+            "the file was cut: `harness run … --force` starts the run over",
+        ));
     }
     if have == len {
         return Ok(());

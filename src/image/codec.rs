@@ -1,16 +1,18 @@
-//! Image files to planes and back: PNG, JPEG, BMP and TIFF, told apart by their content, never by their name.
+//! Image files to planes and back: PNG, JPEG, BMP, TIFF and WebP, told apart by their content, never by their name.
 //!
 //! Grey, grey with alpha, RGB and RGBA, with 8 or 16 bits a channel, become 8-bit RGB: 16 bits are divided by 257 and
 //! rounded, alpha is composited over black. Whatever bytes come in, the answer is an image or an [`Error`] that names
 //! the file; sides, pixels and memory are bounded. BigTIFF is read, and of a TIFF with several pages the first. Where the fourth byte of
-//! a BMP is 0 everywhere, it is not taken for alpha. Orientation tags are not applied ([`is_upright`]). JPEG data that are damaged in the
-//! middle pass: the decoder has no strict mode that `image` lets through.
+//! a BMP is 0 everywhere, it is not taken for alpha. A picture is turned as its orientation tag (EXIF) asks, where the caller wants it
+//! ([`Orientation`]). Of an animated WebP the first picture is read. JPEG data that are damaged in the middle pass: the decoder has no
+//! strict mode that `image` lets through.
 
-use super::{Mask, Rgb, jpeg};
+use super::{Map, Mask, Rgb, jpeg};
+use crate::config::Orientation;
 use crate::file::{self, Durable};
 use crate::{Error, Result};
 use ::image::error::{ImageError, LimitErrorKind};
-use ::image::metadata::Orientation;
+use ::image::metadata::Orientation as Tag;
 use ::image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Limits};
 use std::io::{BufRead, BufReader, Cursor, Seek, Write};
 use std::panic::AssertUnwindSafe;
@@ -18,7 +20,10 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// Extensions, in lower case, of files that are taken for images where a folder is listed.
-pub const IMAGE_EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
+pub const IMAGE_EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp"];
+
+/// The same for people.
+pub const ENDINGS: &str = "images end in .png, .jpg, .bmp, .tif or .webp";
 
 /// Greatest width and height that is decoded, px.
 pub const MAX_SIDE: usize = 16_384;
@@ -35,7 +40,7 @@ const MAX_ASIDE: u64 = 64 << 20;
 /// Bytes of the largest pixel: RGBA with 16 bits a channel.
 const PIXEL_BYTES: u64 = 8;
 
-pub(super) const FORMATS: &str = "use PNG, JPEG, BMP or TIFF with 8 or 16 bits a channel";
+pub(super) const FORMATS: &str = "use PNG, JPEG, BMP, TIFF or WebP with 8 or 16 bits a channel";
 
 /// A decoded image and what its file was like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,16 +54,23 @@ pub struct Decoded {
     pub transparent: bool,
     /// The file has further pages, which were not read.
     pub more_pages: bool,
+    /// The file's orientation tag (EXIF) asks for a turn or a flip, whether or not it was done.
+    pub turned: bool,
 }
 
-/// Reads an image file. Errors: missing, truncated or of another format.
+/// Reads an image file, as its pixels lie in it. Errors: missing, truncated or of another format.
 pub fn decode(path: &Path) -> Result<Rgb> {
     Ok(decode_bytes(&read(path)?, path)?.rgb)
 }
 
-/// Decodes the content of an image file; `name` stands in errors.
+/// Decodes the content of an image file, as its pixels lie in it; `name` stands in errors.
 pub fn decode_bytes(bytes: &[u8], name: &Path) -> Result<Decoded> {
-    let decoded = raw(bytes, name)?;
+    decode_as(bytes, name, Orientation::Ignore)
+}
+
+/// Decodes the content of an image file, turned as its tag asks if that is wanted; `name` stands in errors.
+pub fn decode_as(bytes: &[u8], name: &Path, orientation: Orientation) -> Result<Decoded> {
+    let Raw { pixels: decoded, turned } = raw(bytes, name, orientation)?;
     let (width, height) = (decoded.width() as usize, decoded.height() as usize);
     let had_alpha = decoded.color().has_alpha();
     let deepest = match &decoded {
@@ -85,39 +97,53 @@ pub fn decode_bytes(bytes: &[u8], name: &Path) -> Result<Decoded> {
         _ => return Err(floats(name)),
     };
     let more_pages = tiff_facts(bytes).is_some_and(|facts| facts.more_pages);
-    Ok(Decoded { rgb: Rgb::from_vec(width, height, data), had_alpha, deepest, transparent, more_pages })
+    Ok(Decoded { rgb: Rgb::from_vec(width, height, data), had_alpha, deepest, transparent, more_pages, turned })
 }
 
-/// Width and height of an image file, px, from its header alone, which is refused beyond [`MAX_PIXELS`].
-pub fn dimensions(path: &Path) -> Result<(usize, usize)> {
+/// Width and height of an image file, px, from its header alone, which is refused beyond [`MAX_PIXELS`]: those of [`decode_as`].
+pub fn dimensions(path: &Path, orientation: Orientation) -> Result<(usize, usize)> {
     let file = file::open_regular(path).map_err(|e| Error::io("open", path, &e))?;
-    header(BufReader::new(file), path)
+    Ok(header(BufReader::new(file), path)?.size(orientation))
 }
 
 /// [`dimensions`] of a file's content; `name` stands in errors.
-pub fn dimensions_bytes(bytes: &[u8], name: &Path) -> Result<(usize, usize)> {
-    header(Cursor::new(bytes), name)
+pub fn dimensions_bytes(bytes: &[u8], name: &Path, orientation: Orientation) -> Result<(usize, usize)> {
+    Ok(header(Cursor::new(bytes), name)?.size(orientation))
 }
 
-fn header<R: BufRead + Seek>(source: R, name: &Path) -> Result<(usize, usize)> {
-    let decoder = guarded(name, || open(source, name, 0)?.into_decoder().map_err(|e| failure(&e, name)))?;
-    let (width, height) = (decoder.dimensions().0 as usize, decoder.dimensions().1 as usize);
+/// What a file says before its pixels.
+struct Header {
+    width: usize,
+    height: usize,
+    tag: Tag,
+}
+
+impl Header {
+    fn size(&self, orientation: Orientation) -> (usize, usize) {
+        let lies = matches!(self.tag, Tag::Rotate90 | Tag::Rotate270 | Tag::Rotate90FlipH | Tag::Rotate270FlipH);
+        if lies && orientation == Orientation::Apply { (self.height, self.width) } else { (self.width, self.height) }
+    }
+}
+
+fn header<R: BufRead + Seek>(source: R, name: &Path) -> Result<Header> {
+    let (width, height, tag) = guarded(name, || {
+        let mut decoder = open(source, name, 0)?.into_decoder().map_err(|e| failure(&e, name))?;
+        // A tag that cannot be read asks for nothing.
+        let tag = decoder.orientation().unwrap_or(Tag::NoTransforms);
+        Ok((decoder.dimensions().0 as usize, decoder.dimensions().1 as usize, tag))
+    })?;
     if width.saturating_mul(height) > MAX_PIXELS {
         return Err(Error::environment(
             format!("{} has {width}x{height} px; at most {} million pixels are read", name.display(), MAX_PIXELS / 1_000_000),
             "make the image smaller, or cut it into tiles",
         ));
     }
-    Ok((width, height))
+    Ok(Header { width, height, tag })
 }
 
-/// False where a file's orientation tag (EXIF) asks for a turn or a flip, which [`decode`] does not do.
-pub fn is_upright(bytes: &[u8], name: &Path) -> Result<bool> {
-    let orientation = guarded(name, || {
-        let mut decoder = open(Cursor::new(bytes), name, 0)?.into_decoder().map_err(|e| failure(&e, name))?;
-        decoder.orientation().map_err(|e| failure(&e, name))
-    })?;
-    Ok(orientation == Orientation::NoTransforms)
+/// Whether a file's orientation tag (EXIF) asks for a turn or a flip; not of a file that is no image.
+pub fn asks_for_a_turn(source: impl BufRead + Seek, name: &Path) -> bool {
+    header(source, name).is_ok_and(|header| header.tag != Tag::NoTransforms)
 }
 
 /// Writes an image of at least one pixel as an 8-bit RGB PNG, replacing the file whole; the folders on the way are made. Pictures
@@ -133,6 +159,14 @@ pub fn write_png(path: &Path, image: &Rgb) -> Result<()> {
 pub fn write_mask_png(path: &Path, mask: &Mask) -> Result<()> {
     let grey: Vec<u8> = mask.data.iter().map(|&p| if p == 0 { 0 } else { 255 }).collect();
     write_many(path, &png(&grey, mask.width, mask.height, ExtendedColorType::L8))
+}
+
+/// Writes a map as a 16-bit grey PNG, 0 at the `low` end of a range and 65535 at its `high` one, values beyond clipped; replacing the
+/// file whole; [`Durable::OnceSynced`].
+pub fn write_grey16_png(path: &Path, map: &Map, [low, high]: [f32; 2]) -> Result<()> {
+    let scale = if high > low { 65535.0 / (high - low) } else { 0.0 };
+    let grey: Vec<u8> = map.data.iter().flat_map(|v| (((v - low) * scale).round().clamp(0.0, 65535.0) as u16).to_ne_bytes()).collect();
+    write_many(path, &png(&grey, map.width, map.height, ExtendedColorType::L16))
 }
 
 /// The bytes of an 8-bit RGB PNG. The image must have at least one pixel.
@@ -159,12 +193,19 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     file::content(path).map_err(|e| Error::io("read", path, &e))
 }
 
-/// The pixels of a file as it holds them.
-pub(super) fn raw(bytes: &[u8], name: &Path) -> Result<DynamicImage> {
+/// The pixels of a file in the depth in which it holds them.
+pub(super) struct Raw {
+    pub pixels: DynamicImage,
+    /// As in [`Decoded`].
+    pub turned: bool,
+}
+
+/// Decodes a file, turned as its tag asks if that is wanted.
+pub(super) fn raw(bytes: &[u8], name: &Path, orientation: Orientation) -> Result<Raw> {
     if tiff_facts(bytes).is_some_and(|facts| facts.float) {
         return Err(floats(name));
     }
-    let (width, height) = header(Cursor::new(bytes), name)?;
+    let Header { width, height, tag } = header(Cursor::new(bytes), name)?;
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = (width * height > LARGE).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
     let reader = open(Cursor::new(bytes), name, width * height)?;
@@ -175,13 +216,17 @@ pub(super) fn raw(bytes: &[u8], name: &Path) -> Result<DynamicImage> {
         return Err(Error::environment(format!("{} {why}", name.display()), "copy the file again"));
     }
     let decoded = guarded(name, || reader.decode().map_err(|e| failure(&e, name)))?;
-    Ok(match decoded {
+    let mut pixels = match decoded {
         // Cameras leave the fourth byte of a pixel 0; as alpha it would make the picture vanish.
         DynamicImage::ImageRgba8(p) if format == Some(ImageFormat::Bmp) && p.pixels().all(|p| p.0[3] == 0) => {
             DynamicImage::ImageRgba8(p).to_rgb8().into()
         }
         other => other,
-    })
+    };
+    if orientation == Orientation::Apply {
+        pixels.apply_orientation(tag);
+    }
+    Ok(Raw { pixels, turned: tag != Tag::NoTransforms })
 }
 
 fn floats(name: &Path) -> Error {
@@ -303,11 +348,11 @@ mod tests {
     fn lossless_formats_give_the_pixels_back() {
         let image = pattern();
         let dynamic = DynamicImage::ImageRgb8(ImageBuffer::from_raw(7, 5, image.data.clone()).unwrap());
-        for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff] {
+        for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP] {
             let decoded = decode_bytes(&bytes_of(&dynamic, format), here()).unwrap();
             assert_eq!(
                 decoded,
-                Decoded { rgb: image.clone(), had_alpha: false, deepest: None, transparent: false, more_pages: false },
+                Decoded { rgb: image.clone(), had_alpha: false, deepest: None, transparent: false, more_pages: false, turned: false },
                 "{format:?}"
             );
         }
@@ -381,11 +426,14 @@ mod tests {
             bytes[29..33].copy_from_slice(&sum.sum().to_be_bytes());
             bytes
         };
-        for asked in [decode_bytes(&header(16_384, 16_384), here()).map(drop), dimensions_bytes(&header(16_384, 4097), here()).map(drop)] {
+        for asked in [
+            decode_bytes(&header(16_384, 16_384), here()).map(drop),
+            dimensions_bytes(&header(16_384, 4097), here(), Orientation::Apply).map(drop),
+        ] {
             let error = asked.unwrap_err();
             assert!(error.what.contains("some.png has 16384x") && error.what.contains("67 million pixels"), "{error}");
         }
-        assert_eq!(dimensions_bytes(&header(16_384, 4096), here()).unwrap(), (16_384, 4096));
+        assert_eq!(dimensions_bytes(&header(16_384, 4096), here(), Orientation::Apply).unwrap(), (16_384, 4096));
     }
 
     #[test]
@@ -408,7 +456,7 @@ mod tests {
         TiffEncoder::new_big(&mut bytes).unwrap().write_image::<Gray8>(2, 1, &[7, 9]).unwrap();
         let decoded = decode_bytes(bytes.get_ref(), here()).unwrap();
         assert_eq!((decoded.rgb.data, decoded.more_pages), (vec![7, 7, 7, 9, 9, 9], false));
-        assert_eq!(dimensions_bytes(bytes.get_ref(), here()).unwrap(), (2, 1));
+        assert_eq!(dimensions_bytes(bytes.get_ref(), here(), Orientation::Apply).unwrap(), (2, 1));
         let mut bytes = Cursor::new(Vec::new());
         let mut encoder = TiffEncoder::new(&mut bytes).unwrap();
         (0..3).for_each(|page| encoder.write_image::<Gray8>(2, 1, &[page, 9]).unwrap());
@@ -417,6 +465,44 @@ mod tests {
         let mut bytes = Cursor::new(Vec::new());
         TiffEncoder::new(&mut bytes).unwrap().write_image::<tiff::encoder::colortype::Gray32Float>(1, 1, &[0.5]).unwrap();
         assert!(decode_bytes(bytes.get_ref(), here()).unwrap_err().what.contains("floating-point pixels"));
+    }
+
+    /// A picture of 2x1 px in each format that carries an orientation tag, which says `tag`.
+    fn tagged(tag: u8) -> Vec<(&'static str, Vec<u8>)> {
+        use ::image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
+        let exif = || [b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".as_slice(), &[tag, 0, 0, 0, 0, 0, 0, 0]].concat();
+        fn written(mut encoder: impl ImageEncoder, exif: Vec<u8>) {
+            encoder.set_exif_metadata(exif).unwrap();
+            let pixels = [[200_u8; 3], [10; 3]].concat();
+            encoder.write_image(&pixels, 2, 1, ExtendedColorType::Rgb8).unwrap();
+        }
+        let (mut png, mut jpeg, mut webp) = (vec![], vec![], vec![]);
+        written(PngEncoder::new(&mut png), exif());
+        written(JpegEncoder::new_with_quality(&mut jpeg, 100), exif());
+        written(WebPEncoder::new_lossless(&mut webp), exif());
+        vec![("PNG", png), ("JPEG", jpeg), ("WebP", webp)]
+    }
+
+    #[test]
+    fn a_picture_is_turned_as_its_tag_asks_if_that_is_wanted() {
+        // By the EXIF standard (CIPA DC-008, tag 0x0112): where the bright pixel of [bright, dark] stands when the picture is upright.
+        let standing = [(1, 2, 0), (2, 2, 1), (3, 2, 1), (4, 2, 0), (5, 1, 0), (6, 1, 0), (7, 1, 1), (8, 1, 1)];
+        for (tag, width, bright) in standing {
+            for (format, bytes) in tagged(tag) {
+                let at = |decoded: &Decoded, place: usize| decoded.rgb.data[3 * place] > 100;
+                let turned = decode_as(&bytes, here(), Orientation::Apply).unwrap();
+                assert_eq!((turned.rgb.width, at(&turned, bright), at(&turned, 1 - bright)), (width, true, false), "{format} {tag}");
+                assert_eq!(dimensions_bytes(&bytes, here(), Orientation::Apply).unwrap(), (width, 3 - width), "{format} {tag}");
+                let plain = decode_as(&bytes, here(), Orientation::Ignore).unwrap();
+                assert_eq!((plain.rgb.width, at(&plain, 0), plain.turned), (2, true, tag != 1), "{format} {tag}");
+                assert_eq!(asks_for_a_turn(Cursor::new(&bytes), here()), tag != 1, "{format} {tag}");
+                let mask = truth::Values::of(&bytes, here(), Orientation::Apply).unwrap().mask(MaskRule::Half, here()).unwrap();
+                assert_eq!((mask.width, mask.data[bright]), (width, 1), "{format} {tag}");
+            }
+        }
+        for (_, bytes) in tagged(9) {
+            assert!(!decode_bytes(&bytes, here()).unwrap().turned, "the standard has no 9");
+        }
     }
 
     #[test]
@@ -430,7 +516,7 @@ mod tests {
     fn every_truncation_is_an_error_that_names_the_file() {
         let noise = Rgb::from_vec(16, 16, (0..768_u32).map(|i| (i.wrapping_mul(2654435761) >> 24) as u8).collect());
         let dynamic = DynamicImage::ImageRgb8(ImageBuffer::from_raw(16, 16, noise.data).unwrap());
-        for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Jpeg] {
+        for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Jpeg, ImageFormat::WebP] {
             let bytes = bytes_of(&dynamic, format);
             for keep in [0, 1, 8, bytes.len() / 4, bytes.len() / 2, bytes.len() * 3 / 4] {
                 let error = decode_bytes(&bytes[..keep], here()).expect_err(&format!("{format:?}, {keep} of {} bytes", bytes.len()));
@@ -457,7 +543,7 @@ mod tests {
         let path = folder.path().join("picture.jpg");
         write_png(&path, &pattern()).unwrap();
         assert_eq!(decode(&path).unwrap(), pattern());
-        assert_eq!(dimensions(&path).unwrap(), (7, 5));
+        assert_eq!(dimensions(&path, Orientation::Apply).unwrap(), (7, 5));
         let mask = Mask::from_vec(3, 2, vec![0, 1, 0, 1, 1, 0]);
         let path = folder.path().join("mask.png");
         write_mask_png(&path, &mask).unwrap();
@@ -465,7 +551,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside them");
         let missing = folder.path().join("missing.png");
         assert!(decode(&missing).unwrap_err().what.contains("missing.png"));
-        assert!(dimensions(&missing).is_err());
+        assert!(dimensions(&missing, Orientation::Apply).is_err());
         write_png(&folder.path().join("new/folder/picture.png"), &pattern()).unwrap();
         assert!(write_png(&path.join("below a file.png"), &pattern()).is_err());
     }
@@ -495,9 +581,9 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn hostile_bytes_never_panic(which in 0..4_usize, at in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..12)) {
+        fn hostile_bytes_never_panic(which in 0..5_usize, at in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..12)) {
             let dynamic = DynamicImage::ImageRgb8(ImageBuffer::from_raw(7, 5, pattern().data).unwrap());
-            let mut bytes = bytes_of(&dynamic, [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Jpeg][which]);
+            let mut bytes = bytes_of(&dynamic, [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::Jpeg, ImageFormat::WebP][which]);
             for (index, value) in at {
                 let i = index.index(bytes.len());
                 bytes[i] = value;

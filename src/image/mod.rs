@@ -19,8 +19,11 @@ pub struct Plane<T> {
     pub data: Vec<T>,
 }
 
-/// A binary mask: 1 = anomalous, 0 = normal.
+/// A binary mask: 1 = anomalous, 0 = normal. Where metrics are computed it may hold [`NOT_SCORED`] too.
 pub type Mask = Plane<u8>;
+
+/// The value of a pixel that no metric counts.
+pub const NOT_SCORED: u8 = 2;
 
 /// An anomaly score map: higher = more anomalous, any real range.
 pub type Map = Plane<f32>;

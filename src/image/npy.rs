@@ -215,7 +215,8 @@ pub fn tiff_numbers(bytes: &[u8], name: &Path) -> Result<Numbers> {
     let read = || -> TiffResult<_> {
         let mut decoder = Decoder::new(std::io::Cursor::new(bytes))?;
         let (colour, (width, height)) = (decoder.colortype()?, decoder.dimensions()?);
-        let grey = matches!(colour, ColorType::Gray(_)) && width.max(height) as usize <= MAX_SIDE;
+        let small = width.max(height) as usize <= MAX_SIDE && width as usize * height as usize <= codec::MAX_PIXELS;
+        let grey = matches!(colour, ColorType::Gray(_)) && small;
         let pixels = if grey { Some(decoder.read_image()?) } else { None };
         Ok((width as usize, height as usize, pixels, decoder.more_images()))
     };
@@ -247,7 +248,11 @@ pub fn tiff_numbers(bytes: &[u8], name: &Path) -> Result<Numbers> {
         Some(DecodingResult::I32(data)) => data.into_iter().map(f64::from).collect(),
         Some(DecodingResult::U64(data)) => whole(data.into_iter().map(numbers::unsigned).collect())?,
         Some(DecodingResult::I64(data)) => whole(data.into_iter().map(numbers::signed).collect())?,
-        None => return Err(Error::environment(format!("{} is not a TIFF of one channel", name.display()), REMEDY)),
+        None => {
+            let what =
+                format!("{} is not a TIFF of one channel and at most {} million pixels", name.display(), codec::MAX_PIXELS / 1_000_000);
+            return Err(Error::environment(what, REMEDY));
+        }
     };
     if data.len() != width * height || data.is_empty() {
         return Err(broken(format!("{} pixels for {width} x {height}", data.len())));

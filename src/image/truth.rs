@@ -4,7 +4,7 @@
 
 use super::codec::{self, FORMATS};
 use super::{Mask, Plane};
-use crate::config::MaskRule;
+use crate::config::{MaskRule, Orientation};
 use crate::{Error, Result};
 use ::image::DynamicImage;
 use std::path::Path;
@@ -20,21 +20,21 @@ pub struct Values {
     pub full: u16,
 }
 
-/// Reads a binary mask from an image of any format that [`codec::decode`] reads: 1 = anomalous.
+/// Reads a binary mask from an image of any format that [`codec::decode`] reads, turned as its tag asks: 1 = anomalous.
 ///
 /// # Errors
 /// A file that cannot be read, and a grey one where the rule is about kinds of damage.
 pub fn decode_mask(path: &Path, rule: MaskRule) -> Result<Mask> {
-    Values::of(&codec::read(path)?, path)?.mask(rule, path)
+    Values::of(&codec::read(path)?, path, Orientation::Apply)?.mask(rule, path)
 }
 
 impl Values {
-    /// From a file's content; `name` stands in errors.
+    /// From a file's content, turned as its tag asks if that is wanted; `name` stands in errors.
     ///
     /// # Errors
     /// What is not an image, and floating-point pixels.
-    pub fn of(bytes: &[u8], name: &Path) -> Result<Self> {
-        let decoded = codec::raw(bytes, name)?;
+    pub fn of(bytes: &[u8], name: &Path, orientation: Orientation) -> Result<Self> {
+        let decoded = codec::raw(bytes, name, orientation)?.pixels;
         let (width, height) = (decoded.width() as usize, decoded.height() as usize);
         let brightest = |channels: &[u16], alpha: u16, full: u32| {
             let brightest = channels.iter().copied().max().unwrap_or(0);
@@ -98,7 +98,7 @@ mod tests {
     fn values(image: DynamicImage) -> Values {
         let mut out = Cursor::new(Vec::new());
         image.write_to(&mut out, ImageFormat::Png).unwrap();
-        Values::of(&out.into_inner(), Path::new("some_mask.png")).unwrap()
+        Values::of(&out.into_inner(), Path::new("some_mask.png"), Orientation::Ignore).unwrap()
     }
 
     fn mask(image: DynamicImage, rule: MaskRule) -> Vec<u8> {

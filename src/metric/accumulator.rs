@@ -13,6 +13,7 @@ use super::variant::{self, Variant};
 use crate::image::{Map, Mask, Plane};
 use crate::{Error, Result};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// One test image.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +22,7 @@ pub struct Sample<'a> {
     pub name: &'a str,
     /// Scores at the resolution of the evaluation, all finite.
     pub map: &'a Map,
-    /// Same size as the map; `None` = no pixel is anomalous.
+    /// Same size as the map; `None` = no pixel is anomalous, and all are scored.
     pub mask: Option<&'a Mask>,
     /// Usually [`image_score`](super::image_score) of the map; finite.
     pub image_score: f32,
@@ -286,7 +287,7 @@ pub(super) fn regions_of(
     connectivity: Connectivity,
 ) -> Result<Regions> {
     let Some(mask) = mask else {
-        return Ok(Regions { width, height, runs: Vec::new(), regions: Vec::new() });
+        return Ok(Regions { width, height, runs: Vec::new(), regions: Vec::new(), scored: None });
     };
     if (width, height) != (mask.width, mask.height) {
         let sizes = format!("{width}x{height} and its mask {}x{} pixels", mask.width, mask.height);
@@ -310,12 +311,16 @@ fn ranked<T: Copy>(map: &Plane<T>, regions: &Regions, key: impl Fn(T) -> u32) ->
     let area = regions.regions.iter().map(|r| r.area).sum();
     let (mut normal, mut positive) = (Vec::with_capacity(map.data.len() - area), Vec::with_capacity(area));
     let mut done = 0;
+    let mut take = |range: Range<usize>| match &regions.scored {
+        None => normal.extend(map.data[range].iter().map(|&s| key(s))),
+        Some(scored) => normal.extend(range.filter(|&at| scored[at]).map(|at| key(map.data[at]))),
+    };
     for run in &regions.runs {
         let (start, end) = (run.y * map.width + run.start, run.y * map.width + run.end);
-        normal.extend(map.data[done..start].iter().map(|&s| key(s)));
+        take(done..start);
         positive.extend(map.data[start..end].iter().map(|&s| packed(key(s), run.region as u32)));
         done = end;
     }
-    normal.extend(map.data[done..].iter().map(|&s| key(s)));
+    take(done..map.data.len());
     Population { normal: vec![normal], positive }
 }

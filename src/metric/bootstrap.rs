@@ -157,15 +157,16 @@ impl Unordered {
 
     fn push_map(&mut self, map: &Map, regions: &Regions, image: usize) {
         let (first, before, mut done) = (self.regions.len(), self.normal.len(), 0);
-        let normal = |s: &f32| packed(key(*s), image as u32);
+        let normal = |at: usize| packed(key(map.data[at]), image as u32);
+        let is_scored = |at: &usize| regions.scored.as_ref().is_none_or(|scored| scored[*at]);
         for run in &regions.runs {
             let (start, end) = (run.y * map.width + run.start, run.y * map.width + run.end);
             let tag = (first + run.region) as u32;
-            self.normal.extend(map.data[done..start].iter().map(normal));
+            self.normal.extend((done..start).filter(is_scored).map(normal));
             self.positive.extend(map.data[start..end].iter().map(|&s| packed(key(s), tag)));
             done = end;
         }
-        self.normal.extend(map.data[done..].iter().map(normal));
+        self.normal.extend((done..map.data.len()).filter(is_scored).map(normal));
         self.regions.extend(regions.regions.iter().map(|r| Region { image, area: r.area as u64 }));
         self.normals.push((self.normal.len() - before) as u64);
     }

@@ -4,7 +4,7 @@
 //! keeps the earlier run as root, so regions are numbered in the raster order of their first pixels. Cost: one look at
 //! each pixel, then work per run; a mask of few defects takes little more than its reading.
 
-use crate::image::{Mask, Plane};
+use crate::image::{Mask, NOT_SCORED, Plane};
 use serde::{Deserialize, Serialize};
 
 /// Which neighbours join two anomalous pixels into one region.
@@ -64,6 +64,8 @@ pub struct Regions {
     pub height: usize,
     pub runs: Vec<Run>,
     pub regions: Vec<Region>,
+    /// Which pixels are scored; `None` = all.
+    pub scored: Option<Vec<bool>>,
 }
 
 impl Regions {
@@ -82,8 +84,13 @@ impl Regions {
     }
 }
 
-/// Finds the regions of `mask`; any value but 0 is anomalous.
+/// Finds the regions of `mask`; any value but 0 is anomalous, and [`NOT_SCORED`] is neither.
 pub fn label(mask: &Mask, connectivity: Connectivity) -> Regions {
+    if mask.data.contains(&NOT_SCORED) {
+        let plain = mask.data.iter().map(|&value| if value == NOT_SCORED { 0 } else { value }).collect();
+        let regions = label(&Mask::from_vec(mask.width, mask.height, plain), connectivity);
+        return Regions { scored: Some(mask.data.iter().map(|&value| value != NOT_SCORED).collect()), ..regions };
+    }
     let (mut runs, parent) = joined_runs(mask, connectivity);
     let mut regions: Vec<Region> = Vec::new();
     for i in 0..runs.len() {
@@ -101,7 +108,7 @@ pub fn label(mask: &Mask, connectivity: Connectivity) -> Regions {
         *x = (x.0.min(run.start), x.1.max(run.end));
         y.1 = run.y + 1;
     }
-    Regions { width: mask.width, height: mask.height, runs, regions }
+    Regions { width: mask.width, height: mask.height, runs, regions, scored: None }
 }
 
 /// The runs of the mask and, for each, an earlier run of the same region (itself for a root).

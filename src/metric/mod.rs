@@ -53,6 +53,7 @@ pub use components::{Connectivity, Region, Regions, Run, label};
 pub use curve::Curves;
 pub use exact::{Sample64, evaluate64, image_score64, mean_score64};
 pub use image_level::{image_score, mean_score};
+pub(crate) use key::{key, score};
 pub use protocol::Protocol;
 pub use roc::Separation;
 pub use scores::{RECALL_FPR, Scores};

@@ -1,15 +1,20 @@
 //! Means, quantiles, resampling and tests over plain slices. Pure.
 
+mod binomial;
 mod bootstrap;
 mod holm;
 mod mean;
 mod normal;
 mod quantile;
+mod rank_shift;
 mod sign_flip;
 
+pub(crate) use binomial::root;
+pub use binomial::{binomial_cdf, rate_interval};
 pub use bootstrap::{RESAMPLES, bca_interval};
 pub use holm::{holm, smallest_p};
 pub use mean::{mean, standard_deviation};
 pub use normal::{normal_cdf, normal_quantile};
 pub use quantile::{median, quantile};
+pub use rank_shift::{RankShift, rank_shift};
 pub use sign_flip::{EXACT_PAIRS, SIGN_FLIP_DRAWS, sign_flip, smallest_sign_flip_p};

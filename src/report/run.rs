@@ -77,10 +77,12 @@ pub fn write(
 
 /// Category and id of the run, as titles name it.
 fn subject(folder: &Folder, test: &Source) -> String {
+    let recorded = folder.record().ok().flatten().map(|record| record.category);
     // ROOT/<category>/test/<defect>/<file>
-    let category = test.items().first().and_then(|item| item.path.ancestors().nth(3)?.file_name());
+    let of_path = || Some(test.items().first()?.path.ancestors().nth(3)?.file_name()?.to_string_lossy().into_owned());
+    let category = recorded.or_else(of_path);
     let mut names: Vec<_> = folder.path().iter().rev().take(2).collect();
     names.reverse();
     let id = names.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join("/");
-    category.map_or(id.clone(), |category| format!("{} · {id}", category.to_string_lossy()))
+    category.map_or(id.clone(), |category| format!("{category} · {id}"))
 }

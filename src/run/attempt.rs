@@ -98,7 +98,9 @@ pub fn open_within(folder: &Folder, id: &Id, ask: &Ask<'_>, extent: Option<Exten
         Repeat::Reuse => folder.record()?,
         Repeat::Force => {
             // The summary first, so that its presence never lies.
-            [folder.summary_json(), folder.last_checkpoint(), folder.timing_jsonl()].iter().try_for_each(|path| file::remove(path))?;
+            let gone =
+                [folder.summary_json(), folder.last_checkpoint(), folder.timing_jsonl(), folder.folds_json(), folder.calibration_json()];
+            gone.iter().try_for_each(|path| file::remove(path))?;
             None
         }
     };
@@ -269,6 +271,7 @@ fn begun(id: &Id, ask: &Ask<'_>, earlier: Option<Record>) -> Record {
         started: format!("{:.3}", ask.now),
         git: ask.environment.git.clone(),
         argv: ask.argv.to_vec(),
+        folder: std::env::current_dir().ok().map(|folder| folder.display().to_string()),
         tags: if ask.tags.is_empty() { earlier.as_ref().map_or_else(Vec::new, |r| r.tags.clone()) } else { ask.tags.to_vec() },
         sweep: ask.sweep.map(str::to_owned),
         note: ask.note.map(str::to_owned).or_else(|| earlier.as_ref().and_then(|r| r.note.clone())),

@@ -113,6 +113,21 @@ impl Folder {
     }
 
     /// [`super::Timing`]s.
+    /// Scores of normal images that the fit has not seen ([`crate::calibration::Calibration`]); there if the run was calibrated.
+    pub fn calibration_json(&self) -> PathBuf {
+        self.path.join("calibration.json")
+    }
+
+    /// How many fits of a calibration by folds are finished; gone once all are.
+    pub fn folds_json(&self) -> PathBuf {
+        self.path.join("folds.json")
+    }
+
+    /// Every test image with its scores ([`crate::eval::table`]).
+    pub fn scores_csv(&self) -> PathBuf {
+        self.path.join("scores.csv")
+    }
+
     pub fn timing_jsonl(&self) -> PathBuf {
         self.path.join("timing.jsonl")
     }

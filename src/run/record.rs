@@ -38,6 +38,9 @@ pub struct Record {
     pub git: Option<Git>,
     /// The command of the last attempt.
     pub argv: Vec<String>,
+    /// The folder that the last attempt was started in: relative paths of config.toml are meant from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
     /// What was odd about attempts: a damaged checkpoint, a changed environment.
     #[serde(default)]
     pub notes: Vec<String>,

@@ -5,6 +5,7 @@
 
 mod cited;
 mod difference;
+mod found;
 pub mod gc;
 pub mod query;
 pub mod removal;
@@ -12,4 +13,5 @@ mod runs;
 
 pub use cited::{Cited, PLAN_FORMAT};
 pub use difference::{Difference, Pair};
+pub use found::{config_found, config_with_weights};
 pub use runs::{Entry, Store};

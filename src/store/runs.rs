@@ -163,6 +163,7 @@ mod tests {
         let folder = store.folder(&id);
         std::fs::create_dir_all(folder.path()).unwrap();
         let record = Record {
+            folder: None,
             format: record::FORMAT,
             id: id.to_string(),
             category: "bottle".into(),

@@ -9,7 +9,7 @@ use super::folder::SweepFolder;
 use super::ledger::Ledger;
 use super::plan::{Plan, PlannedRun};
 use crate::run::{Id, Status};
-use crate::store::Store;
+use crate::store::{Store, removal};
 use crate::ui::text::{self, Align, Rule};
 use crate::{Result, num};
 
@@ -21,6 +21,8 @@ pub struct DryRun<'a> {
     todo: usize,
     /// Seconds that they may take, by the time that finished runs of the same row took; none where none is finished.
     expected_s: Option<f64>,
+    /// Bytes that they will leave, likewise.
+    expected_bytes: Option<u64>,
 }
 
 impl<'a> DryRun<'a> {
@@ -31,7 +33,7 @@ impl<'a> DryRun<'a> {
     pub fn of(plan: &'a Plan, rows: &[usize], folder: &SweepFolder, requested: Failed, slots: usize) -> Result<Self> {
         let store = Store::new(&folder.results);
         let last = Ledger::of(&folder.folder).last(&store)?;
-        let mut spent: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+        let (mut spent, mut sizes) = (BTreeMap::<usize, Vec<f64>>::new(), BTreeMap::<usize, Vec<f64>>::new());
         let mut runs = vec![];
         for run in plan.distinct(rows) {
             let id = store.locate(&run.id);
@@ -40,20 +42,20 @@ impl<'a> DryRun<'a> {
                 && let Some(summary) = store.folder(&id).summary()?
             {
                 spent.entry(run.row).or_default().push(summary.timing.wall_s);
+                sizes.entry(run.row).or_default().push(removal::size_bytes(store.folder(&id).path()) as f64);
             }
             let action = Action::of(status, last.get(&id), requested);
             runs.push((run, id, action));
         }
-        let all: Vec<f64> = spent.values().flatten().copied().collect();
-        let expected = |row: usize| spent.get(&row).and_then(|s| num::mean(s)).or_else(|| num::mean(&all));
         let todo: Vec<usize> = runs.iter().filter(|(_, _, action)| action.starts()).map(|(run, ..)| run.row).collect();
-        let seconds = todo.iter().map(|&row| expected(row)).sum::<Option<f64>>().filter(|_| !todo.is_empty());
-        Ok(Self { plan, runs, todo: todo.len(), expected_s: seconds.map(|s| s / slots as f64) })
+        let (seconds, bytes) = (expected(&spent, &todo), expected(&sizes, &todo));
+        let (expected_s, expected_bytes) = (seconds.map(|s| s / slots as f64), bytes.map(|bytes| bytes as u64));
+        Ok(Self { plan, runs, todo: todo.len(), expected_s, expected_bytes })
     }
 
     pub fn json(&self) -> Value {
         let run = |(run, id, action): &(&PlannedRun, Id, Action)| json!({ "row": self.row(run), "category": run.category, "seed": run.seed, "id": id, "would": action.name() });
-        json!({ "runs": self.runs.iter().map(run).collect::<Vec<_>>(), "todo": self.todo, "expected_s": self.expected_s })
+        json!({ "runs": self.runs.iter().map(run).collect::<Vec<_>>(), "todo": self.todo, "expected_s": self.expected_s, "expected_bytes": self.expected_bytes })
     }
 
     /// A table, and the sum of it in a line.
@@ -64,11 +66,20 @@ impl<'a> DryRun<'a> {
             vec![self.row(run).to_owned(), run.category.clone(), run.seed.to_string(), id.to_string(), action.name().into()]
         };
         let table = text::table(&columns, &self.runs.iter().map(line).collect::<Vec<_>>(), Rule::Unicode);
-        let time = self.expected_s.map_or(String::new(), |s| format!(", about {} by the time that finished ones took", text::duration(s)));
-        format!("{table}\n{} of {} runs to do{time}", self.todo, self.runs.len())
+        let cost = self.expected_s.zip(self.expected_bytes).map_or(String::new(), |(seconds, bytes)| {
+            format!(", about {} and {} of disk, by what finished ones took", text::duration(seconds), text::bytes(bytes))
+        });
+        format!("{table}\n{} of {} runs to do{cost}", self.todo, self.runs.len())
     }
 
     fn row(&self, run: &PlannedRun) -> &str {
         &self.plan.rows[run.row].name
     }
+}
+
+/// What runs of the rows in `todo` take in all, by what finished ones took: of the same row, or of all where a row has none.
+fn expected(took: &BTreeMap<usize, Vec<f64>>, todo: &[usize]) -> Option<f64> {
+    let all: Vec<f64> = took.values().flatten().copied().collect();
+    let each = |row: &usize| took.get(row).and_then(|took| num::mean(took)).or_else(|| num::mean(&all));
+    todo.iter().map(each).sum::<Option<f64>>().filter(|_| !todo.is_empty())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::plan::Facts;
 use super::resolve::Resolved;
-use crate::{Error, Result, data, weights};
+use crate::{Error, Result, data, place, weights};
 
 impl Facts {
     /// Hashes the data's categories and the weight files; `device` is the kind that all runs are computed on.
@@ -18,27 +18,27 @@ impl Facts {
         let Some(first) = configs.first() else {
             return Err(Error::config("every row is quoted: there is nothing to run", "add an [[ablate]] row or an axis"));
         };
-        let root = data::root::resolve(&first.data)?;
+        let dataset = data::Dataset::of(&first.data)?;
         let mut facts = Self { device, ..Self::default() };
         // A configuration of each rule for masks that a row has.
         let rules = configs.iter().enumerate();
         let rules = rules.filter(|(i, cfg)| configs[..*i].iter().all(|other| other.data.mask_rule != cfg.data.mask_rule));
         let rules: Vec<_> = rules.map(|(_, cfg)| cfg).collect();
         let look = |name: String| -> Result<_> {
-            let category = data::category(&root, &name)?;
+            let category = dataset.category(&name)?;
             let contents = Arc::new(data::Contents::of(&category)?);
             rules.iter().try_for_each(|cfg| data::preflight(&category, &contents, cfg).map(drop))?;
             Ok((name, contents.hash.clone()))
         };
-        facts.data = Error::all(data::select(&data::open(&root)?, &resolved.categories)?.into_iter().map(look))?;
+        facts.data = Error::all(dataset.select(&resolved.categories)?.into_iter().map(look))?;
         for config in &configs {
             for teacher in weights::Teacher::of(config)? {
                 facts.weights.insert(teacher.path.display().to_string(), teacher.hash);
             }
             for path in config.weight_files() {
-                if let Entry::Vacant(place) = facts.weights.entry(path) {
-                    let hash = weights::File::open(Path::new(place.key()))?.content_hash().to_owned();
-                    place.insert(hash);
+                if let Entry::Vacant(vacant) = facts.weights.entry(path) {
+                    let hash = weights::File::open(&place::find(Path::new(vacant.key()), &[]))?.content_hash().to_owned();
+                    vacant.insert(hash);
                 }
             }
         }

@@ -156,8 +156,8 @@ impl<'a> Layering<'a> {
                 layers.extend(named.stack.clone());
                 layers.push(Layer { origin: format!("{}: axes", self.origin), keys: point.iter().cloned().collect() });
                 let config = self.request(layers).resolve()?.config;
-                if config.data.root != common.resolved.config.data.root {
-                    let what = format!("{}: data.root differs between rows", self.origin);
+                if let Some(key) = config.data.differs(&common.resolved.config.data) {
+                    let what = format!("{}: {key} differs between rows", self.origin);
                     return Err(Error::config(what, "make one sweep for each data set"));
                 }
                 let paper = named.row.and_then(|row| row.paper.clone()).or_else(|| published(self.file, point));

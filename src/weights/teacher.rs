@@ -7,7 +7,7 @@ use safetensors::SafeTensors;
 use super::file::{Tensor, Tensors, check_values, floats};
 use super::write::write_entries;
 use crate::config::{Config, Teaching};
-use crate::{Error, Result};
+use crate::{Error, Result, place};
 
 /// A teacher in memory.
 pub struct Teacher {
@@ -48,7 +48,12 @@ impl Teacher {
         if cfg.teacher().is_none() {
             return Ok(vec![]);
         }
-        cfg.us.files().iter().zip(&cfg.us.fields).map(|(file, &field)| Self::fitting(cfg, Path::new(file), field)).collect()
+        cfg.us
+            .files()
+            .iter()
+            .zip(&cfg.us.fields)
+            .map(|(file, &field)| Self::fitting(cfg, &place::find(Path::new(file), &[]), field))
+            .collect()
     }
 
     fn fitting(cfg: &Config, path: &Path, field: usize) -> Result<Self> {

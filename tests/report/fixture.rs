@@ -87,7 +87,7 @@ pub fn run(root: &Path, kinds: &[Kind], sizes: &[(usize, usize)], kinds_of_map: 
             codec::write_png(&path, &image).unwrap();
             let mask_path = (!good).then(|| place("ground_truth", format!("{stem}_mask.png")));
             mask_path.iter().for_each(|path| codec::write_mask_png(path, &mask).unwrap());
-            items.push(Item { path, key: format!("test/{kind}/{stem}"), defect: kind.to_string(), mask: mask_path });
+            items.push(Item { path, key: format!("test/{kind}/{stem}"), defect: kind.to_string(), mask: mask_path.map(Into::into) });
             spots_of.push(spots);
             size_of.push((width, height));
         }

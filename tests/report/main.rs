@@ -177,7 +177,7 @@ fn errors_name_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let run = fixture::run(dir.path(), &[("cut", 1, [4.0, 9.0]), ("good", 1, [0.0; 2])], &[(40, 30)], &[S]);
     let mask = run.test.items()[0].mask.clone().unwrap();
-    std::fs::remove_file(&mask).unwrap();
+    std::fs::remove_file(mask.path()).unwrap();
     let error = run.report().unwrap_err();
     assert!(error.what.contains("000_mask.png"), "{error}");
     std::fs::remove_dir_all(run.folder.figures()).unwrap();

@@ -1,12 +1,12 @@
 //! `harness bench`: how fast this machine trains, feeds and scores with a configuration.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use harness::cli::bench::{Args, Part};
 use harness::data::{self, Batch, Category, Loader, Shape, Source, Views};
 use harness::num::quantile;
+use harness::place::in_project;
 use harness::{Error, Result, console, eval, sayln, seed, showln};
 use serde::Serialize;
 
@@ -72,7 +72,7 @@ pub fn run(args: &Args) -> Result<()> {
     if !(args.seconds > 0.0 && args.seconds.is_finite()) {
         return Err(Error::config(format!("--seconds {}: not a time", args.seconds), "give seconds above 0"));
     }
-    let session = Session::with_data(args.resolve()?, Path::new("results"))?;
+    let session = Session::with_data(args.resolve()?, &in_project("results"))?;
     if !args.json {
         session.announcement().iter().for_each(|line| sayln!("{line}"));
     }
@@ -87,7 +87,7 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn measure(session: &Session, args: &Args) -> Result<Figures> {
     let cfg = session.cfg();
-    let category = data::category(&session.root, &session.categories[0])?;
+    let category = session.category(&session.categories[0])?;
     let time = Duration::from_secs_f64(args.seconds);
     let mut figures = Figures {
         format: 1,

@@ -9,6 +9,7 @@ use crate::config::{Config, Profile};
 use crate::data::{self, Epoch, Plan, Recipe, Shape, Source, Views};
 use crate::image::montage::montage;
 use crate::image::{Rgb, codec, draw};
+use crate::place::in_project;
 use crate::pseudo::{Name, Sample, color};
 use crate::{Error, Result, showln};
 
@@ -23,17 +24,18 @@ pub struct Args {
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u8).range(1..=100))]
     count: u8,
     /// The picture to write
-    #[arg(long, value_name = "FILE.png", default_value = "plots/pseudo.png")]
+    #[arg(long, value_name = "FILE.png", default_value_os_t = in_project("plots/pseudo.png"))]
     out: PathBuf,
 }
 
 pub fn run(args: &Args) -> Result<()> {
     let resolved = split(&args.arguments, args.profile).resolve()?;
     let cfg = &resolved.config;
-    let root = data::root::resolve(&cfg.data)?;
-    let names = data::select(&data::open(&root)?, &cfg.data.categories)?;
+    let dataset = data::Dataset::of(&cfg.data)?;
+    let root = dataset.root();
+    let names = dataset.select(&cfg.data.categories)?;
     let name = names.first().ok_or_else(|| Error::environment(format!("{}: no category", root.display()), "check data.root"))?;
-    let category = data::category(&root, name)?;
+    let category = dataset.category(name)?;
     let source = Source::of(category.train, cfg, 0);
     let seed = cfg.run.seeds.first().copied().unwrap_or(0);
     let (sheet, stats) = gallery(source, cfg, seed, usize::from(args.count))?;

@@ -10,6 +10,7 @@ mod table;
 use std::path::PathBuf;
 
 use crate::Result;
+use crate::place::in_project;
 use crate::store::Store;
 
 #[derive(Debug, clap::Args)]
@@ -17,7 +18,7 @@ pub struct Args {
     #[command(subcommand)]
     verb: Verb,
     /// The run store
-    #[arg(long, value_name = "DIR", default_value = "results", global = true)]
+    #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"), global = true)]
     results: PathBuf,
 }
 

@@ -116,10 +116,12 @@ impl Detector {
         (self.0.describe)(cfg) + if untrained { ", 0 steps" } else { "" }
     }
 
-    /// Whether its result may depend on the key at this dotted path, or on one below it. What masks mean concerns every detector.
+    /// Whether its result may depend on the key at this dotted path, or on one below it. What masks mean, and what is held out for calibration,
+    /// concerns every detector.
     pub fn reads(self, path: &str) -> bool {
         let below = |one: &str, other: &str| one.strip_prefix(other).is_some_and(|rest| rest.starts_with('.'));
-        matches!(path, "detector" | "data.mask_rule")
+        matches!(path, "detector" | "data.mask_rule" | "calibrate")
+            || below(path, "calibrate")
             || self.0.reads.iter().any(|read| path == *read || below(path, read) || below(read, path))
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::method::{Method, Outputs};
 use super::teaching::Teaching;
 use crate::config::{Checkpoint, Config};
-use crate::{Error, Result};
+use crate::{Error, Result, place};
 
 pub(super) const METHOD: Method = Method {
     name: "us",
@@ -76,7 +76,7 @@ impl Us {
         // Fields whose teachers were made alike are named together.
         let mut groups: Vec<(String, Vec<usize>, String)> = vec![];
         for (&p, file) in self.fields.iter().zip(&files) {
-            let (from, course) = match Teaching::of_file(Path::new(file)) {
+            let (from, course) = match Teaching::of_file(&place::find(Path::new(file), &[])) {
                 Some(teaching) => (teaching.backbone.title().to_owned(), teaching.course()),
                 None => (file.clone(), String::new()),
             };

@@ -1,7 +1,7 @@
 //! The content hash that stands for a data path in a run's identity.
 //!
 //! A category's hash is blake3 of its sorted list of (relative name, blake3 of the file), over every image and mask that a run
-//! may read; neither the place of the folder nor its name is part of it. Files are hashed in parallel, and each hash is kept by
+//! may read; neither the place of the folder nor its name is part of it. Where a file is turned upright as it is read, that is part of it. Files are hashed in parallel, and each hash is kept by
 //! size, inode and both clocks (modification and change, ns) in one small file a category under `$XDG_CACHE_HOME/harness`: a copy
 //! that keeps size and modification time has another inode or another time of change. That file is an optimisation and nothing
 //! else: one that is missing, torn, of another version or not writable is silently ignored.
@@ -10,17 +10,28 @@
 //! bytes than those that its run is named by.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::{BufReader, Seek};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::layout::Category;
+use super::category::{Category, Form};
+use super::item::Item;
+use crate::config::{MaskRule, Orientation, Roi};
+use crate::image::codec;
 use crate::{Error, Result, file};
 
 /// Version of the cache file.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
+
+/// Follows the hash of a file that is turned upright as it is read: its bytes alone do not say what a run sees. Files that are not turned
+/// have the hash that they had before images were.
+const UPRIGHT: &str = " upright";
+
+/// The name of the region of interest among the files, before any of theirs.
+const ROI: &str = "\u{1f}roi";
 
 /// A file that was changed this short a time ago may change again within one tick of its file system's clock.
 const SETTLED: Duration = Duration::from_secs(2);
@@ -35,6 +46,8 @@ pub fn category_hash(category: &Category) -> Result<String> {
 pub struct Contents {
     /// [`category_hash`].
     pub hash: String,
+    /// Images and masks that are turned upright as they are read.
+    pub turned: usize,
     /// blake3 of each image and mask.
     files: HashMap<PathBuf, blake3::Hash>,
 }
@@ -69,17 +82,18 @@ pub fn category_hash_in(category: &Category, cache: Option<&Path>, now: SystemTi
 }
 
 fn contents_in(category: &Category, cache: Option<&Path>, now: SystemTime) -> Result<Contents> {
-    let folder = category.folder();
-    let cache = cache.map(|below| below.join(cache_name(&folder)));
+    let place = match &category.form {
+        Form::Folders(listing) => listing.folder.clone(),
+        Form::List { file, .. } => file.canonicalize().unwrap_or_else(|_| file.clone()).join(&category.name),
+    };
+    let cache = cache.map(|below| below.join(cache_name(&place)));
     let known = cache.as_deref().and_then(read).unwrap_or_default();
 
     let hashed: Vec<(PathBuf, String, Entry)> = files(category)
         .into_par_iter()
-        .map(|path| {
-            let name = relative(&folder, &path);
-            hash_file(&path, known.get(&name)).map(|entry| (path, name, entry))
-        })
+        .map(|(name, path)| hash_file(&path, known.get(&name)).map(|entry| (path, name, entry)))
         .collect::<Result<_>>()?;
+    let turns = |entry: &Entry| entry.turned && category.orientation == Orientation::Apply;
     let hash_of = |entry: &Entry| blake3::Hash::from_hex(&entry.blake3).expect("entries hold hashes");
     let files = hashed.iter().map(|(path, _, entry)| (path.clone(), hash_of(entry))).collect();
     let entries: BTreeMap<String, Entry> = hashed.into_iter().map(|(_, name, entry)| (name, entry)).collect();
@@ -91,7 +105,16 @@ fn contents_in(category: &Category, cache: Option<&Path>, now: SystemTime) -> Re
             let _ = write(&path, settled);
         }
     }
-    Ok(Contents { hash: combine(entries.iter().map(|(name, entry)| (name.as_str(), entry.blake3.as_str()))), files })
+    let rectangle = match category.roi {
+        Roi::Rect(sides) => Some((ROI, sides.map(|side| side.to_string()).join(","))),
+        Roi::Named(_) => None,
+    };
+    let read_as: Vec<(&str, String)> = rectangle
+        .into_iter()
+        .chain(entries.iter().map(|(name, entry)| (name.as_str(), entry.blake3.clone() + if turns(entry) { UPRIGHT } else { "" })))
+        .collect();
+    let turned = entries.values().filter(|entry| turns(entry)).count();
+    Ok(Contents { hash: combine(read_as.iter().map(|(name, hash)| (*name, hash.as_str()))), turned, files })
 }
 
 /// blake3 over the sorted list of names and file hashes, one `name NUL hash LF` each.
@@ -105,10 +128,25 @@ pub(in crate::data) fn combine<'a>(sorted: impl Iterator<Item = (&'a str, &'a st
     hasher.finalize().to_hex().to_string()
 }
 
-/// Every image and mask of the category.
-fn files(category: &Category) -> Vec<PathBuf> {
-    let items = category.train.iter().chain(&category.test);
-    items.flat_map(|item| std::iter::once(&item.path).chain(&item.mask)).cloned().collect()
+/// Every image and mask of the category, with a name: the file's below the category's folder; of a list, which says what files are, what it
+/// says of this one.
+fn files(category: &Category) -> Vec<(String, PathBuf)> {
+    let of = |item: &Item| -> Vec<(String, PathBuf)> {
+        let masks = item.mask.iter().flat_map(|truth| truth.files.iter().enumerate().map(|(i, path)| (i, truth.rule, path)));
+        match &category.form {
+            Form::Folders(listing) => std::iter::once(&item.path)
+                .chain(masks.map(|(.., path)| path))
+                .map(|path| (relative(&listing.folder, path), path.clone()))
+                .collect(),
+            Form::List { .. } => {
+                let rule = |rule: Option<MaskRule>| rule.map_or("", MaskRule::name);
+                let masks = masks.map(|(i, by, path)| (format!("{}\u{1f}mask {i} {}", item.key, rule(by)), path.clone()));
+                std::iter::once((item.key.clone(), item.path.clone())).chain(masks).collect()
+            }
+        }
+    };
+    let roi = category.roi.file().map(|path| (ROI.to_owned(), path.to_owned()));
+    roi.into_iter().chain(category.items().flat_map(of)).collect()
 }
 
 /// `path` below `folder` with `/` between its parts, on every system.
@@ -123,6 +161,8 @@ struct Entry {
     #[serde(flatten)]
     stamp: Stamp,
     blake3: String,
+    /// Its orientation tag asks for a turn or a flip.
+    turned: bool,
 }
 
 /// What betrays a file's change.
@@ -167,7 +207,9 @@ fn hash_file(path: &Path, known: Option<&Entry>) -> Result<Entry> {
     let mut hasher = blake3::Hasher::new();
     let mut file = file::open_regular(path).map_err(|e| Error::io("read", path, &e))?;
     std::io::copy(&mut file, &mut hasher).map_err(|e| Error::io("read", path, &e))?;
-    Ok(Entry { stamp, blake3: hasher.finalize().to_hex().to_string() })
+    file.rewind().map_err(|e| Error::io("read", path, &e))?;
+    let turned = codec::asks_for_a_turn(BufReader::new(file), path);
+    Ok(Entry { stamp, turned, blake3: hasher.finalize().to_hex().to_string() })
 }
 
 #[derive(Serialize, Deserialize)]
@@ -220,7 +262,7 @@ mod tests {
         for name in ["train/good/0.png", "train/good/1.png", "test/good/0.png"] {
             std::fs::write(root.join("nut").join(name), name).unwrap();
         }
-        super::super::layout::category(root, "nut").unwrap()
+        super::super::open::category(root, "nut").unwrap()
     }
 
     #[test]

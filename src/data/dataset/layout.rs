@@ -1,62 +1,21 @@
 //! MVTec AD's folder layout: `ROOT/<category>/{train/good, test/good, test/<defect>, ground_truth/<defect>/<stem>_mask.png}`.
 //!
-//! [`listing`] is what lies there, without judgement; [`category`] is what a run may use, with every reason to refuse. Hidden
-//! files and files that are not images are skipped. Cost: one directory listing a folder; no file is opened.
+//! [`listing`] is what lies there, without judgement; [`Listing::refusal`] says why no run can use it. Hidden files and files that are not
+//! images are skipped. Cost: one directory listing a folder; no file is opened.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::form::{self, composed};
+use super::item::{GOOD, Item};
 use crate::image::codec::IMAGE_EXTENSIONS;
 use crate::{Error, Result};
-
-/// The folder name of images without a defect.
-pub const GOOD: &str = "good";
-
-/// One image and what is known about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
-    /// The image file.
-    pub path: PathBuf,
-    /// Its name in every output: split, folder and stem, as in `test/scratch/003`. Unique within a category.
-    pub key: String,
-    /// The folder: [`GOOD`] or the kind of defect.
-    pub defect: String,
-    /// The ground truth of a defective image; `None` for a good one, and for a defective one whose mask is missing
-    /// (which [`crate::data::check`] reports and [`crate::data::Source::mask`] refuses).
-    pub mask: Option<PathBuf>,
-}
-
-impl Item {
-    /// True for an image without a defect.
-    pub fn is_good(&self) -> bool {
-        self.defect == GOOD
-    }
-}
-
-/// One category: at least two good training images and at least one test image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Category {
-    /// The data root; the images lie in `root/name`.
-    pub root: PathBuf,
-    pub name: String,
-    /// `train/good`, sorted by key.
-    pub train: Vec<Item>,
-    /// All of `test`, sorted by key.
-    pub test: Vec<Item>,
-}
-
-impl Category {
-    /// The category's own folder.
-    pub fn folder(&self) -> PathBuf {
-        self.root.join(&self.name)
-    }
-}
 
 /// One folder of a split as it lies on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {
     pub name: String,
+    pub path: PathBuf,
     /// Image files directly in it, sorted by name.
     pub images: Vec<PathBuf>,
     /// Other files directly in it: they are passed over.
@@ -77,15 +36,18 @@ pub struct Listing {
     pub stray: Vec<PathBuf>,
     /// Other files directly there.
     pub others: Vec<PathBuf>,
+    /// Folders of images beside those of a plain folder: nothing in them is used.
+    pub beside: Vec<PathBuf>,
 }
 
-/// The names of the categories under `root`, sorted: the folders that hold `train/good`.
+/// The names of the categories under `root`, sorted: the folders that hold `train/good`, which may be none.
 pub fn open(root: &Path) -> Result<Vec<String>> {
     if !root.is_dir() {
         let what = if root.exists() { "is not a folder" } else { "does not exist" };
         return Err(Error::environment(
             format!("data root {} {what}", root.display()),
-            "set data.root to a folder that holds <category>/train/good, <category>/test/… and <category>/ground_truth/…",
+            "set data.root to a folder of images of normal parts, or one that holds <category>/train/good, <category>/test/… and \
+             <category>/ground_truth/…",
         ));
     }
     if root.join("train").join(GOOD).is_dir() {
@@ -98,22 +60,7 @@ pub fn open(root: &Path) -> Result<Vec<String>> {
         ));
     }
     let names: Vec<String> = entries(root)?.folders.into_iter().filter(|name| root.join(name).join("train").join(GOOD).is_dir()).collect();
-    if names.is_empty() {
-        return Err(Error::environment(
-            format!("no category under {}: none of its folders holds train/{GOOD}", root.display()),
-            "MVTec AD's layout is ROOT/<category>/{train/good, test/good, test/<defect>, ground_truth/<defect>}",
-        ));
-    }
     Ok(names)
-}
-
-/// The images of one category, refused where a run could not use it; missing masks are left to the caller.
-pub fn category(root: &Path, name: &str) -> Result<Category> {
-    let listing = listing(&root.join(name))?;
-    if let Some((what, remedy)) = listing.refusal() {
-        return Err(Error::environment(format!("category {name} ({}): {what}", listing.folder.display()), remedy));
-    }
-    Ok(Category { root: root.to_owned(), name: name.to_owned(), train: listing.items("train"), test: listing.items("test") })
 }
 
 /// What lies in a category's folder.
@@ -135,16 +82,23 @@ pub fn listing(folder: &Path) -> Result<Listing> {
         others.extend(top.others);
         top.folders
             .into_iter()
-            .map(|name| entries(&path.join(&name)).map(|e| Folder { name, images: e.images, others: e.others, folders: e.folders }))
+            .map(|name| {
+                let path = path.join(&name);
+                entries(&path).map(|e| Folder { name, path, images: e.images, others: e.others, folders: e.folders })
+            })
             .collect()
     };
     let (train, test, ground_truth) = (split("train")?, split("test")?, split("ground_truth")?);
-    Ok(Listing { folder: folder.to_owned(), train, test, ground_truth, stray, others })
+    Ok(Listing { folder: folder.to_owned(), train, test, ground_truth, stray, others, beside: Vec::new() })
 }
 
 impl Listing {
     /// Why no run can use this category, and the way out; `None` where one can.
-    pub fn refusal(&self) -> Option<(String, &'static str)> {
+    pub fn refusal(&self) -> Option<(String, String)> {
+        self.fault().map(|(what, remedy)| (what, remedy.to_owned()))
+    }
+
+    fn fault(&self) -> Option<(String, &'static str)> {
         if let Some(odd) = self.train.iter().find(|f| f.name != GOOD && !f.images.is_empty()) {
             let what = format!("train/{} holds {} images, but only train/{GOOD} is trained on", odd.name, odd.images.len());
             return Some((what, "move images with a defect to test/<defect>, those without to train/good"));
@@ -153,9 +107,6 @@ impl Listing {
         if train < 2 {
             let found = if train == 0 { "no image" } else { "only one image" };
             return Some((format!("{found} in train/{GOOD}"), "at least 2 normal images are needed to train"));
-        }
-        if self.test.iter().all(|f| f.images.is_empty()) {
-            return Some(("no image in test".into(), "put normal images into test/good and defective ones into test/<defect>"));
         }
         let folders: Vec<&str> = self.test.iter().map(|f| f.name.as_str()).collect();
         if let Some((one, other)) = form::twins(&folders) {
@@ -190,7 +141,7 @@ impl Listing {
         let item = |path: &PathBuf| {
             let stem = stem(path);
             let plain = composed(&stem);
-            let mask = masks.get(&format!("{plain}_mask")).or_else(|| masks.get(plain.as_ref())).map(|path| (*path).clone());
+            let mask = masks.get(&format!("{plain}_mask")).or_else(|| masks.get(plain.as_ref())).map(|path| (*path).clone().into());
             Item { path: path.clone(), key: format!("{split}/{}/{stem}", folder.name), defect: folder.name.clone(), mask }
         };
         folder.images.iter().map(item).collect()
@@ -222,14 +173,14 @@ fn is_image(path: &Path) -> bool {
     IMAGE_EXTENSIONS.contains(&extension.as_str())
 }
 
-struct Entries {
-    folders: Vec<String>,
-    images: Vec<PathBuf>,
-    others: Vec<PathBuf>,
+pub(in crate::data) struct Entries {
+    pub folders: Vec<String>,
+    pub images: Vec<PathBuf>,
+    pub others: Vec<PathBuf>,
 }
 
 /// The folders (names), image files and other files (paths) in `folder`, sorted; links are followed, hidden entries skipped.
-fn entries(folder: &Path) -> Result<Entries> {
+pub(in crate::data) fn entries(folder: &Path) -> Result<Entries> {
     let fault = |e: &std::io::Error| Error::io("list the folder", folder, e);
     let mut found = Entries { folders: Vec::new(), images: Vec::new(), others: Vec::new() };
     for entry in std::fs::read_dir(folder).map_err(|e| fault(&e))? {

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use crate::Result;
 use crate::config::Data;
 use crate::data::builtin;
+use crate::place::in_project;
 use crate::sayln;
 
 /// `data.root` that stands for the built-in set.
 pub const BUILTIN: &str = "builtin";
 
-/// Where the built-in set is kept: `data/builtin-v<version>` below the current folder.
+/// Where the built-in set is kept: `data/builtin-v<version>` in the project, or else below the current folder.
 pub fn builtin_folder() -> PathBuf {
-    PathBuf::from("data").join(builtin::folder_name())
+    in_project("data").join(builtin::folder_name())
 }
 
 /// The folder that holds the categories. The built-in set is written there first if it is not complete.

@@ -4,19 +4,20 @@
 //! again each time. Nothing is evicted: an epoch visits everything once a round, in random order, where the oldest image is
 //! as likely to be needed next as any other. Threads share a source; none waits while another decodes.
 
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::hash::Contents;
-use super::layout::Item;
-use crate::config::{Config, MaskRule, Resize};
+use super::item::Item;
+use crate::config::{Config, Data, MaskRule, Orientation, Resize, Roi};
 use crate::image::{Mask, Rgb, codec, resize::resize, truth::Values};
 use crate::{Error, Result};
 
 /// Remedies for masks that cannot be used.
-const TURNED: &str = "the image has an orientation tag (EXIF) that is not applied, and the mask was drawn on the upright picture: \
-                      save the image upright";
+const TURNED: &str = "image or mask has an orientation tag (EXIF), and each is read by its own: draw masks on the picture as it is read, \
+                      or set data.orientation (\"apply\" turns pictures upright, \"ignore\" does not)";
 const UNEQUAL: &str = "make them equal; `harness data check` lists all that differ";
 const EMPTY: &str = "an image in a folder of defects needs a mask with a defect: move it to test/good, or see data.mask_rule";
 
@@ -30,6 +31,10 @@ pub struct Source {
     margin: usize,
     how: Resize,
     rule: MaskRule,
+    orientation: Orientation,
+    roi: Roi,
+    /// Defective images have masks, as far as there are any.
+    masked: bool,
     /// What files held when they were hashed.
     contents: Option<Arc<Contents>>,
     slots: Vec<Slot>,
@@ -42,6 +47,8 @@ pub struct Source {
 struct Slot {
     image: OnceLock<Arc<Rgb>>,
     dimensions: OnceLock<(usize, usize)>,
+    /// It was decoded, and turned upright.
+    turned: AtomicBool,
 }
 
 impl Source {
@@ -50,17 +57,30 @@ impl Source {
         Self::loading(items, [size; 2], how, cache_mb)
     }
 
-    /// What a run looks at: `data.size`, `data.crop` where its detector reads it, `data.margin`, `data.resize`, `data.mask_rule`.
+    /// What a run looks at: `data.size`, `data.crop` where its detector reads it, `data.margin`, `data.resize`, `data.mask_rule`,
+    /// `data.orientation`, `data.roi`.
     pub fn of(items: Vec<Item>, cfg: &Config, cache_mb: usize) -> Self {
         let data = &cfg.data;
         let crop = if cfg.detector.reads("data.crop") { data.crop } else { 0 };
         let margin = if cfg.detector.reads("data.margin") { data.margin } else { 0 };
-        Self { rule: data.mask_rule, margin, ..Self::loading(items, [data.size, crop.max(data.size)], data.resize, cache_mb) }
+        Self {
+            rule: data.mask_rule,
+            orientation: data.orientation,
+            roi: data.roi.clone(),
+            margin,
+            ..Self::loading(items, [data.size, crop.max(data.size)], data.resize, cache_mb)
+        }
+    }
+
+    /// One image for a look at its region of interest: what `data` says of reading, and nothing of the network's input.
+    pub(in crate::data) fn within(item: Item, data: &Data) -> Self {
+        Self { orientation: data.orientation, roi: data.roi.clone(), ..Self::new(vec![item], 1, data.resize, 0) }
     }
 
     fn loading(items: Vec<Item>, [size, loaded]: [usize; 2], how: Resize, cache_mb: usize) -> Self {
         let room = (cache_mb << 20) / (3 * loaded * loaded).max(1);
         let slots = items.iter().map(|_| Slot::default()).collect();
+        let masked = items.iter().all(Item::is_good) || items.iter().any(|item| item.mask.is_some());
         Self {
             items,
             size,
@@ -68,6 +88,9 @@ impl Source {
             margin: 0,
             how,
             rule: MaskRule::default(),
+            orientation: Orientation::default(),
+            roi: Roi::default(),
+            masked,
             contents: None,
             slots,
             room: AtomicUsize::new(room),
@@ -130,19 +153,26 @@ impl Source {
         resize(loaded, self.size, self.how)
     }
 
+    /// Image `index` in its own size.
+    pub fn picture(&self, index: usize) -> Result<Rgb> {
+        let (slot, path) = (&self.slots[index], &self.items[index].path);
+        let decoded = codec::decode_as(&self.read(path)?, path, self.orientation)?;
+        if decoded.had_alpha {
+            self.alpha.store(true, Ordering::Relaxed);
+        }
+        slot.turned.store(decoded.turned && self.orientation == Orientation::Apply, Ordering::Relaxed);
+        let _ = slot.dimensions.set((decoded.rgb.width, decoded.rgb.height));
+        Ok(decoded.rgb)
+    }
+
     /// Image `index` at [`Source::loaded_size`].
     pub fn loaded(&self, index: usize) -> Result<Arc<Rgb>> {
         let slot = &self.slots[index];
         if let Some(kept) = slot.image.get() {
             return Ok(kept.clone());
         }
-        let path = &self.items[index].path;
-        let decoded = codec::decode_bytes(&self.read(path)?, path)?;
-        if decoded.had_alpha {
-            self.alpha.store(true, Ordering::Relaxed);
-        }
-        let _ = slot.dimensions.set((decoded.rgb.width, decoded.rgb.height));
-        let whole = resize(&decoded.rgb, self.loaded + 2 * self.margin, self.how);
+        let picture = self.picture(index)?;
+        let whole = resize(&picture, self.loaded + 2 * self.margin, self.how);
         let image = Arc::new(if self.margin == 0 { whole } else { whole.crop(self.margin, self.margin, self.loaded, self.loaded) });
 
         let take = |room: usize| room.checked_sub(1);
@@ -153,28 +183,33 @@ impl Source {
         Ok(image)
     }
 
-    /// Width and height of image `index` in its file, px: that of its score map. Reads the header if the image was not decoded yet.
+    /// Width and height of image `index` as it is read, px: that of its score map. Reads the header if the image was not decoded yet.
     pub fn dimensions(&self, index: usize) -> Result<(usize, usize)> {
         if let Some(&known) = self.slots[index].dimensions.get() {
             return Ok(known);
         }
         let path = &self.items[index].path;
         let found = match &self.contents {
-            None => codec::dimensions(path)?,
-            Some(_) => codec::dimensions_bytes(&self.read(path)?, path)?,
+            None => codec::dimensions(path, self.orientation)?,
+            Some(_) => codec::dimensions_bytes(&self.read(path)?, path, self.orientation)?,
         };
         Ok(*self.slots[index].dimensions.get_or_init(|| found))
     }
 
-    /// The ground truth of image `index` in the image's own size; empty for a good image. It is read again each time.
+    /// Whether there is ground truth for pixels: not where no defective image has a mask.
+    pub fn is_masked(&self) -> bool {
+        self.masked
+    }
+
+    /// The ground truth of image `index` in the image's own size; empty for a good image, and where there is none for any. It is read again each time.
     ///
     /// # Errors
-    /// A defective image without a mask, and a mask of another size than its image, grey or empty by `data.mask_rule`.
+    /// A defective image without a mask where others have one, and a mask of another size than its image, grey or empty by `data.mask_rule`.
     pub fn mask(&self, index: usize) -> Result<Mask> {
         let item = &self.items[index];
         let (width, height) = self.dimensions(index)?;
-        let Some(path) = &item.mask else {
-            if item.is_good() {
+        let Some(truth) = &item.mask else {
+            if item.is_good() || !self.masked {
                 return Ok(Mask::filled(width, height, 0));
             }
             return Err(Error::environment(
@@ -182,17 +217,67 @@ impl Source {
                 "add it as ground_truth/<defect>/<name>_mask.png; `harness data check` lists all that are missing",
             ));
         };
-        let mask = Values::of(&self.read(path)?, path)?.mask(self.rule, path)?;
-        if (mask.width, mask.height) != (width, height) {
-            let what = format!("mask {} has {}x{} px, its image {width}x{height}", path.display(), mask.width, mask.height);
-            let turned = codec::read(&item.path).and_then(|bytes| codec::is_upright(&bytes, &item.path)).is_ok_and(|upright| !upright);
-            return Err(Error::environment(what, if turned { TURNED } else { UNEQUAL }));
+        let rule = truth.rule.unwrap_or(self.rule);
+        let mut mask = Mask::filled(width, height, 0);
+        for path in &truth.files {
+            let one = Values::of(&self.read(path)?, path, self.orientation)?.mask(rule, path)?;
+            if (one.width, one.height) != (width, height) {
+                let what = format!("mask {} has {}x{} px, its image {width}x{height}", path.display(), one.width, one.height);
+                let turned = |path: &Path| codec::read(path).is_ok_and(|bytes| codec::asks_for_a_turn(Cursor::new(bytes), path));
+                return Err(Error::environment(what, if turned(&item.path) || turned(path) { TURNED } else { UNEQUAL }));
+            }
+            mask.data.iter_mut().zip(one.data).for_each(|(all, one)| *all |= one);
         }
         if mask.is_empty() {
-            let what = format!("mask {} marks no pixel as anomalous (data.mask_rule = {:?})", path.display(), self.rule.name());
+            let what = format!("mask {} marks no pixel as anomalous (data.mask_rule = {:?})", truth.path().display(), rule.name());
             return Err(Error::environment(what, EMPTY));
         }
         Ok(mask)
+    }
+
+    /// Where image `index` is scored, in its own size: 1 inside of `data.roi`; `None` = everywhere.
+    ///
+    /// # Errors
+    /// A region that reaches beyond the image, or a mask that is not of its size or marks nothing.
+    pub fn inside(&self, index: usize) -> Result<Option<Mask>> {
+        if self.roi.is_none() {
+            return Ok(None);
+        }
+        let (width, height) = self.dimensions(index)?;
+        let image = || self.items[index].path.display();
+        let mask = match &self.roi {
+            Roi::Rect([x, y, w, h]) if x + w > width || y + h > height => {
+                let what = format!("data.roi: [{x}, {y}, {w}, {h}] reaches beyond {} ({width}x{height} px)", image());
+                return Err(Error::environment(what, "give [left, top, width, height] within the smallest image"));
+            }
+            Roi::Rect([x, y, w, h]) => {
+                let row = |row: usize| (0..width).map(move |column| u8::from((*x..x + w).contains(&column) && (*y..y + h).contains(&row)));
+                Mask::from_vec(width, height, (0..height).flat_map(row).collect())
+            }
+            Roi::Named(name) => {
+                let path = Path::new(name);
+                Values::of(&self.read(path)?, path, self.orientation)?.mask(MaskRule::Nonzero, path)?
+            }
+        };
+        if (mask.width, mask.height) != (width, height) || mask.is_empty() {
+            let what = format!(
+                "data.roi: {}x{} px with {} inside do not fit {} ({width}x{height} px)",
+                mask.width,
+                mask.height,
+                mask.area(),
+                image()
+            );
+            return Err(Error::environment(
+                what,
+                "give a mask of the images' size in which all but 0 is inside, or [left, top, width, height]",
+            ));
+        }
+        Ok(Some(mask))
+    }
+
+    /// How many of the images that were decoded were turned upright, as their orientation tags (EXIF) ask.
+    pub fn turned(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.turned.load(Ordering::Relaxed)).count()
     }
 
     /// True once an image with an alpha channel was decoded; it was composited over black, which a log should say once.

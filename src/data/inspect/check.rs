@@ -9,20 +9,27 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::report::{CategoryReport, Count, Finding, Grade, Report, Sizes};
-use crate::config::MaskRule;
-use crate::data::dataset::layout::{GOOD, Item, Listing, listing, open};
+use crate::config::{self, MaskRule, Masks, Orientation};
+use crate::data::dataset::category::{Category, Form};
+use crate::data::dataset::item::{GOOD, Item, Truth};
+use crate::data::dataset::layout::Listing;
+use crate::data::dataset::{Dataset, Source};
 use crate::image::truth::Values;
-use crate::image::{Rgb, codec};
+use crate::image::{Mask, Rgb, codec};
 use crate::metric::{Connectivity, label};
 use crate::{Error, Result};
 
-/// Checks every category under `root`; `rule` says which values of a mask are anomalous.
+/// Greatest ratio of an image's sides that is passed over.
+const SQUASHED: usize = 2;
+
+/// Checks every category of a data set.
 ///
 /// # Errors
 /// A root without any category.
-pub fn check(root: &Path, rule: MaskRule) -> Result<Report> {
-    let categories = open(root)?.iter().map(|name| category(root, name, rule)).collect::<Result<_>>()?;
-    Ok(Report { root: root.to_owned(), categories, findings: halves(root)? })
+pub fn check(dataset: &Dataset) -> Result<Report> {
+    let categories = dataset.categories()?.iter().map(|name| category(dataset, name)).collect::<Result<_>>()?;
+    let findings = if dataset.is_list() { Vec::new() } else { halves(dataset.root())? };
+    Ok(Report { root: dataset.root().to_owned(), categories, findings })
 }
 
 /// Folders that look like a category but are not.
@@ -44,24 +51,33 @@ fn halves(root: &Path) -> Result<Vec<Finding>> {
 ///
 /// # Errors
 /// A folder that cannot be listed.
-pub fn category(root: &Path, name: &str, rule: MaskRule) -> Result<CategoryReport> {
-    let listing = listing(&root.join(name))?;
-    let seen = look(&listing, rule);
-    let mut findings = of_listing(&listing);
-    findings.extend(of_content(&seen, rule));
-    Ok(CategoryReport { name: name.to_owned(), counts: counts(&listing, &seen), sizes: sizes(&seen), findings: tidy(root, findings) })
+pub fn category(dataset: &Dataset, name: &str) -> Result<CategoryReport> {
+    let category = dataset.look(name)?;
+    let seen = look(&category, dataset.data());
+    let mut findings = of_place(&category);
+    findings.extend(of_content(&seen, dataset.data()));
+    let findings = tidy(dataset.root(), findings);
+    Ok(CategoryReport { name: name.to_owned(), counts: counts(&category, &seen), sizes: sizes(&seen), findings })
 }
 
-/// What the folders' lists show: no file is read whole.
-pub(super) fn of_listing(listing: &Listing) -> Vec<Finding> {
-    let refusal = listing.refusal().map(|(what, remedy)| Finding::new(Grade::Spoils, format!("{what}: {remedy}"), Vec::new()));
-    refusal.into_iter().chain(of_folders(listing)).chain(of_others(listing)).collect()
+/// What folders and lists show: no file is read whole.
+pub(super) fn of_place(category: &Category) -> Vec<Finding> {
+    let refusal = category.refusal().map(|(what, remedy)| Finding::new(Grade::Spoils, format!("{what}: {remedy}"), Vec::new()));
+    let place = match &category.form {
+        Form::Folders(listing) => of_folders(listing, category).into_iter().chain(of_others(listing)).collect(),
+        Form::List { validation: 0, .. } => Vec::new(),
+        Form::List { validation, .. } => {
+            let what = format!("{validation} images of the split validation: they are neither trained on nor scored");
+            vec![Finding::new(Grade::Fact, what, Vec::new())]
+        }
+    };
+    refusal.into_iter().chain::<Vec<Finding>>(place).chain(of_classes(category)).chain(of_labels(category)).collect()
 }
 
 /// What the images and masks show.
-pub(super) fn of_content(seen: &[Seen], rule: MaskRule) -> Vec<Finding> {
-    let parts = [of_images(seen), of_masks(seen, rule), of_strangers(seen), of_copies(seen)];
-    parts.into_iter().flatten().collect()
+pub(super) fn of_content(seen: &[Seen], data: &config::Data) -> Vec<Finding> {
+    let parts = [of_images(seen, data.orientation), of_masks(seen, data), of_roi(seen, data), of_strangers(seen), of_copies(seen)];
+    parts.into_iter().flatten().chain(of_shapes(seen)).collect()
 }
 
 /// Findings with files below the root, the most serious first.
@@ -75,9 +91,9 @@ pub(super) fn tidy(root: &Path, mut findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// Decodes everything, in parallel.
-pub(super) fn look(listing: &Listing, rule: MaskRule) -> Vec<Seen> {
-    let items: Vec<Item> = ["train", "test"].into_iter().flat_map(|split| listing.items(split)).collect();
-    items.into_par_iter().map(|item| see(item, rule)).collect()
+pub(super) fn look(category: &Category, data: &config::Data) -> Vec<Seen> {
+    let items: Vec<Item> = category.items().cloned().collect();
+    items.into_par_iter().map(|item| see(item, data)).collect()
 }
 
 /// What was seen of one image and its mask.
@@ -85,14 +101,16 @@ pub(super) struct Seen {
     item: Item,
     image: Result<Image>,
     /// `None` where there is no mask file.
-    mask: Option<Result<Truth>>,
+    mask: Option<Result<Marked>>,
+    /// Why `data.roi` does not fit the image.
+    misplaced: Option<Error>,
 }
 
 struct Image {
     width: usize,
     height: usize,
     alpha: bool,
-    upright: bool,
+    turned: bool,
     deepest: Option<u16>,
     transparent: bool,
     more_pages: bool,
@@ -102,11 +120,14 @@ struct Image {
     hash: blake3::Hash,
 }
 
-struct Truth {
+/// What the files of a ground truth mark together.
+struct Marked {
     width: usize,
     height: usize,
-    /// Of size and pixels of the file as an image.
-    hash: blake3::Hash,
+    /// The tag of a file asks for a turn.
+    turned: bool,
+    /// Of size and pixels of each file as an image.
+    hashes: Vec<blake3::Hash>,
     empty: bool,
     /// More than half of its pixels are anomalous.
     most: bool,
@@ -114,21 +135,25 @@ struct Truth {
     grey: bool,
     regions_4: usize,
     regions_8: usize,
+    /// Pixels of the smallest region.
+    smallest: Option<usize>,
+    /// The whole of it lies outside of `data.roi`.
+    outside: bool,
 }
 
-fn see(item: Item, rule: MaskRule) -> Seen {
+fn see(item: Item, data: &config::Data) -> Seen {
     let image = codec::read(&item.path).and_then(|bytes| {
-        let decoded = codec::decode_bytes(&bytes, &item.path)?;
-        // A tag that cannot be read asks for nothing.
-        let upright = codec::is_upright(&bytes, &item.path).unwrap_or(true);
+        let decoded = codec::decode_as(&bytes, &item.path, data.orientation)?;
         let (width, height) = (decoded.rgb.width, decoded.rgb.height);
         let two_tone = [1, 255].iter().any(|&high| decoded.rgb.data.contains(&high) && is_of(&decoded.rgb, high));
         let hash = pixels(&decoded.rgb);
-        let codec::Decoded { had_alpha: alpha, deepest, transparent, more_pages, .. } = decoded;
-        Ok(Image { width, height, alpha, upright, deepest, transparent, more_pages, two_tone, hash })
+        let codec::Decoded { had_alpha: alpha, deepest, transparent, more_pages, turned, .. } = decoded;
+        Ok(Image { width, height, alpha, turned, deepest, transparent, more_pages, two_tone, hash })
     });
-    let mask = item.mask.as_deref().map(|path| see_mask(path, rule));
-    Seen { item, image, mask }
+    let roi = Source::within(item.clone(), data);
+    let inside = if image.is_ok() { roi.inside(0) } else { Ok(None) };
+    let mask = item.mask.as_ref().map(|truth| see_truth(truth, data, inside.as_ref().ok().and_then(Option::as_ref)));
+    Seen { item, image, mask, misplaced: inside.err() }
 }
 
 /// Whether all pixels are black or grey of one value.
@@ -148,32 +173,54 @@ fn pixels(image: &Rgb) -> blake3::Hash {
     hasher.finalize()
 }
 
-fn see_mask(path: &Path, rule: MaskRule) -> Result<Truth> {
-    let bytes = codec::read(path)?;
-    let values = Values::of(&bytes, path)?;
-    let hash = pixels(&codec::decode_bytes(&bytes, path)?.rgb);
-    let mask = values.mask(rule, path)?;
-    let kinds = values.kinds();
-    Ok(Truth {
+fn see_truth(truth: &Truth, data: &config::Data, inside: Option<&Mask>) -> Result<Marked> {
+    let (mut all, mut hashes, mut grey, mut turned): (Option<Mask>, Vec<_>, _, _) = (None, vec![], false, false);
+    for path in &truth.files {
+        let bytes = codec::read(path)?;
+        let decoded = codec::decode_as(&bytes, path, data.orientation)?;
+        hashes.push(pixels(&decoded.rgb));
+        turned |= decoded.turned;
+        let values = Values::of(&bytes, path, data.orientation)?;
+        let kinds = values.kinds();
+        // Where the rule comes with the file, its values are known to be kinds of damage, or shades.
+        grey |= truth.rule.is_none() && !kinds.is_empty() && kinds != [1] && kinds != [255] && kinds != [values.full];
+        let mask = values.mask(truth.rule.unwrap_or(data.mask_rule), path)?;
+        let before = all.get_or_insert_with(|| Mask::filled(mask.width, mask.height, 0));
+        if (before.width, before.height) != (mask.width, mask.height) {
+            let what = format!("{} is of another size than {}, a mask of the same image", path.display(), truth.path().display());
+            return Err(Error::environment(what, "make them equal"));
+        }
+        before.data.iter_mut().zip(mask.data).for_each(|(all, one)| *all |= one);
+    }
+    let mask = all.expect("a ground truth has at least one file");
+    let regions = label(&mask, Connectivity::Eight);
+    Ok(Marked {
+        smallest: regions.regions.iter().map(|region| region.area).min(),
+        outside: inside
+            .is_some_and(|inside| inside.data.len() == mask.data.len() && !inside.data.iter().zip(&mask.data).any(|(a, b)| a * b != 0)),
         width: mask.width,
         height: mask.height,
-        hash,
+        turned,
+        hashes,
         empty: mask.is_empty(),
         most: 2 * mask.area() > mask.data.len(),
-        grey: !kinds.is_empty() && kinds != [1] && kinds != [255] && kinds != [values.full],
+        grey,
         regions_4: label(&mask, Connectivity::Four).count(),
-        regions_8: label(&mask, Connectivity::Eight).count(),
+        regions_8: regions.count(),
     })
 }
 
-fn of_images(seen: &[Seen]) -> Vec<Finding> {
+fn of_images(seen: &[Seen], orientation: Orientation) -> Vec<Finding> {
     // The error names the file already.
     let broken = |s: &Seen| s.image.as_ref().err().map(|e| e.what.clone());
     let unreadable = Finding::some(Grade::Spoils, "images that cannot be read", seen.iter().filter_map(broken).collect());
     let of = |fits: fn(&Image) -> bool| paths(seen.iter().filter(|s| s.image.as_ref().is_ok_and(fits)));
     let alpha = Finding::some(Grade::Fact, "images with an alpha channel: it is composited over black", of(|i| i.alpha));
-    let turned = "images with an orientation tag (EXIF) that is not applied: save them upright";
-    let turned = Finding::some(Grade::Warns, turned, of(|i| !i.upright));
+    let (grade, turned) = match orientation {
+        Orientation::Apply => (Grade::Fact, "images that are turned upright, as their orientation tag (EXIF) asks"),
+        Orientation::Ignore => (Grade::Warns, "images with an orientation tag (EXIF) that is not applied (data.orientation)"),
+    };
+    let turned = Finding::some(grade, turned, of(|i| i.turned));
     let deepest = seen.iter().filter_map(|s| s.image.as_ref().ok()?.deepest).max();
     let bits = deepest.map_or(16, |deepest| u16::BITS - deepest.leading_zeros());
     let dark = format!(
@@ -186,35 +233,73 @@ fn of_images(seen: &[Seen]) -> Vec<Finding> {
     [unreadable, alpha, turned, dark, blank, pages].into_iter().flatten().collect()
 }
 
-fn of_masks(seen: &[Seen], rule: MaskRule) -> Vec<Finding> {
+/// Images that are far from square.
+fn of_shapes(seen: &[Seen]) -> Option<Finding> {
+    let long = |s: &&Seen| s.image.as_ref().is_ok_and(|i| i.width.max(i.height) > SQUASHED * i.width.min(i.height));
+    let what = "images more than twice as long as wide: a network sees them squashed into a square";
+    Finding::some(Grade::Warns, what, paths(seen.iter().filter(long)))
+}
+
+/// What the region of interest does to the images.
+fn of_roi(seen: &[Seen], data: &config::Data) -> Vec<Finding> {
+    let misplaced = seen.iter().filter(|s| s.item.key.starts_with("test/")).filter_map(|s| s.misplaced.as_ref()).map(|e| e.what.clone());
+    let outside = |s: &&Seen| s.mask.as_ref().is_some_and(|mask| mask.as_ref().is_ok_and(|mask| mask.outside));
+    let outside = if data.roi.is_none() { Vec::new() } else { paths(seen.iter().filter(outside)) };
+    let findings = [
+        Finding::some(Grade::Spoils, "images that the region of interest does not fit", misplaced.collect()),
+        Finding::some(Grade::Warns, "defects that lie outside of the region of interest (data.roi)", outside),
+    ];
+    findings.into_iter().flatten().collect()
+}
+
+/// Masks that are missing.
+fn of_labels(category: &Category) -> Vec<Finding> {
+    let defective: Vec<&Item> = category.test.iter().filter(|item| !item.is_good()).collect();
+    let missing: Vec<&&Item> = defective.iter().filter(|item| item.mask.is_none()).collect();
+    if missing.is_empty() || category.masks == Masks::Ignore {
+        return Vec::new();
+    }
+    let files: Vec<String> = missing.iter().map(|item| item.path.display().to_string()).collect();
+    if category.masks == Masks::Auto && missing.len() == defective.len() {
+        let what = "no defective image has a mask: there are image-level metrics alone (data.masks)";
+        return vec![Finding::new(Grade::Warns, what, Vec::new())];
+    }
+    vec![Finding::new(Grade::Spoils, "defective images without a mask: add masks, or set data.masks = \"ignore\"", files)]
+}
+
+fn of_masks(seen: &[Seen], data: &config::Data) -> Vec<Finding> {
     let defective: Vec<&Seen> = seen.iter().filter(|s| !s.item.is_good() && s.item.key.starts_with("test/")).collect();
-    fn truth(s: &Seen) -> Option<&Truth> {
+    fn truth(s: &Seen) -> Option<&Marked> {
         s.mask.as_ref()?.as_ref().ok()
     }
-    let masks_where = |fits: &dyn Fn(&Seen, &Truth) -> bool| -> Vec<String> {
+    let masks_where = |fits: &dyn Fn(&Seen, &Marked) -> bool| -> Vec<String> {
         let chosen = defective.iter().filter(|s| truth(s).is_some_and(|t| fits(s, t)));
-        chosen.filter_map(|s| s.item.mask.as_ref()).map(|p| p.display().to_string()).collect()
+        chosen.filter_map(|s| s.item.mask.as_ref()).map(|truth| truth.path().display().to_string()).collect()
     };
     let unreadable = defective.iter().filter_map(|s| s.mask.as_ref()?.as_ref().err()).map(|e| e.what.clone()).collect();
-    let missing = paths(defective.iter().filter(|s| s.mask.is_none()).copied());
-    let misfits = |s: &Seen, t: &Truth| s.image.as_ref().is_ok_and(|i| (i.width, i.height) != (t.width, t.height));
-    let turned = |s: &Seen, t: &Truth| misfits(s, t) && s.image.as_ref().is_ok_and(|i| !i.upright);
-    let several = match rule {
+    let misfits = |s: &Seen, t: &Marked| s.image.as_ref().is_ok_and(|i| (i.width, i.height) != (t.width, t.height));
+    let turned = |s: &Seen, t: &Marked| misfits(s, t) && (t.turned || s.image.as_ref().is_ok_and(|i| i.turned));
+    let side = data.size + 2 * data.margin;
+    let several = match data.mask_rule {
         MaskRule::Nonzero => "masks with values other than 0 and 1, or 0 and 255: all but 0 is anomalous (data.mask_rule)",
         MaskRule::Half => "masks with values other than 0 and 255: half of full scale and more is anomalous (data.mask_rule)",
     };
     [
-        Finding::some(Grade::Spoils, "defective images without a mask", missing),
         Finding::some(Grade::Spoils, "masks that cannot be read", unreadable),
         Finding::some(Grade::Spoils, "masks of another size than their image", masks_where(&|s, t| misfits(s, t) && !turned(s, t))),
         Finding::some(
             Grade::Spoils,
-            "masks of another size than their image, whose orientation tag (EXIF) is not applied: save the image upright",
+            "masks of another size than their image where one of them has an orientation tag (EXIF): each is read by its own (data.orientation)",
             masks_where(&turned),
         ),
         Finding::some(Grade::Spoils, "empty masks of defective images", masks_where(&|_, t| t.empty)),
         Finding::some(Grade::Warns, "masks that mark more than half of their image: are they inverted?", masks_where(&|_, t| t.most)),
         Finding::some(Grade::Warns, several, masks_where(&|_, t| t.grey)),
+        Finding::some(
+            Grade::Warns,
+            "masks with defects smaller than a pixel of the network's input (data.size)",
+            masks_where(&|_, t| t.smallest.is_some_and(|area| area * side * side < t.width * t.height)),
+        ),
     ]
     .into_iter()
     .flatten()
@@ -226,7 +311,7 @@ fn of_masks(seen: &[Seen], rule: MaskRule) -> Vec<Finding> {
 fn of_strangers(seen: &[Seen]) -> Vec<Finding> {
     let keys: HashSet<&str> = seen.iter().map(|s| s.item.key.as_str()).collect();
     let masks: HashSet<blake3::Hash> =
-        seen.iter().filter_map(|s| s.mask.as_ref()?.as_ref().ok()).filter(|t| !t.empty).map(|t| t.hash).collect();
+        seen.iter().filter_map(|s| s.mask.as_ref()?.as_ref().ok()).filter(|t| !t.empty).flat_map(|t| t.hashes.clone()).collect();
     let two_tone = |s: &Seen| s.image.as_ref().is_ok_and(|i| i.two_tone);
     let is_mask = |s: &Seen| {
         let beside = s.item.key.strip_suffix("_mask").is_some_and(|key| keys.contains(key) || two_tone(s));
@@ -255,7 +340,7 @@ fn of_others(listing: &Listing) -> Vec<Finding> {
 
 /// Endings of pictures that are not read.
 const PICTURES: &str = "apng arw avif cr2 cr3 dcm dng exr gif hdr heic heif ico j2k jfif jif jp2 jpe jpf jxl mng nef orf pbm pcx pgm png~ \
-                        pnm ppm psd qoi raf raw rw2 sr2 svg tga webp xbm xpm";
+                        pnm ppm psd qoi raf raw rw2 sr2 svg tga xbm xpm";
 
 /// By its ending, or its first bytes.
 pub fn is_picture(path: &Path) -> bool {
@@ -308,40 +393,45 @@ fn of_copies(seen: &[Seen]) -> Vec<Finding> {
 }
 
 /// What the folders themselves show.
-fn of_folders(listing: &Listing) -> Vec<Finding> {
-    let test = listing.items("test");
+fn of_folders(listing: &Listing, category: &Category) -> Vec<Finding> {
+    let test = &category.test;
     let text = |paths: Vec<PathBuf>| paths.into_iter().map(|p| p.display().to_string()).collect::<Vec<_>>();
-    let splits = [("train", &listing.train), ("test", &listing.test), ("ground_truth", &listing.ground_truth)];
-    let place = |split: &str, name: &str| listing.folder.join(split).join(name);
-    let empty = listing.test.iter().filter(|f| f.images.is_empty() && f.name != GOOD).map(|f| place("test", &f.name)).collect();
-    let nested = splits
-        .iter()
-        .flat_map(|(split, folders)| folders.iter().flat_map(|f| f.folders.iter().map(|inner| place(split, &f.name).join(inner))))
-        .collect();
-    let used: HashSet<&PathBuf> = test.iter().filter_map(|item| item.mask.as_ref()).collect();
+    let folders = [&listing.train, &listing.test, &listing.ground_truth].into_iter().flatten();
+    let empty = listing.test.iter().filter(|f| f.images.is_empty() && f.name != GOOD).map(|f| f.path.clone()).collect();
+    let nested = folders.flat_map(|f| f.folders.iter().map(|inner| f.path.join(inner))).collect();
+    let used: HashSet<&PathBuf> = test.iter().filter_map(|item| item.mask.as_ref()).flat_map(|truth| &truth.files).collect();
     let truths = listing.ground_truth.iter().filter(|f| f.name != GOOD).flat_map(|f| &f.images);
-    let orphans = truths.filter(|path| !used.contains(path)).cloned().collect();
+    let orphans = truths.filter(|path| category.masks != Masks::Ignore && !used.contains(path)).cloned().collect();
     let of_good = listing.ground_truth.iter().filter(|f| f.name == GOOD).flat_map(|f| f.images.clone()).collect();
-    let mut findings: Vec<Finding> = [
+    [
         Finding::some(Grade::Warns, "folders of defects without an image", text(empty)),
         Finding::some(Grade::Warns, "folders one level too deep: nothing in them is read", text(nested)),
         Finding::some(Grade::Warns, "images outside of good and the folders of defects: they are not read", text(listing.stray.clone())),
+        Finding::some(
+            Grade::Warns,
+            "folders of images beside those of normal parts: they are not read (`harness data import folder` makes a list of both)",
+            text(listing.beside.clone()),
+        ),
         Finding::some(Grade::Warns, "masks that belong to no image", text(orphans)),
         Finding::some(Grade::Fact, "masks of good images: they are not read", text(of_good)),
     ]
     .into_iter()
     .flatten()
-    .collect();
-    if !test.is_empty() && test.iter().all(|item| !item.is_good()) {
-        findings.push(Finding::new(Grade::Warns, "no good image in test: image AUROC has no value", Vec::new()));
-    }
-    if !test.is_empty() && test.iter().all(Item::is_good) {
-        findings.push(Finding::new(Grade::Warns, "no defective image in test: no metric has a value", Vec::new()));
-    }
-    findings
+    .collect()
 }
 
-fn counts(listing: &Listing, seen: &[Seen]) -> Vec<Count> {
+/// What is missing among the labels of the test images.
+fn of_classes(category: &Category) -> Option<Finding> {
+    let what = match (category.test.iter().any(Item::is_good), category.test.iter().any(|item| !item.is_good())) {
+        (true, true) => return None,
+        (false, true) => "no good image in test: image AUROC has no value",
+        (true, false) => "no defective image in test: no metric has a value",
+        (false, false) => "no image in test: a run is fitted only, and has no metrics",
+    };
+    Some(Finding::new(Grade::Warns, what, Vec::new()))
+}
+
+fn counts(category: &Category, seen: &[Seen]) -> Vec<Count> {
     let count = |split: &str, folder: &str| {
         let here = || seen.iter().filter(|s| s.item.defect == folder && s.item.key.split('/').next() == Some(split));
         let truths = || here().filter_map(|s| s.mask.as_ref()?.as_ref().ok());
@@ -354,8 +444,7 @@ fn counts(listing: &Listing, seen: &[Seen]) -> Vec<Count> {
             regions_8: truths().map(|t| t.regions_8).sum(),
         }
     };
-    let folders = [("train", &listing.train), ("test", &listing.test)];
-    folders.iter().flat_map(|(split, folders)| folders.iter().map(|f| count(split, &f.name))).collect()
+    category.folders().iter().map(|(split, folder)| count(split, folder)).collect()
 }
 
 fn sizes(seen: &[Seen]) -> Option<Sizes> {

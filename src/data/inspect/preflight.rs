@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use super::check;
 use super::report::{Finding, Grade};
-use crate::config::Config;
+use crate::config::{self, Checkpoint, Config};
+use crate::data::dataset::category::Category;
 use crate::data::dataset::hash::{Contents, cache_folder};
-use crate::data::dataset::layout::{Category, listing};
 use crate::data::dataset::source::Source;
 use crate::{Error, Result, file};
 
 /// Raised when a check of the content finds otherwise.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -31,9 +31,14 @@ struct Kept {
 /// # Errors
 /// `Kind::Environment` with the first thing that is wrong.
 pub fn preflight(category: &Category, contents: &Arc<Contents>, cfg: &Config) -> Result<Vec<String>> {
-    let listing = listing(&category.folder())?;
-    let mut findings = check::of_listing(&listing);
-    findings.extend(known(category, contents, cfg, || check::of_content(&check::look(&listing, cfg.data.mask_rule), cfg.data.mask_rule)));
+    if category.test.is_empty() && cfg.train.checkpoint == Checkpoint::BestTest {
+        return Err(Error::config(
+            format!("train.checkpoint: \"best_test\" looks at test images, and {} has none", category.name),
+            "use \"last\" or \"best_pseudo_val\"",
+        ));
+    }
+    let mut findings = check::of_place(category);
+    findings.extend(known(category, contents, cfg, || check::of_content(&check::look(category, &cfg.data), &cfg.data)));
     let findings = check::tidy(&category.root, findings);
     let warnings = || findings.iter().filter(|finding| finding.grade == Grade::Warns).map(Finding::line).collect();
     let Some(worst) = findings.iter().find(|finding| finding.grade == Grade::Spoils) else { return Ok(warnings()) };
@@ -51,7 +56,7 @@ pub fn preflight(category: &Category, contents: &Arc<Contents>, cfg: &Config) ->
 fn read(category: &Category, contents: &Arc<Contents>, cfg: &Config) -> Result<()> {
     for items in [&category.test, &category.train] {
         let source = Source::of(items.clone(), cfg, 0).checked(contents);
-        let one = |index: usize| source.loaded(index).and_then(|_| source.mask(index)).map(drop);
+        let one = |index: usize| source.loaded(index).and_then(|_| source.inside(index)).and_then(|_| source.mask(index)).map(drop);
         (0..source.len()).into_par_iter().map(one).collect::<Vec<_>>().into_iter().collect::<Result<()>>()?;
     }
     Ok(())
@@ -78,7 +83,8 @@ fn known(category: &Category, contents: &Contents, cfg: &Config, find: impl FnOn
 /// Findings name files, and the hash does not: the place is part of it.
 fn name(category: &Category, contents: &Contents, cfg: &Config) -> PathBuf {
     let folder = category.folder();
-    let folder = folder.canonicalize().unwrap_or(folder);
-    let all = format!("{} {} {}", contents.hash, cfg.data.mask_rule.name(), folder.display());
+    let folder = folder.canonicalize().unwrap_or(folder).join(&category.name);
+    let config::Data { mask_rule, orientation, size, margin, .. } = cfg.data;
+    let all = format!("{} {mask_rule:?} {orientation:?} {size} {margin} {}", contents.hash, folder.display());
     format!("check-{}.json", &blake3::hash(all.as_bytes()).to_hex()[..16]).into()
 }

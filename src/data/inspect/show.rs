@@ -6,8 +6,10 @@
 
 use rayon::prelude::*;
 
-use crate::config::MaskRule;
-use crate::data::dataset::layout::{GOOD, Item, Listing};
+use crate::Result;
+use crate::config::Orientation;
+use crate::data::dataset::category::Category;
+use crate::data::dataset::item::{GOOD, Item, Truth};
 use crate::image::draw::{blit, fill_rect, fitted, outline, text, text_height};
 use crate::image::{Mask, Rgb, codec, resize::bilinear, truth};
 
@@ -28,9 +30,9 @@ const EMPTY: [u8; 3] = [225; 3];
 const INK: [u8; 3] = [30; 3];
 const ALARM: [u8; 3] = [225, 0, 60];
 
-/// A sheet of the given categories, by name.
-pub fn sheet(categories: &[(String, Listing)]) -> Rgb {
-    let blocks: Vec<(&str, Vec<Row>)> = categories.iter().map(|(name, listing)| (name.as_str(), rows(listing))).collect();
+/// A sheet of the given categories.
+pub fn sheet(categories: &[Category]) -> Rgb {
+    let blocks: Vec<(&str, Vec<Row>)> = categories.iter().map(|category| (category.name.as_str(), rows(category))).collect();
     let (heading, caption) = (text_height(LARGE) + GAP, text_height(SMALL));
     let row_height = TILE + caption + GAP;
     let height = GAP + blocks.iter().map(|(_, rows)| heading + rows.len() * row_height + GAP).sum::<usize>();
@@ -64,15 +66,13 @@ struct Row {
 }
 
 /// Train before test, good before defective.
-fn rows(listing: &Listing) -> Vec<Row> {
-    let mut folders: Vec<(&str, String)> = Vec::new();
-    for (split, there) in [("train", &listing.train), ("test", &listing.test)] {
-        folders.extend(there.iter().map(|f| (split, f.name.clone())));
-    }
+fn rows(category: &Category) -> Vec<Row> {
+    let mut folders = category.folders();
     folders.sort_by_key(|(split, name)| (*split == "test", name != GOOD, name.clone()));
     let row = |(split, name): (&str, String)| {
-        let items: Vec<Item> = listing.items(split).into_iter().filter(|item| item.defect == name).collect();
-        let tiles = spread(items.len(), COLUMNS).into_par_iter().map(|i| Tile::of(&items[i])).collect();
+        let here = |item: &&Item| item.defect == name && item.key.split('/').next() == Some(split);
+        let items: Vec<&Item> = category.items().filter(here).collect();
+        let tiles = spread(items.len(), COLUMNS).into_par_iter().map(|i| Tile::of(items[i])).collect();
         Row { label: format!("{split}/{name}"), images: items.len(), tiles }
     };
     folders.into_iter().map(row).collect()
@@ -96,12 +96,13 @@ struct Tile {
 impl Tile {
     fn of(item: &Item) -> Self {
         let caption = item.key.rsplit('/').next().unwrap_or_default().to_owned();
-        let Ok(image) = codec::decode(&item.path) else {
+        let decoded = codec::read(&item.path).and_then(|bytes| codec::decode_as(&bytes, &item.path, Orientation::Apply));
+        let Ok(codec::Decoded { rgb: image, .. }) = decoded else {
             return Self { image: None, caption, fault: Some("unreadable") };
         };
         let (width, height) = fit(image.width, image.height);
         let mut small = bilinear(&image, width, height);
-        let mask = item.mask.as_deref().map(|path| truth::decode_mask(path, MaskRule::default()));
+        let mask = item.mask.as_ref().map(marked);
         let fault = match &mask {
             Some(Err(_)) => Some("mask unreadable"),
             Some(Ok(mask)) if (mask.width, mask.height) != (image.width, image.height) => Some("mask of another size"),
@@ -126,6 +127,15 @@ impl Tile {
         };
         text(canvas, x, y + TILE as i64, SMALL, colour, &fitted(&line, SMALL, TILE));
     }
+}
+
+/// All that the files of a ground truth mark; where they are of several sizes, what the first one does.
+fn marked(truth: &Truth) -> Result<Mask> {
+    let rule = truth.rule.unwrap_or_default();
+    let mut masks = truth.files.iter().map(|path| truth::decode_mask(path, rule)).collect::<Result<Vec<Mask>>>()?.into_iter();
+    let mut all = masks.next().expect("a ground truth has at least one file");
+    masks.for_each(|mask| all.data.iter_mut().zip(mask.data).for_each(|(all, one)| *all |= one));
+    Ok(all)
 }
 
 /// The greatest size of the same shape within a tile, at least one pixel each way.

@@ -11,7 +11,7 @@ use super::run::Run;
 use crate::config::ImageScore;
 use crate::data::Source;
 use crate::eval::{self, IMAGE, MapName, OutputStore};
-use crate::image::{Map, Rgb, codec, npy};
+use crate::image::{Map, Rgb, npy};
 use crate::{Error, Result, file};
 
 /// Images that are compared, at most.
@@ -93,7 +93,7 @@ impl Check<'_> {
     /// The input of the model.
     fn image(&self, index: usize) -> Result<Rgb> {
         match self.input {
-            Input::Image(..) => codec::decode(&self.source.items()[index].path),
+            Input::Image(..) => self.source.picture(index),
             Input::Network => Ok(self.source.get(index)?.as_ref().clone()),
         }
     }

@@ -61,6 +61,12 @@ pub fn export(run: Run, input: Input, map: MapName) -> Result<Model> {
             "repeat the run with train.precision=fp32",
         ));
     }
+    if !cfg.data.roi.is_none() {
+        return Err(Error::config(
+            "data.roi: an exported model scores whole images, and the run does not",
+            "repeat the run without it, with images that are cut already, or with data.margin",
+        ));
+    }
     let (graph, values) = (Graph::new(), Values::open(folder, cfg, summary)?);
     let p = Parts::new(&graph, cfg, &values, summary.seed, &summary.backbone.stride_in);
     let image = pixels::read(&p, input);

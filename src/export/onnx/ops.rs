@@ -265,8 +265,7 @@ impl Graph {
     /// The mean over 3x3 cells; what is beyond an edge counts as zero.
     pub fn mean3(&self, x: &Value) -> Value {
         let window = Window::same(3);
-        let attributes =
-            vec![("count_include_pad", Int(1)), ("kernel_shape", twice(3)), ("pads", window.pads()), ("strides", twice(1))];
+        let attributes = vec![("count_include_pad", Int(1)), ("kernel_shape", twice(3)), ("pads", window.pads()), ("strides", twice(1))];
         self.node("AveragePool", &[x], attributes, x.shape().to_vec())
     }
 

@@ -164,7 +164,8 @@ mod tests {
                 if width != side {
                     rows = flipped(&pass(&flipped(&rows), &triangle(width, side)));
                 }
-                let off = (0..side * side).filter(|i| rows[i / side][i % side] != f32::from(wanted.at(i % side, i / side)[channel])).count();
+                let off =
+                    (0..side * side).filter(|i| rows[i / side][i % side] != f32::from(wanted.at(i % side, i / side)[channel])).count();
                 assert_eq!(off, 0, "{width}x{height} to {side}, channel {channel}");
             }
         }

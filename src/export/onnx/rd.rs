@@ -68,8 +68,7 @@ fn stage(p: &Parts, x: &Value, name: &str, scale: Scale) -> Result<Value> {
 /// A residual block: a bottleneck changes the side in its second convolution, a basic one in its first.
 fn block(p: &Parts, x: &Value, name: &str, scale: Scale) -> Result<Value> {
     let g = p.graph;
-    let (kernels, changing): (&[usize], usize) =
-        if p.cfg.model.backbone.name.has_bottlenecks() { (&[1, 3, 1], 1) } else { (&[3, 3], 0) };
+    let (kernels, changing): (&[usize], usize) = if p.cfg.model.backbone.name.has_bottlenecks() { (&[1, 3, 1], 1) } else { (&[3, 3], 0) };
     let mut y = x.clone();
     for (place, &kernel) in kernels.iter().enumerate() {
         if place > 0 {

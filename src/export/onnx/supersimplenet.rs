@@ -38,7 +38,8 @@ fn decision(p: &Parts, adapted: &Value, map: &Value) -> Result<Value> {
         _ => g.relu(&p.conv_bn(adapted, ["decision.reduce", "decision.reduce_bn"], Window::VALID)?),
     };
     let seen = g.relu(&p.conv_bn(&g.concat(&[&features, map], 1), ["decision.conv", "decision.bn"], Window::same(5))?);
-    let summary = [summed(g, "ReduceMax", &seen), summed(g, "ReduceMean", &seen), summed(g, "ReduceMax", map), summed(g, "ReduceMean", map)];
+    let summary =
+        [summed(g, "ReduceMax", &seen), summed(g, "ReduceMean", &seen), summed(g, "ReduceMax", map), summed(g, "ReduceMean", map)];
     let logit = p.linear(&g.concat(&summary.iter().collect::<Vec<_>>(), 1), "decision.linear")?;
     Ok(g.reshape(&g.each("Sigmoid", &logit), &[1]))
 }

@@ -2,6 +2,7 @@
 
 mod invariants;
 mod limits;
+mod not_scored;
 mod oracle;
 mod reweighted;
 pub mod slow;

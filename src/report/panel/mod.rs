@@ -4,9 +4,10 @@
 //! one range of colours.
 
 mod select;
-pub(in crate::report) mod sheet;
+mod sheet;
 
 pub use select::{by_area, ends};
+pub use sheet::{Case, Section, Sheet, TILE};
 
 use std::collections::BTreeMap;
 
@@ -17,8 +18,6 @@ use crate::image::{Map, Mask, Rgb, codec, draw, resize};
 use crate::metric::RECALL_FPR;
 use crate::ui::text::number;
 use crate::{Error, Result};
-
-use sheet::{Case, Section, Sheet, TILE};
 
 /// From this share of the image on, a defect is large.
 const LARGE: f64 = 0.01;
@@ -77,7 +76,11 @@ pub fn panels(
         ("Tiny defects, below", "tiny", scores.tiny_recall, scores.tiny_regions),
     ];
     let mut sections = vec![];
-    for (large, (name, size, recall, regions)) in [true, false].into_iter().zip(groups) {
+    if !test.is_masked() {
+        let heading = "With a defect, of which there are no masks".to_owned();
+        sections.push(Section { heading, cases: defective.iter().map(case).collect::<Result<_>>()? });
+    }
+    for (large, (name, size, recall, regions)) in [true, false].into_iter().zip(groups).filter(|_| test.is_masked()) {
         let recall = recall.map_or_else(|| "—".into(), |r| format!("{r:.3}"));
         let of_group = defective.iter().filter(|c| (c.share >= LARGE) == large);
         sections.push(Section {
@@ -124,14 +127,15 @@ fn case(
     let heat = heat(test, cfg, index, &map_of(index)?, (low, high))?;
 
     let score = evaluation.images.get(index).map_or_else(|| "—".into(), |result| number(f64::from(result.score)));
-    let figures = if item.is_good() { format!("score {score}") } else { format!("{} %, score {score}", percent(share)) };
+    let figures =
+        if item.is_good() || !test.is_masked() { format!("score {score}") } else { format!("{} %, score {score}", percent(share)) };
     let name = item.key.strip_prefix("test/").unwrap_or(&item.key).to_owned();
     Ok(Case { name, figures, tiles: vec![image, truth, heat] })
 }
 
 /// An image, and again with its ground truth outlined, each fitted into a tile.
 pub(in crate::report) fn subject(test: &Source, cfg: &config::Eval, index: usize) -> Result<[Rgb; 2]> {
-    let image = codec::decode(&test.items()[index].path)?;
+    let image = test.picture(index)?;
     let (width, height) = fitted(image.width, image.height);
     let image = resize::bilinear(&image, width, height);
     let mut truth = image.clone();
@@ -182,7 +186,7 @@ pub fn expected_bytes(test: &Source) -> Result<u64> {
     }
     let of = |&(index, count): &(usize, u64)| {
         let item = &test.items()[index];
-        let image = codec::decode(&item.path)?;
+        let image = test.picture(index)?;
         let (width, height) = fitted(image.width, image.height);
         let shown = count.min(if item.is_good() { 2 } else { 3 });
         // The image, the same with its mask outlined, and the map over it.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::Error;
 use crate::config::reference;
+use crate::{Error, names};
 
 /// What can be asked of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl Unknown {
     }
 
     pub fn what(&self) -> String {
-        format!("`{}` is not a configuration key, a metric or a field of a run", self.name)
+        format!("`{}` is not a configuration key, a metric or a field of a run", names::quoted(&self.name))
     }
 }
 

@@ -6,7 +6,7 @@ use super::key::{Field, Key, Kind};
 use super::node::{Literal, Node, Operator};
 use crate::config::reference;
 use crate::run::Status;
-use crate::{Error, Result};
+use crate::{Error, Result, names};
 
 #[derive(Debug, Clone, PartialEq)]
 enum Token {
@@ -39,14 +39,25 @@ pub(super) fn parse(text: &str, metrics: &BTreeSet<String>) -> Result<Node> {
         let node = parser.any(0)?;
         match parser.next() {
             None => Ok(node),
-            Some((Token::Close, column)) => Err(Fault::new(column, "`)` closes nothing", "")),
+            Some((Token::Close, column)) => Err(Fault::new(column, "`)` closes nothing", "take it away, or open it with `(`")),
             Some((_, column)) => Err(Fault::new(column, "expected `and` or `or`", "join comparisons by `and` or `or`")),
         }
     });
     parsed.map_err(|fault| {
-        let what = format!("column {}: {}\n  {text}\n  {}^", fault.column + 1, fault.what, " ".repeat(fault.column));
+        let (shown, before) = around(text, fault.column);
+        let what = format!("column {}: {}\n  {shown}\n  {}^", fault.column + 1, fault.what, " ".repeat(before));
         Error::config(what, fault.remedy)
     })
+}
+
+/// The part of a text about a column that fits a terminal, and how many characters of it stand before that column.
+fn around(text: &str, column: usize) -> (String, usize) {
+    const SIDE: usize = 60;
+    let skipped = column.saturating_sub(SIDE);
+    let begin = if skipped > 0 { "…" } else { "" };
+    let part: String = text.chars().skip(skipped).take(2 * SIDE).collect();
+    let end = if text.chars().count() > skipped + 2 * SIDE { "…" } else { "" };
+    (format!("{begin}{part}{end}"), column - skipped + begin.chars().count())
 }
 
 impl Fault {
@@ -137,7 +148,7 @@ impl Parser<'_> {
     fn factor(&mut self, depth: usize) -> std::result::Result<Node, Fault> {
         if depth > DEPTH {
             let column = self.tokens.get(self.at).map_or(self.end, |(_, column)| *column);
-            return Err(Fault::new(column, "nested too deeply", ""));
+            return Err(Fault::new(column, "nested too deeply", "write it with fewer parentheses and `not`"));
         }
         if self.take("not") {
             return Ok(Node::Not(Box::new(self.factor(depth + 1)?)));
@@ -147,7 +158,7 @@ impl Parser<'_> {
                 let node = self.any(depth + 1)?;
                 match self.next() {
                     Some((Token::Close, _)) => Ok(node),
-                    Some((_, column)) => Err(Fault::new(column, "expected `and`, `or` or `)`", "")),
+                    Some((_, column)) => Err(Fault::new(column, "expected `and`, `or` or `)`", "join comparisons by `and` or `or`")),
                     None => Err(Fault::new(opened, "this parenthesis is not closed", "close it with `)`")),
                 }
             }
@@ -163,14 +174,18 @@ impl Parser<'_> {
             Some((Token::Operator(operator), placed)) => (operator, placed),
             other => {
                 let column = other.map_or(self.end, |(_, column)| column);
-                return Err(Fault::new(column, format!("expected an operator after `{name}`"), "one of = != < <= > >= ~"));
+                return Err(Fault::new(column, format!("expected an operator after `{}`", names::quoted(name)), "one of = != < <= > >= ~"));
             }
         };
         let (text, at) = match self.next() {
             Some((Token::Word(text) | Token::Quoted(text), at)) => (text, at),
             other => {
                 let column = other.map_or(self.end, |(_, column)| column);
-                return Err(Fault::new(column, format!("expected a value to compare `{name}` with"), "text with spaces goes in quotes"));
+                return Err(Fault::new(
+                    column,
+                    format!("expected a value to compare `{}` with", names::quoted(name)),
+                    "text with spaces goes in quotes",
+                ));
             }
         };
         // `nan` and `inf` are words here.
@@ -199,7 +214,8 @@ fn check_value(key: &Key, name: &str, operator: Operator, literal: &Literal) -> 
         return Ok(());
     }
     if key.kind() == Kind::Number && literal.number.is_none() {
-        return Err((format!("`{name}` is compared with a number, not with `{}`", literal.text), String::new()));
+        let wrong = format!("`{name}` is compared with a number, not with `{}`", names::quoted(&literal.text));
+        return Err((wrong, format!("write a number, such as `{name}>0.5`")));
     }
     if operator.is_order() {
         return Ok(());
@@ -207,7 +223,7 @@ fn check_value(key: &Key, name: &str, operator: Operator, literal: &Literal) -> 
     match key {
         Key::Field(Field::State) => {
             let all = [Status::Fresh, Status::Running, Status::Interrupted, Status::Failed, Status::Finished].map(Status::name);
-            let wrong = || (format!("`{}` is not a state of a run", literal.text), format!("one of {}", all.join(", ")));
+            let wrong = || (format!("`{}` is not a state of a run", names::quoted(&literal.text)), format!("one of {}", all.join(", ")));
             if all.contains(&literal.text.as_str()) { Ok(()) } else { Err(wrong()) }
         }
         // An entry of a list cannot be checked by what the whole may be.

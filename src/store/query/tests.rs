@@ -9,6 +9,7 @@ fn facts(experiment: &str, seed: u64, change: impl FnOnce(&mut Config)) -> Facts
     change(&mut cfg);
     let id = Id::new(experiment, "00ab34ef12", seed).unwrap();
     let record = Record {
+        folder: None,
         format: record::FORMAT,
         id: id.to_string(),
         category: "gear".into(),

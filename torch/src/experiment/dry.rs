@@ -10,8 +10,8 @@ use harness::report;
 use harness::run::{Repeat, Status};
 use harness::ui::text;
 
-use super::holdout;
 use super::session::{Planned, Session};
+use super::{calibrate, holdout};
 use crate::boundary;
 use crate::detector::{self, FitEstimate, Parts};
 use crate::train::{Due, Sink, Step};
@@ -63,7 +63,7 @@ fn about(seconds: Option<f64>) -> String {
 fn probe(session: &Session, planned: &Planned) -> Result<(Option<f64>, FitEstimate)> {
     let (cfg, seed) = (session.cfg(), planned.id.seed);
     let mut detector = detector::build(&Parts { cfg, seed, device: session.device, weights: session.weights.as_ref() })?;
-    let (train, _) = holdout::images(cfg, &planned.category, seed)?;
+    let (train, _) = holdout::images(cfg, calibrate::fit(cfg, &planned.category.train, seed)?, seed)?;
     let estimate = detector.estimate(train.len());
     let source = Arc::new(Source::of(train, cfg, cfg.data.cache_mb));
     let mut stopwatch = Stopwatch::default();

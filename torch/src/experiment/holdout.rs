@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use harness::config::{Checkpoint, Config};
-use harness::data::{Category, Item, Source};
+use harness::data::{Item, Source};
 use harness::eval::protocol;
 use harness::image::{Mask, Rgb, upsample};
 use harness::metric::{Accumulator, Keyed, Sample};
@@ -23,11 +23,11 @@ pub struct Holdout {
     images: Vec<(Rgb, Mask)>,
 }
 
-/// The training images of a run by its rule of selection: those to train on, and those held out, which may be none.
-pub fn images(cfg: &Config, category: &Category, seed: u64) -> Result<(Vec<Item>, Vec<Item>)> {
+/// The images that a run is fitted on, by its rule of selection: those to train on, and those held out, which may be none.
+pub fn images(cfg: &Config, fit: Vec<Item>, seed: u64) -> Result<(Vec<Item>, Vec<Item>)> {
     match cfg.train.checkpoint {
-        Checkpoint::BestPseudoVal => split(&category.train, seed),
-        Checkpoint::Last | Checkpoint::BestTest => Ok((category.train.clone(), vec![])),
+        Checkpoint::BestPseudoVal => split(&fit, seed),
+        Checkpoint::Last | Checkpoint::BestTest => Ok((fit, vec![])),
     }
 }
 

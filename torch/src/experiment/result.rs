@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use harness::calibration::Normal;
 use harness::data::Source;
 use harness::eval::{self, Evaluation, MapName, Output, OutputStore};
 use harness::metric::{Protocol, Scores};
 use harness::run::{Attempt, Event, Lineage, Summary, TimeSpent, event, summary};
 use harness::ui::Progress;
-use harness::{Result, report};
+use harness::{Result, file, report};
 use serde_json::json;
 
 use super::quality::{Quality, Score};
@@ -18,40 +19,57 @@ use crate::eval::{ImageScored, score_all};
 use crate::input;
 use crate::tensors;
 
+/// What a fitted detector is judged by.
+pub struct Fitted {
+    pub test: Source,
+    /// Scores of normal images that it has not seen.
+    pub normal: Option<Normal>,
+}
+
 /// Scores the test set, writes maps and figures, and gives the summary and the bytes of the weights to keep.
 ///
 /// # Errors
 /// `Kind::Stopped` once a stop is requested: what was trained is in the last checkpoint, scoring begins again.
-pub fn conclude(task: &Task, attempt: &mut Attempt, detector: &dyn Detector, test: &Source) -> Result<(Summary, Vec<u8>)> {
+pub fn conclude(task: &Task, attempt: &mut Attempt, detector: &dyn Detector, fitted: &Fitted) -> Result<(Summary, Vec<u8>)> {
     let (cfg, planned) = (task.session.cfg(), task.planned);
+    let test = &fitted.test;
     let train_s = attempt.wall_s();
     let mut progress = Progress::new(task.mode, "score", test.len() as u64);
-    progress.message(&format!("scoring {} test images", test.len()));
+    if !test.is_empty() {
+        progress.message(&format!("scoring {} test images", test.len()));
+    }
     let stored = OutputStore::of(&attempt.folder().maps(), &planned.category.name, &cfg.detector.outputs(cfg));
     store_outputs(task, detector, test, &stored)?;
+    if test.is_empty() {
+        let samples = Source::of(eval::samples(&planned.category.train), cfg, 0).checked(&planned.contents);
+        store_outputs(task, detector, &samples, &stored)?;
+    }
     let protocol = eval::protocol(cfg, None)?;
-    let evaluations = evaluate(task, test, &protocol, &stored)?;
+    // Without a test image there is nothing that could be evaluated.
+    let evaluations = if test.is_empty() { vec![] } else { evaluate(task, test, &protocol, &stored)? };
     let metrics = metrics(summary::split(cfg.train.checkpoint), &evaluations);
     let epoch = detector.estimate(planned.category.train.len()).epochs;
-    attempt.event(&Event::Eval { epoch, step: 0, metrics: metrics.clone() })?;
+    if !test.is_empty() {
+        attempt.event(&Event::Eval { epoch, step: 0, metrics: metrics.clone() })?;
+        file::replace(&attempt.folder().scores_csv(), &eval::table(&evaluations, fitted.normal.as_ref()))?;
+    }
     report::run::write(attempt.folder(), test, &cfg.eval, &evaluations, &|name, i| stored.map(name, &test.items()[i].key))?;
 
     let (losses, grad_norm) = last_epoch(attempt)?;
-    let (headline, evaluation) = &evaluations[0];
     let summary = Summary {
         format: summary::FORMAT,
         id: planned.id.to_string(),
         category: planned.category.name.clone(),
         seed: planned.id.seed,
         detector: cfg.detector.name().into(),
-        headline: (*headline).into(),
+        headline: eval::names(&cfg.detector.outputs(cfg))[0].into(),
         metrics,
         protocol: json!({ "text": protocol.describe(), "checkpoint": cfg.train.checkpoint, "settings": protocol }),
         backbone: lineage(task)?,
         data_hash: planned.contents.hash.clone(),
         losses,
         grad_norm,
-        counts: counts(planned, &evaluation.scores, detector.count()),
+        counts: counts(planned, evaluations.first().map(|(_, evaluation)| &evaluation.scores), detector.count()),
         timing: TimeSpent {
             wall_s: attempt.wall_s(),
             parts_s: BTreeMap::from([("train".to_owned(), train_s), ("eval".to_owned(), attempt.wall_s() - train_s)]),
@@ -102,12 +120,13 @@ fn metrics(split: &str, evaluations: &[(MapName, Evaluation)]) -> BTreeMap<Strin
 }
 
 /// Images by split, regions, and the size of the network.
-fn counts(planned: &Planned, scores: &Scores, Count { parameters, trained }: Count) -> BTreeMap<String, u64> {
+fn counts(planned: &Planned, scores: Option<&Scores>, Count { parameters, trained }: Count) -> BTreeMap<String, u64> {
+    let of = |count: fn(&Scores) -> usize| scores.map_or(0, |scores| count(scores) as u64);
     BTreeMap::from([
         ("train_images".to_owned(), planned.category.train.len() as u64),
-        ("test_images".to_owned(), scores.images as u64),
-        ("test_anomalous".to_owned(), scores.anomalous_images as u64),
-        ("regions".to_owned(), scores.regions as u64),
+        ("test_images".to_owned(), of(|s| s.images)),
+        ("test_anomalous".to_owned(), of(|s| s.anomalous_images)),
+        ("regions".to_owned(), of(|s| s.regions)),
         ("parameters".to_owned(), parameters),
         ("trained_parameters".to_owned(), trained),
     ])
@@ -123,7 +142,7 @@ fn last_epoch(attempt: &Attempt) -> Result<(BTreeMap<String, f64>, Option<f64>)>
     Ok(last.unwrap_or_default())
 }
 
-/// Pixel AUROC of the headline map on the test set, or image AUROC of a detector without a map: for
+/// Pixel AUROC of the headline map on the test set, or image AUROC of a detector without a map and of data without masks: for
 /// `train.checkpoint = "best_test"` alone.
 pub fn on_test(score: &Score, session: &Session, test: &Source) -> Result<Quality> {
     let cfg = session.cfg();
@@ -132,7 +151,7 @@ pub fn on_test(score: &Score, session: &Session, test: &Source) -> Result<Qualit
         Ok(ImageScored::of(&score(&input::unit(&image.data, 1, test.size(), session.device)), 0).of_whole(test).headline())
     };
     let scores = eval::evaluate(test, &cfg.eval, &eval::protocol(cfg, None)?, &output_of)?.scores;
-    let maps = !cfg.detector.outputs(cfg).maps.is_empty();
+    let maps = !cfg.detector.outputs(cfg).maps.is_empty() && test.is_masked();
     Ok(if maps { ("pixel_auroc", scores.pixel_auroc) } else { ("image_auroc", scores.image_auroc) })
 }
 

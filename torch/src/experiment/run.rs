@@ -12,9 +12,10 @@ use harness::{Result, error};
 
 use super::quality::Score;
 use super::recorder::{Recorder, Rule, unpack};
+use super::result::Fitted;
 use super::session::{Planned, Session};
 use super::task::Task;
-use super::{holdout, result};
+use super::{calibrate, holdout, result};
 use crate::detector::{self, Parts};
 use crate::train::{Length, Snapshot};
 use crate::{boundary, device};
@@ -69,7 +70,8 @@ pub fn run(task: &Task, args: &Args) -> Result<Summary> {
 /// How far the run's training goes; `None` of a detector that is not trained, and where too few images will be told later.
 fn extent(session: &Session, planned: &Planned) -> Option<Extent> {
     let cfg = session.cfg();
-    let (train, _) = holdout::images(cfg, &planned.category, planned.id.seed).ok()?;
+    let seed = planned.id.seed;
+    let train = calibrate::fit(cfg, &planned.category.train, seed).and_then(|fit| holdout::images(cfg, fit, seed)).ok()?.0;
     let batches = Shape::new(train.len(), &cfg.data, &cfg.train).batches();
     let Length { epochs, steps } = Length::of(&cfg.train, batches);
     cfg.detector.method().trained.then_some(Extent { epochs: epochs as u64, batches: batches as u64, steps })
@@ -84,7 +86,9 @@ fn work(task: &Task, attempt: &mut Attempt, start: Option<Snapshot>) -> Result<(
     let mut detector = detector::build(&parts)?;
     let test = Source::of(planned.category.test.clone(), cfg, cfg.data.cache_mb / 2).checked(&planned.contents);
 
-    let (train, out) = holdout::images(cfg, &planned.category, seed)?;
+    notes(task, &test).iter().try_for_each(|note| attempt.note(note))?;
+
+    let (train, out) = holdout::images(cfg, calibrate::fit(cfg, &planned.category.train, seed)?, seed)?;
     let rule = match cfg.train.checkpoint {
         Checkpoint::Last => Rule::Last,
         Checkpoint::BestPseudoVal => Rule::Pseudo(holdout::Holdout::new(Source::of(out, cfg, 0).checked(&planned.contents), cfg, seed)?),
@@ -104,7 +108,20 @@ fn work(task: &Task, attempt: &mut Attempt, start: Option<Snapshot>) -> Result<(
     if source.saw_alpha() || test.saw_alpha() {
         attempt.log("images with an alpha channel were put on black")?;
     }
-    result::conclude(task, attempt, detector.as_ref(), &test)
+    let normal = calibrate::calibrate(task, attempt, detector.as_ref())?.map(|found| found.scores()).transpose()?;
+    result::conclude(task, attempt, detector.as_ref(), &Fitted { test, normal })
+}
+
+/// What is odd about the data of a run, and shows nowhere else in its result.
+fn notes(task: &Task, test: &Source) -> Vec<String> {
+    let turned = task.planned.contents.turned;
+    let of = task.planned.category.items().count();
+    let notes = [
+        (turned > 0).then(|| format!("{turned} files of {of} images were turned upright, as their orientation tags (EXIF) ask")),
+        test.is_empty().then(|| "there are no test images: the run is fitted only, and has no metrics".to_owned()),
+        (!test.is_masked()).then(|| "no defective image has a mask: there are no pixel metrics".to_owned()),
+    ];
+    notes.into_iter().flatten().collect()
 }
 
 fn environment(session: &Session, planned: &Planned) -> Result<Environment> {

@@ -1,12 +1,13 @@
 //! Everything that a command's runs share: configuration, data, weights, device.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use harness::cli::run::Args;
 use harness::config::{Config, Precision, Resolved};
-use harness::data::{self, Category, Contents};
+use harness::data::{self, Category, Contents, Dataset};
 use harness::names::in_line;
+use harness::place;
 use harness::run::{Cpu, Id, identity};
 use harness::store::Store;
 use harness::weights;
@@ -17,7 +18,8 @@ use crate::device;
 
 pub struct Session {
     pub resolved: Resolved,
-    pub root: PathBuf,
+    /// Where the data are; none where nobody looked.
+    pub dataset: Option<Dataset>,
     pub categories: Vec<String>,
     /// The one run that may come of this, if the caller named it.
     pub expected: Option<Id>,
@@ -52,9 +54,9 @@ impl Session {
 
     /// Data, weights and device of a configuration.
     pub fn with_data(resolved: Resolved, results: &Path) -> Result<Self> {
-        let root = data::root::resolve(&resolved.config.data)?;
-        let categories = data::select(&data::open(&root)?, &resolved.config.data.categories)?;
-        Ok(Self { root, categories, ..Self::without_data(resolved, results)? })
+        let dataset = Dataset::of(&resolved.config.data)?;
+        let categories = dataset.select(&resolved.config.data.categories)?;
+        Ok(Self { dataset: Some(dataset), categories, ..Self::without_data(resolved, results)? })
     }
 
     /// Weights and device of a configuration, without looking at its data.
@@ -67,29 +69,32 @@ impl Session {
         let device = device::resolve(&cfg.run.device)?;
         device::prepare(device);
         tch::set_num_threads(cfg.run.threads as i32);
-        Ok(Self {
-            root: PathBuf::new(),
-            categories: vec![],
-            expected: None,
-            weights,
-            weights_hash,
-            device,
-            store: Store::new(results),
-            resolved,
-        })
+        Ok(Self { dataset: None, categories: vec![], expected: None, weights, weights_hash, device, store: Store::new(results), resolved })
     }
 
     pub fn cfg(&self) -> &Config {
         &self.resolved.config
     }
 
+    fn root(&self) -> &Path {
+        self.dataset.as_ref().map_or(Path::new(""), Dataset::root)
+    }
+
+    /// One category as the runs read it.
+    ///
+    /// # Errors
+    /// What no run can use.
+    pub fn category(&self, name: &str) -> Result<Category> {
+        self.dataset.as_ref().expect("data are looked at before a category is").category(name)
+    }
+
     /// Lines that say which profile, data, method and machine this is, and which keys were set in vain.
     pub fn announcement(&self) -> Vec<String> {
         let cfg = self.cfg();
         let data = if cfg.data.root == data::root::BUILTIN {
-            format!("built-in data ({})", self.root.display())
+            format!("built-in data ({})", self.root().display())
         } else {
-            self.root.display().to_string()
+            self.root().display().to_string()
         };
         let runs = self.categories.len() * cfg.run.seeds.len();
         let what = format!(
@@ -123,7 +128,7 @@ impl Session {
         let weights_hash = self.weights_hash.as_deref();
         let mut plan = vec![];
         let look = |name: &String| -> Result<_> {
-            let category = data::category(&self.root, name)?;
+            let category = self.category(name)?;
             let contents = Arc::new(Contents::of(&category)?);
             let warnings = data::preflight(&category, &contents, cfg)?;
             Ok((category, contents, warnings))
@@ -169,9 +174,10 @@ fn open_weights(cfg: &Config) -> Result<Option<weights::File>> {
     if path == "none" || !cfg.has_backbone() {
         return Ok(None);
     }
-    match weights::File::open(Path::new(path)) {
+    let place = place::find(Path::new(path), &[]);
+    match weights::File::open(&place) {
         Ok(file) => file.check_values().map(|()| Some(file)),
-        Err(_) if !Path::new(path).exists() => Err(Error::environment(
+        Err(_) if !place.exists() => Err(Error::environment(
             format!("model.backbone.weights: there is no file {path}"),
             "`just weights` fetches ImageNet weights (`just weights-lite`: EfficientNet-Lite0's), `harness weights import FILE` converts your own; model.backbone.weights=none trains from scratch",
         )),

@@ -10,9 +10,7 @@ use crate::image::upsample::Align;
 /// c3 [1, C, H, H] to [1, out, H, H].
 pub fn write(p: &Parts, c3: &Value) -> Result<Value> {
     let (g, keys) = (p.graph, &p.cfg.model.sc);
-    let unit = |x: &Value, name: &str, kernel| {
-        p.conv_bn(x, [&format!("sc.{name}.conv"), &format!("sc.{name}.bn")], Window::same(kernel))
-    };
+    let unit = |x: &Value, name: &str, kernel| p.conv_bn(x, [&format!("sc.{name}.conv"), &format!("sc.{name}.bn")], Window::same(kernel));
     let x = if keys.reduce > 0 { g.relu(&unit(c3, "reduce", 1)?) } else { c3.clone() };
     let small = unit(&g.block_means(&x, keys.r as usize), "k2", 3)?;
     let small = match keys.upsample {

@@ -6,9 +6,9 @@ use crate::config::Config;
 use crate::data::{self, Source};
 use crate::eval::{self, MapStore};
 use crate::image::{Map, Rgb, draw};
-use crate::report::panel::sheet::{Case, Section, Sheet, TILE};
 use crate::report::panel::{self, Chosen, by_area};
-use crate::store::Store;
+use crate::report::panel::{Case, Section, Sheet, TILE};
+use crate::store::{Store, config_found};
 use crate::sweep::Study;
 use crate::ui::text::number;
 use crate::{Error, Result};
@@ -65,8 +65,7 @@ pub fn sheet(study: &Study, store: &Store, category: &str) -> Result<Panels> {
     if study.root == data::root::BUILTIN || Path::new(&study.root).is_dir() {
         cfg.data.root.clone_from(&study.root);
     }
-    let root = data::root::resolve(&cfg.data)?;
-    let items = data::category(&root, category)?.test;
+    let items = data::Dataset::of(&cfg.data)?.category(category)?.test;
     let test = Source::of(items, &cfg, 1);
     // A quoted row has no maps by its nature, which is not worth a grey line.
     let run = (0..study.rows.len()).filter(|&row| !study.is_quoted(row));
@@ -105,7 +104,7 @@ fn first_config(study: &Study, store: &Store, category: &str, seed: u64) -> Resu
     let finished = |c: &&crate::sweep::Cell| c.category == category && c.seed == seed && c.summary().is_some();
     let mut cells: Vec<_> = study.cells.iter().filter(finished).collect();
     cells.sort_by_key(|cell| cell.row);
-    cells.first().map(|cell| store.folder(&cell.id).config()).transpose()
+    cells.first().map(|cell| config_found(&store.folder(&cell.id))).transpose()
 }
 
 fn maps(study: &Study, store: &Store, test: &Source, row: usize, category: &str, seed: u64) -> Result<Maps> {
@@ -164,7 +163,13 @@ fn case(test: &Source, cfg: &Config, rows: &[Maps], category: &str, chosen: Chos
         });
     }
     let name = item.key.strip_prefix("test/").unwrap_or(&item.key).to_owned();
-    let figures = if item.is_good() { "no defect".to_owned() } else { format!("{} % of the image", panel::percent(chosen.share)) };
+    let figures = if item.is_good() {
+        "no defect".to_owned()
+    } else if !test.is_masked() {
+        "no mask".to_owned()
+    } else {
+        format!("{} % of the image", panel::percent(chosen.share))
+    };
     Ok(Case { name, figures, tiles })
 }
 

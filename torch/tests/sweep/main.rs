@@ -1,38 +1,13 @@
-//! Sweeps as processes: killed, together, failing. Tables have to come out the same to the byte.
+//! Sweeps as processes: together, failing, interrupted. What kills and faults do to them is in tests/survive.
 
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+mod fixture;
 
-use harness::data::builtin;
+use std::process::{Command, Output};
+
+use fixture::{Fixture, SWEEP, finished, said, signal, wait_for};
 use harness::run::Status;
-use harness::seed;
 use harness::store::Store;
-use harness::sweep::ledger::{Entry, How, Ledger, What};
-use rand::RngExt;
-
-/// Three rows, one category, two seeds: six runs of about a second.
-const SWEEP: &str = r#"
-title = "a small sweep"
-seeds = [0, 1]
-categories = ["gear"]
-against = "previous"
-set = { data.size = 64, model.backbone.name = "resnet18", model.backbone.weights = "none", model.stl.width = 16, model.tem.levels = 8, model.ptfem.scales = [1, 2, 4], model.sc.reduce = 16, model.sc.r = 2, train.batch = 6, train.epochs = 2, train.checkpoint_every_s = 0.001, run.threads = 1, run.device = "cpu" }
-
-[[ablate]]
-name = "baseline"
-set = { model.self_calibration = false, model.stlnet = false, loss.score.enabled = false, loss.consistency.enabled = false }
-
-[[ablate]]
-name = "+ score"
-from = "previous"
-set = { loss.score.enabled = true }
-
-[[ablate]]
-name = "+ texture"
-from = "previous"
-set = { model.stlnet = true }
-"#;
+use harness::sweep::ledger::{Entry, Ledger, What};
 
 /// The same with a row in it whose two runs fail.
 const FAILING: &str = r#"
@@ -56,160 +31,6 @@ set = { loss.score.enabled = true }
 name = "+ texture"
 set = { model.stlnet = true }
 "#;
-
-struct Fixture {
-    dir: tempfile::TempDir,
-}
-
-impl Fixture {
-    fn new(sweep: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        builtin::write_small(&dir.path().join("data"), &["gear"], 9, 3, 1, 64).unwrap();
-        std::fs::write(dir.path().join("small.toml"), sweep).unwrap();
-        Self { dir }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn command(&self, file: &str, results: &str, extra: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_harness-torch"));
-        command.arg("sweep").arg(file).arg(format!("data.root={}", self.path("data").display())).args(extra);
-        if !extra.contains(&"--jobs") {
-            command.args(["--jobs", "1"]);
-        }
-        if !extra.contains(&"--name") {
-            command.args(["--name", "small"]);
-        }
-        command.arg("--results").arg(self.path(results));
-        command.arg("--plots").arg(self.path(results).join("plots")).current_dir(self.dir.path());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    fn sweep(&self, results: &str, extra: &[&str]) -> Output {
-        self.command("small.toml", results, extra).output().unwrap()
-    }
-
-    fn finished(&self, results: &str) {
-        let output = self.sweep(results, &[]);
-        assert!(output.status.success(), "{}", said(&output));
-    }
-
-    /// The tables' bytes by file name.
-    fn tables(&self, results: &str) -> Vec<(String, Vec<u8>)> {
-        let folder = self.path(results).join("small");
-        ["table.md", "table.tex", "table.csv", "table.json", "findings.md"]
-            .map(|name| (name.to_owned(), std::fs::read(folder.join(name)).unwrap()))
-            .to_vec()
-    }
-
-    fn ledger(&self, results: &str) -> Vec<Entry> {
-        Ledger::of(&self.path(results).join("small")).read().unwrap()
-    }
-}
-
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-/// Runs that ended well, by the ledger, sorted.
-fn finished(entries: &[Entry]) -> Vec<String> {
-    let mut ids: Vec<String> = entries
-        .iter()
-        .filter_map(|entry| match &entry.what {
-            What::End { id, how: How::Finished, .. } => Some(id.to_string()),
-            _ => None,
-        })
-        .collect();
-    ids.sort();
-    ids
-}
-
-/// The process of the last run that the ledger saw start, whose end it does not know.
-fn running_child(entries: &[Entry]) -> Option<u32> {
-    match entries.last().map(|entry| &entry.what) {
-        Some(What::Start { pid, .. }) => Some(*pid),
-        _ => None,
-    }
-}
-
-/// Whether there was a process to receive the signal.
-fn signal(name: &str, pid: u32) -> bool {
-    Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status().unwrap().success()
-}
-
-fn wait_for(what: &str, mut there: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !there() {
-        assert!(began.elapsed() < Duration::from_secs(120), "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// Runs the sweep again and again, each time with something killed at a random moment, until it ends by itself; how often
-/// something was killed. The kills count on from `before`, which decides what is killed.
-fn survive(fixture: &Fixture, results: &str, before: u64) -> u64 {
-    let mut kills = 0;
-    for attempt in 0.. {
-        let number = before + kills;
-        let mut draw = seed::stream(7, "kill", number, attempt);
-        let mut sweep: Child = fixture.command("small.toml", results, &[]).spawn().unwrap();
-        // Each life is a little longer, so that slow machines come to an end as well.
-        std::thread::sleep(Duration::from_millis(draw.random_range(100..1500) + 40 * attempt));
-        if let Some(status) = sweep.try_wait().unwrap() {
-            // A child that was killed leaves its run to the next command.
-            assert!(status.success() || status.code() == Some(75), "{status}");
-            if status.success() {
-                return kills;
-            }
-            continue;
-        }
-        let child = running_child(&fixture.ledger(results));
-        let killed = match number % 3 {
-            0 => false,
-            _ => child.is_some_and(|pid| signal("KILL", pid)),
-        };
-        if number % 3 == 1 {
-            // The sweep sees that and goes on with the other runs for a while.
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        let alive = sweep.try_wait().unwrap().is_none();
-        let _ = sweep.kill();
-        sweep.wait().unwrap();
-        kills += u64::from(killed || alive);
-    }
-    unreachable!()
-}
-
-/// Kills sweeps of fresh stores until something was killed `least` times, and compares what each ends with.
-fn sweeps_survive(least: u64) {
-    let fixture = Fixture::new(SWEEP);
-    fixture.finished("whole");
-    let (mut kills, mut stores) = (0, 0);
-    while kills < least {
-        stores += 1;
-        let killed = format!("killed-{stores}");
-        kills += survive(&fixture, &killed, kills);
-        fixture.finished(&killed);
-        assert_eq!(fixture.tables("whole"), fixture.tables(&killed));
-        let entries = Store::new(&fixture.path(&killed)).list().unwrap();
-        assert_eq!((entries.len(), entries.iter().filter(|e| e.status == Status::Finished).count()), (6, 6));
-        assert!(stores <= least, "{kills} kills in {stores} sweeps");
-    }
-}
-
-#[test]
-fn a_sweep_killed_with_or_without_its_child_resumes_to_the_same_tables() {
-    sweeps_survive(4);
-}
-
-#[test]
-#[ignore = "slow: 40 kills; `just test-slow` runs it"]
-fn sweeps_killed_forty_times_resume_to_the_same_tables() {
-    sweeps_survive(40);
-}
 
 #[test]
 fn a_sweep_that_is_interrupted_stops_its_runs_and_goes_on_when_repeated() {
