@@ -4,7 +4,7 @@ use super::parts::Parts;
 use super::pixels::{self, Input};
 use super::run::Run;
 use crate::Result;
-use crate::config::ImageScore;
+use crate::config::{ImageScore, Orientation};
 use crate::eval::{self, MapName};
 use crate::run::METHOD_VERSION;
 
@@ -26,6 +26,7 @@ pub fn entries(p: &Parts, run: &Run, input: Input, map: MapName) -> Result<Vec<(
         ("category", run.summary.category.clone()),
         ("seed", run.summary.seed.to_string()),
         ("input", described(input, cfg.data.size)),
+        ("orientation", if cfg.data.orientation == Orientation::Apply { "apply" } else { "ignore" }.into()),
         ("resize", pixels::rule(p)),
         ("normalize", if mean.is_empty() { "local contrast" } else { "channels" }.into()),
         ("mean", mean),
