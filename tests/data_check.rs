@@ -168,14 +168,6 @@ fn what_would_spoil_a_result_is_found() {
                 fs::create_dir(root.join("nut/train/good")).unwrap();
             }),
         ),
-        (
-            "no image in test",
-            "",
-            Box::new(|root| {
-                fs::remove_dir_all(root.join("nut/test")).unwrap();
-                fs::remove_dir_all(root.join("nut/ground_truth")).unwrap();
-            }),
-        ),
         ("train/scratch holds 1 images", "", Box::new(|root| put(root, "nut/train/scratch/000.png", &image(99, 16, 16)))),
         (
             "2 images would be called test/good/000",
@@ -243,6 +235,23 @@ fn what_makes_a_figure_doubtful_is_a_warning() {
             Box::new(|root| {
                 let inverted = mask(16, 16).data.iter().map(|&v| 1 - v).collect();
                 put_mask(root, "nut/ground_truth/scratch/000_mask.png", &Mask::from_vec(16, 16, inverted));
+            }),
+        ),
+        (
+            "no image in test",
+            Box::new(|root| {
+                fs::remove_dir_all(root.join("nut/test")).unwrap();
+                fs::remove_dir_all(root.join("nut/ground_truth")).unwrap();
+            }),
+        ),
+        ("images more than twice as long as wide", Box::new(|root| put(root, "nut/train/good/009.png", &image(51, 40, 19)))),
+        (
+            "masks with defects smaller than a pixel",
+            Box::new(|root| {
+                put(root, "nut/test/scratch/009.png", &image(52, 320, 320));
+                let mut speck = Mask::filled(320, 320, 0);
+                speck.set(7, 7, 1);
+                put_mask(root, "nut/ground_truth/scratch/009_mask.png", &speck);
             }),
         ),
         ("folders of defects without an image", Box::new(|root| fs::create_dir(root.join("nut/test/dent")).unwrap())),
@@ -357,4 +366,17 @@ fn masks_are_all_there_or_none_is_as_the_key_asks() {
     assert_eq!([grades(&[]), grades(&["data.masks=required"]), grades(&["data.masks=ignore"])], [(1, 0), (1, 0), (0, 0)]);
     fs::remove_file(root.path().join("nut/ground_truth/scratch/000_mask.png")).unwrap();
     assert_eq!([grades(&[]), grades(&["data.masks=required"]), grades(&["data.masks=ignore"])], [(0, 1), (1, 0), (0, 0)]);
+}
+
+#[test]
+fn a_region_of_interest_has_to_fit_and_to_hold_the_defects() {
+    let root = nut();
+    let found = |keys: &[&str]| -> Vec<(Grade, String)> {
+        checked(root.path(), keys).all().map(|(_, finding)| (finding.grade, finding.what.clone())).collect()
+    };
+    assert_eq!(found(&["data.roi=[0, 0, 16, 12]"]), []);
+    let [(grade, what)] = &found(&["data.roi=[8, 0, 8, 12]"])[..] else { panic!("one finding") };
+    assert!(*grade == Grade::Warns && what.contains("outside of the region of interest"), "{what}");
+    let [(grade, what)] = &found(&["data.roi=[0, 0, 20, 12]"])[..] else { panic!("one finding") };
+    assert!(*grade == Grade::Spoils && what.contains("does not fit"), "{what}");
 }
