@@ -12,8 +12,9 @@ use harness::data::Item;
 use harness::run::Stop;
 use harness::{Error, Result, file, sayln};
 
+use super::inputs;
+use super::line::Line;
 use super::output::Row;
-use super::{Line, inputs};
 
 /// Between two looks at the folder.
 const PAUSE: Duration = Duration::from_millis(200);
