@@ -10,6 +10,9 @@ use crate::{Result, data};
 /// Normal images from which on a share of them is held out, instead of further fits: a fifth of them resolves five per cent.
 const ENOUGH: usize = 100;
 
+/// px of the image that smoothing is meant for, whatever the size of the photographs: the size at which systems are published.
+const SIDE: usize = 256;
+
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// Good images: a folder of them, one with a folder `good` inside, or a data set with several categories
@@ -37,7 +40,12 @@ impl Args {
     /// A detector that is not there, a folder without images.
     pub fn as_run(&self) -> Result<run::Args> {
         let root = format!("data.root={}", toml::Value::String(self.folder.display().to_string()));
-        let mut words = vec![format!("detector={}", self.detector), root, format!("calibrate.rate={}", self.rate)];
+        let mut words = vec![
+            format!("detector={}", self.detector),
+            root,
+            format!("calibrate.rate={}", self.rate),
+            format!("eval.gaussian_side={SIDE}"),
+        ];
         if !self.settings.iter().any(|word| word.trim_start().starts_with("calibrate.mode")) {
             words.push(format!("calibrate.mode={}", self.mode()?));
         }

@@ -13,10 +13,23 @@ pub struct Eval {
     pub align_corners: bool,
     /// Smoothing of the upsampled map, px of that map; 0 = none.
     pub gaussian_sigma: f64,
+    /// Side of the square image whose px `gaussian_sigma` counts; 0 = px of each map.
+    pub gaussian_side: usize,
     pub image_score: ImageScore,
     /// Images a forward pass.
     pub batch: usize,
     pub pro: Pro,
+}
+
+impl Eval {
+    /// Standard deviation of the smoothing of a map of `width` x `height`, px of that map: where `gaussian_side` is set, in proportion to
+    /// the side of a square of as many pixels, so that one part scores alike whatever size it is photographed at.
+    pub fn sigma(&self, width: usize, height: usize) -> f64 {
+        match self.gaussian_side {
+            0 => self.gaussian_sigma,
+            side => self.gaussian_sigma * ((width * height) as f64).sqrt() / side as f64,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,5 +92,19 @@ impl Eval {
             }
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    #[test]
+    fn smoothing_follows_the_size_of_the_image_where_it_is_asked_to() {
+        let mut eval = Config::default().eval;
+        eval.gaussian_sigma = 4.0;
+        assert_eq!([eval.sigma(256, 256), eval.sigma(1024, 768)], [4.0, 4.0]);
+        eval.gaussian_side = 256;
+        assert_eq!([eval.sigma(256, 256), eval.sigma(1024, 1024), eval.sigma(512, 128)], [4.0, 16.0, 4.0]);
     }
 }

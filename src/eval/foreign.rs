@@ -92,7 +92,7 @@ impl Foreign {
 /// What is scored of one map, as [`super::scored_within`] does.
 fn scored(map: &Map64, (width, height): (usize, usize), inside: Option<&Mask>, cfg: &config::Eval) -> Result<(Map64, f64)> {
     let up = upsample::bilinear(map, width, height, cfg.align_corners.into());
-    let whole = if cfg.gaussian_sigma > 0.0 { blur::gaussian64(&up, cfg.gaussian_sigma) } else { up };
+    let whole = if cfg.gaussian_sigma > 0.0 { blur::gaussian64(&up, cfg.sigma(width, height)) } else { up };
     let score = match cfg.image_score {
         ImageScore::Upsampled => metric::image_score64(&*within(&whole, inside)?),
         ImageScore::Map => metric::image_score64(&*within(map, inside)?),

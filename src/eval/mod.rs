@@ -77,7 +77,7 @@ pub fn protocol(cfg: &Config, variant: Option<Variant>) -> Result<Protocol> {
 /// The map as it is scored: upsampled to `width` x `height`, then smoothed.
 pub fn full(map: &Map, width: usize, height: usize, cfg: &config::Eval) -> Map {
     let up = upsample::bilinear(map, width, height, Align::from(cfg.align_corners));
-    if cfg.gaussian_sigma > 0.0 { blur::gaussian(&up, cfg.gaussian_sigma) } else { up }
+    if cfg.gaussian_sigma > 0.0 { blur::gaussian(&up, cfg.sigma(width, height)) } else { up }
 }
 
 /// What is scored of one image: its map at the size of the evaluation, if it has one, and its score by `eval.image_score`.

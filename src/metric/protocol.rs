@@ -19,10 +19,18 @@ pub struct Protocol {
     pub resolution: Resolution,
     /// Standard deviation of the maps' smoothing, px of the map; 0 = none.
     pub smoothing: f64,
+    /// Side of the square map whose px `smoothing` counts; 0 = px of each map.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub smoothing_side: usize,
     /// Where an image's score comes from.
     pub image_score: ImageScore,
     /// Which weights made the maps.
     pub checkpoint: Checkpoint,
+}
+
+/// As earlier versions wrote it.
+fn is_zero(side: &usize) -> bool {
+    *side == 0
 }
 
 impl Default for Protocol {
@@ -34,6 +42,7 @@ impl Default for Protocol {
             variant: Variant::Exact,
             resolution: Resolution::Original,
             smoothing: 0.0,
+            smoothing_side: 0,
             image_score: ImageScore::Upsampled,
             checkpoint: Checkpoint::Last,
         }
@@ -49,6 +58,7 @@ impl Protocol {
             variant: eval.pro.variant.into(),
             resolution: eval.resolution,
             smoothing: eval.gaussian_sigma,
+            smoothing_side: eval.gaussian_side,
             image_score: eval.image_score,
             checkpoint,
         };
@@ -81,9 +91,10 @@ impl Protocol {
             Resolution::Original => "original resolution",
             Resolution::Input => "input resolution",
         };
-        let smoothing = match self.smoothing {
-            0.0 => "no smoothing".to_owned(),
-            sigma => format!("smoothed with sigma {sigma} px"),
+        let smoothing = match (self.smoothing, self.smoothing_side) {
+            (0.0, _) => "no smoothing".to_owned(),
+            (sigma, 0) => format!("smoothed with sigma {sigma} px"),
+            (sigma, side) => format!("smoothed with sigma {sigma} px of {side}"),
         };
         let image_score = match self.image_score {
             ImageScore::Upsampled => "",
@@ -137,6 +148,9 @@ mod tests {
         assert_eq!(protocol.aupro_key(), "aupro_linear200@0.3");
         let text = serde_json::to_string(&protocol).unwrap();
         assert_eq!(serde_json::from_str::<Protocol>(&text).unwrap(), protocol);
+        assert!(!text.contains("smoothing_side"), "as earlier versions wrote it: {text}");
+        let relative = Protocol { smoothing: 4.0, smoothing_side: 256, ..Protocol::default() };
+        assert!(relative.describe().ends_with("smoothed with sigma 4 px of 256"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub fn write(p: &Parts, given: &Given, name: MapName, [width, height]: [usize; 2
     let place = p.cfg.detector.outputs(p.cfg).maps.iter().position(|map| *map == name);
     let map = place.filter(|_| name != IMAGE).map(|place| framed(p, &given.maps[place]));
     let whole = map.as_ref().map(|map| {
-        let weights = |from, to| smoothed_weights(&bilinear_weights(from, to, Align::from(eval.align_corners)), eval.gaussian_sigma);
+        let weights = |from, to| smoothed_weights(&bilinear_weights(from, to, Align::from(eval.align_corners)), eval.sigma(width, height));
         g.sandwich(map, &weights(map.size(1), height), &weights(map.size(2), width))
     });
     let over = |operator, map: &Value| g.reshape(&g.reduce(operator, map, &[1, 2]), &[1]);
