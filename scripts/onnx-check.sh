@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every kind of exported model in real onnxruntime: the tests of torch/tests/onnx with a Python of their own, made once.
+# Every kind of exported model in real onnxruntime: the tests of torch/tests/export with a Python of their own, made once.
 #   onnx-check.sh [ARGUMENTS OF cargo test]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,4 +19,4 @@ if [ ! -e "$venv/.complete" ]; then
         || die "the packages could not be installed: is PyPI reachable? Then repeat the command."
     touch "$venv/.complete"
 fi
-HARNESS_PYTHON=$PWD/$venv/bin/python HARNESS_REQUIRE=all cargo test --release --workspace --quiet --test onnx "$@"
+HARNESS_PYTHON=$PWD/$venv/bin/python HARNESS_REQUIRE=all cargo test --release --workspace --quiet --test export "$@"

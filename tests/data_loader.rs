@@ -454,7 +454,11 @@ fn masks_come_in_the_size_of_their_image_or_not_at_all() {
     assert_eq!((mask.width, mask.height, mask.area(), mask.at(2, 1)), (20, 10, 1, 1));
     let misfit = of(scratch(root.path(), (20, 10), Some((10, 20)))).unwrap_err();
     assert!(misfit.what.contains("10x20") && misfit.what.contains("20x10"), "{misfit}");
-    assert!(of(scratch(root.path(), (20, 10), None)).unwrap_err().what.contains("no mask"));
+    // Where another has one; where none has, there is no ground truth for pixels.
+    let both = vec![scratch(root.path(), (20, 10), Some((20, 10))), scratch(root.path(), (20, 10), None)];
+    assert!(Source::new(both, 32, Resize::Bilinear, 1).mask(1).unwrap_err().what.contains("no mask"));
+    let alone = Source::new(vec![scratch(root.path(), (20, 10), None)], 32, Resize::Bilinear, 1);
+    assert!(!alone.is_masked() && alone.mask(0).unwrap().is_empty());
     let mut good = scratch(root.path(), (20, 10), None);
     good.defect = "good".into();
     assert_eq!(of(good).unwrap(), Mask::filled(20, 10, 0));

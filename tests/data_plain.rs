@@ -58,6 +58,8 @@ fn a_folder_with_a_trailing_dot_has_the_name_of_the_folder_it_stands_for() {
     let root = tempfile::tempdir().unwrap();
     (0..2).for_each(|i| put(root.path(), &format!("bolts/{i}.png"), i));
     assert_eq!(open(&root.path().join("bolts/../bolts/.")).unwrap(), ["bolts"]);
+    (0..2).for_each(|i| put(root.path(), &format!("nuts/train/good/{i}.png"), i));
+    assert_eq!(open(&root.path().join("nuts/train/good")).unwrap(), ["nuts"]);
 }
 
 #[test]

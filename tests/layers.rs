@@ -35,7 +35,8 @@ const TORCH_SRC: &[&[&str]] = &[
     &["detector"],
     &["eval"],
     &["experiment"],
-    &["predict", "bench", "distil"],
+    &["predict", "bench", "distil", "fit"],
+    &["calibrate", "rank"],
     &["command"],
 ];
 

@@ -139,6 +139,15 @@ pub fn percent(rate: f64) -> String {
     format!("{text} %")
 }
 
+/// A level for people, with four digits that count.
+pub fn rounded(level: f64) -> String {
+    let size = if level == 0.0 { 0.0 } else { level.abs().log10().floor() };
+    if !(-4.0..6.0).contains(&size) {
+        return format!("{level:.3e}");
+    }
+    format!("{level:.digits$}", digits = (3.0 - size).max(0.0) as usize)
+}
+
 /// A rate as it is typed that is not below this one.
 fn up(rate: f64) -> String {
     format!("--rate {}", (rate * 1000.0).ceil() / 1000.0)
@@ -221,6 +230,20 @@ mod tests {
     fn rates_are_written_with_two_digits_that_count() {
         for (rate, text) in [(0.05, "5 %"), (0.0164, "1.6 %"), (0.001, "0.1 %"), (0.5, "50 %"), (0.123, "12 %"), (0.00018, "0.018 %")] {
             assert_eq!(percent(rate), text);
+        }
+    }
+
+    #[test]
+    fn levels_are_written_with_four_digits_that_count() {
+        for (level, text) in [
+            (57.14330291748047, "57.14"),
+            (-0.20253, "-0.2025"),
+            (8.0, "8.000"),
+            (0.0, "0.000"),
+            (123456.7, "123457"),
+            (1.5e-7, "1.500e-7"),
+        ] {
+            assert_eq!(rounded(level), text);
         }
     }
 

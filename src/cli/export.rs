@@ -110,7 +110,8 @@ fn test_images(found: &Finished, root: Option<&Path>) -> Result<Source> {
         Error { remedy, ..e }
     })?;
     let category = dataset.category(&found.summary.category)?;
-    Ok(Source::of(category.test, &found.cfg, 0).checked(&contents))
+    let items = if category.test.is_empty() { eval::samples(&category.train) } else { category.test };
+    Ok(Source::of(items, &found.cfg, 0).checked(&contents))
 }
 
 /// The size that all test images have.

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod bundle;
+pub mod calibrate;
 pub mod completions;
 pub mod config;
 pub mod data;
@@ -9,7 +10,9 @@ pub mod distil;
 pub mod doctor;
 pub mod export;
 mod finished;
+pub mod fit;
 pub mod predict;
+pub mod rank;
 pub mod report;
 pub mod run;
 pub mod runs;
@@ -49,8 +52,14 @@ pub enum Verb {
     Sweep(sweep::Args),
     /// Tables, figures and page of a sweep, from what is finished
     Report(report::Args),
+    /// From a folder of good images to a detector with a threshold, in one command
+    Fit(fit::Args),
     /// Score new images with a finished run
     Predict(predict::Args),
+    /// What a run's scores mean: thresholds with a false-alarm rate; a new calibration with other good images
+    Calibrate(calibrate::Args),
+    /// Images by score, the oddest first, as a contact sheet
+    Rank(rank::Args),
     /// Compute the metrics of score maps: a run's, or from any other source
     Score(score::Args),
     /// Write a finished run for other programs: an ONNX file that gives the same maps and scores
@@ -99,7 +108,7 @@ pub fn main() -> ExitCode {
     exit_code(carry_out(&cli, &|_| launcher::exec()), cli.output())
 }
 
-/// Carries out what was typed; `with_tensors` has what needs libtorch (run, predict, bench, weights distil), checked as far as that
+/// Carries out what was typed; `with_tensors` has what needs libtorch (run, fit, predict, rank, calibrate, bench, weights distil), checked as far as that
 /// goes without it.
 ///
 /// # Errors
@@ -109,7 +118,10 @@ pub fn carry_out(cli: &Cli, with_tensors: &dyn Fn(&Verb) -> Result<()>) -> Resul
         Verb::Run(args) => run::check(args).and_then(|()| with_tensors(&cli.verb)),
         Verb::Sweep(args) => sweep::run(args, cli.verbosity()),
         Verb::Report(args) => report::run(args),
-        Verb::Predict(_) => with_tensors(&cli.verb),
+        Verb::Fit(args) => args.as_run().and_then(|run| run::check(&run)).and_then(|()| with_tensors(&cli.verb)),
+        Verb::Predict(_) | Verb::Rank(_) => with_tensors(&cli.verb),
+        Verb::Calibrate(args) if args.images.is_some() => with_tensors(&cli.verb),
+        Verb::Calibrate(args) => calibrate::show(args),
         Verb::Bench(args) => args.resolve().and_then(|_| with_tensors(&cli.verb)),
         Verb::Score(args) => score::run(args),
         Verb::Export(args) => export::run(args),

@@ -1,6 +1,6 @@
 //! `harness run`: what may be typed. `harness-torch` carries it out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::Result;
 use crate::config::{Profile, Request, Resolved};
@@ -48,6 +48,24 @@ pub struct Args {
 }
 
 impl Args {
+    /// Words as they would be typed, and nothing else.
+    pub fn of_words(words: Vec<String>, results: &Path) -> Self {
+        Self {
+            arguments: words,
+            results: results.to_owned(),
+            profile: None,
+            device: None,
+            force: false,
+            dry_run: false,
+            tag: vec![],
+            note: None,
+            json: false,
+            id: None,
+            leash: false,
+            sweep: None,
+        }
+    }
+
     /// What is to be done with a run that is there already.
     pub fn repeat(&self) -> Repeat {
         if self.force { Repeat::Force } else { Repeat::Reuse }

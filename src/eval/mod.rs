@@ -10,7 +10,7 @@ mod table;
 
 pub use foreign::Foreign;
 pub use paired::{DRAWS, PairedDifference, paired};
-pub use store::{MapStore, OutputStore};
+pub use store::{MapStore, OutputStore, samples};
 pub use table::table;
 
 use std::borrow::Cow;

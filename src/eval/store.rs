@@ -4,9 +4,20 @@ use std::path::{Path, PathBuf};
 
 use super::{IMAGE, MapName, Output, names};
 use crate::config::Outputs;
-use crate::data::form;
+use crate::data::{Item, form};
 use crate::image::{Map, npy};
 use crate::{Error, Result};
+
+/// Training images whose outputs a run without a test image stores, at most.
+const SAMPLES: usize = 8;
+
+/// Some training images, evenly among all, under keys of their own (`sample/<key>`): what a run without a test image stores of them, a
+/// model that is exported from it can be compared with.
+pub fn samples(train: &[Item]) -> Vec<Item> {
+    let count = train.len().min(SAMPLES);
+    let sample = |item: &Item| Item { key: format!("sample/{}", item.key), ..item.clone() };
+    (0..count).map(|k| sample(&train[k * train.len() / count])).collect()
+}
 
 /// Endings of maps; the first is written.
 const ENDINGS: [&str; 3] = ["npy", "tiff", "tif"];

@@ -1,7 +1,7 @@
 //! A finished run as one file, with all that scoring a new image takes: to be copied where there is no run store.
 //!
 //! It is a tar archive of plain files, so that anybody can look into it: `bundle.json` (format, and the blake3 of each other file),
-//! `config.toml`, `summary.json`, `learned.safetensors` (the run's own weights), the files that it began with, and `LICENSES.txt`.
+//! `config.toml`, `summary.json`, `calibration.json` where the run has one, `learned.safetensors` (the run's own weights), the files that it began with, and `LICENSES.txt`.
 //! Paths of the machine are left out, times are zero: equal runs give equal bytes.
 
 use std::collections::BTreeMap;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::Calibration;
 use crate::config::{self, Config};
 use crate::file::{self, Durable};
 use crate::run::{Folder, Summary};
@@ -23,6 +24,8 @@ const SUMMARY: &str = "summary.json";
 const LEARNED: &str = "learned.safetensors";
 const BACKBONE: &str = "backbone.safetensors";
 const TEACHER: &str = "teacher_p{p}.safetensors";
+/// Of a run that is calibrated.
+const CALIBRATION: &str = "calibration.json";
 const LICENSES: &str = "LICENSES.txt";
 
 /// bundle.json.
@@ -60,6 +63,9 @@ pub fn write(folder: &Folder, cfg: &Config, summary: &Summary, out: &Path) -> Re
     }
     if cfg.us.teacher != "none" {
         TEACHER.clone_into(&mut portable.us.teacher);
+    }
+    if let Some(calibration) = Calibration::read(&folder.calibration_json(), &summary.id)? {
+        files.push((CALIBRATION.into(), serde_json::to_vec_pretty(&calibration).expect("plain data")));
     }
     files.push((CONFIG.into(), portable.to_toml().into_bytes()));
     files.push((SUMMARY.into(), serde_json::to_vec_pretty(summary).expect("a summary is plain data")));
@@ -146,6 +152,14 @@ impl Unpacked {
             file::replace_with(&unpacked.folder.join(name), Durable::OnceSynced, |out| io::Write::write_all(out, bytes))?;
         }
         Ok(unpacked)
+    }
+
+    /// The run's calibration, if it has one.
+    ///
+    /// # Errors
+    /// One that cannot be understood.
+    pub fn calibration(&self) -> Result<Option<Calibration>> {
+        Calibration::read(&self.folder.join(CALIBRATION), &self.summary.id)
     }
 
     /// What the run learned.

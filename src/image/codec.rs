@@ -7,7 +7,7 @@
 //! ([`Orientation`]). Of an animated WebP the first picture is read. JPEG data that are damaged in the middle pass: the decoder has no
 //! strict mode that `image` lets through.
 
-use super::{Mask, Rgb, jpeg};
+use super::{Map, Mask, Rgb, jpeg};
 use crate::config::Orientation;
 use crate::file::{self, Durable};
 use crate::{Error, Result};
@@ -159,6 +159,14 @@ pub fn write_png(path: &Path, image: &Rgb) -> Result<()> {
 pub fn write_mask_png(path: &Path, mask: &Mask) -> Result<()> {
     let grey: Vec<u8> = mask.data.iter().map(|&p| if p == 0 { 0 } else { 255 }).collect();
     write_many(path, &png(&grey, mask.width, mask.height, ExtendedColorType::L8))
+}
+
+/// Writes a map as a 16-bit grey PNG, 0 at the `low` end of a range and 65535 at its `high` one, values beyond clipped; replacing the
+/// file whole; [`Durable::OnceSynced`].
+pub fn write_grey16_png(path: &Path, map: &Map, [low, high]: [f32; 2]) -> Result<()> {
+    let scale = if high > low { 65535.0 / (high - low) } else { 0.0 };
+    let grey: Vec<u8> = map.data.iter().flat_map(|v| (((v - low) * scale).round().clamp(0.0, 65535.0) as u16).to_ne_bytes()).collect();
+    write_many(path, &png(&grey, map.width, map.height, ExtendedColorType::L16))
 }
 
 /// The bytes of an 8-bit RGB PNG. The image must have at least one pixel.

@@ -1,6 +1,7 @@
 //! What is drawn and printed of finished runs: tables, curves, panels.
 
 mod lineage;
+pub mod overlay;
 pub mod panel;
 pub mod plot;
 pub mod run;

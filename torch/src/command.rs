@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::{LIBTORCH_VERSION, bench, device, distil, experiment, predict};
+use crate::{LIBTORCH_VERSION, bench, calibrate, device, distil, experiment, fit, predict, rank};
 use harness::Result;
 use harness::cli::{self, Verb};
 use harness::error::Error;
@@ -25,7 +25,10 @@ pub fn main() -> ExitCode {
     let unknown = || Err(Error::run("harness-torch does not carry this verb out", "this is a fault of the program: please report it"));
     let with_tensors = |verb: &Verb| match verb {
         Verb::Run(args) => experiment::run(args, cli.verbosity()),
+        Verb::Fit(args) => fit::run(args, cli.verbosity()),
         Verb::Predict(args) => predict::run(args),
+        Verb::Calibrate(args) => calibrate::run(args),
+        Verb::Rank(args) => rank::run(args),
         Verb::Bench(args) => bench::run(args),
         Verb::Weights(args) => args.distil().map_or_else(unknown, |distil| distil::run(distil, cli.verbosity())),
         _ => unknown(),

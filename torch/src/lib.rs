@@ -4,16 +4,19 @@
 
 pub mod bench;
 pub mod boundary;
+pub mod calibrate;
 pub mod command;
 pub mod detector;
 pub mod device;
 pub mod distil;
 pub mod eval;
 pub mod experiment;
+pub mod fit;
 pub mod input;
 pub mod nn;
 pub mod optim;
 pub mod predict;
+pub mod rank;
 pub mod tensors;
 pub mod train;
 

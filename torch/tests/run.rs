@@ -204,13 +204,13 @@ fn a_detector_that_looks_once_is_killed_and_repeated_bit_for_bit_too() {
         assert!(dry.status.success() && text.contains("would start, 9 steps") && text.contains(" kept\n"), "{text}");
 
         let mut predict = Command::new(env!("CARGO_BIN_EXE_harness-torch"));
-        predict.arg("predict").args(["--run", "latest", "--device", "cpu", "--results"]).arg(fixture.path(&whole));
+        predict.arg("predict").args(["--run", "latest", "--maps", "npy", "--device", "cpu", "--results"]).arg(fixture.path(&whole));
         let out = fixture.path(&format!("{detector}-out"));
         let output = predict.arg("--out").arg(&out).arg(fixture.path("data/gear/test/good")).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let stored = npy::read(&entry.folder.maps().join("A/gear/test/good/001.npy")).unwrap();
         let full = harness::eval::full(&stored, 64, 64, &entry.folder.config().unwrap().eval);
-        assert!(npy::read(&out.join("001.npy")).unwrap() == full);
+        assert!(npy::read(&out.join("001.png.map.npy")).unwrap() == full);
     }
 }
 
@@ -325,7 +325,7 @@ fn prediction_gives_the_evaluations_numbers_to_the_bit() {
     // All together and one alone: companions of a batch must not matter.
     for (out, inputs) in [("all", inputs.as_slice()), ("alone", &[inputs[0].join("001.png")])] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_harness-torch"));
-        command.arg("predict").args(["--run", "latest", "--device", "cpu", "--results"]).arg(fixture.path("r"));
+        command.arg("predict").args(["--run", "latest", "--maps", "npy", "--device", "cpu", "--results"]).arg(fixture.path("r"));
         let output = command.arg("--out").arg(fixture.path(out)).args(inputs).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
@@ -336,8 +336,8 @@ fn prediction_gives_the_evaluations_numbers_to_the_bit() {
     let row = table.lines().find(|l| l.contains("good/001.png")).unwrap();
     assert!(row.contains(&score.to_string()), "{score} is not in {row}");
     let bits = |map: &harness::image::Map| map.data.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-    assert_eq!(bits(&npy::read(&fixture.path("all/001.npy")).unwrap()), bits(&full));
-    assert_eq!(bits(&npy::read(&fixture.path("alone/001.npy")).unwrap()), bits(&full));
+    assert_eq!(bits(&npy::read(&fixture.path("all/001.png.map.npy")).unwrap()), bits(&full));
+    assert_eq!(bits(&npy::read(&fixture.path("alone/001.png.map.npy")).unwrap()), bits(&full));
 }
 
 /// Every detector, and those of their variants that score by another path.
@@ -366,7 +366,9 @@ fn each_detector_predicts_what_it_was_evaluated_by() {
         let entry = Store::new(&fixture.path(&results)).find("latest").unwrap();
         let config = entry.folder.config().unwrap();
         let mut predict = Command::new(env!("CARGO_BIN_EXE_harness-torch"));
-        predict.args(["predict", "--run", "latest", "--device", "cpu", "--no-overlay", "--results"]).arg(fixture.path(&results));
+        predict
+            .args(["predict", "--run", "latest", "--maps", "npy", "--device", "cpu", "--no-overlay", "--results"])
+            .arg(fixture.path(&results));
         let output = predict.arg("--out").arg(&out).arg(fixture.path("data/gear/test")).output().unwrap();
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
 
@@ -379,7 +381,7 @@ fn each_detector_predicts_what_it_was_evaluated_by() {
             let evaluated = stored.read(stored.stored()[0], &format!("test/{key}")).unwrap();
             let (map, score) = harness::eval::scored(&evaluated, 64, 64, &config.eval).unwrap();
             assert_eq!(row[1], score.to_string(), "{words:?}: {key}");
-            let predicted = out.join(format!("{key}.npy"));
+            let predicted = out.join(format!("{key}.png.map.npy"));
             assert_eq!(map, predicted.is_file().then(|| npy::read(&predicted).unwrap()), "{words:?}: {key}");
         }
     }
@@ -411,11 +413,11 @@ fn a_run_of_an_earlier_version_is_scored_predicted_with_compared_and_kept() {
     std::fs::write(entry.folder.run_json(), record.replace("\"schema\": 2,", "")).unwrap();
 
     assert_eq!(harness(&score), before);
-    harness(&["predict", "--run", "latest", "--results", "r", "--device", "cpu", "--out", "out", "data/gear/test/good"]);
+    harness(&["predict", "--run", "latest", "--maps", "npy", "--results", "r", "--device", "cpu", "--out", "out", "data/gear/test/good"]);
     let bits = |path: PathBuf| npy::read(&path).unwrap().data.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     let stored = npy::read(&entry.folder.maps().join("S/gear/test/good/001.npy")).unwrap();
     let full = harness::eval::full(&stored, 64, 64, &entry.folder.config().unwrap().eval);
-    assert_eq!(bits(fixture.path("out/001.npy")), full.data.iter().map(|v| v.to_bits()).collect::<Vec<_>>());
+    assert_eq!(bits(fixture.path("out/001.png.map.npy")), full.data.iter().map(|v| v.to_bits()).collect::<Vec<_>>());
     fixture.run("other", &["run.seeds=[1]"]);
     let other = Store::new(&fixture.path("other")).find("latest").unwrap();
     for file in [other.folder.summary_json(), other.folder.run_json()] {

@@ -37,9 +37,11 @@ pub fn find(root: &Path) -> Result<Option<(String, Listing)>> {
     Ok(Some((name(root), listing)))
 }
 
-/// The folder's name, without dots in front.
+/// The folder's name, without dots in front; of `part/train/good` it is `part`.
 fn name(root: &Path) -> String {
     let whole = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let name = whole.file_name().unwrap_or_default().to_string_lossy().trim_start_matches('.').to_owned();
-    if name.is_empty() { "images".to_owned() } else { name }
+    let names = whole.ancestors().filter_map(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let name = names.skip_while(|name| ["train", GOOD].contains(&name.as_str())).next().unwrap_or_default();
+    let name = name.trim_start_matches('.');
+    if name.is_empty() { "images".to_owned() } else { name.to_owned() }
 }

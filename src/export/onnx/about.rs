@@ -4,7 +4,8 @@ use super::parts::Parts;
 use super::pixels::{self, Input};
 use super::run::Run;
 use crate::Result;
-use crate::config::ImageScore;
+use crate::calibration::Calibration;
+use crate::config::{ImageScore, Orientation};
 use crate::eval::{self, MapName};
 use crate::run::METHOD_VERSION;
 
@@ -26,6 +27,7 @@ pub fn entries(p: &Parts, run: &Run, input: Input, map: MapName) -> Result<Vec<(
         ("category", run.summary.category.clone()),
         ("seed", run.summary.seed.to_string()),
         ("input", described(input, cfg.data.size)),
+        ("orientation", if cfg.data.orientation == Orientation::Apply { "apply" } else { "ignore" }.into()),
         ("resize", pixels::rule(p)),
         ("normalize", if mean.is_empty() { "local contrast" } else { "channels" }.into()),
         ("mean", mean),
@@ -39,7 +41,27 @@ pub fn entries(p: &Parts, run: &Run, input: Input, map: MapName) -> Result<Vec<(
         ("weights", format!("{} {}", lineage.name, lineage.lineage).trim().to_owned()),
         ("weights_license", license),
     ];
-    Ok(entries.into_iter().map(|(key, value)| (format!("harness.{key}"), value)).collect())
+    let thresholds = thresholds(run, map)?;
+    Ok(entries.into_iter().chain(thresholds).map(|(key, value)| (format!("harness.{key}"), value)).collect())
+}
+
+/// What a calibrated run's scores mean: nothing of a run that is not, of another map than its headline, and at a rate that it cannot
+/// promise. The caller compares: an image is anomalous where its score is greater.
+fn thresholds(run: &Run, map: MapName) -> Result<Vec<(&'static str, String)>> {
+    let Run { folder, cfg, summary } = *run;
+    let headline = eval::names(&cfg.detector.outputs(cfg))[0];
+    let found = Calibration::read(&folder.calibration_json(), &summary.id)?.filter(|_| map == headline);
+    let levels = found.and_then(|found| Some((found.levels(cfg.calibrate.rate, None).ok()?, found.origin)));
+    let Some((levels, origin)) = levels else { return Ok(vec![]) };
+    let origin = serde_json::to_string(&origin).expect("plain data");
+    let mut entries = vec![
+        ("threshold_rate", cfg.calibrate.rate.to_string()),
+        ("threshold_score", levels.image.level.to_string()),
+        ("threshold_n", levels.image.n.to_string()),
+        ("threshold_origin", origin),
+    ];
+    entries.extend(levels.pixel.map(|pixel| ("threshold_map", pixel.level.to_string())));
+    Ok(entries)
 }
 
 fn described(input: Input, size: usize) -> String {

@@ -4,9 +4,10 @@
 //! one range of colours.
 
 mod select;
-pub(in crate::report) mod sheet;
+mod sheet;
 
 pub use select::{by_area, ends};
+pub use sheet::{Case, Section, Sheet, TILE};
 
 use std::collections::BTreeMap;
 
@@ -17,8 +18,6 @@ use crate::image::{Map, Mask, Rgb, codec, draw, resize};
 use crate::metric::RECALL_FPR;
 use crate::ui::text::number;
 use crate::{Error, Result};
-
-use sheet::{Case, Section, Sheet, TILE};
 
 /// From this share of the image on, a defect is large.
 const LARGE: f64 = 0.01;

@@ -12,6 +12,7 @@ mod task;
 
 pub use session::{Planned, Session};
 
+use harness::calibration::Calibration;
 use harness::cli::{self, run::Args};
 use harness::error::Kind;
 use harness::run::{Stop, Summary};
@@ -26,6 +27,14 @@ use task::Task;
 /// Configuration, data and environment before anything starts. A run that fails does not keep the others from running:
 /// its error is shown at once, and the whole ends with the exit code of the first of them. One that is asked to stop ends it.
 pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
+    carry_out(args, verbosity).map(drop)
+}
+
+/// [`run`], and what was finished.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn carry_out(args: &Args, verbosity: Verbosity) -> Result<Vec<Summary>> {
     let session = Session::prepare(args)?;
     let output = if args.json { Output::Json } else { Output::People };
     let mode = Mode::detect(verbosity, output);
@@ -36,7 +45,7 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
         Progress::new(mode, "run", 0).message(&format!("warning: {warning}"));
     }
     if args.dry_run {
-        return dry::print(&session, &plan, args.repeat());
+        return dry::print(&session, &plan, args.repeat()).map(|()| vec![]);
     }
     session.store.ensure_writable()?;
     let stop = Stop::install()?;
@@ -62,12 +71,16 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     } else if !done.is_empty() {
         show!("{}", report::runs::table(&done));
         for planned in plan.iter().filter(|p| done.iter().any(|summary| summary.id == p.id.to_string())) {
-            showln!("{}", session.store.folder(&planned.id).path().display());
+            let folder = session.store.folder(&planned.id);
+            showln!("{}", folder.path().display());
+            if let Some(calibration) = Calibration::read(&folder.calibration_json(), &planned.id.to_string())? {
+                calibration.tell(session.cfg().calibrate.rate, None).iter().for_each(|line| showln!("  {line}"));
+            }
         }
     }
     match (stopped, failed.first()) {
         (Some(stopped), _) => Err(stopped),
-        (None, None) => Ok(()),
+        (None, None) => Ok(done),
         (None, Some(first)) => Err(Error {
             kind: first.kind,
             what: format!(

@@ -40,6 +40,10 @@ pub fn conclude(task: &Task, attempt: &mut Attempt, detector: &dyn Detector, fit
     }
     let stored = OutputStore::of(&attempt.folder().maps(), &planned.category.name, &cfg.detector.outputs(cfg));
     store_outputs(task, detector, test, &stored)?;
+    if test.is_empty() {
+        let samples = Source::of(eval::samples(&planned.category.train), cfg, 0).checked(&planned.contents);
+        store_outputs(task, detector, &samples, &stored)?;
+    }
     let protocol = eval::protocol(cfg, None)?;
     // Without a test image there is nothing that could be evaluated.
     let evaluations = if test.is_empty() { vec![] } else { evaluate(task, test, &protocol, &stored)? };

@@ -146,6 +146,8 @@ pub fn unread(which: Which) -> Vec<String> {
         candidates.into_iter().find(allowed).unwrap_or_else(|| panic!("no other value for {}", key.path))
     };
     let keys = reference::keys().iter().filter(|key| !which.reads(&key.path) && key.path != "train.checkpoint");
+    // What points to data or weights decides what a detector is given, whether or not it reads the key itself.
+    let keys = keys.filter(|key| key.identity != reference::Identity::Content);
     // Pairs of numbers that would no longer be a range stay as they are.
     let keys = keys.filter(|key| !(key.path.starts_with("pseudo.") && key.default.is_array()) && key.path != "optim.nesterov");
     keys.map(|key| format!("{}={}", key.path, another(key))).collect()

@@ -72,7 +72,7 @@ impl Fixture {
     /// Trains and scores.
     pub fn run(&self, words: &[&str]) {
         let mut all: Vec<String> = ["run"].iter().chain(SMALL).map(|word| word.to_string()).collect();
-        if words.iter().any(|word| *word == "detector=us") {
+        if words.contains(&"detector=us") {
             all.push("us.teacher=us_p{p}.safetensors".into());
         } else if !words.contains(&"detector=psvdd") {
             all.push(format!("model.backbone.name={}", network::key(self.network)));

@@ -1,8 +1,9 @@
 //! Exported runs in onnxruntime: every detector is trained for a step or two, written as an ONNX file and compared with what its run
-//! stored, by the check that is written beside it.
+//! stored, by the check that is written beside it. And runs as one file.
 //!
-//! They need a Python with onnxruntime, onnx and numpy (`just onnx-check` makes one), which HARNESS_PYTHON may name.
+//! The comparisons need a Python with onnxruntime, onnx and numpy (`just onnx-check` makes one), which HARNESS_PYTHON may name.
 
+mod bundle;
 mod fixture;
 mod refused;
 
@@ -91,6 +92,7 @@ fn the_baseline_without_a_head_scores_the_same_by_distance() {
         "loss.score.enabled=false",
         "loss.consistency.enabled=false",
         "model.ablation.head=raw",
+        "model.backbone.freeze=layer2",
     ];
     compared(&mlff(&words), &[]);
 }
