@@ -289,7 +289,9 @@ fn many_files_are_named_in_full_only_in_json() {
     let report = checked(root.path(), &[]);
     let (text, json) = (report.text(), report.json());
     assert!(
-        text.contains("SPOILS defective images without a mask (9)") && text.contains("and 4 more") && !text.contains("dent/008"),
+        text.contains("SPOILS defective images without a mask: add masks, or set data.masks = \"ignore\" (9)")
+            && text.contains("and 4 more")
+            && !text.contains("dent/008"),
         "{text}"
     );
     assert!(json.contains("nut/test/dent/008.png"));
