@@ -98,8 +98,7 @@ pub fn open_within(folder: &Folder, id: &Id, ask: &Ask<'_>, extent: Option<Exten
         Repeat::Reuse => folder.record()?,
         Repeat::Force => {
             // The summary first, so that its presence never lies.
-            let gone =
-                [folder.summary_json(), folder.last_checkpoint(), folder.timing_jsonl(), folder.folds_json(), folder.calibration_json()];
+            let gone = [folder.summary_json(), folder.last_checkpoint(), folder.timing_jsonl()];
             gone.iter().try_for_each(|path| file::remove(path))?;
             None
         }
@@ -329,7 +328,9 @@ fn note_changes(folder: &Folder, now: &Environment, record: &mut Record) -> Resu
 
 /// Removes what earlier attempts computed, for a run that starts over. Times and the log stay.
 fn clear(folder: &Folder) -> Result<()> {
-    [folder.events_jsonl(), folder.weights()].iter().try_for_each(|path| file::remove(path))?;
+    // What folds gave lies among the maps: it goes with them.
+    let files = [folder.events_jsonl(), folder.weights(), folder.folds_json(), folder.calibration_json(), folder.scores_csv()];
+    files.iter().try_for_each(|path| file::remove(path))?;
     for path in [folder.maps(), folder.figures(), folder.tb()] {
         if path.exists() {
             std::fs::remove_dir_all(&path).map_err(|e| Error::io("remove", &path, &e))?;
