@@ -318,11 +318,11 @@ fn resumed(input: &[u8], dir: &Path) -> Result<()> {
     let folder = Folder::of(dir, &id());
     std::fs::create_dir_all(folder.checkpoints()).expect("it is a folder of ours");
     std::fs::write(folder.last_checkpoint(), input).expect("it is a folder of ours");
-    if let Loaded::Whole(position, _) = checkpoint::load(&folder)? {
-        if position.misfit(&id().name(), Some(EXTENT)).is_none() {
-            let Position { epoch, batch, step, .. } = position;
-            assert!(epoch <= EXTENT.epochs && batch < EXTENT.batches && step <= EXTENT.steps, "{position:?}");
-        }
+    if let Loaded::Whole(position, _) = checkpoint::load(&folder)?
+        && position.misfit(&id().name(), Some(EXTENT)).is_none()
+    {
+        let Position { epoch, batch, step, .. } = position;
+        assert!(epoch <= EXTENT.epochs && batch < EXTENT.batches && step <= EXTENT.steps, "{position:?}");
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ pub struct Args {
     /// A list of the images below ROOT (data.list).
     #[arg(long, value_name = "LIST.csv")]
     pub list: Option<PathBuf>,
-    /// Keys of [data] by which it is read, such as --set data.mask_rule=half.
+    /// Keys of the section data by which it is read, such as --set data.mask_rule=half.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// The same as --set data.mask_rule=RULE: nonzero, or half of full scale and more.

@@ -22,10 +22,10 @@ pub struct Args {
     /// folder: training images, in CATEGORY/NAME/GOOD
     #[arg(long, value_name = "NAME", default_value = "train")]
     pub train: String,
-    /// folder: test images, in CATEGORY/NAME/<defect>
+    /// folder: test images, in CATEGORY/NAME/DEFECT
     #[arg(long, value_name = "NAME", default_value = "test")]
     pub test: String,
-    /// folder: masks, in CATEGORY/NAME/<defect>
+    /// folder: masks, in CATEGORY/NAME/DEFECT
     #[arg(long, value_name = "NAME", default_value = "ground_truth")]
     pub truth: String,
     /// folder: images without a defect

@@ -40,8 +40,8 @@ pub fn find(root: &Path) -> Result<Option<(String, Listing)>> {
 /// The folder's name, without dots in front; of `part/train/good` it is `part`.
 fn name(root: &Path) -> String {
     let whole = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let names = whole.ancestors().filter_map(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    let name = names.skip_while(|name| ["train", GOOD].contains(&name.as_str())).next().unwrap_or_default();
+    let mut names = whole.ancestors().filter_map(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let name = names.find(|name| !["train", GOOD].contains(&name.as_str())).unwrap_or_default();
     let name = name.trim_start_matches('.');
     if name.is_empty() { "images".to_owned() } else { name.to_owned() }
 }

@@ -120,8 +120,8 @@ mod tests {
         for name in ["a.png", "a.jpg", "out/a.png.overlay.png", ".hidden.png"] {
             std::fs::write(dir.path().join(name), "").unwrap();
         }
-        assert_eq!(keys(&[root.clone()], Some(&out)), ["a.jpg", "a.png"]);
-        assert!(collect(&[root.clone()], Some(&root)).unwrap_err().what.contains("among the images"));
+        assert_eq!(keys(std::slice::from_ref(&root), Some(&out)), ["a.jpg", "a.png"]);
+        assert!(collect(std::slice::from_ref(&root), Some(&root)).unwrap_err().what.contains("among the images"));
     }
 
     #[cfg(unix)]
