@@ -50,8 +50,11 @@ pub fn show(args: &Args) -> Result<()> {
 /// Prints a calibration as it was asked for.
 ///
 /// # Errors
-/// With `--json`, a rate that cannot be promised.
+/// A rate that was typed and cannot be promised; with `--json`, the run's own too.
 pub fn print(calibration: &Calibration, rate: f64, args: &Args) -> Result<()> {
+    if args.promise.rate.is_some() || args.promise.confidence.is_some() {
+        calibration.levels(rate, args.promise.confidence)?;
+    }
     if !args.json {
         calibration.tell(rate, args.promise.confidence).iter().for_each(|line| showln!("{line}"));
         return Ok(());

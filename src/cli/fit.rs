@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use super::run;
+use crate::calibration::Normal;
 use crate::config::{Config, Detector};
 use crate::place::in_project;
-use crate::{Result, data};
+use crate::{Error, Result, data};
 
 /// Normal images from which on a share of them is held out, instead of further fits: a fifth of them resolves five per cent.
 const ENOUGH: usize = 100;
@@ -32,6 +33,11 @@ pub struct Args {
     pub results: PathBuf,
 }
 
+/// As many of `n` images as base.toml's share holds out.
+fn held_out(n: usize) -> usize {
+    (Config::default().calibrate.share * n as f64).round() as usize
+}
+
 impl Args {
     /// The same as words of `harness run`: of a few images, and of a detector that fits at a glance, each image is scored by a fit
     /// without it; else a share of the images is held out.
@@ -46,7 +52,7 @@ impl Args {
             format!("calibrate.rate={}", self.rate),
             format!("eval.gaussian_side={SIDE}"),
         ];
-        if !self.settings.iter().any(|word| word.trim_start().starts_with("calibrate.mode")) {
+        if !self.settings.iter().any(|word| word.trim_start().starts_with("calibrate.")) {
             words.push(format!("calibrate.mode={}", self.mode()?));
         }
         // A file stands before the settings that are laid over it.
@@ -55,11 +61,21 @@ impl Args {
         Ok(run::Args::of_words([file, words, settings].concat(), &self.results))
     }
 
+    /// How the calibration is made.
+    ///
+    /// # Errors
+    /// A rate that it could not promise afterwards.
     fn mode(&self) -> Result<&'static str> {
         let trained = Detector::named(&self.detector).is_some_and(|detector| detector.method().trained);
         let dataset = data::Dataset::at(&self.folder, &Config::default().data)?;
         let counts = dataset.categories()?.iter().map(|name| Ok(dataset.category(name)?.train.len())).collect::<Result<Vec<_>>>()?;
-        let few = counts.into_iter().min().unwrap_or(0) < ENOUGH;
-        Ok(if few && !trained { "folds" } else { "holdout" })
+        let fewest = counts.into_iter().min().unwrap_or(0);
+        let (mode, calibrated) = if fewest < ENOUGH && !trained { ("folds", fewest) } else { ("holdout", held_out(fewest)) };
+        // Any scores will do: what can be promised depends on their number alone.
+        Normal::new(&vec![0.0; calibrated.max(1)])?.threshold(self.rate).map_err(|error| Error {
+            what: format!("{}: {fewest} images, {calibrated} to calibrate with ({mode}): {}", self.folder.display(), error.what),
+            ..error
+        })?;
+        Ok(mode)
     }
 }

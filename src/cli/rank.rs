@@ -16,8 +16,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// How many of the oddest are shown
-    #[arg(long, value_name = "N", default_value_t = 36)]
-    pub most: usize,
+    #[arg(long, value_name = "N", default_value_t = 36, value_parser = clap::value_parser!(u16).range(1..))]
+    pub most: u16,
     /// The run store
     #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"))]
     pub results: PathBuf,

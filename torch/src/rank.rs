@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> Result<()> {
     let (source, mut ranked) = if args.inputs.is_empty() { trained_on(&model)? } else { given(&model, args)? };
     ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
     let p = |score: f32| Some(model.calibration.as_ref()?.scores().ok()?.p_value(f64::from(score)));
-    let shown: Vec<&Ranked> = ranked.iter().take(args.most).collect();
+    let shown: Vec<&Ranked> = ranked.iter().take(args.most.into()).collect();
     let range = range(&shown);
     let case = |one: &&Ranked| -> Result<Case> {
         let item = &source.items()[one.index];

@@ -70,6 +70,10 @@ fn every_command_of_the_guide_from_good_parts_to_decisions_works() {
         }
         let output = command.output().unwrap();
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        if words.ends_with(&["--rate".to_owned(), "0.01".to_owned()]) {
+            assert!(output.status.code() == Some(2) && said.contains("59 more good images"), "{said}");
+            continue;
+        }
         assert!(output.status.success(), "{words:?}: {said}");
         if words[0] == "fit" {
             assert!(said.contains("6 files of 40 images were turned upright"), "{said}");

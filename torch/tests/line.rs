@@ -127,6 +127,14 @@ fn a_rate_that_cannot_be_promised_is_refused_with_how_many_images_it_takes() {
     desk.fit(&[]);
     let output = desk.harness(&["predict", "--run", "latest", "--device", "cpu", "--out", "out", "--rate", "0.01", "new"]);
     assert!(output.status.code() == Some(2) && said(&output).contains("75 more good images"), "{}", said(&output));
+    let (before, _) = desk.says(&["runs", "list"]);
+    let output = desk.harness(&[&["fit", "parts", "--detector", "padim", "--rate", "0.01"], QUICK].concat());
+    assert!(
+        output.status.code() == Some(2) && said(&output).contains("parts: 24 images, 24 to calibrate with (folds)"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(desk.says(&["runs", "list"]).0, before, "it is refused before anything is fitted");
     let (json, _) = desk.says(&["calibrate", "--run", "latest", "--rate", "0.1", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&json["exact"], &json["image"]["n"]), (&false.into(), &24.into()), "{json}");
