@@ -25,7 +25,7 @@ fn commands() -> Vec<Vec<String>> {
 
 /// Forty photographs of good parts, a few of them on their side, and some new ones.
 fn photographs(dir: &Path) {
-    builtin::write_small(&dir.join("data"), &["gear"], 40, 6, 2, 96).unwrap();
+    builtin::write_small(&dir.join("data"), &["gear"], 40, 20, 2, 96).unwrap();
     fs::rename(dir.join("data/gear/train/good"), dir.join("parts")).unwrap();
     fs::rename(dir.join("data/gear/test/good"), dir.join("other")).unwrap();
     fs::rename(dir.join("data/gear/test"), dir.join("new")).unwrap();
