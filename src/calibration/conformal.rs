@@ -39,7 +39,7 @@ impl Normal {
     /// No score, or one that is not a number.
     pub fn new(scores: &[f64]) -> Result<Self> {
         if scores.is_empty() || scores.iter().any(|score| score.is_nan()) {
-            let what = if scores.is_empty() { "there is no score" } else { "a score is not a number" };
+            let what = if scores.is_empty() { "there are no scores" } else { "a score is not a number" };
             return Err(Error::environment(format!("calibration: {what}"), "calibrate with good images that can be scored"));
         }
         let mut sorted = scores.to_vec();
@@ -89,7 +89,10 @@ impl Normal {
     pub fn threshold_with(&self, rate: f64, confidence: f64) -> Result<Threshold> {
         check_rate(rate)?;
         if !(confidence > 0.0 && confidence < 1.0) {
-            return Err(Error::config(format!("{confidence} is no confidence"), "give one between 0 and 1, such as 0.9"));
+            return Err(Error::config(
+                format!("a confidence of {confidence} is out of range"),
+                "give a number between 0 and 1, such as 0.9",
+            ));
         }
         let n = self.count() as u64;
         // P(Beta(n + 1 - k, k) <= rate) = P(Bin(n, 1 - rate) <= k - 1).
@@ -127,7 +130,10 @@ fn check_rate(rate: f64) -> Result<()> {
     if rate > 0.0 && rate < 1.0 {
         return Ok(());
     }
-    Err(Error::config(format!("{rate} is no false-alarm rate"), "give one between 0 and 1, such as 0.05 for one good part in twenty"))
+    Err(Error::config(
+        format!("a false-alarm rate of {rate} is out of range"),
+        "give a number between 0 and 1, such as 0.05 for one good part in twenty",
+    ))
 }
 
 /// A rate for people, with two digits that count.
@@ -201,7 +207,7 @@ mod tests {
         assert_eq!(error.remedy, "39 more good images are needed for 1 %, or ask for --rate 0.017");
         assert!(normal(44).threshold_with(0.05, 0.9).is_err() && normal(45).threshold_with(0.05, 0.9).is_ok());
         for rate in [0.0, 1.0, -0.1, f64::NAN] {
-            assert!(normal(60).threshold(rate).unwrap_err().what.contains("no false-alarm rate"));
+            assert!(normal(60).threshold(rate).unwrap_err().what.contains("out of range"));
         }
         assert!(Normal::new(&[]).is_err() && Normal::new(&[1.0, f64::NAN]).is_err());
     }

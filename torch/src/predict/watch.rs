@@ -25,7 +25,7 @@ pub fn watch(line: &mut Line, args: &Args, stop: &Stop) -> Result<()> {
         return Err(Error::config("--watch looks at one folder", "name one folder"));
     };
     if !folder.is_dir() {
-        return Err(Error::config(format!("--watch {}: this is no folder", folder.display()), "name the folder that images arrive in"));
+        return Err(Error::config(format!("--watch {}: this is not a folder", folder.display()), "name the folder that images arrive in"));
     }
     let mut log = Log::open(&args.out.join("scores.csv"))?;
     sayln!("watching {} ({} images are done); Ctrl-C ends it", folder.display(), log.done.len());
