@@ -1,57 +1,20 @@
 //! The first data that somebody brings: a plain folder of good parts, photographs that lie on their side, defects without masks, another
 //! layout, and a run that moves to another folder. Each from what is typed to what is printed.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod desk;
 
-use harness::data::builtin;
-use harness::image::Rgb;
-use harness::image::codec::{self, write_mask_png};
+use std::fs;
+use std::path::Path;
+
+use desk::{Desk, QUICK, files, lay_on_its_side, said};
+use harness::image::codec::write_mask_png;
 use harness::run::{Record, Summary};
 use harness::store::Store;
 
-/// A detector that looks at each image once, on a random backbone.
-const QUICK: &[&str] = &[
-    "detector=padim",
-    "padim.channels=20",
-    "data.size=64",
-    "model.backbone.name=resnet18",
-    "model.backbone.weights=none",
-    "run.threads=1",
-    "run.device=cpu",
-];
-
-struct Desk {
-    dir: tempfile::TempDir,
-}
-
 impl Desk {
-    /// A desk with the built-in category `gear` in `data/`: nine training images, three good and some defective ones.
+    /// Nine training images, three good and some defective ones.
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        builtin::write_small(&dir.path().join("data"), &["gear"], 9, 3, 1, 64).unwrap();
-        Self { dir }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn harness_in(&self, folder: &str, words: &[&str]) -> Output {
-        fs::create_dir_all(self.path(folder)).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_harness-torch")).args(words).current_dir(self.path(folder)).output().unwrap()
-    }
-
-    fn harness(&self, words: &[&str]) -> Output {
-        self.harness_in(".", words)
-    }
-
-    /// What was printed by a command that succeeded: its results, and what was said on the way.
-    fn says(&self, words: &[&str]) -> (String, String) {
-        let output = self.harness(words);
-        assert!(output.status.success(), "{words:?}: {}", said(&output));
-        (String::from_utf8(output.stdout.clone()).unwrap(), said(&output))
+        Self::of(9, 3, 1)
     }
 
     fn run(&self, keys: &[&str]) -> (String, String) {
@@ -64,35 +27,12 @@ impl Desk {
     }
 }
 
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn images(folder: &Path) -> Vec<PathBuf> {
-    let mut images: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    images.sort();
-    images
-}
-
 /// Copies the good training images into a plain folder.
 fn plain(desk: &Desk, folder: &str) {
     fs::create_dir_all(desk.path(folder)).unwrap();
-    for image in images(&desk.path("data/gear/train/good")) {
+    for image in files(&desk.path("data/gear/train/good")) {
         fs::copy(&image, desk.path(folder).join(image.file_name().unwrap())).unwrap();
     }
-}
-
-/// Saves a picture as a camera does that was held upright: its pixels lie on their side, and a tag (EXIF, 6) says so.
-fn lay_on_its_side(path: &Path) {
-    use image::ImageEncoder;
-    let Rgb { width, height, data } = codec::decode(path).unwrap();
-    let upright = image::RgbImage::from_raw(width as u32, height as u32, data).unwrap();
-    // Whoever reads it turns it by 90 degrees clockwise.
-    let lying = image::imageops::rotate270(&upright);
-    let mut encoder = image::codecs::png::PngEncoder::new(fs::File::create(path).unwrap());
-    let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec();
-    encoder.set_exif_metadata(exif).unwrap();
-    encoder.write_image(lying.as_raw(), lying.width(), lying.height(), image::ExtendedColorType::Rgb8).unwrap();
 }
 
 /// File names and scores of a table of `predict`.
@@ -143,7 +83,7 @@ fn a_photograph_that_lies_on_its_side_scores_as_the_upright_one() {
         |out: &str| desk.says(&["predict", "--run", "latest", "--device", "cpu", "--no-overlay", "--out", out, "data/gear/test/good"]).1;
     let before = predict("before");
     assert!(!before.contains("turned"), "{before}");
-    images(&desk.path("data/gear/test/good")).iter().for_each(|image| lay_on_its_side(image));
+    files(&desk.path("data/gear/test/good")).iter().for_each(|image| lay_on_its_side(image));
     let after = predict("after");
     assert!(after.contains("3 of 3 images were turned upright"), "{after}");
     assert_eq!(scores(&desk.path("before")), scores(&desk.path("after")));
@@ -165,7 +105,7 @@ fn defects_without_masks_have_image_metrics_and_some_without_are_refused_before_
     let truth = desk.path("data/gear/ground_truth");
     desk.run(&["data.root=data"]);
     let (masked, _) = desk.latest();
-    let one = images(&truth)[0].clone();
+    let one = files(&truth)[0].clone();
     fs::rename(&one, desk.path("aside")).unwrap();
     let output = desk.harness(&[&["run"], QUICK, &["data.root=data"]].concat());
     assert_eq!(output.status.code(), Some(3));
@@ -189,8 +129,8 @@ fn a_folder_of_another_layout_is_run_by_its_list_and_scored_again() {
     plain(&desk, "parts/io");
     let bad = desk.path("parts/nio");
     fs::create_dir_all(&bad).unwrap();
-    let defect = images(&desk.path("data/gear/test")).into_iter().find(|folder| !folder.ends_with("good")).unwrap();
-    fs::copy(&images(&defect)[0], bad.join("0.png")).unwrap();
+    let defect = files(&desk.path("data/gear/test")).into_iter().find(|folder| !folder.ends_with("good")).unwrap();
+    fs::copy(&files(&defect)[0], bad.join("0.png")).unwrap();
     let (told, _) = desk.says(&["data", "import", "folder", "parts", "--good", "io", "--out", "parts.csv"]);
     assert!(told.contains("categories parts") && told.contains("8 images to train on"), "{told}");
     desk.says(&["data", "check", "parts", "--list", "parts.csv"]);

@@ -1,12 +1,14 @@
 //! The walk of docs/guide.md from good parts to decisions: every command of it, in its order, on folders like those it speaks of.
 
+#[expect(dead_code, reason = "shared with the tests of a first use, which use all of it")]
+mod desk;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use desk::{files, lay_on_its_side};
 use harness::data::builtin;
-use harness::image::Rgb;
-use harness::image::codec;
 use harness::testing;
 
 const SECTION: &str = "## 8. From good parts to decisions";
@@ -30,20 +32,7 @@ fn photographs(dir: &Path) {
     fs::rename(dir.join("data/gear/test/good"), dir.join("other")).unwrap();
     fs::rename(dir.join("data/gear/test"), dir.join("new")).unwrap();
     fs::remove_dir_all(dir.join("data")).unwrap();
-    let mut parts: Vec<_> = fs::read_dir(dir.join("parts")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    parts.sort();
-    parts.iter().step_by(7).for_each(|path| lay_on_its_side(path));
-}
-
-/// Saves a picture as a camera does that was held upright: its pixels lie on their side, and a tag (EXIF, 6) says so.
-fn lay_on_its_side(path: &Path) {
-    use image::ImageEncoder;
-    let Rgb { width, height, data } = codec::decode(path).unwrap();
-    let upright = image::RgbImage::from_raw(width as u32, height as u32, data).unwrap();
-    let lying = image::imageops::rotate270(&upright);
-    let mut encoder = image::codecs::png::PngEncoder::new(fs::File::create(path).unwrap());
-    encoder.set_exif_metadata(b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec()).unwrap();
-    encoder.write_image(lying.as_raw(), lying.width(), lying.height(), image::ExtendedColorType::Rgb8).unwrap();
+    files(&dir.join("parts")).iter().step_by(7).for_each(|path| lay_on_its_side(path));
 }
 
 #[test]

@@ -1,59 +1,26 @@
 //! From a folder of good parts to decisions: fitted, calibrated, new parts judged, a folder watched, odd parts ranked. Each from what is
 //! typed to what is written.
 
+#[expect(dead_code, reason = "shared with the tests of a first use, which use all of it")]
+mod desk;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use desk::{Desk, QUICK, files, said};
 use harness::calibration::{Calibration, Origin};
-use harness::data::builtin;
 use harness::image::codec;
 use harness::store::Store;
-
-/// A detector that looks at each image once, on a random backbone.
-const QUICK: &[&str] = &[
-    "padim.channels=20",
-    "data.size=64",
-    "model.backbone.name=resnet18",
-    "model.backbone.weights=none",
-    "run.threads=1",
-    "run.device=cpu",
-];
-
-struct Desk {
-    dir: tempfile::TempDir,
-}
 
 impl Desk {
     /// Photographs of 24 good parts in `parts/`, and of new ones, good and defective, in `new/`.
     fn new() -> Self {
-        let desk = Self { dir: tempfile::tempdir().unwrap() };
-        builtin::write_small(&desk.path("data"), &["gear"], 24, 4, 2, 64).unwrap();
+        let desk = Self::of(24, 4, 2);
         fs::rename(desk.path("data/gear/train/good"), desk.path("parts")).unwrap();
         fs::rename(desk.path("data/gear/test"), desk.path("new")).unwrap();
         desk
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_harness-torch"));
-        command.args(words).current_dir(self.dir.path());
-        command
-    }
-
-    fn harness(&self, words: &[&str]) -> Output {
-        self.command(words).output().unwrap()
-    }
-
-    /// Standard output and standard error of a command that succeeded.
-    fn says(&self, words: &[&str]) -> (String, String) {
-        let output = self.harness(words);
-        assert!(output.status.success(), "{words:?}: {}", said(&output));
-        (String::from_utf8(output.stdout.clone()).unwrap(), said(&output))
     }
 
     fn fit(&self, more: &[&str]) -> String {
@@ -69,16 +36,6 @@ impl Desk {
         let mut table = csv::Reader::from_path(self.path(out).join("scores.csv")).unwrap();
         table.records().collect::<Result<_, _>>().unwrap()
     }
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files
 }
 
 #[test]
@@ -170,7 +127,7 @@ fn a_share_that_is_held_out_is_not_fitted_on_and_its_promise_is_exact() {
 #[test]
 fn a_run_is_calibrated_again_with_other_images_and_says_whether_they_look_alike() {
     let desk = Desk::new();
-    desk.says(&[&["run", "detector=padim", "data.root=parts"], QUICK].concat());
+    desk.says(&[&["run", "data.root=parts"], QUICK].concat());
     let words = ["predict", "--run", "latest", "--device", "cpu", "--no-overlay", "--out", "out", "new"];
     let (_, told) = desk.says(&words);
     assert!(told.contains("no threshold yet"), "{told}");
