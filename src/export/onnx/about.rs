@@ -5,7 +5,7 @@ use super::pixels::{self, Input};
 use super::run::Run;
 use crate::Result;
 use crate::calibration::Calibration;
-use crate::config::{ImageScore, Orientation};
+use crate::config::{ImageScore, Orientation, Resolution};
 use crate::eval::{self, MapName};
 use crate::run::METHOD_VERSION;
 
@@ -41,7 +41,9 @@ pub fn entries(p: &Parts, run: &Run, input: Input, map: MapName) -> Result<Vec<(
         ("weights", format!("{} {}", lineage.name, lineage.lineage).trim().to_owned()),
         ("weights_license", license),
     ];
-    let thresholds = thresholds(run, map)?;
+    // Scores of maps at another size than that of the calibrated images mean something else.
+    let as_calibrated = input != Input::Network || cfg.eval.resolution == Resolution::Input;
+    let thresholds = if as_calibrated { thresholds(run, map)? } else { vec![] };
     Ok(entries.into_iter().chain(thresholds).map(|(key, value)| (format!("harness.{key}"), value)).collect())
 }
 

@@ -6,6 +6,7 @@
 mod bundle;
 mod fixture;
 mod refused;
+mod thresholds;
 
 use fixture::Fixture;
 
