@@ -3,11 +3,13 @@
 //! Everything that turns a stored map into what is scored, drawn or written stands here, once, so that evaluation,
 //! `predict`, `score` and the panels agree to the bit. No tensors: maps are float32 planes.
 
+mod calibrated;
 mod foreign;
 mod paired;
 mod store;
 mod table;
 
+pub use calibrated::calibrated;
 pub use foreign::Foreign;
 pub use paired::{DRAWS, PairedDifference, paired};
 pub use store::{MapStore, OutputStore, samples};

@@ -45,9 +45,10 @@ impl OutputStore {
         self.store(name).write(&self.category, key, map)
     }
 
-    /// Stores an image's own score.
-    pub fn write_score(&self, key: &str, score: f32) -> Result<()> {
-        self.write(IMAGE, key, &Map::from_vec(1, 1, vec![score]))
+    /// Stores all that a detector gave of an image: its maps in their order, and its own score if it gives one.
+    pub fn take(&self, key: &str, maps: &[Map], own: Option<f32>) -> Result<()> {
+        self.names.iter().zip(maps).try_for_each(|(name, map)| self.write(name, key, map))?;
+        own.map_or(Ok(()), |score| self.write(IMAGE, key, &Map::from_vec(1, 1, vec![score])))
     }
 
     /// The map of `key` under `name`.

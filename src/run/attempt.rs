@@ -98,8 +98,7 @@ pub fn open_within(folder: &Folder, id: &Id, ask: &Ask<'_>, extent: Option<Exten
         Repeat::Reuse => folder.record()?,
         Repeat::Force => {
             // The summary first, so that its presence never lies.
-            let gone = [folder.summary_json(), folder.last_checkpoint(), folder.timing_jsonl()];
-            gone.iter().try_for_each(|path| file::remove(path))?;
+            [folder.summary_json(), folder.last_checkpoint(), folder.timing_jsonl()].iter().try_for_each(|path| file::remove(path))?;
             None
         }
     };
@@ -236,6 +235,7 @@ impl Attempt {
         file::sync_all(&self.folder.maps())?;
         self.end(Outcome::Finished, None)?;
         file::write_json(&self.folder.summary_json(), summary)?;
+        file::remove(&self.folder.folds_json())?;
         file::remove(&checkpoint::damaged(&self.folder))?;
         file::remove(&self.folder.last_checkpoint())
     }

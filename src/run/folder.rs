@@ -118,7 +118,7 @@ impl Folder {
         self.path.join("calibration.json")
     }
 
-    /// How many fits of a calibration by folds are finished; gone once all are.
+    /// How many fits of a calibration by folds are finished; gone once the run is.
     pub fn folds_json(&self) -> PathBuf {
         self.path.join("folds.json")
     }

@@ -1,14 +1,14 @@
 //! `harness calibrate --images`: what a finished run's scores mean for images of another camera, of another day; without training.
 
-use harness::calibration::{self, Calibration, Image, Origin, PixelLevel};
+use harness::calibration::{Calibration, Origin};
 use harness::cli::calibrate::{Args, print};
 use harness::data::Source;
 use harness::eval::{self, OutputStore};
 use harness::num::rank_shift;
-use harness::{Error, Result, sayln};
+use harness::{Result, file, sayln};
 
 use crate::boundary;
-use crate::predict::{Model, Scored, inputs};
+use crate::predict::{Model, inputs};
 
 /// The category under which what a detector gives of these images is stored.
 const PLACE: &str = "calibration";
@@ -24,41 +24,20 @@ pub fn run(args: &Args) -> Result<()> {
     let items = inputs::collect(&images, None)?;
     let source = Source::of(items, &model.cfg, 0);
     let stored = OutputStore::of(&folder.maps(), PLACE, &model.cfg.detector.outputs(&model.cfg));
-    let found = boundary::guard("scoring", "a smaller eval.batch", || score(&model, &source, &stored))?;
-    let found = Calibration { origin: Origin::Folder { folder: shown(args) }, ..found };
+    // Maps are kept beside the run's own, so that they can be looked at again.
+    boundary::guard("scoring", "a smaller eval.batch", || {
+        model.score(&source, &mut |index, _, given| stored.take(&source.items()[index].key, &given.maps, given.own))
+    })?;
+    let origin = Origin::Folder { folder: shown(args) };
+    let found = eval::calibrated(&source, &stored, &model.cfg, &model.summary.id, origin)?;
     compare(model.calibration.as_ref(), &found)?;
+    file::sync_all(&folder.maps())?;
     found.write(&folder.calibration_json())?;
     print(&found, args.promise.rate.unwrap_or(model.cfg.calibrate.rate), args)
 }
 
 fn shown(args: &Args) -> String {
     args.images.as_ref().map_or(String::new(), |path| path.display().to_string())
-}
-
-/// Scores every image; maps are stored beside the run's own, so that they can be looked at again.
-fn score(model: &Model, source: &Source, stored: &OutputStore) -> Result<Calibration> {
-    let outputs = model.cfg.detector.outputs(&model.cfg);
-    let mut images = vec![];
-    model.score(source, &mut |index, scored, raw| {
-        let key = &source.items()[index].key;
-        outputs.maps.iter().zip(&raw.maps).try_for_each(|(name, map)| stored.write(name, key, map))?;
-        raw.own.map_or(Ok(()), |score| stored.write_score(key, score))?;
-        let highest = scored.pixels()?.map(|map| map.data.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-        images.push(Image { key: key.clone(), score: scored.score, highest });
-        Ok(())
-    })?;
-    let headline = eval::names(&outputs)[0];
-    let map = |index: usize| {
-        let (width, height) = eval::size(source, index, &model.cfg.eval)?;
-        let inside = eval::inside(source, index, &model.cfg.eval)?;
-        let output = stored.read(headline, &source.items()[index].key)?;
-        let (map, score) = eval::scored_within(&output, (width, height), inside.as_ref(), &model.cfg.eval)?;
-        Scored { map, score, inside }.pixels()?.ok_or_else(|| Error::run("a map is missing", "repeat the command"))
-    };
-    let pixels = if outputs.maps.is_empty() { vec![] } else { PixelLevel::of(source.len(), &map)? };
-    let map = outputs.maps.first().map(|name| (*name).to_owned());
-    let origin = Origin::Folder { folder: String::new() };
-    Ok(Calibration { format: calibration::FORMAT, run: model.summary.id.clone(), origin, map, images, pixels })
 }
 
 /// Says whether the new scores look like the old ones.

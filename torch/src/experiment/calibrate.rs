@@ -1,13 +1,11 @@
 //! Scores of normal images that the detector was not fitted on, for p-values and thresholds (`[calibrate]`).
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use harness::calibration::{self, Calibration, Fold, Image, Origin, PixelLevel};
+use harness::calibration::{self, Calibration, Fold, Origin};
 use harness::config::{CalibrateMode, Config};
 use harness::data::{Item, Source};
 use harness::eval::{self, OutputStore};
-use harness::image::Map;
 use harness::run::Attempt;
 use harness::ui::{Progress, StepInfo};
 use harness::{Result, file};
@@ -55,9 +53,8 @@ pub fn calibrate(task: &Task, attempt: &mut Attempt, detector: &dyn Detector) ->
             (Origin::Folds { folds: folds.len(), seed }, train.clone())
         }
     };
-    let calibration = held.collect(origin, out)?;
+    let calibration = eval::calibrated(&held.source(out), &held.stored, cfg, &planned.id.to_string(), origin)?;
     calibration.write(&attempt.folder().calibration_json())?;
-    file::remove(&attempt.folder().folds_json())?;
     Ok(Some(calibration))
 }
 
@@ -76,12 +73,9 @@ impl Held<'_> {
     /// Stores what a detector gives of these images.
     fn score(&self, detector: &dyn Detector, items: &[Item]) -> Result<()> {
         let cfg = self.task.session.cfg();
-        let outputs = cfg.detector.outputs(cfg);
         score_all(detector, &self.source(items.to_vec()), cfg.eval.batch, self.task.session.device, &mut |index, scored| {
             self.task.check_stop("calibrating")?;
-            let key = &items[index].key;
-            outputs.maps.iter().zip(&scored.maps).try_for_each(|(name, map)| self.stored.write(name, key, map))?;
-            scored.own.map_or(Ok(()), |score| self.stored.write_score(key, score))
+            self.stored.take(&items[index].key, &scored.maps, scored.own)
         })
     }
 
@@ -101,37 +95,11 @@ impl Held<'_> {
             detector.fit(source, None, &mut watch)?;
             watch.progress.finish();
             self.score(detector.as_ref(), &pick(&planned.category.train, &fold.out))?;
+            // What is called finished has to be on the disk.
+            file::sync_all(&attempt.folder().maps())?;
             file::write_json(&done_path, &Done { format: Done::FORMAT, folds: number + 1 })?;
         }
         Ok(())
-    }
-
-    /// The calibration of what is stored of these images.
-    fn collect(&self, origin: Origin, items: Vec<Item>) -> Result<Calibration> {
-        let cfg = self.task.session.cfg();
-        let outputs = cfg.detector.outputs(cfg);
-        let (headline, source) = (eval::names(&outputs)[0], self.source(items));
-        // Of a map the pixels that are scored.
-        let scored = |index: usize| -> Result<(Option<Map>, f32)> {
-            let (size, inside) = (eval::size(&source, index, &cfg.eval)?, eval::inside(&source, index, &cfg.eval)?);
-            let output = self.stored.read(headline, &source.items()[index].key)?;
-            let (map, score) = eval::scored_within(&output, size, inside.as_ref(), &cfg.eval)?;
-            Ok((map.map(|map| eval::within(&map, inside.as_ref()).map(Cow::into_owned)).transpose()?, score))
-        };
-        let image = |index: usize| -> Result<Image> {
-            let (map, score) = scored(index)?;
-            let highest = map.map(|map| map.data.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-            Ok(Image { key: source.items()[index].key.clone(), score, highest })
-        };
-        let map = |index: usize| Ok(scored(index)?.0.expect("a detector with a map gives one of each image"));
-        Ok(Calibration {
-            format: calibration::FORMAT,
-            run: self.task.planned.id.to_string(),
-            origin,
-            map: outputs.maps.first().map(|name| (*name).to_owned()),
-            images: (0..source.len()).map(image).collect::<Result<_>>()?,
-            pixels: if outputs.maps.is_empty() { vec![] } else { PixelLevel::of(source.len(), &map)? },
-        })
     }
 }
 

@@ -82,13 +82,9 @@ pub fn conclude(task: &Task, attempt: &mut Attempt, detector: &dyn Detector, fit
 
 /// Scores every test image and stores what the detector gives.
 fn store_outputs(task: &Task, detector: &dyn Detector, test: &Source, stored: &OutputStore) -> Result<()> {
-    let cfg = task.session.cfg();
-    let outputs = cfg.detector.outputs(cfg);
-    score_all(detector, test, cfg.eval.batch, task.session.device, &mut |index, scored| {
+    score_all(detector, test, task.session.cfg().eval.batch, task.session.device, &mut |index, scored| {
         task.check_stop("scoring")?;
-        let key = &test.items()[index].key;
-        outputs.maps.iter().zip(&scored.maps).try_for_each(|(name, map)| stored.write(name, key, map))?;
-        scored.own.map_or(Ok(()), |score| stored.write_score(key, score))
+        stored.take(&test.items()[index].key, &scored.maps, scored.own)
     })
 }
 

@@ -1,6 +1,5 @@
 //! What a finished run learned, ready to score.
 
-use std::borrow::Cow;
 use std::path::Path;
 
 use harness::calibration::Calibration;
@@ -38,16 +37,6 @@ pub struct Scored {
     pub score: f32,
     /// Where it is scored; everywhere if none.
     pub inside: Option<Mask>,
-}
-
-impl Scored {
-    /// The pixels of the map that are scored, as one row; none of a detector without maps.
-    ///
-    /// # Errors
-    /// A region without a pixel.
-    pub fn pixels(&self) -> Result<Option<Map>> {
-        self.map.as_ref().map(|map| eval::within(map, self.inside.as_ref()).map(Cow::into_owned)).transpose()
-    }
 }
 
 impl Model {

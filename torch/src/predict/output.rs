@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use harness::calibration::{Calibration, Decision, Rule};
+use harness::calibration::{Calibration, Decision, Normal, Rule};
 use harness::cli::calibrate::missing;
 use harness::cli::predict::{Args, Maps, Scale};
 use harness::data::{Item, Source};
@@ -68,8 +68,11 @@ impl Row {
 /// What is made of each image.
 pub struct Output<'a> {
     args: &'a Args,
-    rule: Option<Rule>,
     calibration: Option<&'a Calibration>,
+    /// Its scores.
+    normal: Option<Normal>,
+    /// What it decides, at a rate that it can promise.
+    rule: Option<Rule>,
 }
 
 impl<'a> Output<'a> {
@@ -79,12 +82,13 @@ impl<'a> Output<'a> {
         let rate = args.promise.rate;
         let Some(calibration) = &model.calibration else {
             let wanted = rate.is_some() || args.promise.confidence.is_some() || args.masks || args.scale == Some(Scale::Run);
-            return if wanted { Err(missing(&model.summary.id)) } else { Ok(Self { args, rule: None, calibration: None }) };
+            let nothing = Self { args, calibration: None, normal: None, rule: None };
+            return if wanted { Err(missing(&model.summary.id)) } else { Ok(nothing) };
         };
         let rule = Rule::of(calibration, rate.unwrap_or(model.cfg.calibrate.rate), args.promise.confidence);
         // The rate that a run was given is a wish; one that is typed has to be kept.
         let rule = if rate.is_none() && args.promise.confidence.is_none() && !args.masks { rule.ok() } else { Some(rule?) };
-        Ok(Self { args, rule, calibration: Some(calibration) })
+        Ok(Self { args, calibration: Some(calibration), normal: Some(calibration.scores()?), rule })
     }
 
     /// Whether scores become decisions.
@@ -99,7 +103,7 @@ impl<'a> Output<'a> {
     pub fn take(&self, row: &mut Row, source: &Source, index: usize, scored: &Scored) -> Result<()> {
         row.score = Some(scored.score);
         let decision = self.rule.as_ref().map(|rule| rule.decide(scored.score));
-        row.p = decision.map(|d| d.p).or_else(|| Some(self.calibration?.scores().ok()?.p_value(f64::from(scored.score))));
+        row.p = self.normal.as_ref().map(|normal| normal.p_value(f64::from(scored.score)));
         row.anomalous = decision.map(|d| d.anomalous);
         let Some(map) = &scored.map else { return Ok(()) };
         (row.width, row.height) = (Some(map.width), Some(map.height));

@@ -81,20 +81,26 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
     found
 }
 
-/// The maps, summaries, events and weights of all runs, without the times in them.
+/// The maps, calibrations, events and weights of all runs.
 fn content(fixture: &Fixture, results: &str) -> BTreeMap<PathBuf, Vec<u8>> {
     let root = fixture.path(results);
     let ends = ["npy", "safetensors"];
-    let kept = |path: &PathBuf| path.ends_with("events.jsonl") || path.extension().is_some_and(|e| ends.iter().any(|end| e == *end));
+    let kept = |path: &PathBuf| {
+        path.ends_with("events.jsonl")
+            || path.ends_with("calibration.json")
+            || path.extension().is_some_and(|e| ends.iter().any(|end| e == *end))
+    };
     let kept = files(&root.join("runs")).into_iter().filter(kept);
     kept.map(|path| (path.strip_prefix(&root).unwrap().to_owned(), std::fs::read(&path).unwrap())).collect()
 }
 
 fn sweeps_survive_cuts(cuts: u64) {
     let Some(library) = shim::library() else { return skip("there is no C compiler: install cc") };
-    let fixture = Fixture::new(SWEEP);
+    // Calibrated runs: what folds gave has to be there where it is said to be.
+    let fixture = Fixture::new(&SWEEP.replace("train.epochs = 2", "train.epochs = 2, calibrate.mode = \"folds\", calibrate.folds = 2"));
     fixture.finished("whole");
     let whole = content(&fixture, "whole");
+    assert!(whole.keys().any(|path| path.ends_with("calibration.json")));
     assert!(whole.len() > 12, "maps, weights and events of six runs: {:?}", whole.keys());
     let (mut done, mut lost, mut number) = (0, 0, 0);
     while done < cuts {
