@@ -32,12 +32,12 @@ impl Entry {
 /// A file that cannot be written, and a path that is not Unicode.
 pub fn write(path: &Path, entries: &[Entry]) -> Result<()> {
     let mut table = csv::Writer::from_writer(Vec::new());
-    let odd = |e: csv::Error| Error::environment(format!("{}: {e}", path.display()), "");
-    table.write_record(COLUMNS).map_err(odd)?;
+    let mut line = |fields: [&str; 6]| table.write_record(fields).expect("a buffer in memory takes all, and rows are of one length");
+    line(COLUMNS);
     for entry in entries {
         let masks = entry.masks.iter().map(|mask| text(mask)).collect::<Result<Vec<_>>>()?.join(";");
         let rule = entry.rule.map_or("", MaskRule::name);
-        table.write_record([&entry.category, entry.split.name(), &entry.defect, &text(&entry.image)?, &masks, rule]).map_err(odd)?;
+        line([&entry.category, entry.split.name(), &entry.defect, &text(&entry.image)?, &masks, rule]);
     }
     file::replace(path, &table.into_inner().expect("a buffer in memory takes all"))
 }
