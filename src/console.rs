@@ -21,6 +21,11 @@ pub fn raw(text: &str) {
     end_unless(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }
 
+/// Prints a value as indented JSON on standard output; see [`raw`].
+pub fn json(value: &impl serde::Serialize) {
+    raw(&(serde_json::to_string_pretty(value).expect("what is printed is plain data") + "\n"));
+}
+
 /// Ends the program where standard output was not written, as [`raw`] does.
 pub fn end_unless(written: std::io::Result<()>) {
     let Err(error) = written else { return };

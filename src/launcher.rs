@@ -57,6 +57,15 @@ pub fn exec() -> Result<()> {
     Err(spawn_error(&error))
 }
 
+/// What `harness-torch` says of its libtorch: `libtorch 2.11.0, 2 threads`; or why it does not.
+pub fn libtorch() -> std::result::Result<String, String> {
+    match Command::new(binary()).arg("--libtorch").stdin(Stdio::null()).output() {
+        Ok(out) if out.status.success() => Ok(String::from_utf8_lossy(&out.stdout).trim().to_owned()),
+        Ok(out) => Err(String::from_utf8_lossy(&out.stderr).lines().next().unwrap_or("it does not start").to_owned()),
+        Err(error) => Err(format!("{}: {error}", binary().display())),
+    }
+}
+
 /// `cpu` or `cuda`: what `run.device` means on this machine. Only `"auto"` needs libtorch to be asked.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ const SRC: &[&[&str]] = &[
     &["export"],
     &["ui", "launcher"],
     &["sweep"],
-    &["report"],
+    &["report", "archive"],
     &["cli"],
 ];
 

@@ -186,7 +186,7 @@ fn sigterm_and_ctrl_c_write_a_checkpoint_and_exit_with_75() {
         assert_eq!(folder.status(), Status::Running);
         signal(name, &child);
         assert_eq!(child.wait().unwrap().code(), Some(75), "{name}");
-        assert_eq!(folder.status(), Status::Interrupted);
+        assert_eq!(folder.status(), Status::Stopped);
         assert_eq!(folder.record().unwrap().unwrap().status, run::Outcome::Stopped);
     }
     assert!(child(dir.path(), 0).wait().unwrap().success());
@@ -300,7 +300,7 @@ fn a_failed_run_says_why_and_goes_on_from_its_checkpoint() {
     let Opened::Active { attempt, resumed } = open(dir.path(), Repeat::Reuse).unwrap() else { panic!() };
     assert_eq!((resumed.unwrap().0.step, folder.status()), (3, Status::Running));
     drop(attempt);
-    assert_eq!(folder.status(), Status::Interrupted);
+    assert_eq!(folder.status(), Status::Stopped);
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn a_run_killed_just_before_its_summary_is_not_finished() {
     std::fs::create_dir(folder.summary_json()).unwrap();
     attempt.finish(b"weights", &summary(0.5, 1.0)).unwrap_err();
     std::fs::remove_dir(folder.summary_json()).unwrap();
-    assert_eq!(folder.status(), Status::Interrupted);
+    assert_eq!(folder.status(), Status::Stopped);
     let Opened::Active { attempt, resumed } = open(dir.path(), Repeat::Reuse).unwrap() else { panic!() };
     assert_eq!(resumed.unwrap().0.step, 3);
     attempt.finish(b"weights", &summary(0.5, 1.0)).unwrap();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::complete;
 use super::finished::Finished;
 use crate::export::bundle;
 use crate::place::in_project;
@@ -10,7 +11,7 @@ use crate::{Result, showln};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run: its id, a unique prefix of its hash, or `latest`
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = complete::runs())]
     run: String,
     /// The file
     #[arg(long, value_name = "FILE.harness")]

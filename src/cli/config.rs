@@ -1,5 +1,8 @@
 //! `harness config show | explain | check`.
 
+use serde_json::json;
+
+use super::complete;
 use crate::config::Profile;
 use crate::config::reference::{self, Identity};
 use crate::{Error, Result, console, showln};
@@ -13,37 +16,52 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     /// Print a whole configuration as TOML: the defaults of a profile, or a file with overrides
-    Show(Arguments),
+    Show(Given),
     /// Say what keys mean, what they may be and their defaults: one key, a section, or all
     Explain {
         /// A key such as loss.score.gamma, or a section such as loss
+        #[arg(add = complete::keys())]
         key: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Check a file and overrides; silent when they are right, a warning for each key that the detector does not read
-    Check(Arguments),
+    Check(Given),
 }
 
 #[derive(Debug, clap::Args)]
-struct Arguments {
+struct Given {
     /// An experiment file (TOML) and any number of key=value overrides
-    #[arg(value_name = "FILE | KEY=VALUE")]
+    #[arg(value_name = "FILE | KEY=VALUE", add = complete::words())]
     arguments: Vec<String>,
     /// Defaults below the file: cpu (small) or paper
     #[arg(long, value_enum)]
     profile: Option<Profile>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(args: &Args) -> Result<()> {
     match &args.verb {
         Verb::Show(given) => {
             let resolved = super::run::split(&given.arguments, given.profile).resolve()?;
+            if given.json {
+                console::json(&json!({ "profile": resolved.profile.to_string(), "config": resolved.config }));
+                return Ok(());
+            }
             showln!("# profile {}", resolved.profile);
             console::raw(&resolved.config.to_toml());
             Ok(())
         }
-        Verb::Explain { key } => explain(key.as_deref().unwrap_or("")),
+        Verb::Explain { key, json } => explain(key.as_deref().unwrap_or(""), *json),
         Verb::Check(given) => {
             let resolved = super::run::split(&given.arguments, given.profile).resolve()?;
+            if given.json {
+                console::json(&json!({ "detector": resolved.config.detector.name(), "unread": resolved.unread }));
+                return Ok(());
+            }
             for key in &resolved.unread {
                 showln!("warning: {} does not read `{key}`: it changes nothing", resolved.config.detector);
             }
@@ -52,7 +70,8 @@ pub fn run(args: &Args) -> Result<()> {
     }
 }
 
-fn explain(path: &str) -> Result<()> {
+/// Says what the keys below `path` are, or lists them for programs.
+fn explain(path: &str, as_json: bool) -> Result<()> {
     let below = |k: &&reference::Key| path.is_empty() || k.path == path || k.path.starts_with(&format!("{path}."));
     let keys: Vec<_> = reference::keys().iter().filter(below).collect();
     if keys.is_empty() {
@@ -61,6 +80,17 @@ fn explain(path: &str) -> Result<()> {
     }
     let cpu = super::run::split(&[], Some(Profile::Cpu)).resolve()?.config;
     let cpu = toml::Table::try_from(cpu).expect("a configuration is TOML");
+    if as_json {
+        let object = |key: &&reference::Key| {
+            let small = reference::lookup(&cpu, &key.path).filter(|value| **value != key.default);
+            json!({
+                "key": key.path, "meaning": key.doc, "allowed": key.spec.to_string(), "default": key.default, "cpu_default": small,
+                "in_id": meaning(key.identity).unwrap_or("its value"),
+            })
+        };
+        console::json(&keys.iter().map(object).collect::<Vec<_>>());
+        return Ok(());
+    }
     for key in keys {
         let small = reference::lookup(&cpu, &key.path).filter(|v| **v != key.default);
         showln!("{}\n    {}", key.path, key.doc);

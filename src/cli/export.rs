@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::complete;
 use super::finished::Finished;
 use crate::data::Source;
 use crate::eval::{self, MapName};
@@ -26,7 +27,7 @@ enum Format {
 #[derive(Debug, clap::Args)]
 struct Onnx {
     /// The run: its id, a unique prefix of its hash, or `latest`
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = complete::runs())]
     run: String,
     /// The file; the check goes into the folder of the same name that ends in .check
     #[arg(long, value_name = "FILE.onnx")]

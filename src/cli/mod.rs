@@ -1,8 +1,10 @@
 //! The command line: one file a verb. Verbs that need tensors are carried out by `harness-torch`.
 
+pub mod archive;
 pub mod bench;
 pub mod bundle;
 pub mod calibrate;
+pub mod complete;
 pub mod completions;
 pub mod config;
 pub mod data;
@@ -18,6 +20,7 @@ pub mod run;
 pub mod runs;
 pub mod score;
 pub mod sweep;
+pub mod version;
 pub mod weights;
 
 use std::process::ExitCode;
@@ -66,20 +69,27 @@ pub enum Verb {
     Export(export::Args),
     /// Write a finished run as one file, which `predict --model` scores with where there is no run store
     Bundle(bundle::Args),
+    /// Write a sweep as one file for a publication: runs with their score maps, tables, figures, and a manifest of hashes
+    Archive(archive::Args),
+    /// Compare an archive, or the folder that it was unpacked to, with its manifest
+    Verify(archive::Verify),
     /// Look at data: check a folder, draw contact sheets, show pseudo anomalies, write the built-in set
     Data(data::Args),
     /// Show, explain and check configurations
     Config(config::Args),
     /// Convert, inspect and distil weights
     Weights(weights::Args),
-    /// List, show, compare and remove runs
+    /// List, show, label, compare, bring in, slim and remove runs
     Runs(runs::Args),
     /// Measure how fast this machine trains, loads data and scores with a configuration
     Bench(bench::Args),
     /// Show what this machine has, what is missing, and how to get it
-    Doctor,
-    /// Print a completion script for a shell
+    Doctor(doctor::Args),
+    /// Print a script for a shell, which then completes verbs, keys, ids of runs, sweeps and rows
     Completions(completions::Args),
+    /// Write manual pages
+    #[command(hide = true)]
+    Man(completions::Man),
 }
 
 impl Cli {
@@ -104,6 +114,7 @@ impl Cli {
 
 /// What `harness` does: carries a verb out, or hands it to `harness-torch`.
 pub fn main() -> ExitCode {
+    completions::answer(<Cli as clap::CommandFactory>::command);
     let cli = parse();
     exit_code(carry_out(&cli, &|_| launcher::exec()), cli.output())
 }
@@ -126,6 +137,8 @@ pub fn carry_out(cli: &Cli, with_tensors: &dyn Fn(&Verb) -> Result<()>) -> Resul
         Verb::Score(args) => score::run(args),
         Verb::Export(args) => export::run(args),
         Verb::Bundle(args) => bundle::run(args),
+        Verb::Archive(args) => archive::run(args),
+        Verb::Verify(args) => archive::verify(args),
         Verb::Data(args) => data::run(args),
         Verb::Config(args) => config::run(args),
         Verb::Weights(args) => match args.distil() {
@@ -133,14 +146,19 @@ pub fn carry_out(cli: &Cli, with_tensors: &dyn Fn(&Verb) -> Result<()>) -> Resul
             None => weights::run(args),
         },
         Verb::Runs(args) => runs::run(args),
-        Verb::Doctor => doctor::run(),
-        Verb::Completions(args) => completions::run(args, &mut <Cli as clap::CommandFactory>::command()),
+        Verb::Doctor(args) => doctor::run(args),
+        Verb::Completions(args) => completions::run(args),
+        Verb::Man(args) => completions::man(args, <Cli as clap::CommandFactory>::command()),
     }
 }
 
 /// What was typed; prints help or what is wrong and ends the program where there is nothing to carry out.
 pub fn parse() -> Cli {
     let cli = Cli::try_parse().unwrap_or_else(|told| {
+        if told.kind() == clap::error::ErrorKind::DisplayVersion {
+            console::raw(&version::text());
+            std::process::exit(0);
+        }
         if !told.use_stderr() {
             console::end_unless(told.print());
         }

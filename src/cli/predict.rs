@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::complete;
 use super::calibrate::Promise;
 use crate::place::in_project;
 
@@ -11,7 +12,7 @@ pub struct Args {
     #[arg(value_name = "IMAGE-OR-FOLDER", required = true)]
     pub inputs: Vec<PathBuf>,
     /// The run: its id, a unique prefix of its hash, or `latest`
-    #[arg(long, value_name = "ID", required_unless_present = "model")]
+    #[arg(long, value_name = "ID", required_unless_present = "model", add = complete::runs())]
     pub run: Option<String>,
     /// A file of `harness bundle`, in place of a run of the store
     #[arg(long, value_name = "FILE", conflicts_with = "run")]

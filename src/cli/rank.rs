@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::complete;
 use crate::place::in_project;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -10,7 +11,7 @@ pub struct Args {
     #[arg(value_name = "IMAGE-OR-FOLDER")]
     pub inputs: Vec<PathBuf>,
     /// The run: its id, a unique prefix of its hash, or `latest`
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", add = complete::runs())]
     pub run: String,
     /// The sheet (.png); the whole order goes beside it (.csv)
     #[arg(long, value_name = "FILE")]

@@ -1,18 +1,21 @@
 //! `harness report`: tables, figures and page of a sweep from what is in the run store, without running anything.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::complete;
+use crate::data::{Contents, Dataset};
 use crate::place::in_project;
 use crate::report::study::{Extent, Format, Incomplete, Pivot, Report};
 use crate::run::check_name;
-use crate::store::Store;
+use crate::store::{Store, config_found};
+use crate::sweep::Plan;
 use crate::sweep::folder::SweepFolder;
 use crate::{Error, Result, console};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// A sweep's name, such as ablation
-    #[arg(value_name = "SWEEP")]
+    #[arg(value_name = "SWEEP", add = complete::sweeps())]
     pub sweep: String,
     /// The run store
     #[arg(long, value_name = "DIR", default_value_os_t = in_project("results"))]
@@ -20,6 +23,9 @@ pub struct Args {
     /// Where figures go, below the sweep's name
     #[arg(long, value_name = "DIR", default_value_os_t = in_project("plots"))]
     pub plots: PathBuf,
+    /// Where the data lie now, if they were moved: panels are drawn from there; their content is compared
+    #[arg(long, value_name = "ROOT")]
+    pub data: Option<PathBuf>,
     /// Print averages over incomplete grids, marked, and leave the files as they are
     #[arg(long)]
     pub partial: bool,
@@ -45,6 +51,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<()> {
     check_name("a sweep", &args.sweep)?;
+    Store::existing(&args.results)?;
     let folder = SweepFolder::new(&args.results, &args.sweep);
     let plan = folder.read()?.ok_or_else(|| {
         Error::config(
@@ -57,12 +64,14 @@ pub fn run(args: &Args) -> Result<()> {
         return Err(Error::config(format!("--seeds: {seed} is not a seed of this sweep"), format!("it has {:?}", plan.seeds)));
     }
     let store = Store::new(&args.results);
+    args.data.iter().try_for_each(|root| check_data(&plan, &store, root))?;
     let report = Report {
         plan: &plan,
         store: &store,
         seeds: &seeds,
         folder: &folder.folder,
         plots: &args.plots.join(&args.sweep),
+        data: args.data.as_deref(),
         incomplete: if args.partial { Incomplete::Mark } else { Incomplete::Refuse },
     };
     if let (Some(rows), Some(columns)) = (&args.rows, &args.columns) {
@@ -77,6 +86,22 @@ pub fn run(args: &Args) -> Result<()> {
         (false, false) => report.write_unless_lost(Extent::All)?,
     };
     print(&written.print(args.format), args.format);
+    Ok(())
+}
+
+/// Refuses a folder that does not hold what the sweep was made with.
+fn check_data(plan: &Plan, store: &Store, root: &Path) -> Result<()> {
+    for (category, hash) in &plan.facts.data {
+        let runs = plan.runs.iter().filter(|run| run.category == *category).map(|run| store.folder(&store.locate(&run.id)));
+        let Some(run) = runs.into_iter().find(|folder| folder.summary_json().exists()) else { continue };
+        let found = Dataset::at(root, &config_found(&run)?.data)?.category(category)?;
+        if Contents::of(&found)?.hash != *hash {
+            return Err(Error::environment(
+                format!("{} is not what the sweep was made with", found.folder().display()),
+                "name the folder that holds the sweep's categories as they were: --data ROOT",
+            ));
+        }
+    }
     Ok(())
 }
 

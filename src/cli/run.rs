@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::complete;
 use crate::Result;
 use crate::config::{Profile, Request, Resolved};
 use crate::place::in_project;
@@ -10,7 +11,7 @@ use crate::run::Repeat;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// An experiment file (TOML) and any number of key=value overrides
-    #[arg(value_name = "FILE | KEY=VALUE")]
+    #[arg(value_name = "FILE | KEY=VALUE", add = complete::words())]
     pub arguments: Vec<String>,
     /// Defaults below the file: cpu (small) or paper; by default what the file names, or else cpu
     #[arg(long, value_enum)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::complete;
 use super::finished::Finished;
 use crate::config::Config;
 use crate::data::{self, Contents, Dataset, Source};
@@ -23,7 +24,7 @@ pub struct Args {
     #[arg(value_name = "DATA_ROOT")]
     data_root: Option<PathBuf>,
     /// A finished run instead: its id, a unique prefix of its hash, or `latest`
-    #[arg(long, value_name = "ID", conflicts_with = "maps_root")]
+    #[arg(long, value_name = "ID", conflicts_with = "maps_root", add = complete::runs())]
     run: Option<String>,
     /// Where the data of the run lie now, if they were moved; their content is compared
     #[arg(long, value_name = "DIR", requires = "run")]

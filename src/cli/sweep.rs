@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::complete;
 use crate::config::Profile;
 use crate::place::in_project;
 use crate::report::study::{Extent, Format, Incomplete, Report};
@@ -20,7 +21,7 @@ pub struct Args {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Overrides for every run
-    #[arg(value_name = "KEY=VALUE")]
+    #[arg(value_name = "KEY=VALUE", add = complete::words())]
     pub overrides: Vec<String>,
     /// Defaults below the files: cpu (small) or paper; by default what the file names, else cpu
     #[arg(long, value_enum)]
@@ -44,7 +45,7 @@ pub struct Args {
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub devices: Vec<String>,
     /// Only this row, by its name or its number from 1; may be given several times
-    #[arg(long, value_name = "ROW")]
+    #[arg(long, value_name = "ROW", add = complete::rows())]
     pub only: Vec<String>,
     /// Retry runs that failed in an earlier command
     #[arg(long)]
@@ -111,6 +112,7 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
         seeds: &plan.seeds[..seeds],
         folder: &sweep.folder.folder,
         plots: &sweep.plots,
+        data: None,
         incomplete: Incomplete::Refuse,
     };
     // The last round is written below, with figures and findings.

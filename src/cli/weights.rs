@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use crate::Result;
 use crate::cli::distil::Distil;
 use crate::config::{BackboneName, Teaching};
-use crate::showln;
+use crate::{console, showln};
 use crate::weights::network::{self, Extent};
 use crate::weights::{File, Meta, Options, Precision, Teacher, import};
 
@@ -24,6 +26,9 @@ enum Command {
     Show {
         /// A .safetensors file
         file: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Make the weights of a small network from those of a large one
     #[command(subcommand)]
@@ -83,8 +88,24 @@ pub fn run(args: &Args) -> Result<()> {
                 showln!("left out      {} tensors of the source (what no detector uses, counters)", made.dropped);
             }
         }
-        Command::Show { file } if Teaching::of_file(file).is_some() => print_teaching(&Teacher::open(file)?),
-        Command::Show { file } => {
+        Command::Show { file, json } if Teaching::of_file(file).is_some() => {
+            let teacher = Teacher::open(file)?;
+            match json {
+                true => console::json(&json!({ "file": teacher.path, "tensors": teacher.tensors.len(), "blake3": teacher.hash, "teaching": teacher.teaching })),
+                false => print_teaching(&teacher),
+            }
+        }
+        Command::Show { file, json: true } => {
+            let file = File::open(file)?;
+            file.check(file.meta.architecture)?;
+            let Meta { architecture, lineage, stride_in, input_mean, input_std, source, license, .. } = &file.meta;
+            console::json(&json!({
+                "file": file.path(), "tensors": file.names().count(), "architecture": network::key(*architecture), "lineage": lineage,
+                "stride_in": stride_in, "input_mean": input_mean, "input_std": input_std, "source": source, "license": license,
+                "blake3": file.content_hash(),
+            }));
+        }
+        Command::Show { file, json: false } => {
             let file = File::open(file)?;
             showln!("{}: {} tensors", file.path().display(), file.names().count());
             print_meta(&file.meta);

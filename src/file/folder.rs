@@ -79,6 +79,28 @@ pub fn sync_all(folder: &Path) -> Result<()> {
     folders.iter().try_for_each(|path| sync_folder(path).map_err(|e| Error::io("write", path, &e)))
 }
 
+/// Everything below a folder that is no folder, by its path below with `/` between names, sorted; links are named and not followed.
+///
+/// # Errors
+/// A folder that cannot be read, and a name that is not text.
+pub fn tree(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let (mut found, mut open) = (vec![], vec![String::new()]);
+    while let Some(below) = open.pop() {
+        let path = folder.join(&below);
+        let io = |e: &io::Error| Error::io("read the folder", &path, e);
+        for entry in fs::read_dir(&path).map_err(|e| io(&e))? {
+            let entry = entry.map_err(|e| io(&e))?;
+            let name = entry.file_name().into_string().map_err(|name| {
+                Error::environment(format!("{}: the name of {} is not text", path.display(), name.display()), "rename it")
+            })?;
+            let below = if below.is_empty() { name } else { format!("{below}/{name}") };
+            if entry.file_type().map_err(|e| io(&e))?.is_dir() { open.push(below) } else { found.push((below, entry.path())) }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// All files and folders below `folder`, itself included; links are not followed.
 fn walk(folder: &Path, files: &mut Vec<PathBuf>, folders: &mut Vec<PathBuf>) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {

@@ -10,7 +10,7 @@ mod own;
 mod replace;
 pub mod wait;
 
-pub use folder::{leftovers, probe, remove, remove_leftovers, remove_stale, sync_all};
+pub use folder::{leftovers, probe, remove, remove_leftovers, remove_stale, sync_all, tree};
 pub use json::{check_format, read_json, write_json};
 pub use own::{content, is_link, is_own_folder, open_own, open_regular};
 pub use replace::{Durable, is_temporary, replace, replace_with};

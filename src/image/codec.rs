@@ -174,6 +174,16 @@ pub fn encode_png(image: &Rgb) -> Vec<u8> {
     png(&image.data, image.width, image.height, ExtendedColorType::Rgb8)
 }
 
+/// The bytes of a JPEG of this quality (1..=100). The image must have at least one pixel, and at most 65535 in a row or column.
+pub fn encode_jpeg(image: &Rgb, quality: u8) -> Vec<u8> {
+    use ::image::codecs::jpeg::JpegEncoder;
+    let mut bytes = Vec::new();
+    let (width, height) = (image.width as u32, image.height as u32);
+    let written = JpegEncoder::new_with_quality(&mut bytes, quality).encode(&image.data, width, height, ExtendedColorType::Rgb8);
+    written.expect("a picture in memory can be encoded");
+    bytes
+}
+
 fn png(data: &[u8], width: usize, height: usize, colour: ExtendedColorType) -> Vec<u8> {
     use ::image::codecs::png::{CompressionType, FilterType, PngEncoder};
     let mut bytes = Vec::new();

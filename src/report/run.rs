@@ -25,7 +25,8 @@ use super::plot::{self, Histogram, History, Loss, Pro, Roc};
 const CURVES: [u64; 2] = [300_000, 230_000];
 const TRAINING: [u64; 2] = [130_000, 140_000];
 
-/// About how many bytes [`write()`] will write, and TensorBoard's file, which holds the pictures once more.
+/// About how many bytes [`write()`] will write, and TensorBoard's file, which holds the pictures once more at the size of a screen: panels as
+/// a JPEG of some eighth of their bytes.
 ///
 /// # Errors
 /// An image that cannot be read.
@@ -34,7 +35,7 @@ pub fn expected_bytes(test: &Source, cfg: &Config) -> Result<u64> {
     let mapped = eval::names(&cfg.detector.outputs(cfg)).first().is_some_and(|headline| *headline != eval::IMAGE);
     let panels = if mapped { panel::expected_bytes(test)? } else { 0 };
     let training = if method.trained { TRAINING.iter().sum() } else { 0 };
-    Ok(2 * panels + CURVES.iter().sum::<u64>() + training)
+    Ok(panels + panels / 8 + CURVES.iter().sum::<u64>() + training)
 }
 
 /// Writes the figures of a run. `evaluations` hold one of each of the detector's outputs, the headline first; `map_of` gives the map of a test image as the detector

@@ -115,6 +115,9 @@ pub fn open_within(folder: &Folder, id: &Id, ask: &Ask<'_>, extent: Option<Exten
     }
     file::replace(&folder.config_toml(), ask.config.as_bytes())?;
     file::write_json(&folder.run_json(), &record)?;
+    if folder.labels_json().exists() {
+        folder.label(&folder.labels()?.given(ask.tags, ask.note))?;
+    }
 
     let mut attempt = Attempt {
         events: event::Writer::open(&folder.events_jsonl())?,

@@ -127,7 +127,7 @@ impl Environment {
             checkout: Git::of(folder),
             os: format!("{} {}{}", std::env::consts::OS, std::env::consts::ARCH, name.unwrap_or_default()),
             cpu: Cpu::parse(&text("/proc/cpuinfo")),
-            ram_bytes: memory(&text("/proc/meminfo")),
+            ram_bytes: Memory::here().map(|memory| memory.total_bytes),
             given,
         }
     }
@@ -191,10 +191,28 @@ fn field<'a>(text: &'a str, key: &str, separator: char) -> Option<&'a str> {
     text.lines().filter_map(|line| line.split_once(separator)).find(|(k, _)| k.trim() == key).map(|(_, value)| value.trim())
 }
 
-/// Total memory in bytes from the text of /proc/meminfo.
-fn memory(meminfo: &str) -> Option<u64> {
-    let kib: u64 = field(meminfo, "MemTotal", ':')?.strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
+/// Main memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    pub total_bytes: u64,
+    /// What a program could take now; none where the system does not say.
+    pub available_bytes: Option<u64>,
+}
+
+impl Memory {
+    /// This machine's; none where the system does not say.
+    pub fn here() -> Option<Self> {
+        Self::parse(&std::fs::read_to_string("/proc/meminfo").ok()?)
+    }
+
+    /// From the text of /proc/meminfo.
+    fn parse(meminfo: &str) -> Option<Self> {
+        let of = |key: &str| {
+            let kib: u64 = field(meminfo, key, ':')?.strip_suffix("kB")?.trim().parse().ok()?;
+            Some(kib * 1024)
+        };
+        Some(Self { total_bytes: of("MemTotal")?, available_bytes: of("MemAvailable") })
+    }
 }
 
 #[cfg(test)]
@@ -208,8 +226,9 @@ mod tests {
         assert_eq!((cpu.model.as_str(), cpu.flags), ("Some CPU @ 2 GHz", vec!["avx2".into(), "avx512f".into(), "avx512_bf16".into()]));
         assert_eq!(Cpu::parse("Features : fp asimd\n").flags, ["asimd"]);
         assert!(Cpu::parse("").model.is_empty());
-        assert_eq!(memory("MemTotal:       1000 kB\nMemFree: 1 kB\n"), Some(1_024_000));
-        assert_eq!(memory(""), None);
+        let memory = Memory::parse("MemTotal:       1000 kB\nMemFree: 1 kB\nMemAvailable:   500 kB\n").unwrap();
+        assert_eq!((memory.total_bytes, memory.available_bytes), (1_024_000, Some(512_000)));
+        assert_eq!(Memory::parse(""), None);
     }
 
     #[test]

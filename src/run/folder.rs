@@ -1,8 +1,8 @@
 //! The paths of one run, and its status as a pure function of the files that exist.
 
-use super::{Id, Lock, Outcome, Record, Summary, belong, record, summary};
+use super::{Id, Labels, Lock, Outcome, Record, Summary, belong, labels, record, summary};
 use crate::config::{self, Config};
-use crate::file::{is_link, read_json};
+use crate::file::{is_link, read_json, write_json};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -19,8 +19,8 @@ pub enum Status {
     Fresh,
     /// A living process holds its lock.
     Running,
-    /// Stopped or killed: the same command resumes from the last checkpoint.
-    Interrupted,
+    /// Ended before it was finished, on request or killed: the same command resumes from the last checkpoint.
+    Stopped,
     /// Its last attempt ended with an error.
     Failed,
     /// summary.json is there.
@@ -49,7 +49,7 @@ impl Status {
             Evidence { locked: true, .. } => Self::Running,
             Evidence { begun: false, .. } => Self::Fresh,
             Evidence { failed: true, .. } => Self::Failed,
-            _ => Self::Interrupted,
+            _ => Self::Stopped,
         }
     }
 
@@ -58,7 +58,7 @@ impl Status {
         match self {
             Self::Fresh => "fresh",
             Self::Running => "running",
-            Self::Interrupted => "interrupted",
+            Self::Stopped => "stopped",
             Self::Failed => "failed",
             Self::Finished => "finished",
         }
@@ -107,12 +107,16 @@ impl Folder {
         self.path.join("env.json")
     }
 
+    /// [`super::Labels`]; there once the user has said something of the run.
+    pub fn labels_json(&self) -> PathBuf {
+        self.path.join("labels.json")
+    }
+
     /// [`super::Event`]s.
     pub fn events_jsonl(&self) -> PathBuf {
         self.path.join("events.jsonl")
     }
 
-    /// [`super::Timing`]s.
     /// Scores of normal images that the fit has not seen ([`crate::calibration::Calibration`]); there if the run was calibrated.
     pub fn calibration_json(&self) -> PathBuf {
         self.path.join("calibration.json")
@@ -128,6 +132,7 @@ impl Folder {
         self.path.join("scores.csv")
     }
 
+    /// [`super::Timing`]s.
     pub fn timing_jsonl(&self) -> PathBuf {
         self.path.join("timing.jsonl")
     }
@@ -190,9 +195,33 @@ impl Folder {
         })
     }
 
-    /// run.json, if the run was ever started.
+    /// run.json, if the run was ever started, with the labels that the user gave it since.
     pub fn record(&self) -> Result<Option<Record>> {
-        read_json(&self.run_json(), record::FORMAT)
+        Ok(read_json(&self.run_json(), record::FORMAT)?.map(|record| labels::over(record, &self.labels_json())))
+    }
+
+    /// What the user says of the run: labels.json, or what run.json keeps from the command line.
+    ///
+    /// # Errors
+    /// Files that are there and cannot be understood.
+    pub fn labels(&self) -> Result<Labels> {
+        if let Some(labels) = read_json(&self.labels_json(), labels::FORMAT)? {
+            return Ok(labels);
+        }
+        let (tags, note) = self.record()?.map(|record| (record.tags, record.note)).unwrap_or_default();
+        Ok(Labels { format: labels::FORMAT, tags, note })
+    }
+
+    /// Keeps labels beside the run, tags sorted and each once.
+    ///
+    /// # Errors
+    /// A folder that is a link, or cannot be written.
+    pub fn label(&self, labels: &Labels) -> Result<()> {
+        self.check_own()?;
+        let mut tags = labels.tags.clone();
+        tags.sort();
+        tags.dedup();
+        write_json(&self.labels_json(), &Labels { tags, ..labels.clone() })
     }
 
     /// summary.json, if the run is finished.
@@ -231,7 +260,7 @@ mod tests {
     fn the_status_follows_from_what_is_there() {
         let see = |summary, locked, begun, failed| Status::of(Evidence { summary, begun, failed, locked });
         assert_eq!(see(false, false, false, false), Status::Fresh);
-        assert_eq!(see(false, false, true, false), Status::Interrupted);
+        assert_eq!(see(false, false, true, false), Status::Stopped);
         assert_eq!(see(false, false, true, true), Status::Failed);
         for (begun, failed) in [(false, false), (true, false), (true, true)] {
             assert_eq!(see(false, true, begun, failed), Status::Running);

@@ -91,10 +91,11 @@ impl std::fmt::Display for Id {
 /// environment asks for ([`env::kernels`]) are hashed where there are any: they change the last bits, as a key would, and unlike a
 /// processor they are chosen.
 pub fn identity(cfg: &Config, category: &str, data_hash: &str, weights_hash: Option<&str>, device_kind: &str) -> String {
-    hashed(cfg, [category, data_hash, device_kind], weights_hash, &env::kernels())
+    identity_under(cfg, [category, data_hash, device_kind], weights_hash, &env::kernels())
 }
 
-fn hashed(
+/// [`identity`] of category, data and kind of device under kernels that another process asked for.
+pub fn identity_under(
     cfg: &Config,
     [category, data_hash, device_kind]: [&str; 3],
     weights_hash: Option<&str>,
@@ -242,7 +243,7 @@ mod tests {
     fn kernels_that_were_asked_for_change_the_hash_and_none_leave_it() {
         let of = |kernels: &[(&str, &str)]| {
             let kernels = kernels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-            hashed(&Config::default(), ["bottle", "d", "cpu"], Some("w"), &kernels)
+            identity_under(&Config::default(), ["bottle", "d", "cpu"], Some("w"), &kernels)
         };
         assert_eq!(of(&[]), PINNED[0]);
         let asked = [of(&[]), of(&[("MKL_CBWR", "AVX2")]), of(&[("MKL_CBWR", "COMPATIBLE")]), of(&[("ATEN_CPU_CAPABILITY", "AVX2")])];

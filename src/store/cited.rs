@@ -4,6 +4,7 @@ use crate::file::{is_link, read_json};
 use crate::run::Id;
 use crate::{Error, Result};
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -15,11 +16,30 @@ pub const PLAN_FORMAT: u32 = 1;
 #[derive(Debug, Deserialize)]
 struct Plan {
     runs: Vec<Planned>,
+    #[serde(default)]
+    rows: Value,
 }
 
 #[derive(Debug, Deserialize)]
 struct Planned {
     id: String,
+    #[serde(default)]
+    row: Value,
+}
+
+impl Plan {
+    /// The name of the row that a run is planned for, where the plan says it as today's do.
+    fn row(&self, planned: &Planned) -> Option<String> {
+        let row = self.rows.get(usize::try_from(planned.row.as_u64()?).ok()?)?;
+        row.get("name")?.as_str().map(str::to_owned)
+    }
+}
+
+/// A run's place in a sweep.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub sweep: String,
+    pub row: String,
 }
 
 /// How deep below the results folder sweeps are looked for.
@@ -39,6 +59,7 @@ fn unseen(path: &Path, why: &str) -> Error {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cited {
     runs: BTreeMap<(String, u64), Vec<String>>,
+    rows: BTreeMap<(String, u64), BTreeSet<Place>>,
     sweeps: BTreeSet<String>,
 }
 
@@ -85,7 +106,7 @@ impl Cited {
             };
         };
         let sweep = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        for planned in plan.runs {
+        for planned in &plan.runs {
             let id = Id::parse(&planned.id).ok_or_else(|| {
                 Error::environment(
                     format!("{} names a run {:?}, which is not a valid id", path.display(), planned.id),
@@ -93,6 +114,9 @@ impl Cited {
                 )
             })?;
             self.add(&id, &sweep);
+            if let Some(row) = plan.row(planned) {
+                self.rows.entry((id.hash10, id.seed)).or_default().insert(Place { sweep: sweep.clone(), row });
+            }
         }
         self.sweeps.insert(sweep);
         Ok(true)
@@ -116,6 +140,16 @@ impl Cited {
     pub fn by(&self, id: &Id) -> &[String] {
         self.runs.get(&(id.hash10.clone(), id.seed)).map_or(&[], Vec::as_slice)
     }
+
+    /// All rows that a run is planned for.
+    pub fn all_rows(&self) -> impl Iterator<Item = &Place> {
+        self.rows.values().flatten()
+    }
+
+    /// The rows of sweeps that a run fills a cell of, by sweep and name.
+    pub fn rows(&self, id: &Id) -> Vec<Place> {
+        self.rows.get(&(id.hash10.clone(), id.seed)).into_iter().flatten().cloned().collect()
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +171,10 @@ mod tests {
         assert_eq!(cited.by(&Id::parse("other/0123456789-s0").unwrap()), ["a", "b"]);
         assert_eq!(cited.by(&Id::parse("full/0123456789-s1").unwrap()), ["a"]);
         assert!(cited.by(&Id::parse("full/0123456789-s2").unwrap()).is_empty());
+        assert!(cited.rows(&Id::parse("full/0123456789-s0").unwrap()).is_empty(), "rows that are not named");
+        put("d", r#"{"format":1,"rows":[{"name":"base"},{"name":"wide"}],"runs":[{"id":"x/0123456789-s7","row":1},{"id":"x/0123456789-s7","row":0}]}"#);
+        let rows = Cited::read(dir.path()).unwrap().rows(&Id::parse("full/0123456789-s7").unwrap());
+        assert_eq!(rows.iter().map(|place| (place.sweep.as_str(), place.row.as_str())).collect::<Vec<_>>(), [("d", "base"), ("d", "wide")]);
         std::fs::create_dir_all(dir.path().join("archive/2026")).unwrap();
         std::fs::rename(dir.path().join("a"), dir.path().join("archive/2026/a")).unwrap();
         let cited = Cited::read(dir.path()).unwrap();

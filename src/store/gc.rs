@@ -7,7 +7,7 @@
 //! finds it by its id.
 
 use super::{Cited, Entry, Store, removal};
-use crate::run::{Environment, Folder, Id, Lock, Record, SCHEMA_VERSION, Status, checkpoint, env, identity};
+use crate::run::{Environment, Folder, Id, Lock, Record, SCHEMA_VERSION, Status, checkpoint, env, identity_under};
 use crate::{Result, config, file};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -196,7 +196,7 @@ fn removable(run: &Found, days: u32, now: jiff::Timestamp) -> Option<Why> {
     }
     match run.status {
         Status::Running => None,
-        Status::Fresh | Status::Interrupted | Status::Failed => Some(Why::Abandoned { status: run.status, days: age }),
+        Status::Fresh | Status::Stopped | Status::Failed => Some(Why::Abandoned { status: run.status, days: age }),
         Status::Finished => (run.outdated == Some(Outdated::Method)).then_some(Why::Outdated),
     }
 }
@@ -208,7 +208,9 @@ fn found(entry: Entry, cited: &Cited) -> Found {
         size_bytes: removal::size_bytes(folder.path()),
         cited: !cited.by(&id).is_empty(),
         unseen: record.as_ref().and_then(|r| r.sweep.as_ref()).is_some_and(|sweep| !cited.knows(sweep)),
-        labelled: record.as_ref().is_some_and(|r| !r.tags.is_empty() || r.note.is_some()),
+        // Labels that cannot be read may say that it is wanted.
+        labelled: record.as_ref().is_some_and(|r| !r.tags.is_empty() || r.note.is_some())
+            || folder.labels_json().exists() && folder.labels().is_err(),
         outdated: record.and_then(|record| outdated(&folder, &id, &record)),
         leftovers: leftovers(&folder, status).into_iter().map(|path| (path.clone(), removal::size_bytes(&path))).collect(),
         id,
@@ -219,7 +221,7 @@ fn found(entry: Entry, cited: &Cited) -> Found {
 
 /// The hash of the run's configuration as this version makes it, compared with its own. Where a file is missing that the hash
 /// needs, nothing is claimed.
-fn outdated(folder: &Folder, id: &Id, record: &Record) -> Option<Outdated> {
+pub(super) fn outdated(folder: &Folder, id: &Id, record: &Record) -> Option<Outdated> {
     if record.schema != SCHEMA_VERSION {
         return Some(Outdated::Schema);
     }
@@ -228,7 +230,8 @@ fn outdated(folder: &Folder, id: &Id, record: &Record) -> Option<Outdated> {
     let env = file::read_json::<Environment>(&folder.env_json(), env::FORMAT).ok().flatten()?.given;
     // Whatever is not a CPU stands there by its place or its name.
     let kind = if env.device == "cpu" { "cpu" } else { "cuda" };
-    let hash = identity(&cfg, &record.category, &env.data_hash, env.weights_hash.as_deref(), kind);
+    let what = [record.category.as_str(), &env.data_hash, kind];
+    let hash = identity_under(&cfg, what, env.weights_hash.as_deref(), &env.kernels);
     (hash != id.hash10).then_some(Outdated::Method)
 }
 
@@ -293,7 +296,7 @@ mod tests {
         for (found, why) in [
             (run("0000000000", Status::Failed, 7), Some(Why::Abandoned { status: Status::Failed, days: 7 })),
             (run("0000000000", Status::Failed, 6), None),
-            (run("0000000000", Status::Interrupted, 9), Some(Why::Abandoned { status: Status::Interrupted, days: 9 })),
+            (run("0000000000", Status::Stopped, 9), Some(Why::Abandoned { status: Status::Stopped, days: 9 })),
             (run("0000000000", Status::Fresh, 8), Some(Why::Abandoned { status: Status::Fresh, days: 8 })),
             (run("0000000000", Status::Finished, 99), None),
             (run("0000000000", Status::Running, 99), None),
@@ -335,7 +338,7 @@ mod tests {
     #[test]
     fn leftovers_go_at_once_but_not_from_under_a_running_run() {
         let with = |status| Found { leftovers: vec![("x/.a.1-0.tmp".into(), 5)], ..run("0000000000", status, 0) };
-        let plan = plan(&[with(Status::Finished), with(Status::Interrupted), with(Status::Running)]);
+        let plan = plan(&[with(Status::Finished), with(Status::Stopped), with(Status::Running)]);
         assert_eq!((plan.items.len(), plan.size_bytes()), (2, 10));
         let whole = Found { leftovers: vec![("x/.a.1-0.tmp".into(), 5)], ..run("0000000000", Status::Failed, 30) };
         let all = super::Plan::of(&Inventory { runs: vec![whole], remains: vec![("runs/x/.removed-y-1".into(), 3)], linked: 0 }, 7, now());
@@ -348,7 +351,7 @@ mod tests {
         fn nothing_that_is_cited_running_or_recent_ever_goes(
             status in 0usize..5, cited: bool, labelled: bool, outdated: bool, age in 0i64..20, days in 0u32..20,
         ) {
-            let status = [Status::Fresh, Status::Running, Status::Interrupted, Status::Failed, Status::Finished][status];
+            let status = [Status::Fresh, Status::Running, Status::Stopped, Status::Failed, Status::Finished][status];
             let found = Found { cited, labelled, outdated: outdated.then_some(Outdated::Method), ..run("0000000000", status, age) };
             let plan = Plan::of(&Inventory { runs: vec![found], remains: vec![], linked: 0 }, days, now());
             let may = !cited && status != Status::Running && age >= i64::from(days)

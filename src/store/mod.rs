@@ -7,11 +7,13 @@ mod cited;
 mod difference;
 mod found;
 pub mod gc;
+pub mod merge;
 pub mod query;
 pub mod removal;
 mod runs;
+pub mod slim;
 
-pub use cited::{Cited, PLAN_FORMAT};
+pub use cited::{Cited, PLAN_FORMAT, Place};
 pub use difference::{Difference, Pair};
 pub use found::{config_found, config_with_weights};
 pub use runs::{Entry, Store};

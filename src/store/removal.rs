@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 /// How the folder of a run is named while it is being removed.
 const PREFIX: &str = ".removed-";
 
+/// How it is named while it is being brought in, under a lock in it, see [`super::merge`].
+pub(super) const ARRIVING: &str = ".arriving-";
+
 /// Removes a whole run. It is moved out of sight first: what a kill leaves is no longer a run, but see [`remains`].
 ///
 /// # Errors
@@ -29,7 +32,22 @@ pub fn remove_run(folder: &Folder, now: jiff::Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// What lies in `runs` and belongs to no run: folders below its experiments whose removal was cut off, and temporary files.
+/// Removes a file or a folder of a run, whose lock the caller holds: moved out of sight first, so that a kill leaves no half of it in the
+/// run.
+///
+/// # Errors
+/// What cannot be moved or removed.
+pub fn remove_part(folder: &Folder, path: &Path) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let [run, part] = [folder.path(), path].map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+    let grave = folder.path().with_file_name(format!("{PREFIX}{run}-{part}-{}", std::process::id()));
+    std::fs::rename(path, &grave).map_err(|e| Error::io("remove", path, &e))?;
+    remove_all(&grave)
+}
+
+/// What lies in `runs` and belongs to no run: folders below its experiments whose removal or arrival was cut off, and temporary files.
 pub fn remains(runs: &Path) -> Vec<PathBuf> {
     let inside = |folder: &Path| -> Vec<PathBuf> {
         std::fs::read_dir(folder).map(|entries| entries.flatten().map(|e| e.path()).collect()).unwrap_or_default()
@@ -38,7 +56,8 @@ pub fn remains(runs: &Path) -> Vec<PathBuf> {
     // An experiment may be called as a temporary file is, but it is a folder.
     let (files, experiments): (Vec<PathBuf>, Vec<PathBuf>) = inside(runs).into_iter().partition(|path| !path.is_dir());
     let mut found: Vec<PathBuf> = files.into_iter().filter(|path| named(path, &is_temporary)).collect();
-    let cut_off = |path: &PathBuf| named(path, &|name| name.starts_with(PREFIX));
+    let arriving = |path: &PathBuf| named(path, &|name| name.starts_with(ARRIVING)) && !Lock::is_held(&path.join(".lock"));
+    let cut_off = |path: &PathBuf| named(path, &|name| name.starts_with(PREFIX)) || arriving(path);
     found.extend(experiments.iter().filter(|path| is_own_folder(path)).flat_map(|experiment| inside(experiment)).filter(cut_off));
     found.sort();
     found

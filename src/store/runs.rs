@@ -27,6 +27,20 @@ impl Store {
         Self { results: results.into() }
     }
 
+    /// The store of a results folder that is there, for verbs that read.
+    ///
+    /// # Errors
+    /// `Kind::Config` naming a folder that is not there.
+    pub fn existing(results: &Path) -> Result<Self> {
+        if results.is_dir() {
+            return Ok(Self::new(results));
+        }
+        Err(Error::config(
+            format!("there is no results folder {}", results.display()),
+            "name the one that holds `runs` with --results; `harness run experiments/full.toml` starts a first run",
+        ))
+    }
+
     pub fn results(&self) -> &Path {
         &self.results
     }
@@ -93,7 +107,11 @@ impl Store {
 
     /// The one run that `name` means: a full id, a unique beginning of an id or of its `<hash10>-s<seed>`, the path of
     /// its folder, or `latest` for the one that was started last.
+    ///
+    /// # Errors
+    /// `Kind::Config`: a results folder that is not there, and a name that means no run or several.
     pub fn find(&self, name: &str) -> Result<Entry> {
+        Self::existing(&self.results)?;
         let as_path = Path::new(name).canonicalize().ok();
         let entries = self.list()?;
         let count = entries.len();
@@ -203,7 +221,7 @@ mod tests {
         let expected = [
             ("base/aaaa000000-s1", Status::Failed),
             ("ablation/abbb000000-s0", Status::Finished),
-            ("base/aaaa000000-s10", Status::Interrupted),
+            ("base/aaaa000000-s10", Status::Stopped),
             ("base/cccc000000-s0", Status::Fresh),
         ];
         assert_eq!(listed, expected.map(|(id, status)| (id.to_owned(), status)));
@@ -231,10 +249,14 @@ mod tests {
     fn a_name_that_means_many_runs_or_none_is_answered_with_what_there_is() {
         let (dir, store) = example();
         let error = store.find("aaaa").unwrap_err();
-        assert!(error.what.contains("2 runs") && error.what.contains("base/aaaa000000-s10  interrupted"), "{error}");
+        assert!(error.what.contains("2 runs") && error.what.contains("base/aaaa000000-s10  stopped"), "{error}");
         assert!(store.find("zzz").unwrap_err().remedy.contains("holds 4 runs"));
         assert!(store.find("").is_err());
-        assert!(Store::new(&dir.path().join("empty")).find("latest").unwrap_err().what.contains("no runs yet"));
+        let empty = dir.path().join("empty");
+        let error = Store::new(&empty).find("latest").unwrap_err();
+        assert!(error.exit_code() == 2 && error.what.contains("no results folder") && error.what.contains("empty"), "{error}");
+        std::fs::create_dir(&empty).unwrap();
+        assert!(Store::new(&empty).find("latest").unwrap_err().what.contains("no runs yet"));
     }
 
     #[test]

@@ -33,10 +33,10 @@ impl Action {
         match (status, last, requested) {
             (Status::Finished, ..) => Self::Reuse,
             (Status::Running, ..) => Self::Wait,
-            (Status::Fresh | Status::Interrupted, Some(Last::Queued { .. }), _) => Self::WaitInQueue,
+            (Status::Fresh | Status::Stopped, Some(Last::Queued { .. }), _) => Self::WaitInQueue,
             (Status::Failed, _, Failed::Leave) => Self::GiveUp,
             (Status::Fresh, Some(Last::Failed), Failed::Leave) => Self::GiveUp,
-            (Status::Failed | Status::Interrupted, ..) => Self::Resume,
+            (Status::Failed | Status::Stopped, ..) => Self::Resume,
             (Status::Fresh, ..) => Self::Start,
         }
     }
@@ -70,8 +70,8 @@ mod tests {
         let table = [
             (Fresh, None, Start, Start),
             (Fresh, failed, GiveUp, Start),
-            (Interrupted, None, Resume, Resume),
-            (Interrupted, failed, Resume, Resume),
+            (Stopped, None, Resume, Resume),
+            (Stopped, failed, Resume, Resume),
             (Status::Failed, failed, GiveUp, Resume),
             (Status::Failed, None, GiveUp, Resume),
             (Running, None, Wait, Wait),
@@ -89,7 +89,7 @@ mod tests {
         let queued = Last::Queued { job: "17".into() };
         for requested in [super::Failed::Leave, super::Failed::Retry] {
             let of = |status| Action::of(status, Some(&queued), requested);
-            assert_eq!([Fresh, Interrupted, Running, Finished].map(of), [WaitInQueue, WaitInQueue, Wait, Reuse], "{requested:?}");
+            assert_eq!([Fresh, Stopped, Running, Finished].map(of), [WaitInQueue, WaitInQueue, Wait, Reuse], "{requested:?}");
         }
         // It left the queue, ran and failed.
         assert_eq!(Action::of(Status::Failed, Some(&queued), super::Failed::Leave), GiveUp);

@@ -1,24 +1,31 @@
 //! `harness runs diff`: in what two runs differ, and whether their metrics differ by more than the choice of test images.
 
-use crate::Result;
+use crate::cli::complete;
 use crate::eval::{self, PairedDifference};
 use crate::run::Status;
-use crate::showln;
 use crate::store::{Difference, Entry, Pair, Store};
 use crate::ui::text::{self, Align, Rule};
+use crate::{Result, console, showln};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Their ids, unique prefixes of their hashes, or `latest`
-    #[arg(value_name = "A")]
+    #[arg(value_name = "A", add = complete::runs())]
     a: String,
-    #[arg(value_name = "B")]
+    #[arg(value_name = "B", add = complete::runs())]
     b: String,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(store: &Store, args: &Args) -> Result<()> {
     let [a, b] = [store.find(&args.a)?, store.find(&args.b)?];
     let difference = Difference::of(&a, &b)?;
+    if args.json {
+        console::json(&object(&a, &b, &difference));
+        return Ok(());
+    }
     showln!("a  {}\nb  {}", a.id, b.id);
     if difference.is_empty() {
         showln!("\nidentical: configuration, environment and every metric, to the last bit");
@@ -41,6 +48,18 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// Everything that is shown to people; `paired` is null where the runs are equal or not comparable, and `why_not_paired` says why.
+fn object(a: &Entry, b: &Entry, difference: &Difference) -> serde_json::Value {
+    let compared = match difference.metrics.is_empty() || a.status != Status::Finished || b.status != Status::Finished {
+        true => Err("nothing differs that test images could decide".to_owned()),
+        false => differences(a, b),
+    };
+    serde_json::json!({
+        "a": a.id.to_string(), "b": b.id.to_string(), "equal": difference.is_empty(), "differences": difference,
+        "paired": compared.as_ref().ok(), "why_not_paired": compared.as_ref().err(),
+    })
+}
+
 fn values(heading: &str, pairs: &[Pair<String>]) -> String {
     let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "—".into());
     let rows: Vec<_> = pairs.iter().map(|pair| vec![pair.key.clone(), shown(&pair.a), shown(&pair.b)]).collect();
@@ -58,16 +77,24 @@ fn metrics(pairs: &[Pair<f64>]) -> String {
 }
 
 /// The paired bootstrap over test images, or why there is none.
-fn paired(a: &Entry, b: &Entry) -> String {
+fn differences(a: &Entry, b: &Entry) -> std::result::Result<Vec<PairedDifference>, String> {
     // Looked at first: the comparison would begin by drawing the built-in data where they are missing.
     if let Some(bare) = [a, b].into_iter().find(|run| !run.folder.maps().exists()) {
-        return format!("no paired comparison: {} has no score maps", bare.id);
+        return Err(format!("{} has no score maps", bare.id));
     }
-    let differences = match eval::paired(&a.folder, &b.folder, eval::DRAWS, 0) {
+    match eval::paired(&a.folder, &b.folder, eval::DRAWS, 0) {
+        Ok(differences) if differences.is_empty() => Err("no metric has a value in both runs".into()),
+        Ok(differences) => Ok(differences),
+        Err(error) => Err(error.what),
+    }
+}
+
+fn paired(a: &Entry, b: &Entry) -> String {
+    let differences = match differences(a, b) {
         Ok(differences) => differences,
-        Err(error) => return format!("no paired comparison: {}", error.what),
+        Err(why) => return format!("no paired comparison: {why}"),
     };
-    let Some(first) = differences.first() else { return "no paired comparison: no metric has a value in both runs".into() };
+    let first = &differences[0];
     let row = |d: &PairedDifference| {
         let interval = format!("{} to {}", signed(d.interval[0]), signed(d.interval[1]));
         vec![d.metric.clone(), signed(d.difference), interval, text::number(d.p)]

@@ -1,10 +1,9 @@
 //! `harness runs gc`: shows what can go from the store; with `--apply` it goes.
 
-use crate::run::Status;
 use crate::store::Store;
 use crate::store::gc::{Inventory, Item, Plan, What, Why};
 use crate::ui::text::{self, Align, Rule};
-use crate::{Error, Result, sayln, show, showln};
+use crate::{Error, Result, console, sayln, show, showln};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -14,11 +13,20 @@ pub struct Args {
     /// Remove whole runs only if none of their files was written for this many days
     #[arg(long, value_name = "DAYS", default_value_t = 7)]
     older_than: u32,
+    /// The plan as JSON
+    #[arg(long, conflicts_with = "apply")]
+    json: bool,
 }
 
 pub fn run(store: &Store, args: &Args) -> Result<()> {
     let now = crate::run::now();
     let plan = Plan::of(&Inventory::of(store)?, args.older_than, now);
+    if args.json {
+        let item = |item: &Item| serde_json::json!({ "what": name(item, store), "why": why(item.why), "size_bytes": item.size_bytes });
+        let stays = serde_json::json!({ "cited": plan.cited, "unseen": plan.unseen, "labelled": plan.labelled, "linked": plan.linked, "foreign": plan.foreign });
+        console::json(&serde_json::json!({ "items": plan.items.iter().map(item).collect::<Vec<_>>(), "stays": stays }));
+        return Ok(());
+    }
     show!("{}", described(&plan, store));
     if plan.items.is_empty() {
         return Ok(());
@@ -98,7 +106,6 @@ fn name(item: &Item, store: &Store) -> String {
 fn why(why: Why) -> String {
     match why {
         Why::Leftover => "leftover that no command uses".into(),
-        Why::Abandoned { status: Status::Fresh, days } => format!("never begun, {days} days old"),
         Why::Abandoned { status, days } => format!("{}, untouched for {days} days", status.name()),
         Why::Outdated => "made by an earlier version of its method".into(),
     }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, IsTerminal};
 
+use crate::cli::complete;
 use crate::run::Status;
 use crate::store::{Cited, Entry, Store, removal};
 use crate::sweep::folder::SweepFolder;
@@ -11,7 +12,7 @@ use crate::{Error, Result, console, showln};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Ids, unique prefixes of hashes, or `latest`
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", required = true, add = complete::runs())]
     ids: Vec<String>,
     /// Do not ask
     #[arg(long)]

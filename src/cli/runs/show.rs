@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::cli::complete;
 use crate::file;
 use crate::names::in_line;
 use crate::report;
@@ -14,7 +15,7 @@ use crate::{Error, Result, console, show, showln};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Its id, a unique prefix of its hash, or `latest`
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = complete::runs())]
     id: String,
     /// Everything that is known of it, as JSON
     #[arg(long)]

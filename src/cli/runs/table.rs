@@ -8,13 +8,23 @@ use crate::report;
 use crate::report::spell::spelled;
 use crate::run::{Id, Status, Summary};
 use crate::store::Store;
-use crate::{Error, Result, show};
+use crate::{Error, Result, console, num, show};
 
 /// A configuration's keys, as they would be typed.
 type Settings = BTreeMap<String, String>;
 
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Names of experiments, in the order of the rows; by default all
+    experiments: Vec<String>,
+    /// As JSON: for each row its runs and the mean of each metric over them
+    #[arg(long)]
+    json: bool,
+}
+
 /// Prints the mean of the finished runs of each configuration of the experiments, in the order given; of all without any.
-pub fn run(store: &Store, experiments: &[String]) -> Result<()> {
+pub fn run(store: &Store, args: &Args) -> Result<()> {
+    let experiments = &args.experiments;
     let mut found = BTreeMap::<String, BTreeMap<Settings, Vec<Summary>>>::new();
     for entry in store.list()?.iter().filter(|e| e.status == Status::Finished) {
         let wanted = experiments.is_empty() || experiments.contains(&entry.id.experiment);
@@ -34,8 +44,26 @@ pub fn run(store: &Store, experiments: &[String]) -> Result<()> {
         };
         rows.extend(named(&name, configurations));
     }
-    show!("{}", report::runs::comparison(&rows));
+    match args.json {
+        true => console::json(&rows.iter().map(object).collect::<Vec<_>>()),
+        false => show!("{}", report::runs::comparison(&rows)),
+    }
     Ok(())
+}
+
+/// A row: its runs, and of each metric the mean over categories of the means over seeds, with the number of runs that have it.
+fn object((name, runs): &(String, Vec<Summary>)) -> serde_json::Value {
+    let names: BTreeSet<&String> = runs.iter().flat_map(|run| run.metrics.keys()).collect();
+    let mean = |name: &str| {
+        let mut by_category = BTreeMap::<&str, Vec<f64>>::new();
+        for (run, value) in runs.iter().filter_map(|run| Some((run, run.metrics.get(name).copied().flatten()?))) {
+            by_category.entry(&run.category).or_default().push(value);
+        }
+        let means: Vec<f64> = by_category.values().filter_map(|values| num::mean(values)).collect();
+        serde_json::json!({ "mean": num::mean(&means), "n": by_category.values().map(Vec::len).sum::<usize>() })
+    };
+    let metrics: BTreeMap<&String, serde_json::Value> = names.into_iter().map(|name| (name, mean(name))).collect();
+    serde_json::json!({ "name": name, "runs": runs.iter().map(|run| &run.id).collect::<Vec<_>>(), "metrics": metrics })
 }
 
 /// config.toml as it stands: a run of another version has other keys.

@@ -239,7 +239,7 @@ fn cache_name(folder: &Path) -> String {
 }
 
 /// `$XDG_CACHE_HOME/harness`, or `~/.cache/harness`; `None` where neither is known.
-pub(in crate::data) fn cache_folder() -> Option<PathBuf> {
+pub fn cache_folder() -> Option<PathBuf> {
     let absolute = |key: &str| std::env::var_os(key).map(PathBuf::from).filter(|p| p.is_absolute());
     let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
     Some(base.join("harness"))

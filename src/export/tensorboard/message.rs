@@ -48,8 +48,8 @@ pub fn scalar(tag: &str, value: f64) -> Message {
     Message::new().text(1, tag).float(2, value as f32)
 }
 
-/// A picture; `None` where `png` is not a PNG.
-pub fn image(tag: &str, png: &[u8]) -> Option<Message> {
+/// A PNG; `None` where `png` is not one.
+pub fn png(tag: &str, png: &[u8]) -> Option<Message> {
     // The signature, then the header chunk: length, `IHDR`, width, height (big-endian), bit depth, kind of colour.
     let header = png.strip_prefix(b"\x89PNG\r\n\x1a\n")?.get(4..)?.strip_prefix(b"IHDR")?;
     let number = |at: usize| Some(u64::from(u32::from_be_bytes(header.get(at..at + 4)?.try_into().ok()?)));
@@ -60,8 +60,13 @@ pub fn image(tag: &str, png: &[u8]) -> Option<Message> {
         6 => 4,
         _ => 3,
     };
-    let picture = Message::new().int(1, number(4)?).int(2, number(0)?).int(3, channels).bytes(4, png);
-    Some(Message::new().text(1, tag).message(4, &picture))
+    Some(picture(tag, [number(0)?, number(4)?, channels], png))
+}
+
+/// An encoded picture of this width, height and number of channels.
+pub fn picture(tag: &str, [width, height, channels]: [u64; 3], bytes: &[u8]) -> Message {
+    let picture = Message::new().int(1, height).int(2, width).int(3, channels).bytes(4, bytes);
+    Message::new().text(1, tag).message(4, &picture)
 }
 
 /// Data of a plugin: bytes in the metadata of a value whose tensor is empty.
@@ -93,7 +98,7 @@ mod tests {
     #[test]
     fn bytes_that_are_not_a_png_are_not_an_image() {
         for bytes in [&b""[..], b"GIF89a", b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0"] {
-            assert!(image("x", bytes).is_none());
+            assert!(png("x", bytes).is_none());
         }
     }
 

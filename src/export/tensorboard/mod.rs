@@ -9,11 +9,12 @@
 //! | `loss/<part>`, `stats/<name>`, `optim/lr`, `optim/grad_norm` | each step |
 //! | `epoch/<part>`, `epoch/grad_norm`, `epoch/images_per_s` | each epoch |
 //! | `<split>/<metric>`, `<split>/<map>/<metric>` | metrics, when they are measured |
-//! | `figures/<name>` | the PNGs of `figures/`, once the run is finished |
+//! | `figures/<name>` | the PNGs of `figures/`, at a size that fits a screen, once the run is finished |
 //! | `_hparams_/…` | configuration and state for the HParams tab |
 
 mod hparams;
 mod message;
+mod picture;
 mod record;
 
 use std::collections::BTreeMap;
@@ -205,9 +206,8 @@ fn pictures(folder: &Path) -> Result<Vec<Message>> {
     paths.sort();
     let mut pictures = Vec::new();
     for path in paths {
-        let png = crate::file::content(&path).map_err(|e| Error::io("read", &path, &e))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        pictures.extend(message::image(&format!("figures/{name}"), &png));
+        pictures.extend(picture::fitted(&format!("figures/{name}"), &path)?);
     }
     Ok(pictures)
 }

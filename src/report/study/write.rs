@@ -29,6 +29,8 @@ pub struct Report<'a> {
     /// Tables and page.
     pub folder: &'a Path,
     pub plots: &'a Path,
+    /// Where the data lie, if not where the plan says.
+    pub data: Option<&'a Path>,
     pub incomplete: Incomplete,
 }
 
@@ -154,6 +156,9 @@ impl Report<'_> {
 
     /// Figures, and the page with everything on it.
     fn draw(&self, written: &mut Written) -> Result<()> {
+        if let Some(data) = self.data {
+            written.study.root = data.display().to_string();
+        }
         let figures = figure::write_all(&written.study, &written.comparison, self.store, self.plots)?;
         written.files.extend(figures.iter().filter_map(|drawn| drawn.file.clone()));
         let path = self.folder.join("report.html");

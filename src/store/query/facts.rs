@@ -1,13 +1,13 @@
 //! What is known of one run, by key.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::key::{Field, Key};
 use crate::config::{self, reference};
 use crate::run::{Id, Record, SCHEMA_VERSION, Status};
-use crate::store::Entry;
+use crate::store::{Cited, Entry, Place};
 
 /// One run as conditions see it.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct Facts {
     pub config: toml::Table,
     /// summary.json's; empty for a run that is not finished.
     pub metrics: BTreeMap<String, Option<f64>>,
+    /// Where sweeps cite it; empty unless [`Facts::placed`] was told.
+    pub places: Vec<Place>,
 }
 
 /// A value of a key.
@@ -40,7 +42,13 @@ impl Facts {
             record: entry.record.clone(),
             config: config.unwrap_or_default(),
             metrics: entry.folder.summary().ok().flatten().map(|summary| summary.metrics).unwrap_or_default(),
+            places: vec![],
         }
+    }
+
+    /// The same with the places that sweeps give it.
+    pub fn placed(self, cited: &Cited) -> Self {
+        Self { places: cited.rows(&self.id), ..self }
     }
 
     /// How its id was made; a run without a record counts as of today.
@@ -71,7 +79,17 @@ impl Facts {
             Field::Tag => record.map(|r| Value::List(r.tags.iter().cloned().map(Value::Text).collect())),
             Field::Sweep => record.and_then(|r| r.sweep.clone()).map(Value::Text),
             Field::Note => record.and_then(|r| r.note.clone()).map(Value::Text),
+            Field::Cited => self.named(|place| &place.sweep),
+            Field::Row => self.named(|place| &place.row),
         }
+    }
+}
+
+impl Facts {
+    /// What its places are called, each once; none where no sweep cites it.
+    fn named(&self, name: fn(&Place) -> &String) -> Option<Value> {
+        let names: BTreeSet<&String> = self.places.iter().map(name).collect();
+        (!names.is_empty()).then(|| Value::List(names.into_iter().cloned().map(Value::Text).collect()))
     }
 }
 

@@ -29,10 +29,14 @@ pub enum Field {
     Tag,
     Sweep,
     Note,
+    /// The sweeps whose plans name it.
+    Cited,
+    /// The rows of those sweeps that it fills a cell of.
+    Row,
 }
 
 /// The fields by name.
-pub const FIELDS: [(&str, Field); 11] = [
+pub const FIELDS: [(&str, Field); 13] = [
     ("id", Field::Id),
     ("experiment", Field::Experiment),
     ("hash", Field::Hash),
@@ -44,6 +48,8 @@ pub const FIELDS: [(&str, Field); 11] = [
     ("tag", Field::Tag),
     ("sweep", Field::Sweep),
     ("note", Field::Note),
+    ("cited", Field::Cited),
+    ("row", Field::Row),
 ];
 
 /// A name that is not a key.
@@ -86,7 +92,7 @@ impl Key {
         match self {
             Self::Field(Field::Seed | Field::Attempts) | Self::Metric(_) => Kind::Number,
             Self::Field(Field::Started) => Kind::Time,
-            Self::Field(Field::Tag) => Kind::List,
+            Self::Field(Field::Tag | Field::Cited | Field::Row) => Kind::List,
             Self::Field(_) => Kind::Text,
             Self::Config(path) => match reference::key(path).map(|key| &key.default) {
                 Some(toml::Value::Integer(_) | toml::Value::Float(_)) => Kind::Number,

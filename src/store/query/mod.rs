@@ -10,12 +10,14 @@
 //! lacks the key (a metric before it is finished) meets no comparison with it, not even `!=`; `not` turns that round.
 
 mod facts;
+mod flat;
 mod key;
 mod node;
 mod parse;
 
 pub use facts::{Facts, Value};
-pub use key::{Field, Key};
+pub use flat::Column;
+pub use key::{FIELDS, Field, Key};
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;

@@ -222,7 +222,7 @@ fn check_value(key: &Key, name: &str, operator: Operator, literal: &Literal) -> 
     }
     match key {
         Key::Field(Field::State) => {
-            let all = [Status::Fresh, Status::Running, Status::Interrupted, Status::Failed, Status::Finished].map(Status::name);
+            let all = [Status::Fresh, Status::Running, Status::Stopped, Status::Failed, Status::Finished].map(Status::name);
             let wrong = || (format!("`{}` is not a state of a run", names::quoted(&literal.text)), format!("one of {}", all.join(", ")));
             if all.contains(&literal.text.as_str()) { Ok(()) } else { Err(wrong()) }
         }

@@ -31,6 +31,7 @@ fn facts(experiment: &str, seed: u64, change: impl FnOnce(&mut Config)) -> Facts
         record: Some(record),
         config: toml::Table::try_from(&cfg).unwrap(),
         metrics: BTreeMap::from([("test/image_auroc".into(), Some(0.9)), ("test/A/image_auroc".into(), None)]),
+        places: vec![],
     }
 }
 
@@ -108,7 +109,7 @@ fn what_cannot_be_understood_is_pointed_at() {
         ("seed ! 1", 6, ["`!` alone", "not"]),
         ("category>a", 9, ["`category` has no order", "contains"]),
         ("model.ptfem.scales<3", 19, ["no order", ""]),
-        ("state=broken", 7, ["`broken` is not a state", "interrupted"]),
+        ("state=broken", 7, ["`broken` is not a state", "stopped"]),
         ("optim.kind=sdg", 12, ["did you mean \"sgd\"?", "harness config explain optim.kind"]),
         ("pseudo.ratio=2", 14, ["[0, 1]", ""]),
         ("model.stlnet=maybe", 14, ["true or false", ""]),

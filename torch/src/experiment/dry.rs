@@ -44,7 +44,7 @@ pub fn print(session: &Session, plan: &[Planned], repeat: Repeat) -> Result<()> 
             (Repeat::Force, Status::Fresh) | (Repeat::Reuse, Status::Fresh | Status::Finished) => "would start",
             (Repeat::Force, _) => "would start over; existing files would be removed",
             (Repeat::Reuse, Status::Running) => "is being run by another process",
-            (Repeat::Reuse, Status::Interrupted | Status::Failed) => "would resume",
+            (Repeat::Reuse, Status::Stopped | Status::Failed) => "would resume",
         };
         showln!("{}  {}: {verb}, {steps} steps, {}, {} kept{meanwhile}", planned.id, planned.category.name, about(run_s), text::bytes(all),);
         seconds = seconds.into_iter().chain(run_s).reduce(|a: f64, b| a + b);

@@ -2,9 +2,6 @@
 
 use std::path::Path;
 
-use image::ExtendedColorType;
-use image::codecs::jpeg::JpegEncoder;
-
 use crate::image::{Rgb, codec, resize};
 use crate::{Error, Result};
 
@@ -49,11 +46,7 @@ fn within(picture: &Rgb, share: usize) -> Vec<u8> {
 }
 
 fn jpeg(picture: &Rgb) -> Vec<u8> {
-    let mut bytes = vec![];
-    let (width, height) = (picture.width as u32, picture.height as u32);
-    let written = JpegEncoder::new_with_quality(&mut bytes, QUALITY).encode(&picture.data, width, height, ExtendedColorType::Rgb8);
-    written.expect("a picture in memory can be encoded");
-    bytes
+    codec::encode_jpeg(picture, QUALITY)
 }
 
 /// RFC 4648, with padding.
