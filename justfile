@@ -45,7 +45,8 @@ harness *ARGS: build
 install: build
     @install -d "{{installed}}"
     @install -m 755 "{{built}}/harness" "{{built}}/harness-torch" "{{installed}}"
-    @echo "harness and harness-torch are in {{installed}}"
+    @"{{built}}/harness" man "{{installed}}/../share/man/man1" > /dev/null
+    @echo "harness and harness-torch are in {{installed}}, their manual pages in {{installed}}/../share/man"
 
 # the paper's Table 4 with statistics: at the CPU profile on the built-in data, within the hour on two cores
 ablation *ARGS: build weights
@@ -91,6 +92,10 @@ deny:
 # exported ONNX models of every detector in real onnxruntime, in a Python of its own under .deps/ (once; needs pip)
 onnx-check *ARGS: setup
     @scripts/onnx-check.sh "$@"
+
+# the guide's lines for pandas and polars on a table of runs, in a Python of their own under .deps/ (once; needs pip)
+tables-check *ARGS: setup
+    @scripts/tables-check.sh "$@"
 
 # everything that a change must pass: format, lints, docs, tests, a smoke run
 ci: setup

@@ -109,6 +109,7 @@ fn maps_from_any_source_are_scored() {
 #[test]
 fn the_store_is_listed_and_unknown_runs_are_refused() {
     let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("results")).unwrap();
     let (code, out, _) = harness(dir.path(), &["runs", "list"]);
     assert!(code == 0 && out.contains("no runs"), "{out}");
     for args in [&["runs", "show", "abc"][..], &["score", "--run", "abc"]] {

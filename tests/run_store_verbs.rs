@@ -4,71 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use harness::config::Config;
-use harness::run::{self, Ask, Attempt, Environment, Folder, Id, Lock, Opened, Repeat, Status, Summary, identity};
-use harness::store::Store;
+use harness::run::{self, Folder, Lock, Status};
 use support::harness;
+use support::runs::{id, store};
 
 mod support;
-
-/// One run of the store.
-struct Made<'a> {
-    experiment: &'a str,
-    seed: u64,
-    gamma: f64,
-    tags: &'a [String],
-    started: &'a str,
-}
-
-fn begin(dir: &Path, made: &Made) -> Box<Attempt> {
-    let mut cfg = Config::default();
-    cfg.loss.score.gamma = made.gamma;
-    let id = Id::new(made.experiment, &identity(&cfg, "gear", "d", None, "cpu"), made.seed).unwrap();
-    let given = run::env::Provenance { device: "cpu".into(), threads: 2, data_hash: "d".into(), ..Default::default() };
-    let environment = Environment::capture(Path::new("/"), None, given);
-    let ask = Ask {
-        category: "gear",
-        config: &cfg.to_toml(),
-        environment: &environment,
-        argv: &["harness".into(), "run".into()],
-        tags: made.tags,
-        note: None,
-        sweep: None,
-        repeat: Repeat::Reuse,
-        now: made.started.parse().unwrap(),
-    };
-    let Opened::Active { attempt, .. } = run::open(&Store::new(&dir.join("results")).folder(&id), &id, &ask).unwrap() else { panic!() };
-    attempt
-}
-
-fn finish(attempt: Box<Attempt>, auroc: f64) -> Folder {
-    let folder = attempt.folder().clone();
-    let id = run::Id::parse(&folder.record().unwrap().unwrap().id).unwrap();
-    let summary = Summary {
-        metrics: BTreeMap::from([("test/image_auroc".to_owned(), Some(auroc)), ("test/aupro@0.3".to_owned(), None)]),
-        ..harness::testing::summary(&id, "gear")
-    };
-    attempt.finish(b"weights", &summary).unwrap();
-    folder
-}
-
-/// Two finished runs (seeds 0 and 1), one of another gamma with a tag, one that failed.
-fn store() -> (tempfile::TempDir, [Folder; 4]) {
-    let dir = tempfile::tempdir().unwrap();
-    let made = |experiment, seed, gamma, tags, started| begin(dir.path(), &Made { experiment, seed, gamma, tags, started });
-    let tags = ["night".to_owned()];
-    let a = finish(made("full", 0, 2.5, &[], "2025-03-01T10:00:00Z"), 0.9);
-    let b = finish(made("full", 1, 2.5, &[], "2025-03-01T11:00:00Z"), 0.8);
-    let c = finish(made("wide", 0, 4.0, &tags, "2025-03-01T12:00:00Z"), 0.95);
-    let failed = made("wide", 1, 4.0, &[], "2025-03-01T13:00:00Z");
-    let d = failed.folder().clone();
-    failed.fail(&harness::Error::run("the loss is NaN", "lower optim.lr")).unwrap();
-    (dir, [a, b, c, d])
-}
-
-fn id(folder: &Folder) -> String {
-    folder.record().unwrap().unwrap().id
-}
 
 /// As if nothing had been written for so many days.
 fn age(path: &Path, days: u64) {
@@ -108,8 +48,9 @@ fn runs_are_listed_by_condition_and_order_and_as_json() {
     assert_eq!(harness(dir.path(), &["runs", "list", "--sort", "speed"]).0, 2);
     let (code, out, _) = harness(dir.path(), &["runs", "list", "--where", "seed=9"]);
     assert!(code == 0 && out.contains("none of 4 runs"), "{out}");
-    let (code, out, _) = harness(dir.path(), &["runs", "list", "--results", "elsewhere", "--where", "test/x>1"]);
-    assert!(code == 0 && out.contains("no runs in elsewhere"), "{out}");
+    std::fs::create_dir(dir.path().join("empty")).unwrap();
+    let (code, out, _) = harness(dir.path(), &["runs", "list", "--results", "empty", "--where", "test/x>1"]);
+    assert!(code == 0 && out.contains("no runs in empty"), "{out}");
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub fn write(folder: &Folder, cfg: &Config, summary: &Summary, out: &Path) -> Re
         files.push((name.to_owned(), bytes));
         Ok(())
     };
-    take(LEARNED, &folder.weights())?;
+    take(LEARNED, &folder.learned()?)?;
     // Paths as the run has them, and not as they were found on this machine.
     let mut portable = folder.config()?;
     "data".clone_into(&mut portable.data.root);

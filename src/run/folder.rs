@@ -166,6 +166,21 @@ impl Folder {
         self.path.join("checkpoints/weights.safetensors")
     }
 
+    /// The same, for whoever reads them.
+    ///
+    /// # Errors
+    /// `Kind::Environment` where they are gone.
+    pub fn learned(&self) -> Result<PathBuf> {
+        let path = self.weights();
+        if path.exists() {
+            return Ok(path);
+        }
+        Err(Error::environment(
+            format!("the weights of run {} are gone: it scores no new image, and is not exported", self.path.display()),
+            "copy its folder checkpoints/ back, or repeat its command with --force",
+        ))
+    }
+
     /// Score maps.
     pub fn maps(&self) -> PathBuf {
         self.path.join("maps")

@@ -3,6 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
+// Not every test needs a store.
+#[allow(dead_code)]
+pub mod runs;
+
 /// Exit code, standard output and standard error of a command in `dir`; a panic fails the test.
 pub fn harness(dir: &Path, args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_harness")).args(args).current_dir(dir).output().unwrap();

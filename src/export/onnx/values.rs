@@ -38,7 +38,7 @@ impl Values {
                 "put the run's own weights back; summary.json names their hash",
             ));
         }
-        let own = folder.weights();
+        let own = folder.learned()?;
         let bytes = crate::file::content(&own).map_err(|e| Error::io("read the trained weights", &own, &e))?;
         Ok(Self { run: weights::read(&own)?, hash: blake3::hash(&bytes).to_hex().to_string(), backbone, teachers })
     }

@@ -54,7 +54,7 @@ impl Model {
             .ok_or_else(|| Error::environment(format!("run {} has no summary", entry.id), "repeat it with --force"))?;
         let cfg = config_with_weights(&entry.folder, &summary, weights)?;
         let calibration = Calibration::read(&entry.folder.calibration_json(), &summary.id)?;
-        let (detector, device, cfg) = load(cfg, &entry.folder.weights(), &summary, on)?;
+        let (detector, device, cfg) = load(cfg, &entry.folder.learned()?, &summary, on)?;
         Ok(Self { detector, device, cfg, summary, folder: Some(entry.folder), calibration, _unpacked: None })
     }
 

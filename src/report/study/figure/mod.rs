@@ -113,6 +113,13 @@ const PLOTS: [(&str, Drawer); 5] = [
         })
     }),
     ("learning", |name, input| {
+        if input.folder.join(format!("{name}.svg")).exists() && lacks_events(input) {
+            return Ok(Some(Words {
+                title: "Training loss".into(),
+                caption: "As an earlier report drew it. It could not be drawn again: events of finished runs are gone.".into(),
+                alt: "Training loss over the epochs.".into(),
+            }));
+        }
         put(name, input, Learning::of(input.study, input.store)?, |figure| Words {
             title: "Training loss".into(),
             caption: figure.remark,
@@ -162,6 +169,12 @@ pub fn write_all(study: &Study, comparison: &Comparison, store: &Store, folder: 
 /// Whether any planned run is finished. Where none is, as in an archived report without its runs, what was drawn earlier stays.
 fn is_begun(study: &Study) -> bool {
     study.cells.iter().any(|cell| cell.summary().is_some())
+}
+
+/// Whether a finished run has lost what its curve is drawn from.
+fn lacks_events(input: &Input) -> bool {
+    let finished = input.study.cells.iter().filter(|cell| cell.summary().is_some());
+    finished.into_iter().any(|cell| !input.store.folder(&cell.id).events_jsonl().exists())
 }
 
 /// Writes the plots of one metric by category.
