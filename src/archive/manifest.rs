@@ -61,7 +61,9 @@ impl Manifest {
     /// # Errors
     /// What is no manifest, a newer one, and one that names anything but plain files below its folder.
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
-        let broken = |why: String| Error::environment(format!("{}: {why}", path.display()), "it is damaged or no archive of harness: fetch it again");
+        let broken = |why: String| {
+            Error::environment(format!("{}: {why}", path.display()), "it is damaged or no archive of harness: fetch it again")
+        };
         let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| broken(format!("{MANIFEST}: {e}")))?;
         check_format(path, value.get("format").and_then(serde_json::Value::as_u64), FORMAT)?;
         let manifest: Self = serde_json::from_value(value).map_err(|e| broken(format!("{MANIFEST}: {e}")))?;

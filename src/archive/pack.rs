@@ -34,16 +34,8 @@ pub struct Packed {
 }
 
 /// Of a run's folder: what its numbers are made of and come from. Weights and checkpoints, pictures and TensorBoard's file are not.
-const OF_RUN: [&str; 8] = [
-    "run.json",
-    "labels.json",
-    "config.toml",
-    "env.json",
-    "events.jsonl",
-    "timing.jsonl",
-    "scores.csv",
-    "calibration.json",
-];
+const OF_RUN: [&str; 8] =
+    ["run.json", "labels.json", "config.toml", "env.json", "events.jsonl", "timing.jsonl", "scores.csv", "calibration.json"];
 
 /// Files by their path in the archive.
 type Files = BTreeMap<String, PathBuf>;
@@ -98,6 +90,8 @@ fn put<W: Write>(archive: &mut tar::Builder<W>, name: &str, bytes: &[u8]) -> io:
     header.set_size(bytes.len() as u64);
     header.set_mode(0o644);
     header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
     archive.append_data(&mut header, name, bytes)
 }
 

@@ -19,7 +19,8 @@ pub type Visit<'a> = &'a mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<()>;
 /// # Errors
 /// Those of `visit`; what is not a tar file, links, devices and other special entries, a path that leads outside, a second folder.
 pub fn read(path: &Path, visit: Visit) -> Result<String> {
-    let broken = |why: String| Error::environment(format!("{}: {why}", path.display()), "it is damaged or no archive of harness: fetch it again");
+    let broken =
+        |why: String| Error::environment(format!("{}: {why}", path.display()), "it is damaged or no archive of harness: fetch it again");
     let file = open_regular(path).map_err(|e| Error::io("read", path, &e))?;
     let mut archive = tar::Archive::new(BufReader::new(file));
     let mut top = None::<String>;
@@ -33,14 +34,18 @@ pub fn read(path: &Path, visit: Visit) -> Result<String> {
             long = Some(longer(&mut entry, size).ok_or_else(|| broken("it has a name that is too long".into()))?);
             continue;
         }
-        let short = || std::str::from_utf8(&entry.path_bytes()).map(str::to_owned).map_err(|_| broken("it has a name that is not text".into()));
+        let short =
+            || std::str::from_utf8(&entry.path_bytes()).map(str::to_owned).map_err(|_| broken("it has a name that is not text".into()));
         let name = long.take().map_or_else(short, Ok)?;
         match kind {
             EntryType::Regular | EntryType::Continuous => {}
             EntryType::Directory => continue,
             other => return Err(broken(format!("{name:?} in it is neither a file nor a folder ({other:?})"))),
         }
-        let (folder, below) = name.split_once('/').filter(|_| is_plain(&name)).ok_or_else(|| broken(format!("{name:?} in it is no path below one folder")))?;
+        let (folder, below) = name
+            .split_once('/')
+            .filter(|_| is_plain(&name))
+            .ok_or_else(|| broken(format!("{name:?} in it is no path below one folder")))?;
         if top.get_or_insert_with(|| folder.to_owned()) != folder {
             return Err(broken(format!("it has files in {:?} and in {folder:?}", top.unwrap_or_default())));
         }
@@ -49,7 +54,9 @@ pub fn read(path: &Path, visit: Visit) -> Result<String> {
     top.ok_or_else(|| broken("there is nothing in it".into()))
 }
 
-fn entries(archive: &mut tar::Archive<BufReader<File>>) -> std::io::Result<impl Iterator<Item = std::io::Result<tar::Entry<'_, BufReader<File>>>>> {
+fn entries(
+    archive: &mut tar::Archive<BufReader<File>>,
+) -> std::io::Result<impl Iterator<Item = std::io::Result<tar::Entry<'_, BufReader<File>>>>> {
     Ok(archive.entries()?.raw(true))
 }
 

@@ -30,7 +30,8 @@ pub fn verify(path: &Path) -> Result<Verified> {
 }
 
 fn tar(path: &Path) -> Result<Verified> {
-    let broken = |why: String| Error::environment(format!("{}: {why}", path.display()), "it is damaged or no archive of harness: fetch it again");
+    let broken =
+        |why: String| Error::environment(format!("{}: {why}", path.display()), "it is damaged or no archive of harness: fetch it again");
     let mut known = None::<(Manifest, String)>;
     let (mut faults, mut seen) = (vec![], BTreeSet::new());
     let top = tape::read(path, &mut |name, size, content| {
@@ -84,7 +85,8 @@ fn folder(path: &Path) -> Result<Verified> {
         if data.len() != expected.bytes {
             return Some(format!("{name}: {} bytes instead of {}", data.len(), expected.bytes));
         }
-        let hash = file::open_regular(&file).and_then(|mut open| blake3::Hasher::new().update_reader(&mut open).map(|hasher| hasher.finalize()));
+        let hash =
+            file::open_regular(&file).and_then(|mut open| blake3::Hasher::new().update_reader(&mut open).map(|hasher| hasher.finalize()));
         match hash {
             Ok(hash) if hash.to_hex().as_str() == expected.blake3 => None,
             Ok(_) => Some(format!("{name}: another content")),

@@ -95,7 +95,13 @@ fn object(verified: &Verified, folder: Option<&PathBuf>) -> serde_json::Value {
 fn describe(verified: &Verified, folder: Option<&PathBuf>) {
     let Verified { manifest, digest, faults, others } = verified;
     let (files, size) = (manifest.files.len(), text::bytes(manifest.size_bytes()));
-    showln!("{}: {} of {} runs, {files} files, {size}, by harness {}", manifest.sweep, manifest.runs.len(), manifest.planned, in_line(&manifest.harness));
+    showln!(
+        "{}: {} of {} runs, {files} files, {size}, by harness {}",
+        manifest.sweep,
+        manifest.runs.len(),
+        manifest.planned,
+        in_line(&manifest.harness)
+    );
     showln!("blake3 of its {}: {digest}", archive::MANIFEST);
     faults.iter().for_each(|fault| showln!("  {}", in_line(fault)));
     if *others > 0 {

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::complete;
 use super::calibrate::Promise;
+use super::complete;
 use crate::place::in_project;
 
 #[derive(Debug, Clone, clap::Args)]

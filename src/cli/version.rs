@@ -15,9 +15,7 @@ pub fn text() -> String {
         Some(Git { revision, dirty: true }) => format!("{revision}, with changes"),
         None => "not known: it was not built from a checkout".into(),
     };
-    let libtorch = launcher::libtorch().map_or_else(
-        |why| format!("libtorch not there: {why}"),
-        |found| found.split(',').next().unwrap_or_default().to_owned(),
-    );
+    let libtorch = launcher::libtorch()
+        .map_or_else(|why| format!("libtorch not there: {why}"), |found| found.split(',').next().unwrap_or_default().to_owned());
     format!("harness {}\ncommit {commit}\n{libtorch}\n", env!("CARGO_PKG_VERSION"))
 }

@@ -7,9 +7,9 @@ use serde_json::json;
 use crate::Result;
 use crate::cli::distil::Distil;
 use crate::config::{BackboneName, Teaching};
-use crate::{console, showln};
 use crate::weights::network::{self, Extent};
 use crate::weights::{File, Meta, Options, Precision, Teacher, import};
+use crate::{console, showln};
 
 /// Converts, shows and distils weights.
 #[derive(Debug, clap::Args)]
@@ -91,7 +91,9 @@ pub fn run(args: &Args) -> Result<()> {
         Command::Show { file, json } if Teaching::of_file(file).is_some() => {
             let teacher = Teacher::open(file)?;
             match json {
-                true => console::json(&json!({ "file": teacher.path, "tensors": teacher.tensors.len(), "blake3": teacher.hash, "teaching": teacher.teaching })),
+                true => console::json(
+                    &json!({ "file": teacher.path, "tensors": teacher.tensors.len(), "blake3": teacher.hash, "teaching": teacher.teaching }),
+                ),
                 false => print_teaching(&teacher),
             }
         }

@@ -27,11 +27,7 @@ pub struct Labels {
 impl Labels {
     /// What was given with an attempt, laid over those that were kept: its tags if it has any, its note if it has one.
     pub fn given(self, tags: &[String], note: Option<&str>) -> Self {
-        Self {
-            tags: if tags.is_empty() { self.tags } else { tags.to_vec() },
-            note: note.map(str::to_owned).or(self.note),
-            ..self
-        }
+        Self { tags: if tags.is_empty() { self.tags } else { tags.to_vec() }, note: note.map(str::to_owned).or(self.note), ..self }
     }
 }
 

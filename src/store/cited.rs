@@ -172,7 +172,10 @@ mod tests {
         assert_eq!(cited.by(&Id::parse("full/0123456789-s1").unwrap()), ["a"]);
         assert!(cited.by(&Id::parse("full/0123456789-s2").unwrap()).is_empty());
         assert!(cited.rows(&Id::parse("full/0123456789-s0").unwrap()).is_empty(), "rows that are not named");
-        put("d", r#"{"format":1,"rows":[{"name":"base"},{"name":"wide"}],"runs":[{"id":"x/0123456789-s7","row":1},{"id":"x/0123456789-s7","row":0}]}"#);
+        put(
+            "d",
+            r#"{"format":1,"rows":[{"name":"base"},{"name":"wide"}],"runs":[{"id":"x/0123456789-s7","row":1},{"id":"x/0123456789-s7","row":0}]}"#,
+        );
         let rows = Cited::read(dir.path()).unwrap().rows(&Id::parse("full/0123456789-s7").unwrap());
         assert_eq!(rows.iter().map(|place| (place.sweep.as_str(), place.row.as_str())).collect::<Vec<_>>(), [("d", "base"), ("d", "wide")]);
         std::fs::create_dir_all(dir.path().join("archive/2026")).unwrap();

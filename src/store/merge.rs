@@ -75,7 +75,9 @@ fn believed(entry: &Entry) -> Result<Summary, String> {
     }
     match gc::outdated(&entry.folder, &entry.id, record) {
         None => Ok(summary),
-        Some(gc::Outdated::Schema | gc::Outdated::Configuration) => Err("another version of harness made its id: it cannot be verified".into()),
+        Some(gc::Outdated::Schema | gc::Outdated::Configuration) => {
+            Err("another version of harness made its id: it cannot be verified".into())
+        }
         Some(gc::Outdated::Method) => {
             Err("its configuration, data and weights do not give its id: another version of its method made it, or it was changed".into())
         }

@@ -5,6 +5,7 @@
 //! ones each time. An input that shows a fault is kept in `target/fuzz/`. Draws are those of one seed
 //! (`HARNESS_FUZZ_SEED`, or the one printed).
 
+mod archives;
 mod bytes;
 mod measure;
 mod mutate;
@@ -52,7 +53,8 @@ fn main() -> ExitCode {
     let seconds = number("HARNESS_FUZZ_SECONDS");
     let seed = number("HARNESS_FUZZ_SEED").unwrap_or(if seconds.is_some() { jiff::Timestamp::now().as_second() as u64 } else { 0 });
     let wanted = std::env::args().skip(1).find(|word| !word.starts_with('-')).unwrap_or_default();
-    let targets: Vec<Target> = text::targets().into_iter().chain(bytes::targets()).chain(results::targets()).collect();
+    let targets: Vec<Target> =
+        text::targets().into_iter().chain(bytes::targets()).chain(results::targets()).chain([archives::target()]).collect();
     let chosen: Vec<&Target> = targets.iter().filter(|target| target.name.contains(&wanted)).collect();
     let each = seconds.map(|s| Duration::from_secs_f64(s as f64 / chosen.len().max(1) as f64));
 

@@ -90,7 +90,8 @@ fn read(store: &Store, dir: &Path) -> Result<()> {
     let folder = SweepFolder::new(store.results(), SWEEP);
     let Some(plan) = folder.read()? else { return Ok(()) };
     let plots = dir.join("plots");
-    let report = Report { plan: &plan, store, seeds: &plan.seeds, folder: &folder.folder, plots: &plots, data: None, incomplete: Incomplete::Mark };
+    let report =
+        Report { plan: &plan, store, seeds: &plan.seeds, folder: &folder.folder, plots: &plots, data: None, incomplete: Incomplete::Mark };
     let written = report.look()?;
     for table in &written.tables {
         assert_eq!(table.lines.len(), plan.rows.len());

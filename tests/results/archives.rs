@@ -27,7 +27,9 @@ fn an_archive_has_what_a_reader_needs_once_and_equal_results_give_equal_bytes() 
     assert_eq!(names[0], "small/archive.json");
     assert!(names[1..].is_sorted());
     let has = |end: &str| names.iter().any(|name| name.ends_with(end));
-    for wanted in ["results/small/plan.json", "rows/1.toml", "table.md", "means.svg", "panels-gear.png", "summary.json", "config.toml", ".npy"] {
+    for wanted in
+        ["results/small/plan.json", "rows/1.toml", "table.md", "means.svg", "panels-gear.png", "summary.json", "config.toml", ".npy"]
+    {
         assert!(has(wanted), "{wanted} is not in {names:?}");
     }
     for left in ["means.png", "weights.safetensors", "old.svg", "ledger.jsonl", ".lock", "log.txt"] {

@@ -55,18 +55,31 @@ fn another_result_of_the_same_run_is_a_conflict_by_name_and_what_is_here_stays()
     whole(&there, 1);
     for file in [theirs.summary_json(), theirs.events_jsonl()] {
         let text = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, text.replace("\"test/image_auroc\": 1.0", "\"test/image_auroc\": 0.5").replace("\"test/image_auroc\":1.0", "\"test/image_auroc\":0.5")).unwrap();
+        std::fs::write(
+            &file,
+            text.replace("\"test/image_auroc\": 1.0", "\"test/image_auroc\": 0.5")
+                .replace("\"test/image_auroc\":1.0", "\"test/image_auroc\":0.5"),
+        )
+        .unwrap();
     }
     let before = std::fs::read(mine.summary_json()).unwrap();
     let (code, out, error) = super::harness(&here, &["runs", "merge", "../there/results"]);
     assert!(code == 3 && error.contains("1 runs of ../there/results were not brought"), "{out}{error}");
-    assert!(out.contains(&format!("{}  CONFLICT: test/image_auroc is 1 here and 0.5 there", id(&mine))) && out.contains("1 brought"), "{out}");
+    assert!(
+        out.contains(&format!("{}  CONFLICT: test/image_auroc is 1 here and 0.5 there", id(&mine))) && out.contains("1 brought"),
+        "{out}"
+    );
     assert_eq!(std::fs::read(mine.summary_json()).unwrap(), before);
 }
 
 #[test]
 fn a_run_that_was_changed_is_refused_by_name_and_leaves_nothing() {
-    for (what, why) in [("config", "do not give its id"), ("summary", "does not belong"), ("environment", "is missing"), ("map", "neither a file nor a folder")] {
+    for (what, why) in [
+        ("config", "do not give its id"),
+        ("summary", "does not belong"),
+        ("environment", "is missing"),
+        ("map", "neither a file nor a folder"),
+    ] {
         let (_dir, here, there) = two();
         let theirs = whole(&there, 0);
         match what {

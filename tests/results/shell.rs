@@ -69,7 +69,15 @@ fn doctor_says_for_programs_what_is_there_and_a_missing_backbone_is_not_can_trai
     std::fs::create_dir(dir.path().join("experiments")).unwrap();
     let (code, out, error) = super::harness(dir.path(), &["doctor", "--json"]);
     let said = json(&out);
-    let of = |what: &str| said["findings"].as_array().unwrap().iter().find(|finding| finding["what"] == what).unwrap_or_else(|| panic!("{what}: {said}")).clone();
+    let of = |what: &str| {
+        said["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|finding| finding["what"] == what)
+            .unwrap_or_else(|| panic!("{what}: {said}"))
+            .clone()
+    };
     assert_eq!((of("ImageNet backbone")["state"].as_str(), said["can_train"].as_bool(), code), (Some("missing"), Some(false), 3));
     assert!(of("ImageNet backbone")["remedy"].as_str().unwrap().contains("just weights") && error.contains("ImageNet backbone"), "{error}");
     assert_eq!(of("results")["state"], "ok");

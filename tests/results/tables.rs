@@ -11,7 +11,8 @@ use super::{badly, json, well};
 fn a_flat_table_has_any_key_any_metric_and_the_rows_that_cite_a_run() {
     let dir = tempfile::tempdir().unwrap();
     sweep(dir.path(), &[0, 1]);
-    let columns = ["id", "row", "cited", "category", "seed", "data.size", "model.stlnet", "data.root", "test/image_auroc", "test/aupro@0.3"];
+    let columns =
+        ["id", "row", "cited", "category", "seed", "data.size", "model.stlnet", "data.root", "test/image_auroc", "test/aupro@0.3"];
     let list = ["runs", "list", "--sort", "seed", "--columns", &columns.join(",")];
     let csv = well(dir.path(), &[&list[..], &["--csv"]].concat());
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
@@ -21,7 +22,10 @@ fn a_flat_table_has_any_key_any_metric_and_the_rows_that_cite_a_run() {
     assert_eq!(lines[1].iter().skip(1).collect::<Vec<_>>(), [ROW, "small", "gear", "1", "256", "true", "data", "1.0", ""]);
     let objects = json(&well(dir.path(), &[&list[..], &["--json"]].concat()));
     assert_eq!(objects[1]["row"], serde_json::json!([ROW]));
-    assert_eq!((&objects[1]["seed"], &objects[1]["model.stlnet"], &objects[1]["test/aupro@0.3"]), (&1.into(), &true.into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&objects[1]["seed"], &objects[1]["model.stlnet"], &objects[1]["test/aupro@0.3"]),
+        (&1.into(), &true.into(), &serde_json::Value::Null)
+    );
     let text = well(dir.path(), &list);
     assert!(text.lines().next().unwrap().contains("test/image_auroc") && text.contains("odd"), "{text}");
     let error = badly(dir.path(), &["runs", "list", "--csv", "--columns", "seed,data.sise"], 2);
@@ -59,9 +63,34 @@ fn every_table_and_every_fact_is_there_as_json() {
     assert_eq!(said(&["runs", "diff", &id(&b), &id(&d)])["equal"], false);
     assert!(said(&["runs", "gc"])["items"].as_array().unwrap().is_empty());
     assert_eq!(said(&["config", "show", "loss.score.gamma=3"])["config"]["loss"]["score"]["gamma"], 3.0);
-    assert_eq!(said(&["config", "check", "padim.dims=50"])["unread"][0], "padim.dims");
+    assert_eq!(said(&["config", "check", "padim.channels=50"])["unread"][0], "padim.channels");
     let keys = said(&["config", "explain", "loss.score"]);
     assert!(keys.as_array().unwrap().iter().any(|key| key["key"] == "loss.score.gamma" && key["default"] == 2.5), "{keys}");
+}
+
+#[test]
+fn a_run_in_work_shows_epoch_losses_pace_and_time_left() {
+    use harness::run::{Event, Lock, Timing, now};
+    let (dir, [_, _, _, d]) = store();
+    let losses = std::collections::BTreeMap::from([("total".to_owned(), 0.25)]);
+    let (stats, grad_norm) = (std::collections::BTreeMap::new(), None);
+    let events = [
+        Event::Step { epoch: 0, step: 1, losses: losses.clone(), lr: 0.1, grad_norm, stats: stats.clone() },
+        Event::Epoch { epoch: 0, step: 1, losses: losses.clone(), grad_norm, stats },
+    ];
+    let mut writer = harness::run::event::Writer::open(&d.events_jsonl()).unwrap();
+    events.iter().for_each(|event| writer.append(event).unwrap());
+    writer.flush().unwrap();
+    let line = serde_json::to_string(&Timing::Epoch { attempt: 1, epoch: 0, images: 8, wall_s: 2.0, images_per_s: 4.0 }).unwrap();
+    let text = std::fs::read_to_string(d.timing_jsonl()).unwrap();
+    std::fs::write(d.timing_jsonl(), text + &line + "\n").unwrap();
+    let lock = Lock::acquire(&d.lock(), now()).unwrap();
+    let shown = well(dir.path(), &["runs", "show", &id(&d)]);
+    assert!(shown.contains("running") && shown.contains("1 of 200 epochs done, step 1 of 200 · total 0.2500"), "{shown}");
+    assert!(shown.contains("4.000 images/s · 6 min 38 s of training left"), "{shown}");
+    let said = json(&well(dir.path(), &["runs", "show", &id(&d), "--json"]));
+    assert_eq!((said["state"].as_str(), said["progress"]["left_s"].as_f64()), (Some("running"), Some(398.0)));
+    drop(lock);
 }
 
 #[test]
@@ -110,7 +139,8 @@ fn the_guides_lines_for_pandas_and_polars_read_the_flat_table() {
             testing::skip(&format!("python with {library} is not there: `just tables-check` makes one"));
             continue;
         };
-        let script = format!("{}{}\nassert len(runs) == 2, runs\nassert 'test/image_auroc' in runs.columns\n", begin.trim_start(), lines.join("\n"));
+        let script =
+            format!("{}{}\nassert len(runs) == 2, runs\nassert 'test/image_auroc' in runs.columns\n", begin.trim_start(), lines.join("\n"));
         let output = Command::new(python).args(["-c", &script]).current_dir(dir.path()).output().unwrap();
         assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
     }

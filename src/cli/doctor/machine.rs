@@ -65,11 +65,7 @@ impl Machine {
         let cache = self.cache.as_ref().map(|folder| format!("{}: {}", folder.display(), bytes(self.cache_bytes)));
         vec![
             Finding::useful("processor", Ok(format!("{}, {} cores: {flags}", self.cpu.model, self.cpu.cores)), ""),
-            Finding::useful(
-                "memory",
-                Ok(format!("{}, {} available", bytes(self.memory_bytes), bytes(self.memory_available_bytes))),
-                "",
-            ),
+            Finding::useful("memory", Ok(format!("{}, {} available", bytes(self.memory_bytes), bytes(self.memory_available_bytes))), ""),
             Finding::useful("disk", disk, "`harness runs gc` and `harness runs slim` say what can go; or another folder: --results"),
             Finding::needed("results", written, "check the permissions, or choose another folder with --results"),
             Finding::useful("cache of hashes", cache.ok_or_else(|| "there is no home folder".into()), "set XDG_CACHE_HOME"),

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::archive::{MANIFEST, Manifest};
 use crate::names::in_line;
-use crate::store::merge::{Fate, merge};
 use crate::store::Store;
+use crate::store::merge::{Fate, merge};
 use crate::ui::text;
 use crate::{Error, Result, file, showln};
 

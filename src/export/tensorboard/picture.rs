@@ -50,7 +50,11 @@ mod tests {
         let (png, small) = message(&Rgb::filled(40, 30, [9; 3]));
         assert!(holds(&small, &png));
         // Noise, which no PNG makes smaller.
-        let noise = |side: usize| Rgb { data: (0..3 * side * side).map(|i| ((i * i) as u32 ^ (i as u32).wrapping_mul(2_654_435_761) >> 24) as u8).collect(), width: side, height: side };
+        let noise = |side: usize| Rgb {
+            data: (0..3 * side * side).map(|i| ((i * i) as u32 ^ (i as u32).wrapping_mul(2_654_435_761) >> 24) as u8).collect(),
+            width: side,
+            height: side,
+        };
         let (png, large) = message(&noise(2000));
         assert!(png.len() > 4 * SMALL && large.len() < png.len() / 2 && !holds(&large, b"PNG"), "{} {}", png.len(), large.len());
         // height and width as varints: fields 1 and 2.
