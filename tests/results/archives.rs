@@ -135,8 +135,11 @@ fn only_finished_runs_are_packed_and_the_others_are_named() {
     badly(dir.path(), &["archive", "../results/small", "--out", "b.tar"], 2);
 }
 
-/// A tar file of these entries: kind, name as it stands in the header, content, size that the header tells.
-fn forged(path: &Path, entries: &[(tar::EntryType, &str, &[u8], u64)]) {
+/// Kind, name as it stands in the header, content, size that the header tells.
+type Forged<'a> = (tar::EntryType, &'a str, &'a [u8], u64);
+
+/// A tar file of these entries.
+fn forged(path: &Path, entries: &[Forged]) {
     let mut file = std::fs::File::create(path).unwrap();
     for (kind, name, content, size) in entries {
         let mut header = tar::Header::new_gnu();
@@ -167,7 +170,7 @@ fn a_hostile_archive_writes_nothing_outside_and_reads_nothing_without_bounds() {
     let vast = manifest(&x("a", 1 << 60));
     let long = "n/".repeat(3000);
     let tar = dir.path().join("evil.tar");
-    let cases: Vec<(&str, Vec<(tar::EntryType, &str, &[u8], u64)>)> = vec![
+    let cases: Vec<(&str, Vec<Forged>)> = vec![
         ("no manifest first", vec![(Regular, "s/a", b"x", 1), first]),
         ("nothing", vec![]),
         ("up in a name", vec![first, (Regular, "s/../../a", b"x", 1)]),
