@@ -12,7 +12,7 @@ use std::process::Command;
 use harness::image::codec;
 use harness::report::study::figure::{Course, Drawn, Matrix, write_all};
 use harness::report::study::page::{self, Listing, Machines, Page};
-use harness::report::study::{Comparison, Incomplete, Table};
+use harness::report::study::{Comparison, Form, Incomplete, Table};
 use harness::sweep::Study;
 
 const FIFTEEN: [&str; 15] = [
@@ -211,7 +211,7 @@ fn tables(study: &Study, comparison: &Comparison) -> Vec<Listing> {
         notes: vec!["n < 12".into()],
         ..Listing::default()
     };
-    let own = Listing::of(&Table::of(study, comparison, Incomplete::Refuse));
+    let own = Listing::of(&Table::of(study, comparison, Incomplete::Refuse), Form::Full);
     std::iter::once(first).chain(own).collect()
 }
 

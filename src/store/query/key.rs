@@ -24,6 +24,8 @@ pub enum Field {
     Seed,
     State,
     Category,
+    /// Of a planned run its row; of others those of the sweeps that cite it.
+    Row,
     Started,
     Attempts,
     Tag,
@@ -31,8 +33,6 @@ pub enum Field {
     Note,
     /// The sweeps whose plans name it.
     Cited,
-    /// The rows of those sweeps that it fills a cell of.
-    Row,
 }
 
 /// The fields by name.
@@ -43,13 +43,13 @@ pub const FIELDS: [(&str, Field); 13] = [
     ("seed", Field::Seed),
     ("state", Field::State),
     ("category", Field::Category),
+    ("row", Field::Row),
     ("started", Field::Started),
     ("attempts", Field::Attempts),
     ("tag", Field::Tag),
     ("sweep", Field::Sweep),
     ("note", Field::Note),
     ("cited", Field::Cited),
-    ("row", Field::Row),
 ];
 
 /// A name that is not a key.
