@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::axes::Against;
+use super::axes::{Against, Counterpart};
 use super::study::Study;
 
 /// The factor of named rows, and its name where rows, columns and conditions are asked for.
@@ -176,6 +176,10 @@ impl Study {
         let mut seen = HashSet::new();
         let opposite = |row: usize| match (self.is_quoted(row), self.against) {
             (true, _) => None,
+            _ if self.rows[row].against.is_some() => match self.rows[row].against {
+                Some(Counterpart::Row(other)) => Some(other),
+                _ => None,
+            },
             _ if design.is_crossed() => design.opposite(row, self.against),
             (_, Against::Previous) => row.checked_sub(1),
             (_, Against::Row(other)) => (other != row).then_some(other),
@@ -256,6 +260,10 @@ mod tests {
         let ladder = example::ladder();
         assert!(!Design::of(&ladder).is_crossed());
         assert_eq!(ladder.counterparts(), [None, Some(0), Some(1)]);
+        let mut own = ladder.clone();
+        own.rows[1].against = Some(Counterpart::None);
+        own.rows[2].against = Some(Counterpart::Row(0));
+        assert_eq!(own.counterparts(), [None, None, Some(0)]);
         assert_eq!(ladder.comparisons(), [vec![(1, 0)], vec![(2, 1)]]);
     }
 }

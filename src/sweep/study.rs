@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::axes::{Against, Axis};
+use super::axes::{Against, Axis, Counterpart};
 use super::citation::Citation;
 use super::plan::{Plan, PlannedRun};
 use super::published::Published;
@@ -59,6 +59,8 @@ pub struct Row {
     pub published: Option<Citation>,
     /// What a reader should know of it, in a line.
     pub note: Option<String>,
+    /// Its own counterpart, instead of the one that all have.
+    pub against: Option<Counterpart>,
 }
 
 /// One planned run.
@@ -123,6 +125,7 @@ impl Study {
             paper: row.paper.clone(),
             published: row.published.clone(),
             note: row.note.clone(),
+            against: row.against,
         });
         let cell = |run: &PlannedRun| Cell {
             row: run.row,
@@ -178,6 +181,12 @@ impl Study {
         };
         self.cells.iter_mut().for_each(|cell| cell.row = place(cell.row).expect("a row with a run stays"));
         self.rows = stays.iter().map(|&row| self.rows[row].clone()).collect();
+        for row in &mut self.rows {
+            row.against = row.against.map(|own| match own {
+                Counterpart::Row(other) => place(other).map_or(Counterpart::None, Counterpart::Row),
+                Counterpart::None => own,
+            });
+        }
         self.categories.retain(|name| self.cells.iter().any(|cell| cell.category == *name));
         self.seeds.retain(|seed| self.cells.iter().any(|cell| cell.seed == *seed));
         for axis in &mut self.axes {
