@@ -56,7 +56,12 @@ mod tests {
             height: side,
         };
         let (png, large) = message(&noise(2000));
-        assert!(png.len() > 4 * SMALL && large.len() < png.len() / 2 && !holds(&large, b"PNG"), "{} {}", png.len(), large.len());
+        assert!(
+            png.len() > 4 * SMALL && large.len() < png.len() / 2 && holds(&large, b"\xff\xd8\xff") && !holds(&large, b"\x89PNG\r\n\x1a\n"),
+            "{} {}",
+            png.len(),
+            large.len()
+        );
         // height and width as varints: fields 1 and 2.
         assert!(holds(&large, &[1 << 3, 0xc0, 0x0c, 2 << 3, 0xc0, 0x0c]), "1600 px");
         std::fs::write(&path, vec![7; SMALL + 1]).unwrap();
