@@ -7,6 +7,7 @@ use std::path::Path;
 use super::difference::{Difference, Figure, Values, adjust, values};
 use super::effect::{self, Effect};
 use super::equal::{self, Equal};
+use super::table::Training;
 use crate::num;
 use crate::run::{Event, Summary};
 use crate::store::Store;
@@ -44,17 +45,6 @@ pub struct Line {
     /// By metric.
     pub figures: BTreeMap<String, Figure>,
     pub training: Training,
-}
-
-/// How a row's runs trained: an underfitted row shows by it. Means over the finished runs; none where one lacks the number,
-/// as all do of a detector that is not trained.
-#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize)]
-pub struct Training {
-    /// Total loss, the mean over the first epoch and over the last.
-    pub first_loss: Option<f64>,
-    pub last_loss: Option<f64>,
-    /// Mean over the last epoch.
-    pub grad_norm: Option<f64>,
 }
 
 impl Comparison {

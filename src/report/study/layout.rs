@@ -1,9 +1,8 @@
 //! How a table's numbers are spelled: the same text in every format for people.
 
 use super::Form;
-use super::comparison::Training;
 use super::difference::LEVEL;
-use super::table::{Cell, Column, Rank, Table, TableLine};
+use super::table::{Cell, Column, Rank, Table, TableLine, Training};
 use crate::report::spell::{NOTHING, p_value, percent, points};
 use crate::ui::text::number;
 

@@ -30,13 +30,13 @@ mod write;
 
 pub use self::csv::as_text;
 pub use answer::answer;
-pub use comparison::{Comparison, Line, Training};
+pub use comparison::{Comparison, Line};
 pub use difference::{Difference, Figure, LEVEL};
 pub use effect::Effect;
 pub use equal::Equal;
 pub use findings::{Finding, Kind, findings, text};
 pub use pivot::Pivot;
-pub use table::{Cell, Change, Column, Incomplete, Rank, Table, TableLine};
+pub use table::{Cell, Change, Column, Incomplete, Rank, Table, TableLine, Training};
 pub use verdict::{Judgement, Verdict, verdicts};
 pub use view::View;
 pub use write::{Extent, Report, Written};

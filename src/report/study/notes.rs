@@ -1,9 +1,9 @@
 //! What is printed below a table: how its numbers came about and what they cannot say.
 
-use super::comparison::{Comparison, Training};
+use super::comparison::Comparison;
 use super::difference::LEVEL;
 use super::layout::training;
-use super::table::Table;
+use super::table::{Table, Training};
 use crate::report::lineage;
 use crate::report::spell::{counted, heading, metric_name, p_value};
 use crate::run::Summary;

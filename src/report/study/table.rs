@@ -4,7 +4,6 @@
 
 use serde::Serialize;
 
-use super::comparison::Training;
 use crate::report::spell::percent;
 
 /// One table; numbers are ratios 0..=1, differences of ratios, and p values.
@@ -53,6 +52,17 @@ pub struct TableLine {
     pub cells: Vec<Cell>,
     /// In the table of rows and metrics alone.
     pub training: Option<Training>,
+}
+
+/// How a row's runs trained: an underfitted row shows by it. Means over the finished runs; none where one lacks the number,
+/// as all do of a detector that is not trained.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Training {
+    /// Total loss, the mean over the first epoch and over the last.
+    pub first_loss: Option<f64>,
+    pub last_loss: Option<f64>,
+    /// Mean over the last epoch.
+    pub grad_norm: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
