@@ -27,6 +27,8 @@ pub struct Planned {
     pub folder: SweepFolder,
     /// Where its figures go.
     pub plots: PathBuf,
+    /// The sweep file, word for word.
+    text: String,
     resolved: Resolved,
     /// The rows to run.
     rows: Vec<usize>,
@@ -40,7 +42,8 @@ impl Planned {
     /// # Errors
     /// A sweep file, name, row or device that is not valid; data or weights that cannot be read.
     pub fn new(request: &Request) -> Result<Self> {
-        let file = File::read(&request.file)?;
+        let text = File::text(&request.file)?;
+        let file = File::parse(&text, &request.file.display().to_string())?;
         let resolved = resolve(&file, &request.file, request.profile, &request.overrides)?;
         let facts = Facts::read(&resolved, slots::device_kind(&request.devices, &resolved)?)?;
         let name = match &request.name {
@@ -56,6 +59,7 @@ impl Planned {
             plots: request.plots.join(&name),
             plan,
             folder,
+            text,
             resolved,
         })
     }
@@ -131,6 +135,7 @@ impl Planned {
         let config = |(i, row): (usize, &super::resolve::ResolvedRow)| Some((i, row.config.as_ref()?.to_toml()));
         let configs: Vec<(usize, String)> = self.resolved.rows.iter().enumerate().filter_map(config).collect();
         let _lock = self.folder.hold(&self.plan, &configs)?;
+        file::replace(&self.folder.file(), self.text.as_bytes())?;
         let options = Options { command: typed(), failed: request.failed, retries: request.retries, max_failures: request.max_failures };
         let stop = Stop::install()?;
         let assignment = Assignment { plan: &self.plan, rows: &self.rows, folder: &self.folder, options: &options };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::markdown::escape;
 use super::page::{self, Listing, Machines, Page};
-use super::{Comparison, Format, Incomplete, Pivot, Table, figure, findings, render, text};
+use super::{Comparison, Finding, Format, Incomplete, Pivot, Table, figure, findings, render, text};
 use crate::file;
 use crate::store::Store;
 use crate::sweep::{Cell, Outcome, Plan, Study};
@@ -39,7 +39,7 @@ pub struct Written {
     pub comparison: Comparison,
     /// The main table, then one a metric by category where there are several.
     pub tables: Vec<Table>,
-    pub findings: String,
+    pub findings: Vec<Finding>,
     pub files: Vec<PathBuf>,
 }
 
@@ -61,7 +61,7 @@ impl Report<'_> {
             let note = format!("Of the plan's seeds {}, these are {} alone.", listed(&self.plan.seeds), listed(self.seeds));
             tables.iter_mut().for_each(|table| table.notes.insert(0, note.clone()));
         }
-        let findings = text(&findings(&study, &comparison));
+        let findings = findings(&study, &comparison);
         Ok(Written { study, comparison, tables, findings, files: vec![] })
     }
 
@@ -128,7 +128,7 @@ impl Report<'_> {
         let ours = |name: &str| Format::FILES.iter().any(|(_, ending)| name.ends_with(&format!(".{ending}")));
         file::remove_stale(self.folder, &|path, name| name.starts_with("by-category-") && ours(name) && !fresh(path))?;
         let path = self.folder.join("findings.md");
-        file::replace(&path, format!("{}\n", escape_lines(&written.findings)).as_bytes())?;
+        file::replace(&path, format!("{}\n", escape_lines(&text(&written.findings))).as_bytes())?;
         written.files.push(path);
         if extent == Extent::All {
             self.draw(&mut written)?;
@@ -160,8 +160,10 @@ impl Report<'_> {
         let page = Page {
             study: &written.study,
             comparison: &written.comparison,
+            folder: self.folder,
+            answer: &answer(&written.findings),
             findings: &written.findings,
-            tables: &written.tables.iter().flat_map(Listing::of).collect::<Vec<_>>(),
+            tables: &written.tables.iter().map(|table| Listing::of(table, &written.study.categories)).collect::<Vec<_>>(),
             figures: &figures,
             machines: &Machines::read(&written.study, self.store)?,
             command: &self.plan.command,
@@ -185,9 +187,14 @@ impl Written {
             .filter(|f| f.extension().is_some_and(|e| e == "md" || e == "html"))
             .map(|f| f.display().to_string())
             .collect();
-        let parts = [table, self.findings.clone() + "\n", pages.join("\n") + "\n"];
+        let parts = [table, text(&self.findings) + "\n", pages.join("\n") + "\n"];
         parts.into_iter().filter(|part| part != "\n").collect::<Vec<_>>().join("\n")
     }
+}
+
+/// What the page begins with: the first findings.
+fn answer(findings: &[Finding]) -> Vec<String> {
+    findings.iter().take(3).map(|finding| finding.text.clone()).collect()
 }
 
 /// Markdown's signs in names stand for themselves; paragraphs and items stay.

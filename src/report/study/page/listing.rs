@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::mark::Mark;
 use crate::report::study::layout::{Layout, layout, training};
 use crate::report::study::{Rank, Table};
 
-/// A table as text: a cell that starts with a number sorts as one, `—` and nothing come last.
+/// A table as text: a cell that starts with a number sorts as one, `—` and nothing come last. The first column names the lines.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listing {
     /// Its caption; may be empty.
@@ -14,18 +15,49 @@ pub struct Listing {
     pub rows: Vec<Vec<String>>,
     /// Cells that stand out, by row and column.
     pub ranks: BTreeMap<(usize, usize), Rank>,
-    /// Lines below it.
+    /// Addresses that cells lead to, by row and column.
+    pub links: BTreeMap<(usize, usize), String>,
+    /// What the whole table, each line and each column is about; lines and columns without an entry concern everything.
+    pub about: Mark,
+    pub lines: Vec<Mark>,
+    pub columns: Vec<Mark>,
+    /// Lines of text below it.
     pub notes: Vec<String>,
 }
 
 impl Listing {
-    /// A table as all other formats spell it, and the one of trainings where there is one; notes stand below the last.
-    pub fn of(table: &Table) -> Vec<Self> {
-        let main = Self { title: table.title.clone(), ..layout(table).into() };
+    /// A table as all other formats spell it, and the one of trainings where there is one; notes stand below the last. `categories`
+    /// are those of the study: columns of these names are theirs.
+    pub fn of(table: &Table, categories: &[String]) -> Vec<Self> {
+        let mut main = Self { title: table.title.clone(), ..layout(table).into() };
+        main.columns = marks(table, categories, &main.header);
+        if let [first, rest @ ..] = &table.columns[..]
+            && !rest.is_empty()
+            && rest.iter().all(|column| column.metric == first.metric)
+        {
+            main.about = Mark::metric(&first.metric);
+            main.columns.iter_mut().for_each(|column| column.metric = None);
+        }
         let mut all: Vec<Self> = std::iter::once(main).chain(training(table).map(Self::from)).collect();
+        for listing in &mut all {
+            listing.lines = listing.rows.iter().map(|line| Mark::row(&line[0])).collect();
+        }
         all.last_mut().expect("the main table is there").notes.clone_from(&table.notes);
         all
     }
+}
+
+/// What each column of a spelled table is about: a column of means and those of differences and figures that stand behind it.
+fn marks(table: &Table, categories: &[String], header: &[String]) -> Vec<Mark> {
+    let (mut of_table, mut mark) = (table.columns.iter().peekable(), Mark::default());
+    let one = |heading: &String| {
+        if let Some(column) = of_table.next_if(|column| column.heading == *heading) {
+            let category = categories.contains(&column.heading).then(|| column.heading.clone());
+            mark = Mark { metric: Some(column.metric.clone()), category, ..Mark::default() };
+        }
+        mark.clone()
+    };
+    header.iter().map(one).collect()
 }
 
 impl From<Layout> for Listing {
@@ -38,5 +70,35 @@ impl From<Layout> for Listing {
             header: headings,
             ..Self::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::study::{Comparison, Incomplete, example};
+
+    #[test]
+    fn the_columns_behind_a_mean_are_about_its_metric() {
+        let study = example::ladder();
+        let all = Listing::of(&Table::of(&study, &Comparison::of(&study), Incomplete::Refuse), &study.categories);
+        let [main, training] = &all[..] else { panic!("a main table and one of trainings") };
+        let metrics: Vec<Option<&str>> = main.columns.iter().map(|mark| mark.metric.as_deref()).collect();
+        assert_eq!(metrics[..5], [None, None, Some("image_auroc"), Some("image_auroc"), Some("image_auroc")], "name, n, mean, Δ, paper");
+        assert_eq!(metrics[5], Some("pixel_auroc"));
+        assert_eq!(main.lines[1], Mark::row("+ self-calibration"));
+        assert_eq!((main.about.clone(), &training.lines), (Mark::default(), &main.lines));
+    }
+
+    #[test]
+    fn a_table_by_category_is_about_one_metric_and_its_columns_about_categories() {
+        let study = example::ladder();
+        let table = Table::by_category(&study, &Comparison::of(&study), "pixel_auroc", Incomplete::Refuse).unwrap();
+        let all = Listing::of(&table, &study.categories);
+        assert_eq!(all[0].about, Mark::metric("pixel_auroc"));
+        let place = all[0].header.iter().position(|heading| *heading == study.categories[1]).unwrap();
+        assert_eq!(all[0].columns[place], Mark::category(&study.categories[1]));
+        let mean = all[0].header.iter().position(|heading| heading == "mean").unwrap();
+        assert_eq!(all[0].columns[mean], Mark::default(), "the mean is nobody's");
     }
 }
