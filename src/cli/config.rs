@@ -36,14 +36,14 @@ struct Arguments {
 pub fn run(args: &Args) -> Result<()> {
     match &args.verb {
         Verb::Show(given) => {
-            let resolved = super::run::split(&given.arguments, given.profile).resolve()?;
+            let resolved = super::run::resolve(&given.arguments, given.profile, None)?;
             showln!("# profile {}", resolved.profile);
             console::raw(&resolved.config.to_toml());
             Ok(())
         }
         Verb::Explain { key } => explain(key.as_deref().unwrap_or("")),
         Verb::Check(given) => {
-            let resolved = super::run::split(&given.arguments, given.profile).resolve()?;
+            let resolved = super::run::resolve(&given.arguments, given.profile, None)?;
             for key in &resolved.unread {
                 showln!("warning: {} does not read `{key}`: it changes nothing", resolved.config.detector);
             }

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use crate::place::in_project;
+use crate::report::study::watch::{self, Look};
 use crate::report::study::{Extent, Format, Incomplete, Pivot, Report};
-use crate::run::check_name;
+use crate::run::{Stop, check_name};
 use crate::store::Store;
+use crate::sweep::Plan;
 use crate::sweep::folder::SweepFolder;
-use crate::{Error, Result, console};
+use crate::{Error, Result, console, sayln};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -26,6 +28,9 @@ pub struct Args {
     /// Write the files although the table that is there has finished runs which are gone
     #[arg(long, conflicts_with = "partial")]
     pub replace: bool,
+    /// Write everything again as runs finish, until all are or Ctrl-C ends it
+    #[arg(long, conflicts_with_all = ["partial", "seeds", "rows"])]
+    pub watch: bool,
     /// Print the table of these seeds alone, and leave the files as they are
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub seeds: Vec<u64>,
@@ -57,6 +62,9 @@ pub fn run(args: &Args) -> Result<()> {
         return Err(Error::config(format!("--seeds: {seed} is not a seed of this sweep"), format!("it has {:?}", plan.seeds)));
     }
     let store = Store::new(&args.results);
+    if args.watch {
+        return follow(args, &folder, &store);
+    }
     let report = Report {
         plan: &plan,
         store: &store,
@@ -77,6 +85,30 @@ pub fn run(args: &Args) -> Result<()> {
         (false, false) => report.write_unless_lost(Extent::All)?,
     };
     print(&written.print(args.format), args.format);
+    Ok(())
+}
+
+/// Writes the report as runs finish; the table is printed once at the end.
+fn follow(args: &Args, folder: &SweepFolder, store: &Store) -> Result<()> {
+    sayln!("watching {}; Ctrl-C ends it", folder.folder.display());
+    let mut last = None;
+    let mut write = |plan: &Plan, look: &Look| {
+        let report = Report {
+            plan,
+            store,
+            seeds: &plan.seeds,
+            folder: &folder.folder,
+            plots: &args.plots.join(&args.sweep),
+            incomplete: Incomplete::Refuse,
+        };
+        last = Some(if args.replace { report.write(Extent::All)? } else { report.write_unless_lost(Extent::All)? });
+        sayln!("{}: {}", look.text(), folder.folder.join("report.html").display());
+        Ok(())
+    };
+    watch::watch(folder, store, &Stop::install()?, &mut write)?;
+    if let Some(written) = last {
+        print(&written.print(args.format), args.format);
+    }
     Ok(())
 }
 

@@ -5,10 +5,10 @@ use serde_json::json;
 use crate::file;
 use crate::names::in_line;
 use crate::report;
-use crate::run::{Environment, env};
+use crate::run::{Environment, Status, env};
 use crate::store::query::Facts;
 use crate::store::{Entry, Store};
-use crate::ui::text;
+use crate::ui::{Standing, text};
 use crate::{Error, Result, console, show, showln};
 
 #[derive(Debug, clap::Args)]
@@ -33,6 +33,7 @@ fn as_json(entry: &Entry) -> Result<()> {
         "id": entry.id.to_string(),
         "state": entry.status.name(),
         "folder": path,
+        "progress": standing(entry)?,
         "record": entry.record,
         "config": Facts::read(entry).config,
         "environment": file::read_json::<Environment>(&folder.env_json(), env::FORMAT)?,
@@ -40,6 +41,12 @@ fn as_json(entry: &Entry) -> Result<()> {
     });
     console::raw(&(serde_json::to_string_pretty(&shown).expect("a run is plain data") + "\n"));
     Ok(())
+}
+
+/// How far a run is that is being computed.
+fn standing(entry: &Entry) -> Result<Option<Standing>> {
+    let now = jiff::Timestamp::now().as_microsecond() as f64 / 1e6;
+    if entry.status == Status::Running { Standing::read(&entry.folder, now) } else { Ok(None) }
 }
 
 fn for_people(entry: &Entry) -> Result<()> {
@@ -54,6 +61,7 @@ fn for_people(entry: &Entry) -> Result<()> {
         record.notes.iter().for_each(|note| showln!("  {note}"));
         record.error.iter().for_each(|error| showln!("  failed: {error}"));
     }
+    standing(entry)?.iter().flat_map(Standing::lines).filter(|line| !line.is_empty()).for_each(|line| showln!("  {}", in_line(&line)));
     if let Some(summary) = entry.folder.summary()? {
         for (name, value) in &summary.metrics {
             showln!("  {name:<34} {}", value.map_or_else(|| "—".into(), |v| format!("{v:.6}")));

@@ -19,6 +19,7 @@ pub mod page;
 mod pivot;
 mod table;
 mod terminal;
+pub mod watch;
 mod write;
 
 pub use self::csv::as_text;

@@ -7,6 +7,8 @@ use super::page::{self, Listing, Machines, Page};
 use super::{Comparison, Finding, Format, Incomplete, Pivot, Table, figure, findings, render, text};
 use crate::file;
 use crate::store::Store;
+use crate::sweep::board::Board;
+use crate::sweep::folder::SweepFolder;
 use crate::sweep::{Cell, Outcome, Plan, Study};
 use crate::{Error, Result};
 
@@ -132,6 +134,10 @@ impl Report<'_> {
         written.files.push(path);
         if extent == Extent::All {
             self.draw(&mut written)?;
+            // Where links cannot be made, TensorBoard still has all runs by their ids.
+            if let Some(results) = self.folder.parent() {
+                let _ = Board::of(self.plan, &SweepFolder::new(results, &self.plan.name)).show(self.store);
+            }
         }
         Ok(written)
     }

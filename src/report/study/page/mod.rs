@@ -19,6 +19,7 @@ pub use listing::Listing;
 pub use machines::Machines;
 pub use mark::Mark;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -34,13 +35,14 @@ const STYLE: &str = include_str!("../../../../assets/report.css");
 const SCRIPT: &str = include_str!("../../../../assets/report.js");
 
 /// What a browser may do for this page: show what it holds, and make no request.
-const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; form-action 'none'; base-uri 'none'";
+const POLICY: &str =
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; form-action 'none'; base-uri 'none'";
 
 /// Figures that show what a sweep over keys was made for; where there is none of them, the first figure does.
 const PICTURES: [&str; 3] = ["interaction", "matrix", "course"];
 
 /// From so many columns on, paper is turned for the whole page.
-const BROAD: usize = 11;
+const BROAD: usize = 20;
 
 /// Everything on the page.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +77,8 @@ impl Page<'_> {
     /// # Errors
     /// A figure that cannot be read.
     pub fn html(&self) -> Result<String> {
-        let (first, others) = self.tables.split_first().map_or((&[][..], &[][..]), |(first, others)| (&first[..], others));
+        let tables = self.spare();
+        let (first, others) = tables.split_first().map_or((&[][..], &[][..]), |(first, others)| (&first[..], others));
         let is_panel = |drawn: &Drawn| drawn.name.starts_with("panels-");
         let chosen = self.picture();
         let figures = |wanted: &dyn Fn(usize, &Drawn) -> bool| self.pictures(wanted);
@@ -95,7 +98,7 @@ impl Page<'_> {
         ];
         let shown: Vec<_> = sections.into_iter().filter(|(_, _, body)| !body.is_empty()).collect();
         let title = escape(if self.study.title.is_empty() { &self.study.name } else { &self.study.title });
-        let columns = self.tables.iter().flatten().map(|listing| listing.header.len()).max().unwrap_or(0);
+        let columns = tables.iter().flatten().map(|listing| listing.header.len()).max().unwrap_or(0);
         let body = if columns >= BROAD { "<body class=\"broad\">" } else { "<body>" };
         let mut out = format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -110,10 +113,20 @@ impl Page<'_> {
         }
         let _ = write!(out, "</ul></nav>\n<main>\n{}", filter::form(self.study));
         for (id, heading, body) in &shown {
-            let _ = writeln!(out, "<section id=\"{id}\" aria-labelledby=\"{id}-heading\">\n<h2 id=\"{id}-heading\">{heading}</h2>\n{body}</section>");
+            let _ = writeln!(
+                out,
+                "<section id=\"{id}\" aria-labelledby=\"{id}-heading\">\n<h2 id=\"{id}-heading\">{heading}</h2>\n{body}</section>"
+            );
         }
         let _ = write!(out, "</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n");
         Ok(out)
+    }
+
+    /// The tables without notes that stand below an earlier one, word for word.
+    fn spare(&self) -> Vec<Vec<Listing>> {
+        let (mut tables, mut said) = (self.tables.to_vec(), BTreeSet::new());
+        tables.iter_mut().flatten().for_each(|listing| listing.notes.retain(|note| said.insert(note.clone())));
+        tables
     }
 
     /// The place of the figure that shows best what was asked.
@@ -155,7 +168,11 @@ impl Page<'_> {
     fn files(&self) -> String {
         let endings = super::Format::FILES.map(|(_, ending)| format!("table.{ending}"));
         let links: Vec<String> = endings.iter().filter(|name| self.has(name)).map(|name| link(&address(&[name]), name)).collect();
-        if links.is_empty() { String::new() } else { format!("<p class=\"note files\">The same in other formats: {}.</p>\n", links.join(", ")) }
+        if links.is_empty() {
+            String::new()
+        } else {
+            format!("<p class=\"note files\">The same in other formats: {}.</p>\n", links.join(", "))
+        }
     }
 
     /// Whether there is a file of that path beside the page.
