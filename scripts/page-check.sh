@@ -37,8 +37,8 @@ fi
 rm -rf "$out"
 mkdir -p "$out"
 if [ $# -eq 0 ]; then
-    HARNESS_LOOK=$PWD/$out/made cargo test --release --workspace --quiet --test study_page page_to_look_at -- --ignored
+    HARNESS_LOOK=$PWD/$out/made cargo test --release --workspace --quiet --test study_page the_page_of
     # Sheets of paper, least and most: fonts differ from machine to machine.
-    set -- "$out/made/small/results/ablation/report.html=6-12" "$out/made/large/results/ratio/report.html=12-26"
+    set -- "$out/made/page/results/ablation/report.html=8-16" "$out/made/many/results/ratio/report.html=8-30"
 fi
 node scripts/page-check.mjs "$tools" "$browser" "$out" "$@"

@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(would.expected(), (Some(60.0), Some(8 << 20)));
         let text = would.text();
         let end =
-            "8 of 8 runs to do, about 1 min 0 s of fitting and 8.0 MiB of disk, by a few steps of 2 rows on this machine as it is now";
+            "8 of 8 runs to do, about 1 min 00 s of fitting and 8.0 MiB of disk, by a few steps of 2 rows on this machine as it is now";
         assert!(text.ends_with(end), "{text}");
         assert_eq!(would.json()["basis"], "measured");
     }

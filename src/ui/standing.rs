@@ -89,7 +89,8 @@ impl Standing {
         // A step of the paper's profile on a CPU takes some seconds.
         let still = self.last_step_s.filter(|since| *since >= 60.0).map(|since| format!("no step for {}", text::duration(since)));
         let parts: Vec<String> = [epoch, step].into_iter().chain(images.or(rate)).chain(left).chain(still).collect();
-        let losses: Vec<String> = self.losses.iter().map(|(name, loss)| format!("{name} {}", text::number(*loss))).collect();
+        let (total, terms): (Vec<_>, Vec<_>) = self.losses.iter().partition(|(name, _)| *name == "total");
+        let losses: Vec<String> = total.iter().chain(&terms).map(|(name, loss)| format!("{name} {}", text::number(**loss))).collect();
         vec![parts.join(" · "), losses.join("  ")]
     }
 }
@@ -118,8 +119,8 @@ mod tests {
         standing.clock(&[(100.0, 4), (108.0, 8), (110.0, 9)], 113.0);
         assert_eq!((standing.steps, standing.left_s, standing.last_step_s), (Some(20), Some(22.0), Some(3.0)));
         let lines = standing.lines();
-        assert_eq!(lines[0], "epoch 3 of 5 · step 9 of 20 · 0.5000 steps/s · about 22.0 s left");
-        assert_eq!(lines[1], "feature 0.2500  total 0.5000");
+        assert_eq!(lines[0], "epoch 3 of 5 · step 9 of 20 · 0.5000 steps/s · about 22 s left");
+        assert_eq!(lines[1], "total 0.5000  feature 0.2500");
     }
 
     #[test]

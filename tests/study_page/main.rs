@@ -294,7 +294,7 @@ fn links_hold_when_the_results_are_moved_as_a_whole() {
 }
 
 #[test]
-fn the_page_holds_everything_in_one_file_and_escapes_it() {
+fn the_page_of_an_ablation_holds_everything_in_one_file_and_escapes_it() {
     let (_dir, root) = place("page");
     let (path, figures) = page(&root);
     let html = std::fs::read_to_string(&path).unwrap();
@@ -326,6 +326,34 @@ fn the_page_holds_everything_in_one_file_and_escapes_it() {
     }
     assert!(html.contains(&"a".repeat(40)) && html.contains(&"b".repeat(40)), "both git revisions");
     assert!(!html.contains("<loss") && !html.contains("x<y>") && !html.contains("http://") && !html.contains("https://"));
+}
+
+#[test]
+fn the_page_of_many_rows_and_categories_marks_what_each_part_is_about() {
+    let (_dir, root) = place("many");
+    let axes: [(&str, &[f64]); 2] = [("loss.beta", &[0.5, 1.0, 2.0, 4.0, 8.0]), ("loss.score.gamma", &[1.0, 2.5, 5.0, 10.0])];
+    let (mut study, comparison) = fixture::grid(&axes, &FIFTEEN);
+    // More keys than a table has room for.
+    for (place, row) in study.rows.iter_mut().enumerate() {
+        row.settings.extend((0..9).map(|n| (format!("model.part{n}"), serde_json::json!(place % (n + 2) == 0))));
+    }
+    let store = Store::new(&root.join("results"));
+    study.cells.iter().filter(|cell| cell.summary().is_some()).for_each(|cell| {
+        std::fs::create_dir_all(store.folder(&cell.id).path()).unwrap();
+    });
+    let table = |table: Table| Listing::of(&table, &study.categories);
+    let by_category = |metric: &String| table(Table::by_category(&study, &comparison, metric, Incomplete::Refuse).unwrap());
+    let main = table(Table::of(&study, &comparison, Incomplete::Refuse));
+    let tables: Vec<Vec<Listing>> = std::iter::once(main).chain(study.metrics.iter().map(by_category)).collect();
+    let (path, _) = page_of(&root, &(study, comparison, store), &tables);
+    let html = std::fs::read_to_string(path).unwrap();
+    assert_eq!(html.matches("<th scope=\"col\" class=\"n\" data-category=\"screw\">").count(), 3, "a column in each table by category");
+    assert_eq!(html.matches("<div class=\"block\" data-metric=\"pixel_auroc\">").count(), 2, "a table and a figure");
+    assert!(html.contains("<body class=\"broad\">"), "eighteen columns want broad paper");
+    assert!(html.contains("what loss.beta=0.5 loss.score.gamma=1.0 has otherwise"), "settings in a cell");
+    let picture = html.split("id=\"picture\"").nth(1).unwrap();
+    assert!(picture.split("</section>").next().unwrap().contains("id=\"matrix\""), "the picture of two axes is their map");
+    assert_eq!(html.matches("8-connected.").count(), 1, "a note that all tables share stands below the first");
 }
 
 /// A Chromium that runs without a screen: `HARNESS_BROWSER`, one on the path, or one that playwright fetched.

@@ -8,7 +8,7 @@ use super::{Listing, Machines, Mark, Page};
 use crate::report::lineage;
 use crate::report::spell::{NOTHING, counted, spelled};
 use crate::run::{Environment, Git, Summary};
-use crate::sweep::{Against, Cell, Study};
+use crate::sweep::{Against, Cell, Row, Study};
 use crate::ui::text;
 
 /// Sweep, data, rows, runs, protocol.
@@ -55,29 +55,52 @@ fn lineages(study: &Study) -> Vec<(&'static str, String)> {
     found
 }
 
+/// So many keys have a column each; where there are more, a row's settings stand in one cell.
+const COLUMNS: usize = 8;
+
 /// The keys in which rows differ; a row's name leads to its whole configuration.
 pub fn settings(page: &Page) -> String {
     let rows = &page.study.rows;
     let keys: BTreeSet<&String> = rows.iter().flat_map(|row| row.settings.keys()).collect();
-    if keys.is_empty() {
-        return String::new();
-    }
-    let line = |row: &crate::sweep::Row| {
-        let value = |key: &&String| row.settings.get(*key).map_or_else(|| NOTHING.into(), spelled);
-        std::iter::once(row.name.clone()).chain(keys.iter().map(value)).collect()
-    };
+    let Some(first) = rows.first().filter(|_| !keys.is_empty()) else { return String::new() };
     let config = |row: usize| {
         let name = format!("{}.toml", row + 1);
         page.has(&format!("rows/{name}")).then(|| ((row, 0), address(&["rows", &name])))
     };
+    let listing = if keys.len() <= COLUMNS { by_key(rows, &keys) } else { in_one_cell(rows, first) };
     table(&Listing {
-        header: std::iter::once("row".to_owned()).chain(keys.iter().map(|key| key.to_string())).collect(),
-        rows: rows.iter().map(line).collect(),
         lines: rows.iter().map(|row| Mark::row(&row.name)).collect(),
         links: (0..rows.len()).filter_map(config).collect(),
+        ..listing
+    })
+}
+
+fn by_key(rows: &[Row], keys: &BTreeSet<&String>) -> Listing {
+    let line = |row: &Row| {
+        let value = |key: &&String| row.settings.get(*key).map_or_else(|| NOTHING.into(), spelled);
+        std::iter::once(row.name.clone()).chain(keys.iter().map(value)).collect()
+    };
+    Listing {
+        header: std::iter::once("row".to_owned()).chain(keys.iter().map(|key| key.to_string())).collect(),
+        rows: rows.iter().map(line).collect(),
         notes: vec!["All other settings are the same in every row.".into()],
         ..Listing::default()
-    })
+    }
+}
+
+/// Every setting of the first row in which another differs, and those of each other row that the first has otherwise.
+fn in_one_cell(rows: &[Row], first: &Row) -> Listing {
+    let line = |(place, row): (usize, &Row)| {
+        let told = row.settings.iter().filter(|(key, value)| place == 0 || first.settings.get(*key) != Some(*value));
+        let told: Vec<String> = told.map(|(key, value)| format!("{key} = {}", spelled(value))).collect();
+        vec![row.name.clone(), if told.is_empty() { NOTHING.into() } else { told.join(", ") }]
+    };
+    Listing {
+        header: ["row", "settings"].map(String::from).to_vec(),
+        rows: rows.iter().enumerate().map(line).collect(),
+        notes: vec![format!("Of each row, what {} has otherwise; all other settings are the same in every row.", first.name)],
+        ..Listing::default()
+    }
 }
 
 /// The command, and the file that it was given.

@@ -15,6 +15,9 @@ const MANY: usize = 9;
 /// From so many on, in smaller type too.
 const VERY_MANY: usize = 15;
 
+/// So many notes are folded.
+const FOLDED: usize = 4;
+
 /// Text that stands for itself within an element and within quotes.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -78,10 +81,16 @@ pub fn table(listing: &Listing) -> String {
         out += "</tr>\n";
     }
     out += "</tbody></table></div>\n";
-    for note in &listing.notes {
-        let _ = writeln!(out, "<p class=\"note\">{}</p>", escape(note));
+    out + &notes(&listing.notes) + "</div>\n"
+}
+
+/// Lines below a table; many are folded, so that what follows the table is not far away.
+fn notes(notes: &[String]) -> String {
+    let all: String = notes.iter().map(|note| format!("<p class=\"note\">{}</p>\n", escape(note))).collect();
+    match notes.len() {
+        FOLDED.. => format!("<details><summary>How to read it: {} notes</summary>\n{all}</details>\n", notes.len()),
+        _ => all,
     }
-    out + "</div>\n"
 }
 
 /// One cell: the first of a line names it.
@@ -150,6 +159,13 @@ mod tests {
     #[test]
     fn a_first_column_without_a_heading_is_called_row() {
         assert!(table(&listing(&[["a", "1", "2"]])).contains("<th scope=\"col\">row</th>"));
+    }
+
+    #[test]
+    fn many_notes_are_folded_and_few_are_not() {
+        let text = |count: usize| table(&Listing { notes: vec!["a".into(); count], ..listing(&[["a", "1", "2"]]) });
+        assert!(!text(3).contains("<details>") && text(4).contains("<summary>How to read it: 4 notes</summary>"));
+        assert_eq!(text(4).matches("<p class=\"note\">").count(), 4);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// A table as all other formats spell it, and the one of trainings where there is one; notes stand below the last. `categories`
+    /// A table as all other formats spell it, with its notes, and the one of trainings where there is one. `categories`
     /// are those of the study: columns of these names are theirs.
     pub fn of(table: &Table, categories: &[String]) -> Vec<Self> {
         let mut main = Self { title: table.title.clone(), ..layout(table).into() };
@@ -42,7 +42,7 @@ impl Listing {
         for listing in &mut all {
             listing.lines = listing.rows.iter().map(|line| Mark::row(&line[0])).collect();
         }
-        all.last_mut().expect("the main table is there").notes.clone_from(&table.notes);
+        all[0].notes.clone_from(&table.notes);
         all
     }
 }

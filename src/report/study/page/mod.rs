@@ -42,7 +42,7 @@ const POLICY: &str =
 const PICTURES: [&str; 3] = ["interaction", "matrix", "course"];
 
 /// From so many columns on, paper is turned for the whole page.
-const BROAD: usize = 20;
+const BROAD: usize = 15;
 
 /// Everything on the page.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +54,7 @@ pub struct Page<'a> {
     /// What was asked and found, in a few sentences.
     pub answer: &'a [String],
     pub findings: &'a [Finding],
-    /// The table with what stands below it, then all others.
+    /// Tables that belong together; the very first is the one that the page is about.
     pub tables: &'a [Vec<Listing>],
     /// Those of [`super::figure::write_all`]; their files are read and become part of the page.
     pub figures: &'a [Drawn],
@@ -78,15 +78,16 @@ impl Page<'_> {
     /// A figure that cannot be read.
     pub fn html(&self) -> Result<String> {
         let tables = self.spare();
-        let (first, others) = tables.split_first().map_or((&[][..], &[][..]), |(first, others)| (&first[..], others));
+        let mut others = tables.iter().flatten();
+        let first = others.next();
         let is_panel = |drawn: &Drawn| drawn.name.starts_with("panels-");
         let chosen = self.picture();
         let figures = |wanted: &dyn Fn(usize, &Drawn) -> bool| self.pictures(wanted);
         let sections = [
-            ("table", "Table", first.iter().map(table).collect::<String>() + &self.files()),
+            ("table", "Table", first.map(table).unwrap_or_default() + &self.files()),
             ("picture", "Picture", figures(&|place, _| Some(place) == chosen)?),
             ("findings", "Findings", answer::findings(self.findings, &self.study.metrics)),
-            ("tables", "More tables", others.iter().flatten().map(table).collect()),
+            ("tables", "More tables", others.map(table).collect()),
             ("figures", "More figures", figures(&|place, drawn| Some(place) != chosen && !is_panel(drawn))?),
             ("images", "Test images", figures(&|place, drawn| Some(place) != chosen && is_panel(drawn))?),
             ("settings", "Settings that differ", about::settings(self)),
