@@ -12,7 +12,7 @@ use std::process::Command;
 use harness::image::codec;
 use harness::report::study::figure::{Course, Drawn, Matrix, write_all};
 use harness::report::study::page::{self, Listing, Machines, Page};
-use harness::report::study::{Comparison, Finding, Incomplete, Kind, Table};
+use harness::report::study::{Comparison, Finding, Form, Incomplete, Kind, Table};
 use harness::store::Store;
 use harness::sweep::Study;
 
@@ -211,10 +211,10 @@ fn tables(study: &Study, comparison: &Comparison) -> Vec<Vec<Listing>> {
         notes: vec!["n < 12".into()],
         ..Listing::default()
     };
-    let own = Listing::of(&Table::of(study, comparison, Incomplete::Refuse), &study.categories);
+    let own = Listing::of(&Table::of(study, comparison, Incomplete::Refuse), Form::Full, Some(study));
     let by_category = |metric: &String| {
         let table = Table::by_category(study, comparison, metric, Incomplete::Mark).unwrap();
-        Listing::of(&table, &study.categories)
+        Listing::of(&table, Form::Full, Some(study))
     };
     std::iter::once(vec![first]).chain([own]).chain(study.metrics.iter().map(by_category)).collect()
 }
@@ -341,7 +341,7 @@ fn the_page_of_many_rows_and_categories_marks_what_each_part_is_about() {
     study.cells.iter().filter(|cell| cell.summary().is_some()).for_each(|cell| {
         std::fs::create_dir_all(store.folder(&cell.id).path()).unwrap();
     });
-    let table = |table: Table| Listing::of(&table, &study.categories);
+    let table = |table: Table| Listing::of(&table, Form::Full, Some(&study));
     let by_category = |metric: &String| table(Table::by_category(&study, &comparison, metric, Incomplete::Refuse).unwrap());
     let main = table(Table::of(&study, &comparison, Incomplete::Refuse));
     let tables: Vec<Vec<Listing>> = std::iter::once(main).chain(study.metrics.iter().map(by_category)).collect();

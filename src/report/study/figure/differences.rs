@@ -11,7 +11,7 @@ use crate::sweep::Study;
 pub fn differences(study: &Study, comparison: &Comparison) -> Option<Dots> {
     let difference = |row: usize, name: &str| comparison.lines.get(row)?.figures.get(name)?.difference.as_ref();
     let any = |row: &usize| comparison.metrics.iter().any(|name| difference(*row, name).is_some());
-    let rows: Vec<usize> = (0..study.rows.len()).filter(|&row| study.counterpart(row).is_some()).collect();
+    let rows: Vec<usize> = (0..study.rows.len()).filter(|&row| comparison.counterparts[row].is_some()).collect();
     if !rows.iter().any(any) {
         return None;
     }
@@ -30,7 +30,7 @@ pub fn differences(study: &Study, comparison: &Comparison) -> Option<Dots> {
         Panel { title: format!("Δ {}, points", heading(name)), scale, base: Base::Zero, marks }
     };
     let lane = |&row: &usize| {
-        let counterpart = study.counterpart(row).and_then(|other| study.rows.get(other));
+        let counterpart = comparison.counterparts[row].and_then(|other| study.rows.get(other));
         let pairs = comparison.metrics.iter().find_map(|name| difference(row, name)).map_or(0, |d| d.n);
         let note = counterpart.map(|other| format!("against {}; {pairs} of {} pairs", other.name, comparison.pairs));
         Lane { label: study.rows[row].name.clone(), note }

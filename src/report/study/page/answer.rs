@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use super::html::{address, escape, link};
 use super::{Mark, Page};
-use crate::report::spell::{counted, heading};
+use crate::report::spell::{counted, metric_name};
 use crate::report::study::{Finding, Kind};
-use crate::sweep::Outcome;
+use crate::sweep::{Outcome, Study};
 
 /// What was run, in a line, and the answer.
 pub fn head(page: &Page) -> String {
@@ -46,25 +46,25 @@ fn sources(page: &Page) -> Option<String> {
 }
 
 /// What was found: what holds for all in a paragraph, then an item each; those within the noise are folded.
-pub fn findings(findings: &[Finding], metrics: &[String]) -> String {
+pub fn findings(findings: &[Finding], study: &Study) -> String {
     let (general, items): (Vec<_>, Vec<_>) = findings.iter().partition(|f| matches!(f.kind, Kind::Missing | Kind::Reach));
-    let (within, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|f| f.kind == Kind::Within);
+    let (within, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|f| matches!(f.kind, Kind::Within | Kind::Seeds));
     let general: Vec<String> = general.iter().map(|f| escape(&f.text)).collect();
     let mut out = String::new();
     if !general.is_empty() {
         let _ = writeln!(out, "<p>{}</p>", general.join(" "));
     }
-    out += &list(&items, metrics);
+    out += &list(&items, study);
     if !within.is_empty() {
         let counted = counted(within.len(), "finding", "findings");
-        let _ = writeln!(out, "<details><summary>{counted} within the noise</summary>\n{}</details>", list(&within, metrics));
+        let _ = writeln!(out, "<details><summary>{counted} within the noise</summary>\n{}</details>", list(&within, study));
     }
     out
 }
 
-fn list(findings: &[&Finding], metrics: &[String]) -> String {
+fn list(findings: &[&Finding], study: &Study) -> String {
     let about = |text: &str| {
-        let named = metrics.iter().find(|metric| text.starts_with(&format!("{}:", heading(metric))));
+        let named = study.metrics.iter().find(|metric| text.starts_with(&format!("{}:", metric_name(study, metric))));
         named.map_or_else(Mark::default, |metric| Mark::metric(metric))
     };
     let item = |f: &&Finding| format!("<li{}>{}</li>\n", about(&f.text).attributes(), escape(&f.text));
@@ -75,6 +75,7 @@ fn list(findings: &[&Finding], metrics: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::study::example;
 
     #[test]
     fn findings_within_the_noise_are_folded_and_named_by_their_metric() {
@@ -85,12 +86,12 @@ mod tests {
             finding(Kind::Within, "AUPRO@0.3: nothing."),
             finding(Kind::Underfit, "Warning: a"),
         ];
-        let text = findings(&all, &["image_auroc".into(), "aupro@0.3".into()]);
+        let text = findings(&all, &example::ladder());
         let expected = "<p>1 of 18 runs is missing.</p>\n\
             <ul>\n<li data-metric=\"image_auroc\">image AUROC: &lt;b&gt; is larger.</li>\n<li>Warning: a</li>\n</ul>\n\
             <details><summary>1 finding within the noise</summary>\n\
             <ul>\n<li data-metric=\"aupro@0.3\">AUPRO@0.3: nothing.</li>\n</ul>\n</details>\n";
         assert_eq!(text, expected);
-        assert_eq!(findings(&[], &[]), "");
+        assert_eq!(findings(&[], &example::ladder()), "");
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::html::escape;
-use crate::report::spell::heading;
+use crate::report::spell::metric_name;
 use crate::sweep::Study;
 
 /// The form, with a field for each thing of which there are several; empty where there is nothing to choose.
@@ -15,8 +15,8 @@ pub fn form(study: &Study) -> String {
         let _ = writeln!(fields, "<datalist id=\"row-names\">{names}</datalist>");
     }
     let pairs = |names: &[String], spell: &dyn Fn(&str) -> String| names.iter().map(|name| (name.clone(), spell(name))).collect();
-    fields += &choice("Category", "category", &pairs(&study.categories, &str::to_owned));
-    fields += &choice("Metric", "metric", &pairs(&study.metrics, &heading));
+    fields += &choice("Category", "category", &pairs(&study.categories, &|name| study.label(name).to_owned()));
+    fields += &choice("Metric", "metric", &pairs(&study.metrics, &|name| metric_name(study, name)));
     if fields.is_empty() {
         return fields;
     }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::mark::Mark;
-use crate::report::study::layout::{Layout, layout, training};
-use crate::report::study::{Rank, Table};
+use crate::report::study::layout::{Layout, layouts, notes};
+use crate::report::study::{Form, Rank, Table};
+use crate::sweep::Study;
 
 /// A table as text: a cell that starts with a number sorts as one, `—` and nothing come last. The first column names the lines.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,11 +27,14 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// A table as all other formats spell it, with its notes, and the one of trainings where there is one. `categories`
-    /// are those of the study: columns of these names are theirs.
-    pub fn of(table: &Table, categories: &[String]) -> Vec<Self> {
-        let mut main = Self { title: table.title.clone(), ..layout(table).into() };
-        main.columns = marks(table, categories, &main.header);
+    /// A table as all other formats spell it, with its notes, and what belongs below it. Columns of a table of a study are marked as
+    /// what they are about.
+    pub fn of(table: &Table, form: Form, study: Option<&Study>) -> Vec<Self> {
+        let mut all: Vec<Self> = layouts(table, form).into_iter().map(Self::from).collect();
+        let main = all.first_mut().expect("the main table is there");
+        main.title.clone_from(&table.title);
+        main.notes = notes(table, form);
+        main.columns = marks(table, study, &main.header);
         if let [first, rest @ ..] = &table.columns[..]
             && !rest.is_empty()
             && rest.iter().all(|column| column.metric == first.metric)
@@ -38,21 +42,20 @@ impl Listing {
             main.about = Mark::metric(&first.metric);
             main.columns.iter_mut().for_each(|column| column.metric = None);
         }
-        let mut all: Vec<Self> = std::iter::once(main).chain(training(table).map(Self::from)).collect();
         for listing in &mut all {
             listing.lines = listing.rows.iter().map(|line| Mark::row(&line[0])).collect();
         }
-        all[0].notes.clone_from(&table.notes);
         all
     }
 }
 
 /// What each column of a spelled table is about: a column of means and those of differences and figures that stand behind it.
-fn marks(table: &Table, categories: &[String], header: &[String]) -> Vec<Mark> {
+fn marks(table: &Table, study: Option<&Study>, header: &[String]) -> Vec<Mark> {
+    let categories = || study.iter().flat_map(|study| study.categories.iter().map(|name| (name, study.label(name))));
     let (mut of_table, mut mark) = (table.columns.iter().peekable(), Mark::default());
     let one = |heading: &String| {
         if let Some(column) = of_table.next_if(|column| column.heading == *heading) {
-            let category = categories.contains(&column.heading).then(|| column.heading.clone());
+            let category = categories().find(|(_, shown)| *shown == column.heading).map(|(name, _)| name.clone());
             mark = Mark { metric: Some(column.metric.clone()), category, ..Mark::default() };
         }
         mark.clone()
@@ -81,7 +84,7 @@ mod tests {
     #[test]
     fn the_columns_behind_a_mean_are_about_its_metric() {
         let study = example::ladder();
-        let all = Listing::of(&Table::of(&study, &Comparison::of(&study), Incomplete::Refuse), &study.categories);
+        let all = Listing::of(&Table::of(&study, &Comparison::of(&study), Incomplete::Refuse), Form::Full, Some(&study));
         let [main, training] = &all[..] else { panic!("a main table and one of trainings") };
         let metrics: Vec<Option<&str>> = main.columns.iter().map(|mark| mark.metric.as_deref()).collect();
         assert_eq!(metrics[..5], [None, None, Some("image_auroc"), Some("image_auroc"), Some("image_auroc")], "name, n, mean, Δ, paper");
@@ -94,7 +97,7 @@ mod tests {
     fn a_table_by_category_is_about_one_metric_and_its_columns_about_categories() {
         let study = example::ladder();
         let table = Table::by_category(&study, &Comparison::of(&study), "pixel_auroc", Incomplete::Refuse).unwrap();
-        let all = Listing::of(&table, &study.categories);
+        let all = Listing::of(&table, Form::Full, Some(&study));
         assert_eq!(all[0].about, Mark::metric("pixel_auroc"));
         let place = all[0].header.iter().position(|heading| *heading == study.categories[1]).unwrap();
         assert_eq!(all[0].columns[place], Mark::category(&study.categories[1]));

@@ -28,7 +28,7 @@ use crate::file;
 use crate::sweep::Study;
 
 use super::figure::Drawn;
-use super::{Comparison, Finding};
+use super::{Comparison, Finding, Form, Table};
 use html::{address, escape, link, table};
 
 const STYLE: &str = include_str!("../../../../assets/report.css");
@@ -63,6 +63,11 @@ pub struct Page<'a> {
     pub command: &'a str,
 }
 
+/// A table alone as HTML, to stand in a page of somebody else's.
+pub fn fragment(table: &Table, form: Form) -> String {
+    Listing::of(table, form, None).iter().map(html::table).collect()
+}
+
 /// Writes the page, replacing the file whole.
 ///
 /// # Errors
@@ -86,7 +91,7 @@ impl Page<'_> {
         let sections = [
             ("table", "Table", first.map(table).unwrap_or_default() + &self.files()),
             ("picture", "Picture", figures(&|place, _| Some(place) == chosen)?),
-            ("findings", "Findings", answer::findings(self.findings, &self.study.metrics)),
+            ("findings", "Findings", answer::findings(self.findings, self.study)),
             ("tables", "More tables", others.map(table).collect()),
             ("figures", "More figures", figures(&|place, drawn| Some(place) != chosen && !is_panel(drawn))?),
             ("images", "Test images", figures(&|place, drawn| Some(place) != chosen && is_panel(drawn))?),
