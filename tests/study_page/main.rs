@@ -331,7 +331,7 @@ fn the_page_of_an_ablation_holds_everything_in_one_file_and_escapes_it() {
 #[test]
 fn the_page_of_many_rows_and_categories_marks_what_each_part_is_about() {
     let (_dir, root) = place("many");
-    let axes: [(&str, &[f64]); 2] = [("loss.beta", &[0.5, 1.0, 2.0, 4.0, 8.0]), ("loss.score.gamma", &[1.0, 2.5, 5.0, 10.0])];
+    let axes: [(&str, &[f64]); 2] = [("loss.beta", &[0.5, 1.0, 2.0]), ("loss.score.gamma", &[1.0, 2.5, 5.0, 10.0])];
     let (mut study, comparison) = fixture::grid(&axes, &FIFTEEN);
     // More keys than a table has room for.
     for (place, row) in study.rows.iter_mut().enumerate() {
