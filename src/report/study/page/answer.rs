@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::html::{address, escape, link};
+use super::html::{address, attributes, escape, link};
 use super::{Mark, Page};
 use crate::report::spell::{counted, metric_name};
 use crate::report::study::{Finding, Kind};
@@ -67,7 +67,7 @@ fn list(findings: &[&Finding], study: &Study) -> String {
         let named = study.metrics.iter().find(|metric| text.starts_with(&format!("{}:", metric_name(study, metric))));
         named.map_or_else(Mark::default, |metric| Mark::metric(metric))
     };
-    let item = |f: &&Finding| format!("<li{}>{}</li>\n", about(&f.text).attributes(), escape(&f.text));
+    let item = |f: &&Finding| format!("<li{}>{}</li>\n", attributes(&about(&f.text)), escape(&f.text));
     let items: String = findings.iter().map(item).collect();
     if items.is_empty() { items } else { format!("<ul>\n{items}</ul>\n") }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::listing::Listing;
+use super::mark::Mark;
 use crate::names::spelled;
 use crate::report::study::Rank;
 
@@ -43,6 +44,17 @@ pub fn address(parts: &[&str]) -> String {
     parts.iter().map(encoded).collect::<Vec<_>>().join("/")
 }
 
+/// The attributes of an element that is about something, with a space in front.
+pub fn attributes(mark: &Mark) -> String {
+    let mut out = String::new();
+    for (name, value) in [("row", &mark.row), ("category", &mark.category), ("metric", &mark.metric)] {
+        if let Some(value) = value {
+            let _ = write!(out, " data-{name}=\"{}\"", escape(value));
+        }
+    }
+    out
+}
+
 /// A link to something beside the page.
 pub fn link(address: &str, text: &str) -> String {
     format!("<a href=\"{}\">{}</a>", escape(address), escape(text))
@@ -56,7 +68,7 @@ pub fn table(listing: &Listing) -> String {
         MANY.. => " class=\"many\"",
         _ => "",
     };
-    let mut out = format!("<div class=\"block\"{}>\n<div class=\"scroll\" role=\"group\" tabindex=\"0\"", listing.about.attributes());
+    let mut out = format!("<div class=\"block\"{}>\n<div class=\"scroll\" role=\"group\" tabindex=\"0\"", attributes(&listing.about));
     if !listing.title.is_empty() {
         let _ = write!(out, " aria-label=\"{}\"", escape(&listing.title));
     }
@@ -67,13 +79,13 @@ pub fn table(listing: &Listing) -> String {
     out += "<thead><tr>";
     for (column, cell) in listing.header.iter().enumerate() {
         let class = if numeric[column] { " class=\"n\"" } else { "" };
-        let mark = listing.columns.get(column).map(super::Mark::attributes).unwrap_or_default();
+        let mark = listing.columns.get(column).map(attributes).unwrap_or_default();
         let name = if column == 0 && cell.is_empty() { NAMES } else { cell };
         let _ = write!(out, "<th scope=\"col\"{class}{mark}>{}</th>", escape(name));
     }
     out += "</tr></thead>\n<tbody>\n";
     for (index, row) in listing.rows.iter().enumerate() {
-        let mark = listing.lines.get(index).map(super::Mark::attributes).unwrap_or_default();
+        let mark = listing.lines.get(index).map(attributes).unwrap_or_default();
         let _ = write!(out, "<tr{mark}>");
         for (column, text) in row.iter().enumerate() {
             out += &cell(listing, (index, column), text, numeric.get(column) == Some(&true));

@@ -1,9 +1,5 @@
 //! What the parts of a page are about, so that its filter can show those of one row, category or metric.
 
-use std::fmt::Write;
-
-use super::html::escape;
-
 /// What a line, a column, a table or a picture is about. What is not named concerns everything, and is never hidden.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mark {
@@ -24,16 +20,5 @@ impl Mark {
 
     pub fn metric(name: &str) -> Self {
         Self { metric: Some(name.to_owned()), ..Self::default() }
-    }
-
-    /// The attributes of an element that it marks, with a space in front.
-    pub fn attributes(&self) -> String {
-        let mut out = String::new();
-        for (name, value) in [("row", &self.row), ("category", &self.category), ("metric", &self.metric)] {
-            if let Some(value) = value {
-                let _ = write!(out, " data-{name}=\"{}\"", escape(value));
-            }
-        }
-        out
     }
 }

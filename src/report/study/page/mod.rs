@@ -29,7 +29,7 @@ use crate::sweep::Study;
 
 use super::figure::Drawn;
 use super::{Comparison, Finding, Form, Table};
-use html::{address, escape, link, table};
+use html::{address, attributes, escape, link, table};
 
 const STYLE: &str = include_str!("../../../../assets/report.css");
 const SCRIPT: &str = include_str!("../../../../assets/report.js");
@@ -146,7 +146,7 @@ impl Page<'_> {
         let bitmaps = self.figures.iter().filter(|d| d.file.as_ref().is_some_and(|f| f.extension().is_some_and(|e| e == "png"))).count();
         let mut out = String::new();
         for (_, drawn) in self.figures.iter().enumerate().filter(|(place, drawn)| wanted(*place, drawn)) {
-            let _ = writeln!(out, "<div class=\"block\"{}>\n<h3>{}</h3>", self.about(drawn).attributes(), escape(&drawn.title));
+            let _ = writeln!(out, "<div class=\"block\"{}>\n<h3>{}</h3>", attributes(&self.about(drawn)), escape(&drawn.title));
             let (alt, caption) = (escape(&drawn.alt), escape(&drawn.caption));
             let _ = match &drawn.file {
                 None => writeln!(out, "<p class=\"note\">{caption}</p>\n</div>"),

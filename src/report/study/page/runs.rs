@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::html::{address, escape, link, table};
+use super::html::{address, attributes, escape, link, table};
 use super::{Listing, Mark, Page};
 use crate::report::spell::NOTHING;
 use crate::sweep::{Cell, Outcome};
@@ -28,7 +28,7 @@ pub fn failures(page: &Page) -> String {
         if let Outcome::Failed { error } = &cell.outcome {
             let place = format!("{}, {}, seed {}", page.row(cell.row), cell.category, cell.seed);
             let run = link(&folder(cell), &cell.id.to_string());
-            let (mark, place, error) = (mark(page, cell).attributes(), escape(&place), escape(error));
+            let (mark, place, error) = (attributes(&mark(page, cell)), escape(&place), escape(error));
             let _ = writeln!(
                 out,
                 "<div class=\"block\"{mark}>\n<h3 class=\"bad\">{place}</h3>\n<p><code>{run}</code></p>\n<pre tabindex=\"0\">{error}</pre>\n</div>"
