@@ -34,10 +34,13 @@ fn meant(word: &str, all: &[(usize, &str)]) -> Vec<usize> {
     let those = |fits: &dyn Fn(usize, &str) -> bool| -> Vec<usize> {
         all.iter().filter(|(place, name)| fits(*place, name)).map(|(place, _)| *place).collect()
     };
-    let ways: [&dyn Fn(usize, &str) -> bool; 3] = [&|_, name| name == word, &|place, _| word.parse() == Ok(place + 1), &|_, name| {
-        if word.contains(['*', '?']) { fits(word, name) } else { !word.is_empty() && name.starts_with(word) }
-    }];
-    ways.into_iter().map(those).find(|found| !found.is_empty()).unwrap_or_default()
+    let is_pattern = word.contains(['*', '?']);
+    let ways = [
+        those(&|_, name| name == word),
+        those(&|place, _| word.parse() == Ok(place + 1)),
+        those(&|_, name| if is_pattern { fits(word, name) } else { !word.is_empty() && name.starts_with(word) }),
+    ];
+    ways.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
 }
 
 /// Whether a whole name fits a pattern: `*` stands for any letters, `?` for one.

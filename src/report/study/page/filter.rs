@@ -14,7 +14,9 @@ pub fn form(study: &Study) -> String {
         fields += "<label>Row <input type=\"search\" name=\"row\" list=\"row-names\" placeholder=\"part of a name\" autocomplete=\"off\"></label>\n";
         let _ = writeln!(fields, "<datalist id=\"row-names\">{names}</datalist>");
     }
-    let pairs = |names: &[String], spell: &dyn Fn(&str) -> String| names.iter().map(|name| (name.clone(), spell(name))).collect();
+    let pairs = |names: &[String], spell: &dyn Fn(&str) -> String| -> Vec<(String, String)> {
+        names.iter().map(|name| (name.clone(), spell(name))).collect()
+    };
     fields += &choice("Category", "category", &pairs(&study.categories, &|name| study.label(name).to_owned()));
     fields += &choice("Metric", "metric", &pairs(&study.metrics, &|name| metric_name(study, name)));
     if fields.is_empty() {
@@ -26,7 +28,7 @@ pub fn form(study: &Study) -> String {
     )
 }
 
-fn choice(label: &str, name: &str, values: &Vec<(String, String)>) -> String {
+fn choice(label: &str, name: &str, values: &[(String, String)]) -> String {
     if values.len() < 2 {
         return String::new();
     }
