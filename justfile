@@ -101,6 +101,10 @@ onnx-check *ARGS: setup
 tables-check *ARGS: setup
     @scripts/tables-check.sh "$@"
 
+# the page of a sweep in a real browser: sorting, filters, paper, contrast and labels; screenshots to target/page-check/ (needs npm and Chromium, else it says so and skips)
+page-check *PAGES: setup
+    @scripts/page-check.sh "$@"
+
 # everything that a change must pass: format, lints, docs, tests, a smoke run
 ci: setup
     @scripts/ci.sh

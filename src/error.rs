@@ -37,6 +37,9 @@ Exit codes:
   141  whoever read the output closed it";
 }
 
+/// The remedy for a run whose files are not in order: only `run` has --force, a sweep starts what is not there.
+pub const AGAIN: &str = "make the run again: `harness run … --force`, or of a sweep `harness runs rm ID` and the same command";
+
 /// Who can fix it; decides the exit code, see [`exit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

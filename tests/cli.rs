@@ -53,6 +53,31 @@ fn bad_configurations_name_file_line_key_and_remedy() {
 }
 
 #[test]
+fn the_wrong_verb_for_a_file_names_the_right_one() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("grid.toml"), "title = \"t\"\nbase = \"one.toml\"\n[grid]\noptim.lr = [0.1, 0.2]\n").unwrap();
+    std::fs::write(dir.path().join("one.toml"), "data.size = 64\n").unwrap();
+    for verb in [&["run", "grid.toml"][..], &["config", "check", "grid.toml"], &["run", "grid.toml", "optim.lr=1"]] {
+        let (code, _, error) = harness(dir.path(), verb);
+        assert!(code == 2 && error.contains("grid.toml is a sweep file") && error.contains("`harness sweep grid.toml`"), "{error}");
+    }
+    let (code, _, error) = harness(dir.path(), &["sweep", "one.toml"]);
+    assert!(code == 2 && error.contains("one.toml is an experiment") && error.contains("`harness run one.toml`"), "{error}");
+}
+
+#[test]
+fn a_setting_that_is_typed_as_an_option_is_told_as_a_setting() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, _, error) = harness(dir.path(), &["run", "x.toml", "--gamma", "3"]);
+    let told = "harness: `--gamma` is not an option of `harness run`\n  help: a setting is typed without dashes, as key=value: loss.score.gamma=3\n";
+    assert_eq!((code, error.as_str()), (2, told));
+    let (code, _, error) = harness(dir.path(), &["run", "--json", "--lr=0.1"]);
+    assert!(code == 2 && error.starts_with("{\"type\":\"error\"") && error.contains("optim.lr=0.1"), "{error}");
+    let (code, _, error) = harness(dir.path(), &["report", "x", "--gamma", "3"]);
+    assert!(code == 2 && error.contains("unexpected argument '--gamma'"), "{error}");
+}
+
+#[test]
 fn data_is_checked_and_what_spoils_a_result_ends_in_exit_code_3() {
     let dir = data();
     let (code, out, error) = harness(dir.path(), &["data", "check", "data"]);

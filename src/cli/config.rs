@@ -46,7 +46,7 @@ struct Given {
 pub fn run(args: &Args) -> Result<()> {
     match &args.verb {
         Verb::Show(given) => {
-            let resolved = super::run::split(&given.arguments, given.profile).resolve()?;
+            let resolved = super::run::resolve(&given.arguments, given.profile, None)?;
             if given.json {
                 console::json(&json!({ "profile": resolved.profile.to_string(), "config": resolved.config }));
                 return Ok(());
@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         Verb::Explain { key, json } => explain(key.as_deref().unwrap_or(""), *json),
         Verb::Check(given) => {
-            let resolved = super::run::split(&given.arguments, given.profile).resolve()?;
+            let resolved = super::run::resolve(&given.arguments, given.profile, None)?;
             if given.json {
                 console::json(&json!({ "detector": resolved.config.detector.name(), "unread": resolved.unread }));
                 return Ok(());

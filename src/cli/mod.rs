@@ -14,12 +14,14 @@ pub mod export;
 mod finished;
 pub mod fit;
 pub mod predict;
+mod purpose;
 pub mod rank;
 pub mod report;
 pub mod run;
 pub mod runs;
 pub mod score;
 pub mod sweep;
+mod typed;
 pub mod version;
 pub mod weights;
 
@@ -162,12 +164,27 @@ pub fn parse() -> Cli {
         if !told.use_stderr() {
             console::end_unless(told.print());
         }
+        end_with_setting(&told);
         told.exit()
     });
     if cli.output() == Output::Json {
         console::tell_programs();
     }
     cli
+}
+
+/// Ends the program with the setting that an unknown option may mean, where there is one.
+fn end_with_setting(told: &clap::Error) {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let Some(ContextValue::String(flag)) = told.get(ContextKind::InvalidArg).filter(|_| told.kind() == ErrorKind::UnknownArgument) else {
+        return;
+    };
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Err(error) = typed::check_flag(flag, &words) {
+        let output = if words.iter().any(|word| word == "--json") { Output::Json } else { Output::People };
+        complain(&error.to_string(), output);
+        std::process::exit(i32::from(error.exit_code()));
+    }
 }
 
 /// Prints an error and turns the result into the process's exit code.

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use super::complete;
 use crate::data::{Contents, Dataset};
 use crate::place::in_project;
+use crate::report::study::watch::{self, Look};
 use crate::report::study::{Extent, Form, Format, Incomplete, Pivot, Report, View};
-use crate::run::check_name;
+use crate::run::{Stop, check_name};
 use crate::store::{Store, config_found};
 use crate::sweep::Plan;
 use crate::sweep::folder::SweepFolder;
-use crate::{Error, Result, console};
+use crate::{Error, Result, console, sayln};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -32,6 +33,9 @@ pub struct Args {
     /// Write the files although the table that is there has finished runs which are gone
     #[arg(long, conflicts_with = "partial")]
     pub replace: bool,
+    /// Write everything again as runs finish, until all are or Ctrl-C ends it
+    #[arg(long, conflicts_with_all = ["partial", "seeds", "rows", "metric", "condition"])]
+    pub watch: bool,
     /// Print the table of these seeds alone, and leave the files as they are
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub seeds: Vec<u64>,
@@ -74,6 +78,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let store = Store::new(&args.results);
     args.data.iter().try_for_each(|root| check_data(&plan, &store, root))?;
+    if args.watch {
+        return follow(args, &folder, &store);
+    }
     let report = Report {
         plan: &plan,
         store: &store,
@@ -112,6 +119,32 @@ fn check_data(plan: &Plan, store: &Store, root: &Path) -> Result<()> {
                 "name the folder that holds the sweep's categories as they were: --data ROOT",
             ));
         }
+    }
+    Ok(())
+}
+
+/// Writes the report as runs finish; the table is printed once at the end.
+fn follow(args: &Args, folder: &SweepFolder, store: &Store) -> Result<()> {
+    sayln!("watching {}; Ctrl-C ends it", folder.folder.display());
+    let mut last = None;
+    let mut write = |plan: &Plan, look: &Look| {
+        let report = Report {
+            plan,
+            store,
+            seeds: &plan.seeds,
+            folder: &folder.folder,
+            plots: &args.plots.join(&args.sweep),
+            view: &view(args),
+            data: args.data.as_deref(),
+            incomplete: Incomplete::Refuse,
+        };
+        last = Some(if args.replace { report.write(Extent::All)? } else { report.write_unless_lost(Extent::All)? });
+        sayln!("{}: {}", look.text(), folder.folder.join("report.html").display());
+        Ok(())
+    };
+    watch::watch(folder, store, &Stop::install()?, &mut write)?;
+    if let Some(written) = last {
+        print(&written.print(args.form, args.format), args.format);
     }
     Ok(())
 }

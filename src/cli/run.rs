@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::complete;
+use super::purpose;
 use crate::Result;
 use crate::config::{Profile, Request, Resolved};
 use crate::place::in_project;
@@ -88,6 +89,7 @@ impl Args {
 pub fn resolve(arguments: &[String], profile: Option<Profile>, device: Option<&str>) -> Result<Resolved> {
     let mut request = split(arguments, profile);
     request.overrides.extend(device.map(|d| format!("run.device={d}")));
+    request.file.iter().try_for_each(|file| purpose::check_experiment(file))?;
     request.resolve()
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::complete;
+use super::purpose;
 use crate::config::Profile;
 use crate::place::in_project;
 use crate::report::study::{Extent, Form, Format, Incomplete, Report, View};
@@ -11,7 +12,7 @@ use crate::sweep::conduct::Planned;
 use crate::sweep::decide::Failed;
 use crate::sweep::execute::Tally;
 use crate::sweep::pilot;
-use crate::sweep::request::Request;
+use crate::sweep::request::{Request, reporting};
 use crate::sweep::{Outcome, Study};
 use crate::ui::{Mode, Output, Verbosity};
 use crate::{Error, Result, console, show, showln};
@@ -45,7 +46,7 @@ pub struct Args {
     /// Devices to share among the runs, such as cuda:0,cuda:1
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub devices: Vec<String>,
-    /// Only this row, by its name or its number from 1; may be given several times
+    /// Only these rows: a number from 1, a name, its beginning, or a pattern such as '*lr=0.1*'; may be given several times
     #[arg(long, value_name = "ROW", add = complete::rows())]
     pub only: Vec<String>,
     /// Retry runs that failed in an earlier command
@@ -90,15 +91,17 @@ impl Args {
 /// # Errors
 /// Sweep file, data and environment before anything starts; exit code 1 where runs failed, 75 where it was stopped.
 pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
+    purpose::check_sweep(&args.file)?;
     let request = args.request();
     let sweep = Planned::new(&request)?;
     if !args.dry_run {
         sweep.check_store()?;
     }
-    let progress = sweep.announce(Mode::detect(verbosity, if args.json { Output::Json } else { Output::People }))?;
+    let mut progress = sweep.announce(Mode::detect(verbosity, if args.json { Output::Json } else { Output::People }))?;
     if args.dry_run {
+        let would = sweep.dry_run(&request, &mut progress);
         progress.close();
-        let would = sweep.dry_run(&request)?;
+        let would = would?;
         let power = pilot::power(&sweep.plan, &sweep.store())?;
         if args.json {
             let mut all = would.json();
@@ -128,17 +131,18 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
         false => Ok(None),
     };
     let tally = sweep.carry_out(&request, progress, &mut round)?;
+    let look = reporting(&request.results, &plan.name);
     let written = match report(plan.seeds.len()).write_unless_lost(Extent::All) {
         Ok(written) => written,
         // What became of the runs comes first: it says how the others are made.
-        Err(error) => return conclude(&tally).and(Err(error)),
+        Err(error) => return conclude(&tally, &look).and(Err(error)),
     };
     if args.json {
         console::raw(&(serde_json::to_string_pretty(&written.comparison).expect("numbers are plain data") + "\n"));
     } else {
         show!("{}", written.print(Form::Full, Format::Terminal));
     }
-    conclude(&tally)?;
+    conclude(&tally, &look)?;
     complete(&written.study, &|row| sweep.runs_row(row))
 }
 
@@ -155,7 +159,8 @@ fn complete(study: &Study, is_asked: &dyn Fn(usize) -> bool) -> Result<()> {
     ))
 }
 
-fn conclude(tally: &Tally) -> Result<()> {
+/// What became of the runs, as an error where not all is well; `look` is the command that shows what is finished.
+fn conclude(tally: &Tally, look: &str) -> Result<()> {
     if !tally.failed.is_empty() {
         let names: Vec<String> = tally.failed.iter().map(|(id, _)| id.to_string()).collect();
         return Err(Error::run(
@@ -164,7 +169,8 @@ fn conclude(tally: &Tally) -> Result<()> {
         ));
     }
     if !tally.stopped.is_empty() {
-        return Err(Error::stopped(format!("{} runs were stopped before their end", tally.stopped.len())));
+        let stopped = Error::stopped(format!("{} runs were stopped before their end", tally.stopped.len()));
+        return Err(Error { remedy: format!("{}; `{look}` shows what is finished", stopped.remedy), ..stopped });
     }
     Ok(())
 }

@@ -108,7 +108,7 @@ impl Finished {
         let outputs = cfg.detector.outputs(&cfg);
         let headline = names(&outputs).into_iter().find(|name| *name == summary.headline).ok_or_else(|| {
             let what = format!("run {name}: its headline {:?} is not one of its detector's outputs", summary.headline);
-            Error::environment(what, "repeat the run with --force")
+            Error::environment(what, crate::error::AGAIN)
         })?;
         let outputs = OutputStore::of(&folder.maps(), &summary.category, &outputs);
         Ok(Self { summary, cfg, protocol, test, outputs, headline })

@@ -78,7 +78,7 @@ impl OutputStore {
                     self.root.join(IMAGE).join(&self.category).join(key).display(),
                     more.len()
                 ),
-                "repeat the run with --force",
+                crate::error::AGAIN,
             )),
         }
     }

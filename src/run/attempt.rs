@@ -12,7 +12,10 @@ use crate::file::{self, lines};
 use crate::{Error, Result};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// The longest that an event stays with this process, as long as further ones come.
+const HANDED_ON: Duration = Duration::from_secs(5);
 
 /// What [`open`] is asked for.
 #[derive(Debug, Clone)]
@@ -57,6 +60,8 @@ pub struct Attempt {
     folder: Folder,
     record: Record,
     events: event::Writer,
+    /// When events were last handed to the system, for who looks at the run meanwhile.
+    told: Instant,
     timing: lines::Writer<Timing>,
     log: File,
     began: Instant,
@@ -124,6 +129,7 @@ pub fn open_within(folder: &Folder, id: &Id, ask: &Ask<'_>, extent: Option<Exten
         timing: lines::Writer::open(&folder.timing_jsonl())?,
         log: file::open_own(&folder.log_txt(), OpenOptions::new().create(true).append(true))
             .map_err(|e| Error::io("open", &folder.log_txt(), &e))?,
+        told: Instant::now(),
         began: Instant::now(),
         before_s: resumed.as_ref().map_or(0.0, |(position, _)| position.wall_s),
         folder: folder.clone(),
@@ -182,9 +188,13 @@ impl Attempt {
         failed.iter().try_for_each(|error| self.log(&format!("note: {error}")))
     }
 
-    /// Appends to events.jsonl; on disk with the next checkpoint.
+    /// Appends to events.jsonl; seen by others within [`HANDED_ON`], on disk with the next checkpoint.
     pub fn event(&mut self, event: &Event) -> Result<()> {
         self.events.append(event)?;
+        if self.told.elapsed() >= HANDED_ON {
+            self.events.flush()?;
+            self.told = Instant::now();
+        }
         self.tell(|follower| follower.event(event))
     }
 

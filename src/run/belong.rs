@@ -26,7 +26,10 @@ pub fn check(folder: &Path, summary: &Summary) -> Result<()> {
 /// The error about a summary in a run's folder.
 pub fn refused(folder: &Path, why: &str) -> Error {
     let what = format!("{} does not belong to its folder: {why}", folder.join("summary.json").display());
-    Error::environment(what, "put back the file that belongs there, or repeat the run with --force")
+    Error::environment(
+        what,
+        "put back the file that belongs there, or make the run again: `harness run … --force`, or of a sweep `harness runs rm ID` and the same command",
+    )
 }
 
 #[cfg(test)]

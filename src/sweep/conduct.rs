@@ -10,12 +10,13 @@ use super::dry::DryRun;
 use super::execute::{self, Assignment, Options, Tally};
 use super::file::File;
 use super::folder::SweepFolder;
-use super::plan::{self, Facts, Plan};
+use super::plan::{self, Facts, Plan, PlannedRun};
 use super::progress::SweepProgress;
 use super::request::{Request, typed};
 use super::resolve::{Resolved, resolve};
-use super::{name, slots};
+use super::{chosen, measure, name, slots};
 use crate::file;
+use crate::names::in_line;
 use crate::run::Stop;
 use crate::store::Store;
 use crate::ui::Mode;
@@ -27,6 +28,8 @@ pub struct Planned {
     pub folder: SweepFolder,
     /// Where its figures go.
     pub plots: PathBuf,
+    /// The sweep file, word for word.
+    text: String,
     resolved: Resolved,
     /// The rows to run.
     rows: Vec<usize>,
@@ -40,7 +43,8 @@ impl Planned {
     /// # Errors
     /// A sweep file, name, row or device that is not valid; data or weights that cannot be read.
     pub fn new(request: &Request) -> Result<Self> {
-        let file = File::read(&request.file)?;
+        let text = File::text(&request.file)?;
+        let file = File::parse(&text, &request.file.display().to_string())?;
         let resolved = resolve(&file, &request.file, request.profile, &request.overrides)?;
         let facts = Facts::read(&resolved, slots::device_kind(&request.devices, &resolved)?)?;
         let name = match &request.name {
@@ -51,11 +55,12 @@ impl Planned {
         let folder = SweepFolder::new(&request.results, &name);
         let plan = plan::plan(&resolved, facts, &name, &request.repeating())?;
         Ok(Self {
-            rows: rows(&plan, &request.only)?,
+            rows: chosen::rows(&plan, &request.only)?,
             slots: slots::slots(&request.devices, request.jobs, &resolved, &plan.facts.device)?,
             plots: request.plots.join(&name),
             plan,
             folder,
+            text,
             resolved,
         })
     }
@@ -103,12 +108,17 @@ impl Planned {
         Ok(progress)
     }
 
-    /// Exactly what the request would do.
+    /// Exactly what the request would do; where nothing is finished yet, what runs take is measured, and `progress` told of it.
     ///
     /// # Errors
     /// What is there of the sweep cannot be read.
-    pub fn dry_run(&self, request: &Request) -> Result<DryRun<'_>> {
-        DryRun::of(&self.plan, &self.rows, &self.folder, request.failed, self.slots.len())
+    pub fn dry_run(&self, request: &Request, progress: &mut SweepProgress) -> Result<DryRun<'_>> {
+        let would = DryRun::of(&self.plan, &self.rows, &self.folder, request.failed, self.slots.len())?;
+        let mut measure = |run: &PlannedRun| {
+            progress.message(&format!("measuring a few steps of {}", in_line(&self.plan.rows[run.row].name)));
+            measure::measure(&self.plan, run, &self.slots[0])
+        };
+        Ok(would.measured(&mut measure))
     }
 
     /// Takes the sweep's folder and carries the plan out; `round` is that of [`execute::execute`].
@@ -131,6 +141,7 @@ impl Planned {
         let config = |(i, row): (usize, &super::resolve::ResolvedRow)| Some((i, row.config.as_ref()?.to_toml()));
         let configs: Vec<(usize, String)> = self.resolved.rows.iter().enumerate().filter_map(config).collect();
         let _lock = self.folder.hold(&self.plan, &configs)?;
+        file::replace(&self.folder.file(), self.text.as_bytes())?;
         let options = Options { command: typed(), failed: request.failed, retries: request.retries, max_failures: request.max_failures };
         let stop = Stop::install()?;
         let assignment = Assignment { plan: &self.plan, rows: &self.rows, folder: &self.folder, options: &options };
@@ -144,39 +155,5 @@ impl Planned {
         match kind {
             backend::Kind::Local => Box::new(Local::new(self.slots.clone())),
         }
-    }
-}
-
-/// The places of the rows to run: all, or those of `--only`.
-fn rows(plan: &Plan, only: &[String]) -> Result<Vec<usize>> {
-    let all = || plan.rows.iter().enumerate().filter(|(_, row)| !row.is_quoted()).map(|(i, _)| i);
-    if only.is_empty() {
-        return Ok(all().collect());
-    }
-    let find = |requested: &String| {
-        let by_number = || all().find(|&i| requested.parse() == Ok(i + 1));
-        let found = all().find(|&i| plan.rows[i].name == *requested).or_else(by_number);
-        let names = || all().map(|i| format!("{} {}", i + 1, plan.rows[i].name)).collect::<Vec<_>>().join(", ");
-        found.ok_or_else(|| Error::config(format!("--only: there is no row {requested:?}"), format!("rows are {}", names())))
-    };
-    let found: BTreeSet<usize> = only.iter().map(find).collect::<Result<_>>()?;
-    Ok(found.into_iter().collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::example;
-    use super::*;
-
-    #[test]
-    fn rows_are_chosen_by_name_or_number_and_never_quoted_ones() {
-        let quoted = format!("{}\n[[quote]]\nname = \"RD\"\npaper = {{ table = 1, line = \"RD\" }}", example::ROWS);
-        let plan = example::planned(&quoted, &[]);
-        let of = |only: &[&str]| rows(&plan, &only.iter().map(|o| o.to_string()).collect::<Vec<_>>());
-        assert_eq!(of(&[]).unwrap(), [0, 1]);
-        assert_eq!(of(&["+ sc", "2"]).unwrap(), [1]);
-        let error = of(&["RD"]).unwrap_err();
-        assert!(error.what.contains("no row \"RD\"") && error.remedy == "rows are 1 baseline, 2 + sc", "{error}");
-        assert!(of(&["3"]).is_err());
     }
 }

@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::backend::{Backend, Ended, Handle, LaunchSpec, Started, Update};
+use super::backend::{Backend, Ended, Handle, LaunchSpec, RunMessage, Started, Update};
+use super::board::Board;
 use super::decide::{Action, Failed};
 use super::folder::SweepFolder;
 use super::ledger::{How, Last, Ledger, What};
 use super::plan::{Plan, PlannedRun};
 use super::progress::SweepProgress;
+use super::request::reporting;
 use crate::file::wait::holder;
 use crate::names::in_line;
 use crate::run::{Id, Status, Stop};
@@ -76,6 +78,8 @@ enum State {
 struct Running {
     /// Place among the tasks.
     number: usize,
+    /// Whether it has taken a step: from then on it writes for TensorBoard.
+    stepped: bool,
     /// Where it lies, which may be under another experiment than its task says.
     id: Id,
     began: Instant,
@@ -125,7 +129,9 @@ pub fn execute(
     }
     let left = work.tasks.iter().any(|task| task.state != State::Done) || !work.tally.stopped.is_empty();
     if stop.requested() && left {
-        return Err(Error::stopped("the sweep was stopped; finished runs are kept, the others have their checkpoints"));
+        let stopped = Error::stopped("the sweep was stopped; finished runs are kept, the others have their checkpoints");
+        let look = reporting(&work.assignment.folder.results, &work.assignment.plan.name);
+        return Err(Error { remedy: format!("{}; `{look}` shows what is finished", stopped.remedy), ..stopped });
     }
     Ok(work.tally)
 }
@@ -136,6 +142,7 @@ struct Work<'a> {
     backend: &'a mut dyn Backend,
     progress: &'a mut SweepProgress,
     store: Store,
+    board: Option<Board>,
     ledger: Ledger,
     /// What the ledger knew of earlier attempts when this began.
     before: BTreeMap<Id, Last>,
@@ -159,7 +166,8 @@ impl<'a> Work<'a> {
         ledger.append(What::Begin { pid: std::process::id(), command: assignment.options.command.clone() })?;
         let tasks = tasks(assignment.plan, assignment.rows);
         let store = Store::new(&assignment.folder.results);
-        Ok(Self {
+        let mut work = Self {
+            board: Some(Board::of(assignment.plan, assignment.folder)),
             before: ledger.last(&store)?,
             queue: (0..tasks.len()).collect(),
             elsewhere: (vec![], Instant::now()),
@@ -173,7 +181,9 @@ impl<'a> Work<'a> {
             store,
             ledger,
             tasks,
-        })
+        };
+        work.show();
+        Ok(work)
     }
 
     fn is_over(&self) -> bool {
@@ -272,7 +282,7 @@ impl<'a> Work<'a> {
         })?;
         self.progress.started(number, &name(plan, task), task.row);
         task.state = State::Running;
-        self.running.insert(handle, Running { number, id, began: Instant::now() });
+        self.running.insert(handle, Running { number, stepped: false, id, began: Instant::now() });
         Ok(())
     }
 
@@ -280,8 +290,12 @@ impl<'a> Work<'a> {
     fn on_update(&mut self, handle: Handle, update: Update) -> Result<()> {
         match update {
             Update::Message(message) => {
-                if let Some(running) = self.running.get(&handle) {
+                if let Some(running) = self.running.get_mut(&handle) {
+                    let first = matches!(message, RunMessage::Step(_)) && !std::mem::replace(&mut running.stepped, true);
                     self.progress.on_message(running.number, message);
+                    if first {
+                        self.show();
+                    }
                 }
                 Ok(())
             }
@@ -289,6 +303,16 @@ impl<'a> Work<'a> {
                 Some(running) => self.close(&running, ended),
                 None => Ok(()),
             },
+        }
+    }
+
+    /// Links for TensorBoard; where they cannot be made, that is said once and the sweep goes on.
+    fn show(&mut self) {
+        if let Some(board) = &self.board
+            && let Err(error) = board.show(&self.store)
+        {
+            self.progress.message(&format!("note: no folder for TensorBoard: {}", error.what));
+            self.board = None;
         }
     }
 

@@ -135,11 +135,18 @@ impl File {
     /// # Errors
     /// `Kind::Config` naming file and line.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|e| {
+        Self::parse(&Self::text(path)?, &path.display().to_string())
+    }
+
+    /// The text of a sweep file.
+    ///
+    /// # Errors
+    /// `Kind::Config` naming the file.
+    pub fn text(path: &Path) -> Result<String> {
+        std::fs::read_to_string(path).map_err(|e| {
             let e = Error::io("read the sweep file", path, &e);
             Error::config(e.what, "give a TOML file, such as experiments/ablation.toml")
-        })?;
-        Self::parse(&text, &path.display().to_string())
+        })
     }
 
     /// Understands the text of a sweep file; `origin` names it in errors.

@@ -10,6 +10,9 @@ use crate::file::{self, wait};
 use crate::run::Lock;
 use crate::{Error, Result};
 
+/// The sweep file as it was read, beside the plan that was made of it.
+pub const FILE: &str = "sweep.toml";
+
 /// Where a sweep's files lie.
 #[derive(Debug, Clone)]
 pub struct SweepFolder {
@@ -43,6 +46,11 @@ impl SweepFolder {
 
     pub fn plan(&self) -> PathBuf {
         self.folder.join("plan.json")
+    }
+
+    /// The sweep file as it was read.
+    pub fn file(&self) -> PathBuf {
+        self.folder.join(FILE)
     }
 
     /// A row's whole configuration, from which its runs are made.

@@ -22,7 +22,9 @@
 mod announce;
 pub mod axes;
 pub mod backend;
+pub mod board;
 mod changes;
+mod chosen;
 mod citation;
 pub mod conduct;
 pub mod decide;
@@ -35,6 +37,7 @@ mod facts;
 pub mod file;
 pub mod folder;
 pub mod ledger;
+mod measure;
 mod name;
 pub mod pilot;
 pub mod plan;

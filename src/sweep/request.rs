@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::backend;
 use super::decide::Failed;
 use crate::config::Profile;
+use crate::place::in_project;
 
 /// What is asked of a sweep.
 #[derive(Debug, Clone)]
@@ -51,6 +52,15 @@ impl Request {
         parts.extend(self.overrides.iter().cloned());
         shell(parts)
     }
+}
+
+/// The command that shows what is finished of a sweep.
+pub fn reporting(results: &Path, name: &str) -> String {
+    let mut parts = ["harness", "report", name, "--partial"].map(String::from).to_vec();
+    if results != in_project("results") {
+        parts.extend(["--results".to_owned(), results.display().to_string()]);
+    }
+    shell(parts)
 }
 
 /// The command line of this process, as it can be typed again.
@@ -105,6 +115,8 @@ mod tests {
         };
         assert_eq!(request.repeating(), r"harness sweep 'my file.toml' --name x 'data.root=it'\''s/~' 'run.seeds=[0]'");
         assert_eq!(shell(["".to_owned()]), "''");
+        assert_eq!(reporting(Path::new("/my results"), "x"), "harness report x --partial --results '/my results'");
+        assert_eq!(reporting(&in_project("results"), "x"), "harness report x --partial");
         let moved = Request { results: "/there".into(), devices: vec!["cuda:0".into(), "cuda:1".into()], ..Request::example() };
         assert_eq!(moved.repeating(), "harness sweep try.toml --devices cuda:0,cuda:1 --results /there");
     }

@@ -2,7 +2,9 @@
 
 mod pace;
 mod progress;
+mod standing;
 pub mod text;
 
 pub use pace::Pace;
 pub use progress::{Colour, Mode, Output, Progress, StepInfo, Verbosity};
+pub use standing::Standing;

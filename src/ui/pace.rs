@@ -41,6 +41,12 @@ impl Pace {
         Some(images as f64 / seconds)
     }
 
+    /// Steps a second; `None` before two marks.
+    pub fn steps_per_s(&self) -> Option<f64> {
+        let (seconds, steps, _) = self.span()?;
+        Some(steps as f64 / seconds)
+    }
+
     /// Seconds until `total` steps are done; `None` before two marks.
     pub fn left_s(&self, total: u64) -> Option<f64> {
         let (seconds, steps, _) = self.span()?;
@@ -70,6 +76,7 @@ mod tests {
             }
             let close = |a: f64, b: f64| (a - b).abs() <= 1e-6 * b.abs();
             prop_assert!(close(pace.images_per_s().unwrap(), images as f64 / step_s));
+            prop_assert!(close(pace.steps_per_s().unwrap(), 1.0 / step_s));
             prop_assert!(close(pace.left_s(from + steps + 9).unwrap(), 10.0 * step_s));
             prop_assert!(pace.marks.len() <= 203);
         }

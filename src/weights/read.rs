@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// # Errors
 /// A file that cannot be read, is not a safetensors file, or holds something else than floats.
 pub fn read(path: &Path) -> Result<Tensors> {
-    let damaged = |why: String| Error::environment(format!("{} is damaged: {why}", path.display()), "repeat the run with --force");
+    let damaged = |why: String| Error::environment(format!("{} is damaged: {why}", path.display()), crate::error::AGAIN);
     let bytes = crate::file::content(path).map_err(|e| Error::io("read", path, &e))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(e.to_string()))?;
     let tensor = |(name, view): (String, safetensors::tensor::TensorView)| {

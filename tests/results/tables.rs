@@ -69,31 +69,6 @@ fn every_table_and_every_fact_is_there_as_json() {
 }
 
 #[test]
-fn a_run_in_work_shows_epoch_losses_pace_and_time_left() {
-    use harness::run::{Event, Lock, Timing, now};
-    let (dir, [_, _, _, d]) = store();
-    let losses = std::collections::BTreeMap::from([("total".to_owned(), 0.25)]);
-    let (stats, grad_norm) = (std::collections::BTreeMap::new(), None);
-    let events = [
-        Event::Step { epoch: 0, step: 1, losses: losses.clone(), lr: 0.1, grad_norm, stats: stats.clone() },
-        Event::Epoch { epoch: 0, step: 1, losses: losses.clone(), grad_norm, stats },
-    ];
-    let mut writer = harness::run::event::Writer::open(&d.events_jsonl()).unwrap();
-    events.iter().for_each(|event| writer.append(event).unwrap());
-    writer.flush().unwrap();
-    let line = serde_json::to_string(&Timing::Epoch { attempt: 1, epoch: 0, images: 8, wall_s: 2.0, images_per_s: 4.0 }).unwrap();
-    let text = std::fs::read_to_string(d.timing_jsonl()).unwrap();
-    std::fs::write(d.timing_jsonl(), text + &line + "\n").unwrap();
-    let lock = Lock::acquire(&d.lock(), now()).unwrap();
-    let shown = well(dir.path(), &["runs", "show", &id(&d)]);
-    assert!(shown.contains("running") && shown.contains("1 of 200 epochs done, step 1 of 200 · total 0.2500"), "{shown}");
-    assert!(shown.contains("4.000 images/s · 6 min 38 s of training left"), "{shown}");
-    let said = json(&well(dir.path(), &["runs", "show", &id(&d), "--json"]));
-    assert_eq!((said["state"].as_str(), said["progress"]["left_s"].as_f64()), (Some("running"), Some(398.0)));
-    drop(lock);
-}
-
-#[test]
 fn a_results_folder_that_is_not_there_is_an_error_that_names_it() {
     let dir = tempfile::tempdir().unwrap();
     let there = dir.path().join("there");

@@ -12,7 +12,8 @@ use std::process::Command;
 use harness::image::codec;
 use harness::report::study::figure::{Course, Drawn, Matrix, write_all};
 use harness::report::study::page::{self, Listing, Machines, Page};
-use harness::report::study::{Comparison, Form, Incomplete, Table};
+use harness::report::study::{Comparison, Finding, Form, Incomplete, Kind, Table};
+use harness::store::Store;
 use harness::sweep::Study;
 
 const FIFTEEN: [&str; 15] = [
@@ -199,44 +200,101 @@ fn a_figure_that_cannot_be_drawn_again_stays_as_it_is() {
     assert!(files(&plots) == before);
 }
 
-/// A listing with all that sorting has to cope with, then the study's own table.
-fn tables(study: &Study, comparison: &Comparison) -> Vec<Listing> {
+/// A listing with all that sorting has to cope with, the study's own table, and those by category.
+fn tables(study: &Study, comparison: &Comparison) -> Vec<Vec<Listing>> {
     let rows =
         [["baseline", "89.0 ± 0.4", "4 of 4"], ["+ STLNet", "9.5", "3 of 4"], ["+ more", "—", "0 of 4"], ["a <b>", "100.0", "12 of 12"]];
-    let rows = rows.iter().map(|row| row.map(String::from).to_vec()).collect();
     let first = Listing {
         title: "Means".into(),
-        header: ["row", "AUROC", "n"].map(String::from).to_vec(),
-        rows,
+        header: ["", "AUROC", "n"].map(String::from).to_vec(),
+        rows: rows.iter().map(|row| row.map(String::from).to_vec()).collect(),
         notes: vec!["n < 12".into()],
         ..Listing::default()
     };
-    let own = Listing::of(&Table::of(study, comparison, Incomplete::Refuse), Form::Full);
-    std::iter::once(first).chain(own).collect()
+    let own = Listing::of(&Table::of(study, comparison, Incomplete::Refuse), Form::Full, Some(study));
+    let by_category = |metric: &String| {
+        let table = Table::by_category(study, comparison, metric, Incomplete::Mark).unwrap();
+        Listing::of(&table, Form::Full, Some(study))
+    };
+    std::iter::once(vec![first]).chain([own]).chain(study.metrics.iter().map(by_category)).collect()
 }
 
-/// The page of the ablation, in its folder.
-fn page(root: &Path) -> (PathBuf, Vec<Drawn>) {
-    let (study, comparison, store) = fixture::ablation(root);
-    let figures = write_all(&study, &comparison, &store, &root.join("plots")).unwrap();
-    let machines = Machines::read(&study, &store).unwrap();
+fn findings() -> Vec<Finding> {
+    let finding = |kind, text: &str| Finding { kind, text: text.to_owned() };
+    vec![
+        finding(Kind::Reach, "Found <nothing> & more."),
+        finding(Kind::Larger, "image AUROC: one thing."),
+        finding(Kind::Within, "pixel AUROC: another."),
+    ]
+}
+
+/// The page of a study below `root`, where its figures go too.
+fn page_of(root: &Path, (study, comparison, store): &(Study, Comparison, Store), tables: &[Vec<Listing>]) -> (PathBuf, Vec<Drawn>) {
+    let figures = write_all(study, comparison, store, &root.join("plots")).unwrap();
+    let folder = root.join("results").join(&study.name);
+    std::fs::create_dir_all(folder.join("rows")).unwrap();
+    for name in ["sweep.toml", "plan.json", "table.md", "rows/1.toml"] {
+        std::fs::write(folder.join(name), "").unwrap();
+    }
     let page = Page {
-        study: &study,
-        comparison: &comparison,
-        findings: "Found <nothing> & more.\n\n- one thing\n- another",
-        tables: &tables(&study, &comparison),
+        study,
+        comparison,
+        folder: &folder,
+        answer: &["The first <sentence>.", "The second one.", "And the third."].map(String::from),
+        findings: &findings(),
+        tables,
         figures: &figures,
-        machines: &machines,
+        machines: &Machines::read(study, store).unwrap(),
         command: "harness sweep ablation --profile cpu \"x<y>\"",
     };
-    let path = root.join("report.html");
+    let path = folder.join("report.html");
     page::write(&path, &page).unwrap();
     assert!(std::fs::read(&path).unwrap() == page.html().unwrap().into_bytes(), "the same bytes again");
     (path, figures)
 }
 
+/// The page of the ablation, in its folder.
+fn page(root: &Path) -> (PathBuf, Vec<Drawn>) {
+    let made = fixture::ablation(root);
+    let tables = tables(&made.0, &made.1);
+    page_of(root, &made, &tables)
+}
+
+/// Every address that a page leads to, but places within itself.
+fn addresses(html: &str) -> Vec<&str> {
+    html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).filter(|address| !address.starts_with('#')).collect()
+}
+
 #[test]
-fn the_page_holds_everything_in_one_file_and_escapes_it() {
+fn the_answer_comes_first_then_the_table_the_picture_and_what_was_found() {
+    let (_dir, root) = place("order");
+    let (path, _) = page(&root);
+    let html = std::fs::read_to_string(path).unwrap();
+    let places = ["The first &lt;sentence&gt;.", "id=\"table\"", "id=\"picture\"", "id=\"findings\"", "id=\"tables\"", "id=\"runs\""];
+    let places: Vec<usize> = places.iter().map(|words| html.find(words).unwrap_or_else(|| panic!("{words} is missing"))).collect();
+    assert!(places.is_sorted(), "{places:?}");
+    assert!(html.contains("<details><summary>1 finding within the noise</summary>"));
+}
+
+#[test]
+fn links_hold_when_the_results_are_moved_as_a_whole() {
+    let (_dir, root) = place("links");
+    let (path, _) = page(&root);
+    let moved = root.join("moved here");
+    std::fs::rename(root.join("results"), &moved).unwrap();
+    let path = moved.join(path.strip_prefix(root.join("results")).unwrap());
+    let html = std::fs::read_to_string(&path).unwrap();
+    let found = addresses(&html);
+    assert!(found.contains(&"sweep.toml") && found.contains(&"rows/1.toml") && found.contains(&"table.md"), "{found:?}");
+    assert!(!found.contains(&"rows/2.toml"), "what is not there is not linked");
+    assert_eq!(found.iter().filter(|address| address.starts_with("../runs/")).count(), 18 + 2, "each finished run, the failed one twice");
+    for address in found {
+        assert!(path.parent().unwrap().join(address).exists(), "{address}");
+    }
+}
+
+#[test]
+fn the_page_of_an_ablation_holds_everything_in_one_file_and_escapes_it() {
     let (_dir, root) = place("page");
     let (path, figures) = page(&root);
     let html = std::fs::read_to_string(&path).unwrap();
@@ -252,6 +310,8 @@ fn the_page_holds_everything_in_one_file_and_escapes_it() {
         "18 of 20 finished, 1 failed, 1 missing",
         "+ consistency &lt;loss &amp; all&gt;",
         "Found &lt;nothing&gt; &amp; more.",
+        "data-metric=\"pixel_auroc\"",
+        "<tr data-row=\"+ STLNet\" data-category=\"felt\">",
         "the loss is not finite in epoch 3\n  help: lower optim.lr &lt;now&gt;",
         "harness sweep ablation --profile cpu &quot;x&lt;y&gt;&quot;",
         "model.self_calibration",
@@ -266,6 +326,34 @@ fn the_page_holds_everything_in_one_file_and_escapes_it() {
     }
     assert!(html.contains(&"a".repeat(40)) && html.contains(&"b".repeat(40)), "both git revisions");
     assert!(!html.contains("<loss") && !html.contains("x<y>") && !html.contains("http://") && !html.contains("https://"));
+}
+
+#[test]
+fn the_page_of_many_rows_and_categories_marks_what_each_part_is_about() {
+    let (_dir, root) = place("many");
+    let axes: [(&str, &[f64]); 2] = [("loss.beta", &[0.5, 1.0, 2.0]), ("loss.score.gamma", &[1.0, 2.5, 5.0, 10.0])];
+    let (mut study, comparison) = fixture::grid(&axes, &FIFTEEN);
+    // More keys than a table has room for.
+    for (place, row) in study.rows.iter_mut().enumerate() {
+        row.settings.extend((0..9).map(|n| (format!("model.part{n}"), serde_json::json!(place % (n + 2) == 0))));
+    }
+    let store = Store::new(&root.join("results"));
+    study.cells.iter().filter(|cell| cell.summary().is_some()).for_each(|cell| {
+        std::fs::create_dir_all(store.folder(&cell.id).path()).unwrap();
+    });
+    let table = |table: Table| Listing::of(&table, Form::Full, Some(&study));
+    let by_category = |metric: &String| table(Table::by_category(&study, &comparison, metric, Incomplete::Refuse).unwrap());
+    let main = table(Table::of(&study, &comparison, Incomplete::Refuse));
+    let tables: Vec<Vec<Listing>> = std::iter::once(main).chain(study.metrics.iter().map(by_category)).collect();
+    let (path, _) = page_of(&root, &(study, comparison, store), &tables);
+    let html = std::fs::read_to_string(path).unwrap();
+    assert_eq!(html.matches("<th scope=\"col\" class=\"n\" data-category=\"screw\">").count(), 3, "a column in each table by category");
+    assert_eq!(html.matches("<div class=\"block\" data-metric=\"pixel_auroc\">").count(), 2, "a table and a figure");
+    assert!(html.contains("<body class=\"broad\">"), "eighteen columns want broad paper");
+    assert!(html.contains("what loss.beta=0.5 loss.score.gamma=1.0 has otherwise"), "settings in a cell");
+    let picture = html.split("id=\"picture\"").nth(1).unwrap();
+    assert!(picture.split("</section>").next().unwrap().contains("id=\"matrix\""), "the picture of two axes is their map");
+    assert_eq!(html.matches("8-connected.").count(), 1, "a note that all tables share stands below the first");
 }
 
 /// A Chromium that runs without a screen: `HARNESS_BROWSER`, one on the path, or one that playwright fetched.
@@ -289,13 +377,13 @@ fn browser() -> Option<PathBuf> {
 /// What a reader does, written by the browser into the page itself.
 const READER: &str = r##"<script>
 addEventListener("load", () => {
-  const cells = (column) => [...document.querySelector("#tables tbody").rows].map((row) => row.cells[column].textContent);
-  const button = document.querySelectorAll("#tables th button")[1];
+  const cells = (column) => [...document.querySelector("#table tbody").rows].map((row) => row.cells[column].textContent);
+  const button = document.querySelectorAll("#table th button")[1];
   const seen = { errors: window.errors, before: cells(0) };
   button.click(); seen.up = cells(0); seen.state = button.parentElement.getAttribute("aria-sort");
   button.click(); seen.down = cells(0);
   button.click(); seen.again = cells(0);
-  document.querySelectorAll("#tables th button")[0].click(); seen.words = cells(0);
+  document.querySelectorAll("#table th button")[0].click(); seen.words = cells(0);
   seen.focusable = button.tabIndex;
   const pictures = [...document.images];
   seen.pictures = pictures.length;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::cli::run::split;
+use crate::cli::run::resolve;
 use crate::config::{Config, Profile};
 use crate::data::{self, Epoch, Plan, Recipe, Shape, Source, Views};
 use crate::image::montage::montage;
@@ -29,7 +29,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let resolved = split(&args.arguments, args.profile).resolve()?;
+    let resolved = resolve(&args.arguments, args.profile, None)?;
     let cfg = &resolved.config;
     let dataset = data::Dataset::of(&cfg.data)?;
     let root = dataset.root();

@@ -6,10 +6,10 @@ use crate::cli::complete;
 use crate::file;
 use crate::names::in_line;
 use crate::report;
-use crate::run::{Environment, Progress, Status, env};
+use crate::run::{Environment, Status, env};
 use crate::store::query::Facts;
 use crate::store::{Entry, Store};
-use crate::ui::text;
+use crate::ui::{Standing, text};
 use crate::{Error, Result, console, show, showln};
 
 #[derive(Debug, clap::Args)]
@@ -34,34 +34,20 @@ fn as_json(entry: &Entry) -> Result<()> {
         "id": entry.id.to_string(),
         "state": entry.status.name(),
         "folder": path,
+        "progress": standing(entry)?,
         "record": entry.record,
         "config": Facts::read(entry).config,
         "environment": file::read_json::<Environment>(&folder.env_json(), env::FORMAT)?,
         "summary": folder.summary()?,
-        "progress": progress(entry),
     });
     console::raw(&(serde_json::to_string_pretty(&shown).expect("a run is plain data") + "\n"));
     Ok(())
 }
 
-/// How far a run is that is not finished; nothing where that cannot be told.
-fn progress(entry: &Entry) -> Option<Progress> {
-    let cfg = entry.folder.config().ok().filter(|_| entry.status != Status::Finished)?;
-    Progress::of(&entry.folder, &cfg.train).ok().flatten()
-}
-
-fn describe(progress: &Progress, status: Status) {
-    let Progress { epochs_done, epochs, steps_done, steps, losses, images_per_s, left_s } = progress;
-    let of = |all: &Option<u64>| all.map_or_else(String::new, |all| format!(" of {all}"));
-    let losses: Vec<String> = losses.iter().map(|(name, value)| format!("{name} {}", text::number(*value))).collect();
-    showln!("  {epochs_done}{} epochs done, step {steps_done}{} · {}", of(epochs), of(steps), in_line(&losses.join(", ")));
-    let pace = images_per_s.map(|pace| format!("{} images/s", text::number(pace)));
-    let when = if status == Status::Running { "left" } else { "left once it goes on" };
-    let left = left_s.map(|left| format!("{} of training {when}", text::duration(left)));
-    let told: Vec<String> = pace.into_iter().chain(left).collect();
-    if !told.is_empty() {
-        showln!("  {}", told.join(" · "));
-    }
+/// How far a run is that is being computed.
+fn standing(entry: &Entry) -> Result<Option<Standing>> {
+    let now = jiff::Timestamp::now().as_microsecond() as f64 / 1e6;
+    if entry.status == Status::Running { Standing::read(&entry.folder, now) } else { Ok(None) }
 }
 
 fn for_people(entry: &Entry) -> Result<()> {
@@ -76,7 +62,7 @@ fn for_people(entry: &Entry) -> Result<()> {
         record.notes.iter().for_each(|note| showln!("  {note}"));
         record.error.iter().for_each(|error| showln!("  failed: {error}"));
     }
-    progress(entry).iter().for_each(|progress| describe(progress, entry.status));
+    standing(entry)?.iter().flat_map(Standing::lines).filter(|line| !line.is_empty()).for_each(|line| showln!("  {}", in_line(&line)));
     if let Some(summary) = entry.folder.summary()? {
         for (name, value) in &summary.metrics {
             showln!("  {name:<34} {}", value.map_or_else(|| "—".into(), |v| format!("{v:.6}")));

@@ -19,7 +19,7 @@ pub fn read(p: &Parts, name: &str) -> Result<(Tensor, Tensor)> {
     let (mean, factor) = (p.values.get(&format!("{name}.mean"))?, p.values.get(&format!("{name}.factor"))?);
     let (groups, d) = match mean.shape[..] {
         [groups, d] if factor.shape == [groups, d * (d + 1) / 2] => (groups, d),
-        _ => return Err(Error::environment(format!("`{name}.mean` and `{name}.factor` do not fit"), "repeat the run with --force")),
+        _ => return Err(Error::environment(format!("`{name}.mean` and `{name}.factor` do not fit"), crate::error::AGAIN)),
     };
     if 4 * groups * d * d > MOST {
         return Err(Error::config(

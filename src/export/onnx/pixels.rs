@@ -122,7 +122,7 @@ fn local_contrast(p: &Parts, x: &Value) -> Result<Value> {
     let g = p.graph;
     let (min, max) = (p.values.get("input.min")?, p.values.get("input.max")?);
     if min.shape != [1, 3, 1, 1] || max.shape != min.shape {
-        return Err(Error::environment("the run's range of its input is not one of three channels", "repeat the run with --force"));
+        return Err(Error::environment("the run's range of its input is not one of three channels", crate::error::AGAIN));
     }
     let range = min.data.iter().zip(&max.data).map(|(min, max)| (max - min).max(LEAST)).collect();
     let centred = g.sub(x, &g.reduce("ReduceMean", x, &[1, 2, 3]));

@@ -108,6 +108,36 @@ impl Follower for Writer {
     }
 }
 
+/// Wall time, in seconds since 1970, and step of every event in the folder `tb` of a run, in the order of the file; none without one.
+///
+/// # Errors
+/// A file that is there and cannot be read.
+pub fn stamps(tb: &Path) -> Result<Vec<(f64, u64)>> {
+    let mut stamps = vec![];
+    for path in files(tb)? {
+        let bytes = crate::file::content(&path).map_err(|e| Error::io("read", &path, &e))?;
+        stamps.extend(record::payloads(&bytes).into_iter().filter_map(message::stamp));
+    }
+    Ok(stamps)
+}
+
+/// The event files of a folder in the order in which they were begun.
+fn files(tb: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(tb) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
+        entries => entries.map_err(|e| Error::io("read", tb, &e))?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| Error::io("read", tb, &e))?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().contains("tfevents")) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
 /// Wall times of the file that an earlier attempt wrote.
 struct Earlier {
     began: Option<f64>,
@@ -118,16 +148,8 @@ struct Earlier {
 impl Earlier {
     /// Reads the event files of `tb` and removes them.
     fn take(tb: &Path) -> Result<Self> {
-        let mut paths = Vec::new();
-        for entry in std::fs::read_dir(tb).map_err(|e| Error::io("read", tb, &e))? {
-            let path = entry.map_err(|e| Error::io("read", tb, &e))?.path();
-            if path.file_name().is_some_and(|name| name.to_string_lossy().contains("tfevents")) {
-                paths.push(path);
-            }
-        }
-        paths.sort();
         let mut earlier = Self { began: None, times: BTreeMap::new() };
-        for path in paths {
+        for path in files(tb)? {
             let bytes = crate::file::content(&path).map_err(|e| Error::io("read", &path, &e))?;
             for (time, step) in record::payloads(&bytes).into_iter().filter_map(message::stamp) {
                 earlier.began.get_or_insert(time);

@@ -148,7 +148,7 @@ pub(in crate::report) fn subject(test: &Source, cfg: &config::Eval, index: usize
 /// The colours of an image's map, as it is scored, fitted into a tile.
 pub(in crate::report) fn heat(test: &Source, cfg: &config::Eval, index: usize, map: &Map, (low, high): (f32, f32)) -> Result<Rgb> {
     if map.data.is_empty() {
-        return Err(Error::run(format!("the score map of {} is empty", test.items()[index].key), "repeat the run with --force"));
+        return Err(Error::run(format!("the score map of {} is empty", test.items()[index].key), crate::error::AGAIN));
     }
     let (width, height) = test.dimensions(index)?;
     let (width, height) = fitted(width, height);

@@ -26,6 +26,7 @@ mod table;
 mod terminal;
 mod verdict;
 mod view;
+pub mod watch;
 mod write;
 
 pub use self::csv::as_text;

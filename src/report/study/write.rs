@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::markdown::escape;
 use super::page::{self, Listing, Machines, Page};
-use super::{Comparison, Form, Format, Incomplete, Pivot, Table, View, answer, figure, findings, render, text};
+use super::{Comparison, Finding, Form, Format, Incomplete, Pivot, Table, View, answer, figure, findings, render, text};
 use crate::file;
 use crate::store::Store;
+use crate::sweep::board::Board;
+use crate::sweep::folder::SweepFolder;
 use crate::sweep::{Cell, Outcome, Plan, Study};
 use crate::{Error, Result};
 
@@ -45,7 +47,7 @@ pub struct Written {
     pub tables: Vec<(String, Table)>,
     /// What was found, in at most three sentences.
     pub answer: Vec<String>,
-    pub findings: String,
+    pub findings: Vec<Finding>,
     pub files: Vec<PathBuf>,
 }
 
@@ -77,7 +79,7 @@ impl Report<'_> {
             let note = format!("Of the runs where {condition}.");
             tables.iter_mut().for_each(|(_, table)| table.notes.insert(0, note.clone()));
         }
-        let findings = text(&findings(&study, &comparison));
+        let findings = findings(&study, &comparison);
         Ok(Written { answer: answer(&study, &comparison), study, comparison, tables, findings, files: vec![] })
     }
 
@@ -144,11 +146,15 @@ impl Report<'_> {
         let comes_and_goes = |name: &str| ["by-category-", "effects.", "verdicts."].iter().any(|begin| name.starts_with(begin));
         file::remove_stale(self.folder, &|path, name| comes_and_goes(name) && ours(name) && !fresh(path))?;
         let path = self.folder.join("findings.md");
-        let all = [written.answer.join(" "), written.findings.clone()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+        let all = [written.answer.join(" "), text(&written.findings)].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
         file::replace(&path, format!("{}\n", escape_lines(&all.join("\n\n"))).as_bytes())?;
         written.files.push(path);
         if extent == Extent::All {
             self.draw(&mut written)?;
+            // Where links cannot be made, TensorBoard still has all runs by their ids.
+            if let Some(results) = self.folder.parent() {
+                let _ = Board::of(self.plan, &SweepFolder::new(results, &self.plan.name)).show(self.store);
+            }
         }
         Ok(written)
     }
@@ -181,8 +187,10 @@ impl Report<'_> {
         let page = Page {
             study: &written.study,
             comparison: &written.comparison,
+            folder: self.folder,
+            answer: &written.answer,
             findings: &written.findings,
-            tables: &written.tables.iter().flat_map(|(_, table)| Listing::of(table, Form::Full)).collect::<Vec<_>>(),
+            tables: &written.tables.iter().map(|(_, table)| Listing::of(table, Form::Full, Some(&written.study))).collect::<Vec<_>>(),
             figures: &figures,
             machines: &Machines::read(&written.study, self.store)?,
             command: &self.plan.command,
@@ -209,7 +217,7 @@ impl Written {
         let others =
             self.tables[1..].iter().filter(|(stem, _)| !stem.starts_with("by-category-")).map(|(_, table)| render(table, form, format));
         let answer = self.answer.join(" ") + "\n";
-        let last = [self.findings.clone() + "\n", pages.join("\n") + "\n"];
+        let last = [text(&self.findings) + "\n", pages.join("\n") + "\n"];
         let parts: Vec<String> = [answer, table].into_iter().chain(others).chain(last).collect();
         parts.into_iter().filter(|part| part != "\n").collect::<Vec<_>>().join("\n")
     }

@@ -8,50 +8,88 @@ use harness::data::Source;
 use harness::error::Kind;
 use harness::report;
 use harness::run::{Repeat, Status};
-use harness::ui::text;
+use harness::ui::{Output, text};
+use harness::{console, showln};
+use serde_json::json;
 
 use super::session::{Planned, Session};
 use super::{calibrate, holdout};
 use crate::boundary;
 use crate::detector::{self, FitEstimate, Parts};
 use crate::train::{Due, Sink, Step};
-use harness::showln;
 
 /// Steps that are timed at least, where there are as many: behind the first that is reported, which warms up.
 const TIMED: u64 = 2;
 
-/// Prints a line a run and the sums.
-pub fn print(session: &Session, plan: &[Planned], repeat: Repeat) -> Result<()> {
-    let (mut seconds, mut size) = (None, 0u64);
+/// What one run would take.
+struct Estimate {
+    /// Seconds of fitting; none where there are too few steps to tell.
+    fit_s: Option<f64>,
+    /// Steps, or looks at an image.
+    steps: u64,
+    kept_bytes: u64,
+    /// While it runs, beyond that.
+    meanwhile_bytes: u64,
+}
+
+/// Prints a line a run and the sums; for programs an array with an object a run.
+pub fn print(session: &Session, plan: &[Planned], repeat: Repeat, output: Output) -> Result<()> {
+    let (mut seconds, mut size, mut found) = (None, 0u64, vec![]);
     for planned in plan {
         let status = session.store.folder(&planned.id).status();
         if status == Status::Finished && repeat == Repeat::Reuse {
-            showln!("{}  {}: finished, would be reused", planned.id, planned.category.name);
+            if output == Output::People {
+                showln!("{}  {}: finished, would be reused", planned.id, planned.category.name);
+            }
             continue;
         }
-        let (step_s, estimate) = boundary::guard("the trial steps", "a smaller train.batch", || probe(session, planned))?;
-        let FitEstimate { steps, kept_bytes, .. } = estimate;
-        // A file of NumPy has a header of 128 bytes.
-        let maps = planned.category.test.len() as u64 * (estimate.map_cells * 4 + 128);
-        let figures = report::run::expected_bytes(&Source::of(planned.category.test.clone(), session.cfg(), 0), session.cfg())?;
-        let all = kept_bytes + maps + figures;
-        let run_s = step_s.map(|step_s| step_s * steps as f64);
-        let meanwhile = match estimate.epochs {
-            0 => String::new(),
-            _ => format!(" (and {} while it runs)", text::bytes(2 * kept_bytes)),
-        };
-        let verb = match (repeat, status) {
-            (Repeat::Force, Status::Fresh) | (Repeat::Reuse, Status::Fresh | Status::Finished) => "would start",
-            (Repeat::Force, _) => "would start over; existing files would be removed",
-            (Repeat::Reuse, Status::Running) => "is being run by another process",
-            (Repeat::Reuse, Status::Stopped | Status::Failed) => "would resume",
-        };
-        showln!("{}  {}: {verb}, {steps} steps, {}, {} kept{meanwhile}", planned.id, planned.category.name, about(run_s), text::bytes(all),);
-        seconds = seconds.into_iter().chain(run_s).reduce(|a: f64, b| a + b);
-        size += all;
+        let estimate = boundary::guard("the trial steps", "a smaller train.batch", || estimate(session, planned))?;
+        let Estimate { fit_s, steps, kept_bytes, .. } = estimate;
+        match output {
+            Output::People => show(planned, &estimate, repeat, status),
+            Output::Json => found.push(json!({
+                "id": planned.id, "category": planned.category.name, "steps": steps, "fit_s": fit_s, "kept_bytes": kept_bytes,
+            })),
+        }
+        seconds = seconds.into_iter().chain(fit_s).reduce(|a: f64, b| a + b);
+        size += kept_bytes;
     }
-    showln!("in all {} on this machine as it is now, {} of disk", about(seconds), text::bytes(size));
+    match output {
+        Output::People => showln!("in all {} on this machine as it is now, {} of disk", about(seconds), text::bytes(size)),
+        Output::Json => console::raw(&(serde_json::to_string_pretty(&found).expect("estimates are plain data") + "\n")),
+    }
     Ok(())
+}
+
+/// One run in a line.
+fn show(planned: &Planned, estimate: &Estimate, repeat: Repeat, status: Status) {
+    let Estimate { fit_s, steps, kept_bytes, meanwhile_bytes } = *estimate;
+    let meanwhile = match meanwhile_bytes {
+        0 => String::new(),
+        bytes => format!(" (and {} while it runs)", text::bytes(bytes)),
+    };
+    let verb = match (repeat, status) {
+        (Repeat::Force, Status::Fresh) | (Repeat::Reuse, Status::Fresh | Status::Finished) => "would start",
+        (Repeat::Force, _) => "would start over; existing files would be removed",
+        (Repeat::Reuse, Status::Running) => "is being run by another process",
+        (Repeat::Reuse, Status::Stopped | Status::Failed) => "would resume",
+    };
+    let (fit, kept) = (about(fit_s), text::bytes(kept_bytes));
+    showln!("{}  {}: {verb}, {steps} steps, {fit}, {kept} kept{meanwhile}", planned.id, planned.category.name);
+}
+
+/// What a run would take, by a few of its steps.
+fn estimate(session: &Session, planned: &Planned) -> Result<Estimate> {
+    let (step_s, FitEstimate { steps, epochs, kept_bytes, map_cells, .. }) = probe(session, planned)?;
+    // A file of NumPy has a header of 128 bytes.
+    let maps = planned.category.test.len() as u64 * (map_cells * 4 + 128);
+    let figures = report::run::expected_bytes(&Source::of(planned.category.test.clone(), session.cfg(), 0), session.cfg())?;
+    Ok(Estimate {
+        fit_s: step_s.map(|step_s| step_s * steps as f64),
+        steps,
+        kept_bytes: kept_bytes + maps + figures,
+        meanwhile_bytes: if epochs == 0 { 0 } else { 2 * kept_bytes },
+    })
 }
 
 fn about(seconds: Option<f64>) -> String {

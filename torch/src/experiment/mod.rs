@@ -45,7 +45,7 @@ pub fn carry_out(args: &Args, verbosity: Verbosity) -> Result<Vec<Summary>> {
         Progress::new(mode, "run", 0).message(&format!("warning: {warning}"));
     }
     if args.dry_run {
-        return dry::print(&session, &plan, args.repeat()).map(|()| vec![]);
+        return dry::print(&session, &plan, args.repeat(), output).map(|()| vec![]);
     }
     session.store.ensure_writable()?;
     let stop = Stop::install()?;

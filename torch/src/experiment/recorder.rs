@@ -165,7 +165,7 @@ fn pack(snapshot: &Snapshot) -> Result<(Saved, Vec<u8>)> {
 
 /// What [`pack`] made, read back; `path` is named in errors.
 pub fn unpack(at: &Saved, bytes: &[u8], path: &Path) -> Result<Snapshot> {
-    let odd = || Error::environment(format!("{}: the checkpoint's state cannot be read", path.display()), "repeat the run with --force");
+    let odd = || Error::environment(format!("{}: the checkpoint's state cannot be read", path.display()), harness::error::AGAIN);
     let sums: Vec<f64> = serde_json::from_value(at.state["sums"].clone()).map_err(|_| odd())?;
     let updates = at.state["updates"].as_i64().ok_or_else(odd)?;
     let (best, named): (Vec<_>, Vec<_>) = tensors::from_bytes(bytes, path)?.into_iter().partition(|(name, _)| name.starts_with(BEST));

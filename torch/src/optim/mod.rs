@@ -113,7 +113,7 @@ impl Optimizer {
             for m in 0..slot.moments.len() {
                 let stored = get(&slot.moment_name(m)).ok_or_else(|| {
                     let name = &slot.param.name;
-                    Error::environment(format!("the checkpoint lacks the optimiser's state of {name}"), "start over with --force")
+                    Error::environment(format!("the checkpoint lacks the optimiser's state of {name}"), harness::error::AGAIN)
                 })?;
                 tch::no_grad(|| slot.moments[m].copy_(&stored));
             }

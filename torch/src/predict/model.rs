@@ -51,7 +51,7 @@ impl Model {
             return Err(Error::environment(what, "finish it first: repeat its `harness run` command"));
         }
         let summary = harness::run::summary_compared(&entry.folder)?
-            .ok_or_else(|| Error::environment(format!("run {} has no summary", entry.id), "repeat it with --force"))?;
+            .ok_or_else(|| Error::environment(format!("run {} has no summary", entry.id), harness::error::AGAIN))?;
         let cfg = config_with_weights(&entry.folder, &summary, weights)?;
         let calibration = Calibration::read(&entry.folder.calibration_json(), &summary.id)?;
         let (detector, device, cfg) = load(cfg, &entry.folder.learned()?, &summary, on)?;
@@ -98,7 +98,7 @@ fn load(cfg: Config, weights: &Path, summary: &Summary, on: &str) -> Result<(Box
     if session.weights_hash != summary.backbone.weights_hash {
         return Err(Error::environment(
             format!("{} is not what the run was trained with", cfg.weight_files().join(", ")),
-            "put the run's own weights back, or name where they lie: --weights FILE-OR-DIR; summary.json names their hash",
+            "put the run's own weights into weights/ (`harness predict` can be told where they lie: --weights); summary.json names their hash",
         ));
     }
     let parts = Parts { cfg, seed: summary.seed, device: session.device, weights: session.weights.as_ref() };
