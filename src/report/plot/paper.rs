@@ -1,13 +1,15 @@
-//! What figures are drawn on: lines, areas and text in nominal pixels, on an SVG or a bitmap.
+//! What figures are drawn on: lines, areas and text in nominal pixels, on an SVG, a bitmap or a PDF.
 //!
-//! Backends take whole coordinates, so each nominal pixel has [`UNITS`] of them: smooth curves in the SVG, whose view box is
-//! that much larger than its nominal size, and four samples a pixel in the PNG, which is drawn large and then halved.
+//! Backends take whole coordinates, so each nominal pixel has several of them ([`UNITS`] on a screen): smooth curves in the SVG, whose
+//! view box is that much larger than its nominal size, and four samples a pixel in the PNG, which is drawn large and then halved.
 
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontTransform, IntoFont, IntoTextStyle, RGBColor, ShapeStyle, TextStyle};
 
 use super::palette;
+use super::pdf;
+use super::room::{Print, Room};
 use crate::image::{Rgb, codec, draw};
 use crate::names::in_line;
 use crate::{Error, Result};
@@ -15,7 +17,7 @@ use crate::{Error, Result};
 /// What can be drawn.
 pub trait Figure {
     /// Width and height in nominal pixels.
-    fn size(&self) -> (u32, u32);
+    fn size(&self, room: Room) -> (u32, u32);
 
     fn draw<B: DrawingBackend>(&self, paper: &mut Paper<B>) -> Result<()>;
 }
@@ -25,6 +27,12 @@ const UNITS: u32 = 4;
 
 /// Samples of a PNG's pixel in each direction.
 const SAMPLES: u32 = 2;
+
+/// Backend units of a nominal pixel in a PDF, where they cost nothing.
+const FINE: u32 = 16;
+
+/// The least resolution of a PNG for a paper, dots an inch.
+const DENSE: f64 = 300.0;
 
 /// The font and what replaces it where an SVG's reader lacks it.
 const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
@@ -102,44 +110,85 @@ enum Medium {
     Vector,
     /// Text waits in [`Paper::letters`]: the backend's own rasteriser sets letters without their side bearings.
     Raster,
+    /// Text waits too: a font is written of the letters that are there.
+    Pdf,
 }
 
 /// A line of text that is still to be set; its baseline goes through `at`, backend units.
-struct Letters {
-    at: (i32, i32),
-    line: String,
-    look: Type,
+pub(super) struct Letters {
+    pub at: (i32, i32),
+    pub line: String,
+    pub look: Type,
 }
 
 /// A white sheet.
 pub struct Paper<B> {
     backend: B,
     medium: Medium,
+    room: Room,
+    /// Backend units of a nominal pixel.
+    units: u32,
     letters: Vec<Letters>,
 }
 
 /// The figure as an SVG document.
 pub fn svg(figure: &impl Figure) -> Result<String> {
-    let (width, height) = figure.size();
-    let mut text = String::new();
-    let backend = SVGBackend::with_string(&mut text, (width * UNITS, height * UNITS));
-    Paper { backend, medium: Medium::Vector, letters: vec![] }.fill(figure)?;
-    // The backend writes one size for both; joints and ends are round, as the bitmap draws them.
+    let (width, height) = figure.size(Room::Screen);
+    let nominal = format!("width=\"{width}\" height=\"{height}\"");
+    vector(figure, Room::Screen, &nominal)
+}
+
+/// The figure as an SVG document of a paper's width.
+pub fn svg_print(figure: &impl Figure, print: Print) -> Result<String> {
+    let (width, height) = figure.size(print.room());
+    let high = f64::from(height) * print.width_mm() / f64::from(width);
+    vector(figure, print.room(), &format!("width=\"{:.2}mm\" height=\"{high:.2}mm\"", print.width_mm()))
+}
+
+fn vector(figure: &impl Figure, room: Room, nominal: &str) -> Result<String> {
+    let (width, height) = figure.size(room);
     let (w, h) = (width * UNITS, height * UNITS);
-    let nominal = format!("width=\"{width}\" height=\"{height}\" stroke-linejoin=\"round\" stroke-linecap=\"round\" viewBox");
+    let mut text = String::new();
+    let backend = SVGBackend::with_string(&mut text, (w, h));
+    Paper { backend, medium: Medium::Vector, room, units: UNITS, letters: vec![] }.fill(figure)?;
+    // The backend writes one size for both; joints and ends are round, as the bitmap draws them.
+    let nominal = format!("{nominal} stroke-linejoin=\"round\" stroke-linecap=\"round\" viewBox");
     Ok(text.replacen(&format!("width=\"{w}\" height=\"{h}\" viewBox"), &nominal, 1))
 }
 
 /// The figure as the bytes of a PNG.
 pub fn png(figure: &impl Figure) -> Result<Vec<u8>> {
-    let (width, height) = figure.size();
-    let (w, h) = (width * UNITS, height * UNITS);
-    let mut buffer = vec![0; 3 * (w * h) as usize];
+    Ok(codec::encode_png(&raster(figure, Room::Screen, UNITS)?))
+}
+
+/// The figure as a PNG of a paper's width, with at least 300 dots an inch and a note of how many.
+pub fn png_print(figure: &impl Figure, print: Print) -> Result<Vec<u8>> {
+    let dots_a_unit = 72.0 / print.scale() / f64::from(SAMPLES);
+    let units = (DENSE / dots_a_unit).ceil() as u32;
+    let picture = raster(figure, print.room(), units)?;
+    let dots_a_metre = picture.width as f64 / print.width_mm() * 1000.0;
+    Ok(codec::with_density(codec::encode_png(&picture), dots_a_metre.round() as u32))
+}
+
+fn raster(figure: &impl Figure, room: Room, units: u32) -> Result<Rgb> {
+    let (width, height) = figure.size(room);
+    let (w, h) = (width * units, height * units);
+    let mut buffer = vec![0; 3 * w as usize * h as usize];
     let backend = BitMapBackend::with_buffer(&mut buffer, (w, h));
-    let letters = Paper { backend, medium: Medium::Raster, letters: vec![] }.fill(figure)?;
+    let (_, letters) = Paper { backend, medium: Medium::Raster, room, units, letters: vec![] }.fill(figure)?;
     let mut large = Rgb::from_vec(w as usize, h as usize, buffer);
-    letters.iter().for_each(|letters| letters.set(&mut large));
-    Ok(codec::encode_png(&reduced(&large, SAMPLES as usize)))
+    letters.iter().for_each(|letters| letters.set(&mut large, units));
+    Ok(reduced(&large, SAMPLES as usize))
+}
+
+/// The figure as a PDF of a paper's width, its text in the built-in font, of which it holds the letters that are used.
+pub fn pdf_print(figure: &impl Figure, print: Print) -> Result<Vec<u8>> {
+    let (width, height) = figure.size(print.room());
+    let backend = pdf::Sheet::new((width * FINE, height * FINE));
+    let paper = Paper { backend, medium: Medium::Pdf, room: print.room(), units: FINE, letters: vec![] };
+    let (sheet, letters) = paper.fill(figure)?;
+    let a_unit = print.scale() / f64::from(FINE);
+    sheet.document(&letters, FINE, [print.width_pt(), f64::from(height) * print.scale()], a_unit)
 }
 
 /// The means of squares of `side` x `side` pixels; what is left at the edges is dropped.
@@ -166,19 +215,27 @@ pub fn text_width(line: &str, em: f64) -> f64 {
     draw::text_width(line, (em * LINE_EM) as f32) as f64
 }
 
-/// The line if it fits into `width` nominal pixels, else its beginning with an ellipsis.
-pub fn fitted(line: &str, em: f64, width: f64) -> String {
-    draw::fitted(line, (em * LINE_EM) as f32, width.max(0.0) as usize)
-}
-
 impl<B: DrawingBackend> Paper<B> {
-    /// Draws the figure; gives the text that the backend did not set.
-    fn fill(mut self, figure: &impl Figure) -> Result<Vec<Letters>> {
-        let (width, height) = figure.size();
+    /// What the figure stands in.
+    pub fn room(&self) -> Room {
+        self.room
+    }
+
+    /// Draws the figure; gives the backend and the text that it did not set.
+    fn fill(mut self, figure: &impl Figure) -> Result<(B, Vec<Letters>)> {
+        let (width, height) = figure.size(self.room);
         self.rect([0.0, 0.0], [f64::from(width), f64::from(height)], RGBColor(255, 255, 255), 1.0)?;
         figure.draw(&mut self)?;
         self.backend.present().map_err(fault)?;
-        Ok(self.letters)
+        Ok((self.backend, self.letters))
+    }
+
+    fn units(&self, length: f64) -> i32 {
+        (length * f64::from(self.units)).round() as i32
+    }
+
+    fn place(&self, point: &[f64; 2]) -> (i32, i32) {
+        (self.units(point[0]), self.units(point[1]))
     }
 
     /// A line through points; parts with a coordinate that is not finite are left out.
@@ -193,12 +250,12 @@ impl<B: DrawingBackend> Paper<B> {
     }
 
     fn path(&mut self, points: &[[f64; 2]], stroke: Stroke) -> Result<()> {
-        let width = units(stroke.width).max(1) as u32;
+        let width = self.units(stroke.width).max(1) as u32;
         let style = ShapeStyle { color: stroke.colour.to_rgba(), filled: false, stroke_width: width };
-        let mut places: Vec<(i32, i32)> = points.iter().map(place).collect();
+        let mut places: Vec<(i32, i32)> = points.iter().map(|point| self.place(point)).collect();
         places.dedup();
         match self.medium {
-            Medium::Vector => self.backend.draw_path(places, &style).map_err(fault),
+            Medium::Vector | Medium::Pdf => self.backend.draw_path(places, &style).map_err(fault),
             // The rasteriser leaves holes where a wide path meets itself, so every piece is drawn alone, with round joints.
             Medium::Raster => {
                 let joint = style.color.filled();
@@ -213,27 +270,30 @@ impl<B: DrawingBackend> Paper<B> {
     /// The inside of a polygon that does not cross itself.
     pub fn area(&mut self, points: &[[f64; 2]], colour: RGBColor, opacity: f64) -> Result<()> {
         let style = colour.mix(opacity).filled();
-        self.backend.fill_polygon(points.iter().map(place), &style).map_err(fault)
+        let places: Vec<(i32, i32)> = points.iter().map(|point| self.place(point)).collect();
+        self.backend.fill_polygon(places, &style).map_err(fault)
     }
 
     /// A filled rectangle between two corners.
     pub fn rect(&mut self, from: [f64; 2], to: [f64; 2], colour: RGBColor, opacity: f64) -> Result<()> {
-        self.backend.draw_rect(place(&from), place(&to), &colour.mix(opacity).filled(), true).map_err(fault)
+        let (from, to) = (self.place(&from), self.place(&to));
+        self.backend.draw_rect(from, to, &colour.mix(opacity).filled(), true).map_err(fault)
     }
 
     /// A filled circle.
     pub fn dot(&mut self, at: [f64; 2], radius: f64, colour: RGBColor) -> Result<()> {
-        self.backend.draw_circle(place(&at), units(radius) as u32, &colour.filled(), true).map_err(fault)
+        let (at, radius) = (self.place(&at), self.units(radius) as u32);
+        self.backend.draw_circle(at, radius, &colour.filled(), true).map_err(fault)
     }
 
     /// A line of text whose baseline goes through `at`.
     pub fn text(&mut self, at: [f64; 2], line: &str, look: Type) -> Result<()> {
-        let (at, line) = (place(&at), &*in_line(line));
-        if self.medium == Medium::Raster {
+        let (at, line) = (self.place(&at), &*in_line(line));
+        if self.medium != Medium::Vector {
             self.letters.push(Letters { at, line: line.to_owned(), look });
             return Ok(());
         }
-        let em = look.em * f64::from(UNITS);
+        let em = look.em * f64::from(self.units);
         let top = (em * SVG_TOP_EM).round() as i32;
         let horizontal = match look.anchor {
             Anchor::Left => HPos::Left,
@@ -251,8 +311,8 @@ impl<B: DrawingBackend> Paper<B> {
 
 impl Letters {
     /// Sets the text into an image in backend units.
-    fn set(&self, canvas: &mut Rgb) {
-        let em = self.look.em * f64::from(UNITS);
+    fn set(&self, canvas: &mut Rgb, units: u32) {
+        let em = self.look.em * f64::from(units);
         let (size, ascent) = ((em * LINE_EM) as f32, (em * ASCENT_EM).round() as i64);
         let width = draw::text_width(&self.line, size) as i64;
         let before = match self.look.anchor {
@@ -284,15 +344,7 @@ fn turned(image: &Rgb) -> Rgb {
     out
 }
 
-fn units(length: f64) -> i32 {
-    (length * f64::from(UNITS)).round() as i32
-}
-
-fn place(point: &[f64; 2]) -> (i32, i32) {
-    (units(point[0]), units(point[1]))
-}
-
-fn fault(error: impl std::fmt::Display) -> Error {
+pub(super) fn fault(error: impl std::fmt::Display) -> Error {
     Error::run(format!("a figure cannot be drawn: {error}"), "")
 }
 
@@ -332,7 +384,7 @@ mod tests {
     struct Marks;
 
     impl Figure for Marks {
-        fn size(&self) -> (u32, u32) {
+        fn size(&self, _: Room) -> (u32, u32) {
             (60, 40)
         }
 
@@ -365,6 +417,21 @@ mod tests {
         let text = svg(&Marks).unwrap();
         assert!(text.starts_with("<svg width=\"60\" height=\"40\"") && text.contains("viewBox=\"0 0 240 160\""), "{text}");
         assert!(text.contains("H &lt; H") && text.trim_end().ends_with("</svg>"));
+    }
+
+    #[test]
+    fn a_paper_gets_its_width_in_every_format_and_the_same_bytes_again() {
+        let print = Print::new(50.8, 12.0).unwrap();
+        let text = svg_print(&Marks, print).unwrap();
+        assert!(text.starts_with("<svg width=\"50.80mm\" height=\"33.87mm\""), "{text}");
+        let bytes = png_print(&Marks, print).unwrap();
+        let image = codec::decode_bytes(&bytes, Path::new("marks.png")).unwrap().rgb;
+        assert_eq!(image.width % 60, 0, "a whole number of samples a nominal pixel");
+        assert!(image.at(image.width / 4, image.height * 5 / 8) == [0, 114, 178], "the square is where it was");
+        let place = bytes.windows(4).position(|w| w == b"pHYs").unwrap();
+        let density = u32::from_be_bytes(bytes[place + 4..place + 8].try_into().unwrap());
+        assert_eq!(density, (image.width as f64 / 0.0508).round() as u32);
+        assert_eq!((pdf_print(&Marks, print).unwrap(), png_print(&Marks, print).unwrap()), (pdf_print(&Marks, print).unwrap(), bytes));
     }
 
     proptest! {

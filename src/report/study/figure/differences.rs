@@ -1,7 +1,7 @@
 //! What each row changes against its counterpart, paired run by run, with 95 % intervals.
 
 use super::dots::{Base, Dots, Lane, Mark, Panel};
-use super::look::{Entry, Fill, Sign};
+use super::look::{Entry, Fill, Sign, names, with_shared};
 use crate::report::plot::scale::Scale;
 use crate::report::spell::heading;
 use crate::report::study::Comparison;
@@ -29,11 +29,12 @@ pub fn differences(study: &Study, comparison: &Comparison) -> Option<Dots> {
         let scale = Scale::around(values.into_iter(), [-100.0, 100.0]);
         Panel { title: format!("Δ {}, points", heading(name)), scale, base: Base::Zero, marks }
     };
+    let names = names(study);
     let lane = |&row: &usize| {
-        let counterpart = study.counterpart(row).and_then(|other| study.rows.get(other));
+        let counterpart = study.counterpart(row).and_then(|other| names.names.get(other));
         let pairs = comparison.metrics.iter().find_map(|name| difference(row, name)).map_or(0, |d| d.n);
-        let note = counterpart.map(|other| format!("against {}; {pairs} of {} pairs", other.name, comparison.pairs));
-        Lane { label: study.rows[row].name.clone(), note }
+        let note = counterpart.map(|other| format!("against {other}; {pairs} of {} pairs", comparison.pairs));
+        Lane { label: names.names[row].clone(), note }
     };
     let panels: Vec<Panel> = comparison.metrics.iter().map(panel).collect();
     let marks = || panels.iter().flat_map(|p| p.marks.iter().flatten());
@@ -49,5 +50,5 @@ pub fn differences(study: &Study, comparison: &Comparison) -> Option<Dots> {
                   few pairs it is too short: of 9 it holds the mean in some 85 to 90 of 100 cases. Where there is none, there are \
                   too few pairs for one.";
     let lanes = rows.iter().map(lane).collect();
-    Some(Dots { title: format!("{}: what each row changes", study.title), lanes, panels, key, remark: remark.into(), lane_px: 34.0 })
+    Some(Dots { title: format!("{}: what each row changes", study.title), lanes, panels, key, remark: with_shared(remark, &names), lane_px: 34.0 })
 }

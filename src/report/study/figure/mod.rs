@@ -6,9 +6,13 @@
 //! | `differences` | each row minus its counterpart with 95 % intervals | pairs |
 //! | `course` | metrics along one varied number, a line for each setting of all else | one varied key |
 //! | `matrix` | metrics over two varied keys, a map for each setting of all else | two varied keys |
+//! | `interaction` | metrics over one factor, a line for each value of another | two varied keys, or one of words beside named rows |
 //! | `learning` | the loss of every run | events |
+//! | `training` | the gradient's norm and what else training recorded, a line a row | events |
 //! | `categories-METRIC` | every row and seed in every category | two categories |
+//! | `ranks-METRIC` | average ranks with the critical difference, differences from the reference | three systems, two categories |
 //! | `panels-CATEGORY` | images, ground truth and maps of every row | maps and data |
+//! | `panels-errors-CATEGORY` | of each row the worst false alarm and the worst miss of each kind of defect | maps and data |
 //!
 //! What a study has nothing for is not written, and removed where an earlier report left it, unless no run is there: a
 //! figure that cannot be drawn again stays. Bytes depend on the study, its
@@ -19,31 +23,42 @@ mod compare;
 mod course;
 mod differences;
 mod dots;
+mod errors;
 mod group;
+mod interaction;
 mod learning;
 mod look;
 mod matrix;
 mod means;
+mod multiples;
+mod print;
+mod ranks;
+mod training;
 
 pub use categories::categories;
 pub use course::Course;
 pub use differences::differences;
 pub use dots::Dots;
+pub use interaction::interaction;
 pub use learning::Learning;
 pub use matrix::Matrix;
 pub use means::means;
+pub use print::write_print;
+pub use ranks::ranks;
+pub use training::Training;
 
 use std::path::{Path, PathBuf};
 
 use crate::file;
 use crate::image::codec;
-use crate::report::plot::{self, Figure};
+use crate::report::plot::{self, Figure, Print, PrintFormat};
 use crate::report::spell::heading;
 use crate::store::Store;
 use crate::sweep::Study;
 use crate::{Error, Result};
 
 use super::Comparison;
+use super::ranks::Ranks;
 use compare::Panels;
 
 /// A figure that was written, with its words for a page.
@@ -61,12 +76,22 @@ pub struct Drawn {
     pub file: Option<PathBuf>,
 }
 
+/// What a plot is written as.
+#[derive(Debug, Clone, Copy)]
+enum Output<'a> {
+    /// For a page: SVG and PNG, under a title, what is not there any more removed.
+    Page,
+    /// For a paper: of its width, without a title.
+    Paper(Print, &'a [PrintFormat]),
+}
+
 /// What the figures are drawn from, and where they go.
 struct Input<'a> {
     study: &'a Study,
     comparison: &'a Comparison,
     store: &'a Store,
     folder: &'a Path,
+    output: Output<'a>,
     /// The rows' names, for descriptions.
     rows: String,
 }
@@ -82,7 +107,7 @@ struct Words {
 type Drawer = fn(&str, &Input) -> Result<Option<Words>>;
 
 /// Every plot in the order of a page, by name.
-const PLOTS: [(&str, Drawer); 5] = [
+const PLOTS: [(&str, Drawer); 7] = [
     ("means", |name, input| {
         put(name, input, means(input.study, input.comparison), |figure| Words {
             title: "Every row".into(),
@@ -112,6 +137,13 @@ const PLOTS: [(&str, Drawer); 5] = [
             caption: remark,
         })
     }),
+    ("interaction", |name, input| {
+        put(name, input, interaction(input.study, input.comparison), |figure| Words {
+            title: format!("Interaction with {}", figure.key),
+            caption: format!("Metrics over {}. {}", figure.key, figure.remark),
+            alt: format!("Line plots of the metrics over {}; the table has the same figures.", figure.key),
+        })
+    }),
     ("learning", |name, input| {
         put(name, input, Learning::of(input.study, input.store)?, |figure| Words {
             title: "Training loss".into(),
@@ -119,11 +151,21 @@ const PLOTS: [(&str, Drawer); 5] = [
             alt: format!("Training loss of every run over the epochs, one small plot for each of the rows {}.", input.rows),
         })
     }),
+    ("training", |name, input| {
+        put(name, input, Training::of(input.study, input.store)?, |figure| Words {
+            title: "Course of training".into(),
+            alt: format!("Line plots over the epochs of what training recorded beside the loss, a line for each of the rows {}.", input.rows),
+            caption: figure.remark,
+        })
+    }),
 ];
 
 fn put<F: Figure>(name: &str, input: &Input, figure: Option<F>, words: impl FnOnce(F) -> Words) -> Result<Option<Words>> {
-    if figure.is_some() || is_begun(input.study) {
-        plot::write(input.folder, name, figure.as_ref())?;
+    match (input.output, &figure) {
+        (Output::Paper(print, formats), Some(figure)) => plot::write_print(input.folder, name, figure, print, formats)?,
+        (Output::Paper(..), None) => {}
+        (Output::Page, _) if figure.is_some() || is_begun(input.study) => plot::write(input.folder, name, figure.as_ref())?,
+        (Output::Page, _) => {}
     }
     Ok(figure.map(words))
 }
@@ -136,26 +178,46 @@ fn put<F: Figure>(name: &str, input: &Input, figure: Option<F>, words: impl FnOn
 /// Events that cannot be read and files that cannot be written, by their path.
 pub fn write_all(study: &Study, comparison: &Comparison, store: &Store, folder: &Path) -> Result<Vec<Drawn>> {
     std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
-    let rows = study.rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>().join(", ");
-    let input = Input { study, comparison, store, folder, rows };
-    let mut drawn = vec![];
-    for (name, drawer) in PLOTS {
-        if let Some(Words { title, caption, alt }) = drawer(name, &input)? {
-            drawn.push(Drawn { name: name.into(), title, caption, alt, file: Some(folder.join(format!("{name}.svg"))) });
-        }
-    }
-    for metric in &comparison.metrics {
-        drawn.extend(by_category(&input, metric)?);
+    let input = Input { study, comparison, store, folder, output: Output::Page, rows: rows_of(study) };
+    let mut drawn = plots(&input)?;
+    for category in &study.categories {
+        drawn.extend(panels(&input, category, Sheet::OF_AREA)?);
     }
     for category in &study.categories {
-        drawn.extend(panels(study, store, category, folder)?);
+        drawn.extend(panels(&input, category, Sheet::OF_SCORE)?);
     }
     let fresh = |path: &Path| drawn.iter().any(|d| d.file.as_ref().is_some_and(|file| file.with_extension("") == path.with_extension("")));
-    let kind = |name: &str| ["panels-", "categories"].iter().any(|kind| name.starts_with(kind));
+    let kind = |name: &str| ["panels-", "categories", "ranks-"].iter().any(|kind| name.starts_with(kind));
     if !is_begun(study) {
         return Ok(drawn);
     }
     file::remove_stale(folder, &|path, name| kind(name) && (name.ends_with(".png") || name.ends_with(".svg")) && !fresh(path))?;
+    Ok(drawn)
+}
+
+/// The names of all rows.
+fn rows_of(study: &Study) -> String {
+    study.rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Writes every plot, and says which.
+fn plots(input: &Input) -> Result<Vec<Drawn>> {
+    let named = |name: String, words: Option<Words>| {
+        words.map(|Words { title, caption, alt }| {
+            let file = Some(input.folder.join(format!("{name}.svg")));
+            Drawn { name, title, caption, alt, file }
+        })
+    };
+    let mut drawn = vec![];
+    for (name, drawer) in PLOTS {
+        drawn.extend(named(name.into(), drawer(name, input)?));
+    }
+    for metric in &input.comparison.metrics {
+        let stem = metric.replace('@', "-");
+        let [categories, ranks] = ["categories", "ranks"].map(|kind| format!("{kind}-{stem}"));
+        let (by_category, ranked) = (by_category(&categories, input, metric)?, by_rank(&ranks, input, metric)?);
+        drawn.extend([named(categories, by_category), named(ranks, ranked)].into_iter().flatten());
+    }
     Ok(drawn)
 }
 
@@ -165,30 +227,66 @@ fn is_begun(study: &Study) -> bool {
 }
 
 /// Writes the plots of one metric by category.
-fn by_category(input: &Input, metric: &str) -> Result<Option<Drawn>> {
-    let (name, categories) = (format!("categories-{}", metric.replace('@', "-")), input.study.categories.join(", "));
-    let words = put(&name, input, self::categories(input.study, metric), |figure| Words {
+fn by_category(name: &str, input: &Input, metric: &str) -> Result<Option<Words>> {
+    let categories = input.study.categories.join(", ");
+    put(name, input, self::categories(input.study, metric), |figure| Words {
         title: format!("{} by category", heading(metric)),
         caption: figure.remark,
         alt: format!("Dot plots of the rows {} in the categories {categories}; the table by category has the same figures.", input.rows),
-    })?;
-    let file = Some(input.folder.join(format!("{name}.svg")));
-    Ok(words.map(|Words { title, caption, alt }| Drawn { name, title, caption, alt, file }))
+    })
 }
 
-/// Writes the panels of one category.
-fn panels(study: &Study, store: &Store, category: &str, folder: &Path) -> Result<Option<Drawn>> {
-    let name = format!("panels-{category}");
+/// Writes the plot of ranks in one metric.
+fn by_rank(name: &str, input: &Input, metric: &str) -> Result<Option<Words>> {
+    let figure = Ranks::of(input.study, metric).and_then(|of_metric| ranks(input.study, &of_metric));
+    put(name, input, figure, |figure| Words {
+        title: format!("Ranks in {}", heading(metric)),
+        caption: figure.remark,
+        alt: format!("Dot plot of the average ranks of the rows {} in {}.", input.rows, heading(metric)),
+    })
+}
+
+/// A kind of sheet of test images.
+struct Sheet {
+    /// What stands before the category in its name.
+    stem: &'static str,
+    title: &'static str,
+    shows: &'static str,
+    caption: &'static str,
+    draw: fn(&Study, &Store, &str) -> Result<Panels>,
+}
+
+impl Sheet {
+    const OF_AREA: Self = Self {
+        stem: "panels-",
+        title: "Test images of",
+        shows: "the score map of every row",
+        caption: "The same images under every row",
+        draw: compare::sheet,
+    };
+    const OF_SCORE: Self = Self {
+        stem: "panels-errors-",
+        title: "Worst false alarms and misses in",
+        shows: "the score map of the row whose worst errors they are",
+        caption: "Chosen by score: of each row the good image with the highest score, and of each kind of defect the image with the lowest",
+        draw: errors::sheet,
+    };
+}
+
+/// Writes a sheet of one category.
+fn panels(input: &Input, category: &str, sheet: Sheet) -> Result<Option<Drawn>> {
+    let Input { study, store, folder, .. } = *input;
+    let name = format!("{}{category}", sheet.stem);
     let path = folder.join(format!("{name}.png"));
-    let title = format!("Test images of {category}");
-    let alt = format!("Test images of {category} with their ground truth and, below each, the score map of every row.");
+    let title = format!("{} {category}", sheet.title);
+    let alt = format!("Test images of {category} with their ground truth and, below each, {}.", sheet.shows);
     let kept = |why: &str| (Some(path.clone()), format!("As an earlier report drew it. It could not be drawn again: {why}."));
-    let (file, caption) = match compare::sheet(study, store, category) {
+    let (file, caption) = match (sheet.draw)(study, store, category) {
         Ok(Panels::Lacking(_)) if path.exists() => kept("maps of finished runs are gone"),
         Ok(Panels::Drawn(picture) | Panels::Lacking(picture)) => {
             file::replace(&path, &codec::encode_png(&picture))?;
             let seed = study.seeds.first().map_or_else(String::new, |seed| format!(" of seed {seed}"));
-            (Some(path.clone()), format!("The same images under every row{seed}; how they were chosen stands below them."))
+            (Some(path.clone()), format!("{}{seed}; how they were chosen stands below them.", sheet.caption))
         }
         Ok(Panels::Absent) if path.exists() => kept("its runs or their maps are not there"),
         Ok(Panels::Absent) => return Ok(None),
