@@ -32,7 +32,7 @@ pub(in crate::report) mod series;
 pub use histogram::Histogram;
 pub use history::{History, Series};
 pub use loss::Loss;
-pub use paper::{Figure, Paper, pdf_print, png, png_print, svg, svg_print};
+pub use paper::{Figure, Paper, bitmap, pdf_print, png, png_print, svg, svg_print};
 pub use pro::Pro;
 pub use roc::Roc;
 pub use room::{Print, Room};

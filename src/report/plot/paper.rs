@@ -9,7 +9,7 @@ use plotters::style::{Color, FontTransform, IntoFont, IntoTextStyle, RGBColor, S
 
 use super::palette;
 use super::pdf;
-use super::room::{Print, Room};
+use super::room::{DENSE, Print, Room};
 use crate::image::{Rgb, codec, draw};
 use crate::names::in_line;
 use crate::{Error, Result};
@@ -30,9 +30,6 @@ const SAMPLES: u32 = 2;
 
 /// Backend units of a nominal pixel in a PDF, where they cost nothing.
 const FINE: u32 = 16;
-
-/// The least resolution of a PNG for a paper, dots an inch.
-const DENSE: f64 = 300.0;
 
 /// The font and what replaces it where an SVG's reader lacks it.
 const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
@@ -166,8 +163,13 @@ pub fn png_print(figure: &impl Figure, print: Print) -> Result<Vec<u8>> {
     let dots_a_unit = 72.0 / print.scale() / f64::from(SAMPLES);
     let units = (DENSE / dots_a_unit).ceil() as u32;
     let picture = raster(figure, print.room(), units)?;
+    Ok(bitmap(&picture, print))
+}
+
+/// The bytes of a picture with a note of how wide it is in a paper.
+pub fn bitmap(picture: &Rgb, print: Print) -> Vec<u8> {
     let dots_a_metre = picture.width as f64 / print.width_mm() * 1000.0;
-    Ok(codec::with_density(codec::encode_png(&picture), dots_a_metre.round() as u32))
+    codec::with_density(codec::encode_png(picture), dots_a_metre.round() as u32)
 }
 
 fn raster(figure: &impl Figure, room: Room, units: u32) -> Result<Rgb> {
@@ -325,23 +327,10 @@ impl Letters {
         match self.look.run {
             Run::Across => draw::text(canvas, x - before, y - ascent, size, [r, g, b], &self.line),
             Run::Up => {
-                let mut strip = Rgb::filled(width.max(1) as usize, draw::text_height(size), draw::WHITE);
-                draw::text(&mut strip, 0, 0, size, [r, g, b], &self.line);
-                draw::blit(canvas, &turned(&strip), x - ascent, y + before - width);
+                draw::blit(canvas, &draw::upright(&self.line, size, [r, g, b]), x - ascent, y + before - width);
             }
         }
     }
-}
-
-/// A quarter turn to the left.
-fn turned(image: &Rgb) -> Rgb {
-    let mut out = Rgb::filled(image.height, image.width, draw::WHITE);
-    for y in 0..image.height {
-        for x in 0..image.width {
-            out.set(y, image.width - 1 - x, image.at(x, y));
-        }
-    }
-    out
 }
 
 pub(super) fn fault(error: impl std::fmt::Display) -> Error {
@@ -426,7 +415,7 @@ mod tests {
         assert!(text.starts_with("<svg width=\"50.80mm\" height=\"33.87mm\""), "{text}");
         let bytes = png_print(&Marks, print).unwrap();
         let image = codec::decode_bytes(&bytes, Path::new("marks.png")).unwrap().rgb;
-        assert_eq!(image.width % 60, 0, "a whole number of samples a nominal pixel");
+        assert!(image.width as f64 >= 2.0 * 300.0 && image.width < 700, "50.8 mm are 2 inches: {}", image.width);
         assert!(image.at(image.width / 4, image.height * 5 / 8) == [0, 114, 178], "the square is where it was");
         let place = bytes.windows(4).position(|w| w == b"pHYs").unwrap();
         let density = u32::from_be_bytes(bytes[place + 4..place + 8].try_into().unwrap());

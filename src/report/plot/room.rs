@@ -6,6 +6,9 @@ use crate::{Error, Result};
 /// Points (1/72 inch) of a millimetre.
 const POINTS_A_MM: f64 = 72.0 / 25.4;
 
+/// The least resolution of a bitmap for a paper, dots an inch.
+pub const DENSE: f64 = 300.0;
+
 /// Widths that have room for axes and a page that can hold them, mm; sizes of text that can be read, points.
 const WIDTHS: [f64; 2] = [50.0, 600.0];
 const SIZES: [f64; 2] = [4.0, 24.0];
@@ -42,15 +45,16 @@ impl Room {
         }
     }
 
-    /// How many panels of at least `least` px stand beside one another with `apart` between them, at most `most`; and how wide each
-    /// is: `screen` on a screen, all of `inner` in print.
-    pub fn abreast(self, inner: f64, [screen, least, apart]: [f64; 3], most: usize) -> (usize, f64) {
+    /// How many of `count` panels of at least `least` px stand beside one another with `apart` between them, at most `most`; and how
+    /// wide each is: `screen` on a screen, all of `inner` in print, where bands have about as many panels each.
+    pub fn abreast(self, inner: f64, [screen, least, apart]: [f64; 3], [count, most]: [usize; 2]) -> (usize, f64) {
+        let most = most.min(count).max(1);
         match self {
-            Self::Screen => (most.max(1), screen),
+            Self::Screen => (most, screen),
             Self::Print { .. } => {
-                let fits = ((inner + apart) / (least + apart)).floor() as usize;
-                let count = fits.clamp(1, most.max(1));
-                (count, (inner - apart * (count - 1) as f64) / count as f64)
+                let fits = (((inner + apart) / (least + apart)).floor() as usize).clamp(1, most);
+                let across = count.max(1).div_ceil(count.max(1).div_ceil(fits));
+                (across, (inner - apart * (across - 1) as f64) / across as f64)
             }
         }
     }
@@ -90,6 +94,14 @@ impl Print {
     /// Points of a nominal pixel.
     pub fn scale(self) -> f64 {
         self.font_pt / LABEL
+    }
+
+    /// Width of a bitmap and height of its lines of text, px, at [`DENSE`] dots an inch.
+    pub fn pixels(self) -> (usize, f32) {
+        // The font's line is so many em high.
+        const LINE_EM: f64 = 1.164;
+        let dots_a_point = DENSE / 72.0;
+        ((self.width_pt() * dots_a_point).round() as usize, (self.font_pt * dots_a_point * LINE_EM) as f32)
     }
 
     /// The room in nominal pixels, of which there is a whole number.
@@ -148,9 +160,11 @@ mod tests {
     #[test]
     fn panels_fill_the_column_and_none_is_narrower_than_it_may_be() {
         let room = Room::Print { width: 361.0 };
-        assert_eq!(room.abreast(250.0, [216.0, 70.0, 20.0], 3), (3, 70.0));
-        assert_eq!(room.abreast(249.0, [216.0, 70.0, 20.0], 3), (2, 114.5));
-        assert_eq!(room.abreast(40.0, [216.0, 70.0, 20.0], 3), (1, 40.0));
-        assert_eq!(Room::Screen.abreast(40.0, [216.0, 70.0, 20.0], 3), (3, 216.0));
+        let sizes = [216.0, 70.0, 20.0];
+        assert_eq!(room.abreast(250.0, sizes, [3, 3]), (3, 70.0));
+        assert_eq!(room.abreast(249.0, sizes, [3, 3]), (2, 114.5));
+        assert_eq!(room.abreast(40.0, sizes, [3, 3]), (1, 40.0));
+        assert_eq!(room.abreast(340.0, sizes, [5, 5]), (3, 100.0), "three and two, not four and one");
+        assert_eq!(Room::Screen.abreast(40.0, sizes, [7, 3]), (3, 216.0));
     }
 }

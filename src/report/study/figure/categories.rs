@@ -31,7 +31,7 @@ pub fn categories(study: &Study, metric: &str) -> Option<Dots> {
     let names = names(study);
     Some(Dots {
         title: format!("{}: {} by category", study.title, heading(metric)),
-        lanes: rows.iter().map(|&row| Lane { label: names.names[row].clone(), note: None }).collect(),
+        lanes: rows.iter().map(|&row| Lane { number: row + 1, label: names.names[row].clone(), note: None }).collect(),
         panels: panels.map(|(category, marks)| Panel { title: format!("{category}, %"), scale, base: Base::Cut, marks }).collect(),
         key,
         remark: with_shared(&format!("All categories have the same axis.{gaps} {CUT}"), &names),

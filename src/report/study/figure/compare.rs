@@ -53,9 +53,9 @@ pub(super) struct Run {
 
 /// What became of a category's sheet.
 pub enum Panels {
-    Drawn(Rgb),
+    Drawn(Sheet),
     /// Without the maps of finished runs that are gone.
-    Lacking(Rgb),
+    Lacking(Sheet),
     /// No row gives maps.
     Nothing,
     /// The runs or their maps are not there.
@@ -85,10 +85,10 @@ pub fn sheet(study: &Study, store: &Store, category: &str) -> Result<Panels> {
         bar: ["colours of the maps, one range for each map of a detector:".into(), "1st percentile".into(), "99.95th percentile".into()],
         rows: labels.collect(),
         sections: vec![Section { heading: "From the smallest to the largest defect, then without one".into(), cases }],
-        caption: caption(test.len()),
+        caption: caption(&rows, test.len()),
     };
     let gone = rows.iter().any(|row| matches!(row.run, Found::Gone));
-    Ok(if gone { Panels::Lacking(sheet.draw()) } else { Panels::Drawn(sheet.draw()) })
+    Ok(if gone { Panels::Lacking(sheet) } else { Panels::Drawn(sheet) })
 }
 
 /// The test images of a category and a configuration that reads them; `None` where no run of the seed is finished.
@@ -116,13 +116,22 @@ pub(super) fn all_maps(study: &Study, store: &Store, test: &Source, category: &s
     Ok(rows)
 }
 
-fn caption(maps: usize) -> String {
+fn caption(rows: &[Maps], maps: usize) -> String {
+    let mut ranges: Vec<String> = vec![];
+    for run in rows.iter().filter_map(Maps::maps) {
+        let [low, high] = [run.range.0, run.range.1].map(|v| number(f64::from(v)));
+        let range = format!("map {} of {} from {low} to {high}", run.unit.1, run.unit.0);
+        if !ranges.contains(&range) {
+            ranges.push(range);
+        }
+    }
     format!(
         "Of each kind of defect the image with the median mask area is shown, and the smallest and the largest defect of the category: \
          chosen by mask area alone, never by score; without defect, the first by name. The mask area stands above each image in per cent \
-         of it. Ground truth is outlined in yellow. Maps of one name of one detector share their colours, whose ends stand beside them: \
-         from the lowest 1st to the highest 99.95th percentile of the pixels of the {maps} test maps of each such row; values beyond are \
-         clipped. Other maps measure in other units: compare where they are bright, not how bright."
+         of it. Ground truth is outlined in yellow. Maps of one name of one detector share their colours ({}): from the lowest 1st to \
+         the highest 99.95th percentile of the pixels of the {maps} test maps of each such row; values beyond are clipped. Other maps \
+         measure in other units: compare where they are bright, not how bright.",
+        ranges.join(", ")
     )
 }
 
@@ -197,7 +206,7 @@ fn case(test: &Source, cfg: &Config, rows: &[Maps], category: &str, chosen: Chos
     } else if !test.is_masked() {
         "no mask".to_owned()
     } else {
-        format!("{} % of the image", panel::percent(chosen.share))
+        format!("{} %", panel::percent(chosen.share))
     };
     Ok(Case { name, figures, tiles })
 }

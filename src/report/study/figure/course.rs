@@ -61,7 +61,7 @@ pub struct Point {
     pub published: Option<f64>,
 }
 
-const SHAPE: Shape = Shape { screen: [230.0, 230.0], narrow: 96.0, ratio: 0.9, below: 46.0 };
+const SHAPE: Shape = Shape { screen: [230.0, 230.0], narrow: 96.0, ratio: 0.9, before: 60.0, below: 46.0 };
 
 /// From this quotient of greatest and least value on, the key's axis is logarithmic.
 const WIDE: f64 = 50.0;

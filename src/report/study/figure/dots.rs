@@ -4,7 +4,7 @@
 use plotters::backend::DrawingBackend;
 use plotters::style::RGBColor;
 
-use super::look::{Entry, Sign, cut_across, key, key_height, widest, wrapped};
+use super::look::{Entry, Sign, balanced, cut_across, key, key_height, widest, wrapped};
 use crate::Result;
 use crate::report::plot::frame::{LABEL, REMARK, TICK, remarks, title};
 use crate::report::plot::paper::{Anchor, Paper, Stroke, Type, text_width};
@@ -27,6 +27,8 @@ pub struct Dots {
 /// One line of the plot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lane {
+    /// What stands for the label where it is too long: the row's place from 1 on, the same in every figure.
+    pub number: usize,
     pub label: String,
     /// Small grey words below the label.
     pub note: Option<String>,
@@ -65,9 +67,9 @@ pub struct Mark {
 
 /// Width of a panel on a screen; its least width in print, and the gap after it.
 const PANEL: f64 = 216.0;
-const NARROW: f64 = 74.0;
+const NARROW: f64 = 54.0;
 const GAP: f64 = 40.0;
-const NARROW_GAP: f64 = 24.0;
+const NARROW_GAP: f64 = 22.0;
 /// Panels beside one another.
 const ABREAST: usize = 3;
 /// The labels' greatest width: on a screen, and as a share of a paper's.
@@ -114,7 +116,7 @@ struct Layout {
 impl Label {
     fn of(lane: &Lane, width: f64) -> Self {
         let note = lane.note.as_ref().map_or(vec![], |note| wrapped(note, REMARK, width));
-        Self { lines: wrapped(&lane.label, LABEL, width), note }
+        Self { lines: balanced(&lane.label, LABEL, width), note }
     }
 
     fn width(&self) -> f64 {
@@ -134,9 +136,11 @@ impl Dots {
         if room.is_screen() || labels.iter().all(|label| label.lines.len() <= LABEL_LINES) {
             return (labels, self.key.clone());
         }
-        let number = |(i, lane): (usize, &Lane)| Label::of(&Lane { label: (i + 1).to_string(), note: lane.note.clone() }, limit);
-        let legend = self.lanes.iter().enumerate().map(|(i, lane)| (Entry::Number(i + 1), lane.label.clone()));
-        (self.lanes.iter().enumerate().map(number).collect(), self.key.iter().cloned().chain(legend).collect())
+        let number = |lane: &Lane| Label::of(&Lane { label: lane.number.to_string(), ..lane.clone() }, limit);
+        let mut legend: Vec<&Lane> = self.lanes.iter().collect();
+        legend.sort_by_key(|lane| lane.number);
+        let legend = legend.into_iter().map(|lane| (Entry::Number(lane.number), lane.label.clone()));
+        (self.lanes.iter().map(number).collect(), self.key.iter().cloned().chain(legend).collect())
     }
 
     fn layout(&self, room: Room) -> Layout {
@@ -147,12 +151,13 @@ impl Dots {
         // The last tick's label is half beyond its panel.
         let after = room.either(margin, 14.0);
         let gap = room.either(GAP, NARROW_GAP);
-        let most = self.panels.len().clamp(1, ABREAST);
-        let (abreast, panel) = room.abreast(room.width(0.0) - left - after, [PANEL, NARROW, gap], most);
+        let words = self.panels.iter().flat_map(|p| p.title.split_whitespace()).map(|word| text_width(word, LABEL));
+        let narrow = words.fold(NARROW, |least, word| least.max(word - gap + 6.0));
+        let (abreast, panel) = room.abreast(room.width(0.0) - left - after, [PANEL, narrow, gap], [self.panels.len(), ABREAST]);
         let right = left + abreast as f64 * (panel + gap) - gap + after;
         // A title or a key may need more than few panels do.
         let width = room.width(right.max(margin * 2.0 + text_width(&self.title, 14.0)).max(520.0));
-        let titles: Vec<Vec<String>> = self.panels.iter().map(|p| wrapped(&p.title, LABEL, panel + gap - 6.0)).collect();
+        let titles: Vec<Vec<String>> = self.panels.iter().map(|p| balanced(&p.title, LABEL, panel + gap - 6.0)).collect();
         let above = ABOVE + LABEL_LINE * titles.iter().map(Vec::len).max().unwrap_or(1) as f64;
         let lane = |label: &Label| self.lane_px.min(room.either(f64::INFINITY, 20.0)).max(LABEL_LINE * label.count() as f64 + 7.0);
         let mut lanes = vec![0.0];
@@ -297,10 +302,11 @@ mod tests {
             base: Base::Cut,
             marks: vec![vec![mark(92.5 + p as f64)], vec![], vec![mark(97.0)]],
         };
-        let lane = |label: &str| Lane { label: label.into(), note: None };
+        let lane = |(i, label): (usize, &String)| Lane { number: i + 1, label: label.clone(), note: None };
+        let names = ["baseline".to_owned(), "+ something & more".to_owned(), "a very long name ".repeat(4)];
         Dots {
             title: "a title".into(),
-            lanes: vec![lane("baseline"), lane("+ something & more"), lane(&"a very long name ".repeat(4))],
+            lanes: names.iter().enumerate().map(lane).collect(),
             panels: (0..panels).map(panel).collect(),
             key: vec![(Entry::Sign(Sign::MEAN), "mean".into())],
             remark: "words ".repeat(60),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::compare::{Found, Maps, Panels, Run, all_maps, test_images};
 use crate::data::Source;
+use crate::eval::{self, OutputStore};
 use crate::report::panel::{self, Case, Section, Sheet};
 use crate::report::spell::counted;
 use crate::store::Store;
@@ -53,12 +54,12 @@ pub fn sheet(study: &Study, store: &Store, category: &str) -> Result<Panels> {
     let sheet = Sheet {
         title: format!("{}: worst errors in {category}, seed {seed}", study.title),
         bar: ["colours of the maps, one range for each map of a detector:".into(), "low".into(), "high".into()],
-        rows: vec!["image with\nground truth".into(), "map".into()],
+        rows: vec!["image with ground truth".into(), "map".into()],
         sections,
         caption: caption(left_out),
     };
     let gone = all.iter().any(|row| matches!(row.run, Found::Gone));
-    Ok(if gone { Panels::Lacking(sheet.draw()) } else { Panels::Drawn(sheet.draw()) })
+    Ok(if gone { Panels::Lacking(sheet) } else { Panels::Drawn(sheet) })
 }
 
 fn caption(left_out: usize) -> String {
@@ -74,7 +75,7 @@ fn caption(left_out: usize) -> String {
 }
 
 fn section(test: &Source, row: &Maps, run: &Run, category: &str) -> Result<Section> {
-    let scores = read(&run.folder.scores_csv(), test)?;
+    let scores = scores(run, test, category)?;
     let case = |place: usize| {
         let Scored { index, anomalous, .. } = scores[place];
         let item = &test.items()[index];
@@ -115,7 +116,34 @@ fn standing(scores: &[Scored], place: usize) -> String {
     }
 }
 
-/// The headline's finite scores of a run's test images.
+/// The scores of a run's test images: from its file, or, as earlier versions wrote none, from its maps.
+fn scores(run: &Run, test: &Source, category: &str) -> Result<Vec<Scored>> {
+    let path = run.folder.scores_csv();
+    if path.exists() {
+        return read(&path, test);
+    }
+    let outputs = run.cfg.detector.outputs(&run.cfg);
+    let Some(headline) = eval::names(&outputs).into_iter().find(|name| *name == run.unit.1) else { return Ok(vec![]) };
+    let stored = OutputStore::of(&run.folder.maps(), category, &outputs);
+    let cfg = &run.cfg.eval;
+    let mut scores = vec![];
+    for (index, item) in test.items().iter().enumerate() {
+        let inside = eval::inside(test, index, cfg)?;
+        let (_, score) = eval::scored_within(&stored.read(headline, &item.key)?, eval::size(test, index, cfg)?, inside.as_ref(), cfg)?;
+        scores.extend(Scored::of(test, index, f64::from(score)));
+    }
+    Ok(scores)
+}
+
+impl Scored {
+    /// `None` where the score is not finite.
+    fn of(test: &Source, index: usize, score: f64) -> Option<Self> {
+        let item = &test.items()[index];
+        score.is_finite().then(|| Self { index, kind: item.defect.clone(), anomalous: !item.is_good(), score })
+    }
+}
+
+/// The headline's finite scores in a file.
 fn read(path: &Path, test: &Source) -> Result<Vec<Scored>> {
     let damaged = |why: String| Error::environment(format!("{}: {why}", path.display()), "score the run again: `harness score --run ID`");
     let content = crate::file::content(path).map_err(|e| Error::io("read", path, &e))?;
@@ -128,11 +156,8 @@ fn read(path: &Path, test: &Source) -> Result<Vec<Scored>> {
         let record = record.map_err(|e| damaged(e.to_string()))?;
         let (key, score) = (record.get(0).unwrap_or_default(), record.get(column).unwrap_or_default());
         let Some(&index) = places.get(key) else { continue };
-        let item = &test.items()[index];
         let score: f64 = score.parse().map_err(|_| damaged(format!("`{score}` of {key} is no score")))?;
-        if score.is_finite() {
-            scores.push(Scored { index, kind: item.defect.clone(), anomalous: !item.is_good(), score });
-        }
+        scores.extend(Scored::of(test, index, score));
     }
     scores.sort_by_key(|scored| scored.index);
     Ok(scores)

@@ -12,6 +12,7 @@ use crate::report::plot::paper::{Paper, Stroke, Type};
 use crate::report::plot::scale::Scale;
 use crate::report::plot::series::envelope;
 use crate::report::plot::{Figure, History, Room, palette};
+use crate::report::spell::counted;
 use crate::run::event;
 use crate::store::Store;
 use crate::sweep::{Cell, Outcome, Study};
@@ -23,8 +24,6 @@ pub struct Learning {
     pub panels: Vec<Panel>,
     /// Categories that have a colour of their own; none where they are too many.
     pub categories: Vec<String>,
-    /// Epochs of the longest run.
-    pub epochs: u64,
     pub remark: String,
 }
 
@@ -49,10 +48,17 @@ pub struct Curve {
 const COLOURS: [RGBColor; 6] = [palette::BLUE, palette::ORANGE, palette::GREEN, palette::PURPLE, palette::SKY, RGBColor(150, 120, 60)];
 const FAILED: RGBColor = palette::VERMILLION;
 
-const SHAPE: Shape = Shape { screen: [192.0, 132.0], narrow: 80.0, ratio: 0.72, below: 46.0 };
+const SHAPE: Shape = Shape { screen: [192.0, 132.0], narrow: 62.0, ratio: 0.9, before: 42.0, below: 46.0 };
 
 /// A curve has at most four points in each of so many parts of the width.
 const COLUMNS: usize = 100;
+
+impl Panel {
+    /// Of its longest run: rows are trained for different times.
+    fn epochs(&self) -> f64 {
+        self.runs.iter().flat_map(|run| run.points.iter().map(|p| p[0])).fold(1.0, f64::max).ceil()
+    }
+}
 
 impl Learning {
     /// The plots from the events of the runs; `None` where nothing was trained.
@@ -60,14 +66,13 @@ impl Learning {
     /// # Errors
     /// Events that cannot be read.
     pub fn of(study: &Study, store: &Store) -> Result<Option<Self>> {
-        let (mut panels, mut epochs) = (vec![], 0);
+        let mut panels = vec![];
         let names = names(study);
         let mut untrained = vec![];
         for (row, name) in names.names.iter().cloned().enumerate() {
             let mut runs = vec![];
             for cell in study.cells.iter().filter(|c| c.row == row && c.outcome != Outcome::Missing) {
                 if let Some(history) = History::of(&event::read(&store.folder(&cell.id).events_jsonl())?) {
-                    epochs = epochs.max(history.epochs);
                     runs.extend(curve(study, cell, &history));
                 }
             }
@@ -82,9 +87,12 @@ impl Learning {
             return Ok(None);
         }
         let categories = if (2..=COLOURS.len()).contains(&study.categories.len()) { study.categories.clone() } else { vec![] };
-        let mut remark = "Each line is one run's total loss, the mean over an epoch's steps. Rows add up different parts, so each has an \
-                          axis of its own: look at whether a curve has come to rest, not at its level."
+        let mut remark = "Each line is one run's total loss, the mean over an epoch's steps. Rows add up different parts, so each has \
+                          axes of its own: look at whether a curve has come to rest, not at its level."
             .to_owned();
+        if let Some(n) = panels.first().map(|panel| panel.runs.len()).filter(|&n| panels.iter().all(|panel| panel.runs.len() == n)) {
+            remark += &format!(" Each row has {}.", counted(n, "run", "runs"));
+        }
         if curves().any(|c| c.failed) {
             remark += " Runs that failed are dashed and not in the mean.";
         }
@@ -95,7 +103,7 @@ impl Learning {
             remark += &format!(" No training is recorded of {}.", untrained.join("; "));
         }
         let remark = with_shared(&remark, &names);
-        Ok(Some(Self { title: format!("{}: training loss", study.title), panels, categories, epochs, remark }))
+        Ok(Some(Self { title: format!("{}: training loss", study.title), panels, categories, remark }))
     }
 
     fn entries(&self) -> Vec<(Entry, String)> {
@@ -124,9 +132,18 @@ impl Learning {
         }
     }
 
+    /// Runs of each row, where all have as many.
+    fn equal_runs(&self) -> Option<usize> {
+        let first = self.panels.first()?.runs.len();
+        self.panels.iter().all(|panel| panel.runs.len() == first).then_some(first)
+    }
+
     fn places(&self, room: Room) -> Multiples {
-        let runs = |n: usize| if n == 1 { "(1 run)".to_owned() } else { format!("({n} runs)") };
-        let names: Vec<String> = self.panels.iter().map(|panel| format!("{} {}", panel.name, runs(panel.runs.len()))).collect();
+        let runs = |panel: &Panel| match panel.runs.len() {
+            n if self.equal_runs() == Some(n) => String::new(),
+            n => format!(" ({})", counted(n, "run", "runs")),
+        };
+        let names: Vec<String> = self.panels.iter().map(|panel| format!("{}{}", panel.name, runs(panel))).collect();
         Multiples::of(room, &names, &self.title, SHAPE)
     }
 
@@ -176,8 +193,13 @@ impl Figure for Learning {
             // Rows add up different parts: one scale for all would press the small ones flat.
             let values: Vec<f64> = panel.runs.iter().flat_map(|c| c.points.iter().map(|p| p[1])).collect();
             let scale = Scale::of_magnitudes(values.into_iter());
-            let y_title = if matches!(scale, Scale::Log { .. }) { "loss (log.)" } else { "loss" };
-            let x = Scale::Linear { low: 0.0, high: self.epochs.max(1) as f64 };
+            // In print all plots are of the same, which the caption says.
+            let y_title = match scale {
+                _ if !paper.room().is_screen() => "",
+                Scale::Log { .. } => "loss (log.)",
+                Scale::Linear { .. } => "loss",
+            };
+            let x = Scale::Linear { low: 0.0, high: panel.epochs() };
             let x = Axis { title: "epochs", scale: x, ticks: x.whole_ticks(((right - left) / 30.0).clamp(2.0, 5.0) as usize) };
             let y = Axis { title: y_title, scale, ticks: scale.ticks(((bottom - top) / 26.0).clamp(2.0, 4.0) as usize) };
             let frame = Frame { left, top, right, bottom, x, y };
@@ -198,7 +220,7 @@ impl Learning {
         if panel.runs.is_empty() {
             return frame.instead(paper, "no training recorded");
         }
-        let thinned = |points: &[[f64; 2]]| envelope(points, self.epochs.max(1) as f64, COLUMNS);
+        let thinned = |points: &[[f64; 2]]| envelope(points, panel.epochs(), COLUMNS);
         for run in &panel.runs {
             let stroke = self.stroke(run.category, run.failed);
             frame.curve(paper, &thinned(&run.points), stroke)?;
@@ -236,7 +258,7 @@ mod tests {
             panel("+ self-calibration", vec![curve(true, &[4.0, f64::NAN, 1.0])]),
             panel("+ STLNet", vec![]),
         ];
-        let figure = Learning { title: "t".into(), panels, categories: vec![], epochs: 3, remark: "r".into() };
+        let figure = Learning { title: "t".into(), panels, categories: vec![], remark: "r".into() };
         let text = svg(&figure).unwrap();
         for words in [
             "baseline (2 runs)",

@@ -101,6 +101,28 @@ pub fn wrapped(words: &str, em: f64, width: f64) -> Vec<String> {
     label::lines(words, |line| text_width(line, em) <= width)
 }
 
+/// The same in as few lines, of about the same length.
+pub fn balanced(words: &str, em: f64, width: f64) -> Vec<String> {
+    let mut lines = wrapped(words, em, width);
+    let mut room = width;
+    while lines.len() > 1 {
+        // A little less than the longest needs.
+        room = widest(&lines, em).min(room) - 0.5;
+        let narrower = wrapped(words, em, room);
+        let whole = narrower.iter().all(|line| text_width(line, em) <= room && words.contains(line.as_str()));
+        if narrower.len() > lines.len() || !whole || breaks_words(words, &narrower) {
+            break;
+        }
+        lines = narrower;
+    }
+    lines
+}
+
+/// Whether a line ends within a word.
+fn breaks_words(words: &str, lines: &[String]) -> bool {
+    lines.iter().map(|line| line.split_whitespace().count()).sum::<usize>() > words.split_whitespace().count()
+}
+
 /// Width of the longest line, nominal pixels.
 pub fn widest<'a>(lines: impl IntoIterator<Item = &'a String>, em: f64) -> f64 {
     lines.into_iter().map(|line| text_width(line, em)).fold(0.0, f64::max)
@@ -140,15 +162,19 @@ struct Placed {
 /// The entries of a key that flows over lines of `width` nominal pixels, and its height. Words that are too long for a line are wrapped.
 fn flow(entries: &[(Entry, String)], width: f64) -> (Vec<Placed>, f64) {
     let (mut x, mut top, mut below, mut placed) = (0.0, 0.0, 0.0_f64, vec![]);
-    for (_, words) in entries {
+    let mut last_is_number = false;
+    for (entry, words) in entries {
         let lines = wrapped(words, LABEL, width - SWATCH - 6.0);
         let needed = SWATCH + 6.0 + widest(&lines, LABEL);
-        if x > 0.0 && x + needed > width {
+        let is_number = matches!(entry, Entry::Number(_));
+        // Names stand apart from signs.
+        if x > 0.0 && (x + needed > width || is_number != last_is_number) {
             (x, top) = (0.0, below);
         }
         below = below.max(top + LEGEND_LINE * lines.len().max(1) as f64);
         placed.push(Placed { lines, at: [x, top] });
         x += needed + APART;
+        last_is_number = is_number;
     }
     (placed, below)
 }
@@ -234,5 +260,16 @@ mod tests {
         assert!(placed[0].lines.len() > 2 && widest(&placed[0].lines, LABEL) <= 200.0 - SWATCH - 6.0);
         assert_eq!(placed[1].at, [0.0, LEGEND_LINE * placed[0].lines.len() as f64]);
         assert_eq!(height, LEGEND_LINE * (placed[0].lines.len() + 1) as f64);
+    }
+    #[test]
+    fn balanced_lines_are_as_few_and_no_word_is_broken_for_it() {
+        let width = text_width("image AUROC,", LABEL) + 1.0;
+        assert_eq!(wrapped("image AUROC, %", LABEL, width), ["image AUROC,", "%"]);
+        assert_eq!(balanced("image AUROC, %", LABEL, width), ["image", "AUROC, %"]);
+        assert_eq!(balanced("gear, %", LABEL, 500.0), ["gear, %"]);
+        assert!(balanced("", LABEL, 500.0).is_empty());
+        let long = "self-calibration and a score-constraint";
+        let (plain, even) = (wrapped(long, LABEL, 120.0), balanced(long, LABEL, 120.0));
+        assert!(plain.len() == even.len() && even.join(" ") == long && widest(&even, LABEL) <= widest(&plain, LABEL), "{plain:?} {even:?}");
     }
 }

@@ -54,7 +54,7 @@ pub fn lanes(study: &Study, comparison: &Comparison) -> Vec<Lane> {
     let note = |n: usize, planned: usize| (n < planned).then(|| format!("{n} of {planned} runs"));
     let line = |(i, row): (usize, &String)| {
         let note = comparison.lines.get(i).and_then(|line| note(line.n, line.planned));
-        Lane { label: row.clone(), note }
+        Lane { number: i + 1, label: row.clone(), note }
     };
     names(study).names.iter().enumerate().map(line).collect()
 }

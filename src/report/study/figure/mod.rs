@@ -51,6 +51,7 @@ use std::path::{Path, PathBuf};
 
 use crate::file;
 use crate::image::codec;
+use crate::report::panel;
 use crate::report::plot::{self, Figure, Print, PrintFormat};
 use crate::report::spell::heading;
 use crate::store::Store;
@@ -180,12 +181,7 @@ pub fn write_all(study: &Study, comparison: &Comparison, store: &Store, folder: 
     std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
     let input = Input { study, comparison, store, folder, output: Output::Page, rows: rows_of(study) };
     let mut drawn = plots(&input)?;
-    for category in &study.categories {
-        drawn.extend(panels(&input, category, Sheet::OF_AREA)?);
-    }
-    for category in &study.categories {
-        drawn.extend(panels(&input, category, Sheet::OF_SCORE)?);
-    }
+    drawn.extend(all_panels(&input)?);
     let fresh = |path: &Path| drawn.iter().any(|d| d.file.as_ref().is_some_and(|file| file.with_extension("") == path.with_extension("")));
     let kind = |name: &str| ["panels-", "categories", "ranks-"].iter().any(|kind| name.starts_with(kind));
     if !is_begun(study) {
@@ -246,8 +242,19 @@ fn by_rank(name: &str, input: &Input, metric: &str) -> Result<Option<Words>> {
     })
 }
 
+/// Writes the sheets of all categories: those chosen by area, then those chosen by score.
+fn all_panels(input: &Input) -> Result<Vec<Drawn>> {
+    let mut drawn = vec![];
+    for kind in [&Kind::OF_AREA, &Kind::OF_SCORE] {
+        for category in &input.study.categories {
+            drawn.extend(panels(input, category, kind)?);
+        }
+    }
+    Ok(drawn)
+}
+
 /// A kind of sheet of test images.
-struct Sheet {
+struct Kind {
     /// What stands before the category in its name.
     stem: &'static str,
     title: &'static str,
@@ -256,7 +263,7 @@ struct Sheet {
     draw: fn(&Study, &Store, &str) -> Result<Panels>,
 }
 
-impl Sheet {
+impl Kind {
     const OF_AREA: Self = Self {
         stem: "panels-",
         title: "Test images of",
@@ -274,28 +281,35 @@ impl Sheet {
 }
 
 /// Writes a sheet of one category.
-fn panels(input: &Input, category: &str, sheet: Sheet) -> Result<Option<Drawn>> {
+fn panels(input: &Input, category: &str, kind: &Kind) -> Result<Option<Drawn>> {
     let Input { study, store, folder, .. } = *input;
-    let name = format!("{}{category}", sheet.stem);
+    let name = format!("{}{category}", kind.stem);
     let path = folder.join(format!("{name}.png"));
-    let title = format!("{} {category}", sheet.title);
-    let alt = format!("Test images of {category} with their ground truth and, below each, {}.", sheet.shows);
+    let title = format!("{} {category}", kind.title);
+    let alt = format!("Test images of {category} with their ground truth and, below each, {}.", kind.shows);
     let kept = |why: &str| (Some(path.clone()), format!("As an earlier report drew it. It could not be drawn again: {why}."));
-    let (file, caption) = match (sheet.draw)(study, store, category) {
-        Ok(Panels::Lacking(_)) if path.exists() => kept("maps of finished runs are gone"),
-        Ok(Panels::Drawn(picture) | Panels::Lacking(picture)) => {
-            file::replace(&path, &codec::encode_png(&picture))?;
-            let seed = study.seeds.first().map_or_else(String::new, |seed| format!(" of seed {seed}"));
-            (Some(path.clone()), format!("{}{seed}; how they were chosen stands below them.", sheet.caption))
+    let seed = study.seeds.first().map_or_else(String::new, |seed| format!(" of seed {seed}"));
+    let (file, caption) = match ((kind.draw)(study, store, category), input.output) {
+        (Ok(Panels::Drawn(sheet) | Panels::Lacking(sheet)), Output::Paper(print, _)) => {
+            let (width, size) = print.pixels();
+            file::replace(&path, &plot::bitmap(&panel::print(&sheet, width, size), print))?;
+            (Some(path.clone()), format!("{}{seed}. Dark is low and bright is high. {}", kind.caption, sheet.caption))
         }
-        Ok(Panels::Absent) if path.exists() => kept("its runs or their maps are not there"),
-        Ok(Panels::Absent) => return Ok(None),
-        Ok(Panels::Nothing) => {
+        // What an earlier report drew stays in a page; a paper gets what can be drawn.
+        (Ok(Panels::Absent | Panels::Nothing), Output::Paper(..)) => return Ok(None),
+        (Ok(Panels::Lacking(_)), Output::Page) if path.exists() => kept("maps of finished runs are gone"),
+        (Ok(Panels::Drawn(sheet) | Panels::Lacking(sheet)), Output::Page) => {
+            file::replace(&path, &codec::encode_png(&sheet.draw()))?;
+            (Some(path.clone()), format!("{}{seed}; how they were chosen stands below them.", kind.caption))
+        }
+        (Ok(Panels::Absent), Output::Page) if path.exists() => kept("its runs or their maps are not there"),
+        (Ok(Panels::Absent), Output::Page) => return Ok(None),
+        (Ok(Panels::Nothing), Output::Page) => {
             file::remove(&path)?;
             return Ok(None);
         }
-        Err(error) if path.exists() => kept(&error.what),
-        Err(error) => (None, compare::refusal(category, &error)),
+        (Err(error), Output::Page) if path.exists() => kept(&error.what),
+        (Err(error), _) => (None, compare::refusal(category, &error)),
     };
     Ok(Some(Drawn { name, title, caption, alt, file }))
 }

@@ -1,6 +1,6 @@
 //! Small plots beside and below one another: three on a screen, as many as a column holds in print.
 
-use super::look::{widest, wrapped};
+use super::look::{balanced, widest};
 use crate::report::plot::Room;
 use crate::report::plot::frame::LABEL;
 use crate::report::plot::paper::text_width;
@@ -14,7 +14,8 @@ pub struct Shape {
     pub narrow: f64,
     /// Height of a plot in print, as a share of its width.
     pub ratio: f64,
-    /// Axis title and ticks below.
+    /// Ticks and title of an axis to the left, in print, and below.
+    pub before: f64,
     pub below: f64,
 }
 
@@ -22,24 +23,24 @@ pub struct Shape {
 #[derive(Debug, Clone)]
 pub struct Multiples {
     margin: f64,
-    top: f64,
     before: f64,
     wide: f64,
     high: f64,
-    above: f64,
-    below: f64,
     abreast: usize,
-    count: usize,
+    /// Upper edges of the bands' plots, and the lower edge of the last band.
+    tops: Vec<f64>,
     /// Lines of the name above each plot.
     pub names: Vec<Vec<String>>,
     /// Of the whole figure.
     pub width: f64,
 }
 
-/// What an axis needs to the left of a plot, and its last tick to the right.
-const BEFORE: [f64; 2] = [66.0, 60.0];
+/// What an axis needs to the left of a plot on a screen, and its last tick to the right.
+const BEFORE: f64 = 66.0;
 const AFTER: f64 = 12.0;
 const TOP: f64 = 36.0;
+/// A long name begins so far to the right of what an axis needs.
+const INDENT: f64 = 12.0;
 const LINE: f64 = 15.0;
 const ABREAST: [usize; 2] = [3, 5];
 
@@ -47,24 +48,29 @@ impl Multiples {
     /// The places of plots under these names, which may be empty, and under a title.
     pub fn of(room: Room, names: &[String], title: &str, shape: Shape) -> Self {
         let margin = room.margin();
-        let before = room.either(BEFORE[0], BEFORE[1]);
-        let most = names.len().clamp(1, room.either(ABREAST[0], ABREAST[1]));
+        let before = room.either(BEFORE, shape.before);
         let inner = room.width(0.0) - 2.0 * margin - before - AFTER;
-        let (abreast, wide) = room.abreast(inner, [shape.screen[0], shape.narrow, before + AFTER], most);
+        let sizes = [shape.screen[0], shape.narrow, before + AFTER];
+        let (abreast, wide) = room.abreast(inner, sizes, [names.len(), room.either(ABREAST[0], ABREAST[1])]);
         let high = room.either(shape.screen[1], shape.ratio * wide);
         let panels = 2.0 * margin + abreast as f64 * (before + wide + AFTER);
         let width = room.width(panels.max(2.0 * margin + text_width(title, 14.0)).max(480.0));
-        let names: Vec<Vec<String>> = names.iter().map(|name| wrapped(name, LABEL, wide + before - 30.0)).collect();
-        let lines = names.iter().map(Vec::len).max().unwrap_or(0);
-        let above = 11.0 + LINE * lines as f64;
-        Self { margin, top: room.either(TOP, 0.0), before, wide, high, above, below: shape.below, abreast, count: names.len(), names, width }
+        let names: Vec<Vec<String>> = names.iter().map(|name| balanced(name, LABEL, wide + before - INDENT)).collect();
+        let mut tops = vec![];
+        let mut bottom = room.either(TOP, 0.0);
+        for band in names.chunks(abreast) {
+            let lines = band.iter().map(Vec::len).max().unwrap_or(0);
+            tops.push(bottom + 11.0 + LINE * lines as f64);
+            bottom = tops[tops.len() - 1] + high + shape.below;
+        }
+        tops.push(bottom);
+        Self { margin, before, wide, high, abreast, tops, names, width }
     }
 
     /// Left, top, right and bottom of a plot.
     pub fn plot(&self, index: usize) -> [f64; 4] {
-        let (across, down) = ((index % self.abreast) as f64, (index / self.abreast) as f64);
-        let left = self.margin + across * (self.before + self.wide + AFTER) + self.before;
-        let top = self.top + down * (self.above + self.high + self.below) + self.above;
+        let left = self.margin + (index % self.abreast) as f64 * (self.before + self.wide + AFTER) + self.before;
+        let top = self.tops[index / self.abreast];
         [left, top, left + self.wide, top + self.high]
     }
 
@@ -72,14 +78,14 @@ impl Multiples {
     pub fn name_at(&self, index: usize, line: usize) -> [f64; 2] {
         let [left, top, ..] = self.plot(index);
         let after = self.names[index].len() - 1 - line;
-        // Over the ticks, so that a long name has room.
-        let indent = if widest(&self.names[index], LABEL) > self.wide { self.before - 30.0 } else { 0.0 };
+        // Over the ticks, so that long names have room: all of them, so that they stand alike.
+        let indent = if self.names.iter().any(|lines| widest(lines, LABEL) > self.wide) { self.before - INDENT } else { 0.0 };
         [left - indent, top - 10.0 - LINE * after as f64]
     }
 
     /// Lower edge of all plots.
     pub fn bottom(&self) -> f64 {
-        self.top + self.count.div_ceil(self.abreast) as f64 * (self.above + self.high + self.below) + 4.0
+        self.tops[self.tops.len() - 1] + 4.0
     }
 
     pub fn margin(&self) -> f64 {
@@ -99,7 +105,7 @@ pub fn short_key(key: &str, width: f64) -> &str {
 mod tests {
     use super::*;
 
-    const SHAPE: Shape = Shape { screen: [200.0, 130.0], narrow: 80.0, ratio: 0.7, below: 46.0 };
+    const SHAPE: Shape = Shape { screen: [200.0, 130.0], narrow: 80.0, ratio: 0.7, before: 60.0, below: 46.0 };
 
     #[test]
     fn plots_and_names_stand_within_the_width_and_none_overlaps_another() {

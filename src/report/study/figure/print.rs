@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::{Drawn, Input, Output, plots, rows_of};
+use super::{Drawn, Input, Output, all_panels, plots, rows_of};
 use crate::file;
 use crate::report::plot::{Print, PrintFormat};
 use crate::report::study::Comparison;
@@ -11,8 +11,8 @@ use crate::store::Store;
 use crate::sweep::Study;
 use crate::{Error, Result};
 
-/// Writes every plot that the study has something for into `folder`, which is created, in the formats asked for, and `captions.md`. Bytes
-/// depend on the study and its events alone; what else lies there stays.
+/// Writes every figure that the study has something for into `folder`, which is created: plots in the formats asked for, panels of test
+/// images as PNG, and `captions.md`. Bytes depend on the study, its events and maps alone; what else lies there stays.
 ///
 /// # Errors
 /// Events that cannot be read and files that cannot be written, by their path; a study without a figure.
@@ -30,6 +30,7 @@ pub fn write_print(
     for figure in &mut drawn {
         figure.file = figure.file.take().map(|file| file.with_extension(ending));
     }
+    drawn.extend(all_panels(&input)?);
     if drawn.is_empty() {
         let remedy = format!("make its runs: `harness sweep FILE`; `harness report {}` says which are missing", study.name);
         return Err(Error::environment(format!("{} has no finished run, and so no figure", study.name), remedy));
@@ -62,7 +63,7 @@ mod tests {
             let print = Print::new(85.0, 8.0).unwrap();
             let formats = [PrintFormat::Pdf, PrintFormat::Svg, PrintFormat::Png];
             let drawn = write_print(&study, &comparison, &store, &folder, (print, &formats)).unwrap();
-            assert!(drawn.iter().all(|figure| figure.file.as_ref().is_some_and(|file| file.extension().unwrap() == "pdf" && file.exists())));
+            assert!(drawn.iter().all(|figure| figure.name.starts_with("panels") || figure.file.as_ref().is_some_and(|file| file.extension().unwrap() == "pdf" && file.exists())));
             let entries = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap());
             entries.map(|e| (e.file_name().into_string().unwrap(), std::fs::read(e.path()).unwrap())).collect::<std::collections::BTreeMap<_, _>>()
         };

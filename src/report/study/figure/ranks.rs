@@ -5,7 +5,7 @@ use super::dots::{Base, Dots, Lane, Mark, Panel};
 use super::look::{Entry, Sign, names, with_shared};
 use crate::report::plot::scale::Scale;
 use crate::report::spell::{heading, p_value};
-use crate::report::study::ranks::{Ranks, System};
+use crate::report::study::ranks::{Ranks, Record, System};
 use crate::sweep::Study;
 
 /// From so many systems on there is something to rank.
@@ -29,10 +29,13 @@ pub fn ranks(study: &Study, ranks: &Ranks) -> Option<Dots> {
     }
     let lane = |system: &&System| {
         let note = match system.record {
-            Some(record) => format!("{} won, {} tied, {} lost", record.wins, record.ties, record.losses),
+            Some(Record { wins, ties, losses }) => {
+                let counts = [(wins, "won"), (ties, "tied"), (losses, "lost")];
+                counts.iter().filter(|(n, word)| *n > 0 || *word != "tied").map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", ")
+            }
             None => "the reference".to_owned(),
         };
-        Lane { label: names.names[system.row].clone(), note: Some(note) }
+        Lane { number: system.row + 1, label: names.names[system.row].clone(), note: Some(note) }
     };
     Some(Dots {
         title: format!("{}: ranks in {}", study.title, heading(&ranks.metric)),
@@ -108,7 +111,7 @@ mod tests {
         let figure = ranks(&study, &of_metric).unwrap();
         let labels: Vec<&str> = figure.lanes.iter().map(|lane| lane.label.as_str()).collect();
         assert_eq!(labels, ["+ self-calibration", "+ STLNet", "baseline"]);
-        assert_eq!(figure.lanes[0].note.as_deref(), Some("6 won, 0 tied, 0 lost"));
+        assert_eq!(figure.lanes[0].note.as_deref(), Some("6 won, 0 lost"));
         let half = of_metric.critical_difference.unwrap() / 2.0;
         assert_eq!(figure.panels[0].marks[2][0].interval, Some([3.0 - half, 3.0 + half]));
         assert!(figure.panels[1].marks[2].is_empty() && figure.panels[1].marks[0][0].value > 4.9);

@@ -45,7 +45,7 @@ pub struct Line {
     pub points: Vec<[f64; 2]>,
 }
 
-const SHAPE: Shape = Shape { screen: [192.0, 132.0], narrow: 96.0, ratio: 0.72, below: 46.0 };
+const SHAPE: Shape = Shape { screen: [192.0, 132.0], narrow: 62.0, ratio: 0.9, before: 42.0, below: 46.0 };
 const COLUMNS: usize = 100;
 
 /// How often a line of the palette has come already: dashes from the second time on.
@@ -145,7 +145,8 @@ impl Figure for Training {
             let scale = Scale::of_magnitudes(panel.lines.iter().flat_map(|line| line.points.iter().map(|p| p[1])).collect::<Vec<_>>().into_iter());
             let x = Scale::Linear { low: 0.0, high: self.epochs.max(1) as f64 };
             let x = Axis { title: "epochs", scale: x, ticks: x.whole_ticks(((right - left) / 30.0).clamp(2.0, 5.0) as usize) };
-            let y = Axis { title: if matches!(scale, Scale::Log { .. }) { "logarithmic" } else { "" }, scale, ticks: scale.ticks(4) };
+            let y_title = if paper.room().is_screen() && matches!(scale, Scale::Log { .. }) { "logarithmic" } else { "" };
+            let y = Axis { title: y_title, scale, ticks: scale.ticks(4) };
             let frame = Frame { left, top, right, bottom, x, y };
             for (line, words) in places.names[index].iter().enumerate() {
                 paper.text(places.name_at(index, line), words, Type::of(LABEL))?;
