@@ -55,6 +55,10 @@ ablation *ARGS: build weights
 compare *ARGS: build weights teacher
     @"{{built}}/harness" sweep experiments/tables-1-2.toml --results "{{results}}" "$@"
 
+# every LaTeX table in results/ compiled in two columns: none may be too wide (skipped where there is no LaTeX)
+latex-check *FOLDERS:
+    @scripts/latex-check.sh "$@"
+
 # harness beside plain and tuned Python on this machine: results/bench/ (installs PyTorch's 6 GB once; about half an hour)
 bench *ARGS: build weights
     @scripts/bench.sh "$@"

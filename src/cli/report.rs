@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::place::in_project;
 use crate::report::plot::{Print, PrintFormat, room};
 use crate::report::study::figure;
-use crate::report::study::{Extent, Format, Incomplete, Pivot, Report};
+use crate::report::study::{Extent, Form, Format, Incomplete, Pivot, Report, View};
 use crate::run::check_name;
 use crate::store::Store;
 use crate::sweep::folder::SweepFolder;
@@ -31,15 +31,24 @@ pub struct Args {
     /// Print the table of these seeds alone, and leave the files as they are
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub seeds: Vec<u64>,
-    /// Print one metric as a table of two varied keys instead: the key of its rows …
-    #[arg(long, value_name = "KEY", requires = "columns")]
+    /// Print a table of averages instead, one line for each value of this: a varied key, row, category or seed
+    #[arg(long, value_name = "KEY")]
     pub rows: Option<String>,
-    /// … the key of its columns …
+    /// With one column for each value of this; without it, one for each metric
     #[arg(long, value_name = "KEY", requires = "rows")]
     pub columns: Option<String>,
-    /// … and the metric
-    #[arg(long, value_name = "METRIC", default_value = "image_auroc")]
-    pub metric: String,
+    /// Print these metrics of the runs instead of the sweep's, such as image_ap,pixel_ap, and leave the files as they are
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub metric: Vec<String>,
+    /// Print what comes of these runs alone, such as "loss.score.gamma=2 and category!=gear", and leave the files as they are
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub condition: Option<String>,
+    /// What a key, row, metric or category is called in the tables, such as loss.score.gamma=γ; [labels] of the sweep file lasts
+    #[arg(long, value_name = "NAME=TEXT", value_parser = label)]
+    pub label: Vec<(String, String)>,
+    /// How much of the table is printed
+    #[arg(long, value_enum, default_value = "full")]
+    pub form: Form,
     /// How the table is printed; the files of a whole report have all formats
     #[arg(long, value_enum, default_value = "terminal")]
     pub format: Format,
@@ -84,23 +93,25 @@ pub fn run(args: &Args) -> Result<()> {
         seeds: &seeds,
         folder: &folder.folder,
         plots: &args.plots.join(&args.sweep),
+        view: &view(args),
         incomplete: if args.partial { Incomplete::Mark } else { Incomplete::Refuse },
     };
     if let Some(folder) = &args.paper.figures {
         return draw(&report, &args.paper, folder);
     }
-    if let (Some(rows), Some(columns)) = (&args.rows, &args.columns) {
-        let pivot = Pivot { rows: rows.clone(), columns: columns.clone(), metric: args.metric.clone() };
-        print(&report.pivot(&pivot, args.format)?, args.format);
+    if let Some(rows) = &args.rows {
+        let pivot = Pivot { rows: rows.clone(), columns: args.columns.clone(), condition: args.condition.clone() };
+        print(&report.pivot(&pivot, args.form, args.format)?, args.format);
         return Ok(());
     }
-    // The files are the sweep's own: all its seeds, and no average over an incomplete grid.
-    let written = match (args.partial || !args.seeds.is_empty(), args.replace) {
+    // The files are the sweep's own: all its runs and metrics, and no average over an incomplete grid.
+    let looks = args.partial || !args.seeds.is_empty() || !args.metric.is_empty() || args.condition.is_some();
+    let written = match (looks, args.replace) {
         (true, _) => report.look()?,
         (false, true) => report.write(Extent::All)?,
         (false, false) => report.write_unless_lost(Extent::All)?,
     };
-    print(&written.print(args.format), args.format);
+    print(&written.print(args.form, args.format), args.format);
     Ok(())
 }
 
@@ -112,6 +123,23 @@ fn draw(report: &Report, paper: &Paper, folder: &std::path::Path) -> Result<()> 
     drawn.iter().filter_map(|figure| figure.file.as_ref()).for_each(|file| console::out(&format!("{}\n", file.display())));
     console::out(&format!("{}\n", folder.join("captions.md").display()));
     Ok(())
+}
+
+/// How the study is looked at. A table of two keys shows one metric: the first of image AUROC unless another is named.
+fn view(args: &Args) -> View {
+    let usual = || if args.columns.is_some() { vec!["image_auroc".to_owned()] } else { vec![] };
+    let metrics = if args.metric.is_empty() { usual() } else { args.metric.clone() };
+    View { metrics, labels: args.label.iter().cloned().collect(), condition: args.condition.clone() }
+}
+
+/// `NAME=TEXT`: a name holds no `=`, except that of a row over keys, whose last one parts it.
+fn label(text: &str) -> std::result::Result<(String, String), String> {
+    match text.rsplit_once('=') {
+        Some((name, label)) if !name.is_empty() && !label.trim().is_empty() && !label.chars().any(char::is_control) => {
+            Ok((name.to_owned(), label.to_owned()))
+        }
+        _ => Err("give NAME=TEXT, such as loss.score.gamma=γ".to_owned()),
+    }
 }
 
 /// For people with names spelled out, for programs as it is.

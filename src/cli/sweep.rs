@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use crate::config::Profile;
 use crate::place::in_project;
-use crate::report::study::{Extent, Format, Incomplete, Report};
+use crate::report::study::{Extent, Form, Format, Incomplete, Report, View};
 use crate::sweep::backend;
 use crate::sweep::conduct::Planned;
 use crate::sweep::decide::Failed;
 use crate::sweep::execute::Tally;
+use crate::sweep::pilot;
 use crate::sweep::request::Request;
 use crate::sweep::{Outcome, Study};
 use crate::ui::{Mode, Output, Verbosity};
@@ -97,20 +98,26 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     if args.dry_run {
         progress.close();
         let would = sweep.dry_run(&request)?;
-        match args.json {
-            true => console::raw(&(serde_json::to_string_pretty(&would.json()).expect("a plan is plain data") + "\n")),
-            false => showln!("{}", would.text()),
+        let power = pilot::power(&sweep.plan, &sweep.store())?;
+        if args.json {
+            let mut all = would.json();
+            all["power"] = serde_json::to_value(&power).expect("numbers are plain data");
+            console::raw(&(serde_json::to_string_pretty(&all).expect("a plan is plain data") + "\n"));
+        } else {
+            showln!("{}", would.text());
+            pilot::lines(&sweep.plan, &power).iter().for_each(|line| showln!("{line}"));
         }
         return Ok(());
     }
 
-    let (plan, store) = (&sweep.plan, sweep.store());
+    let (plan, store, view) = (&sweep.plan, sweep.store(), View::default());
     let report = |seeds: usize| Report {
         plan,
         store: &store,
         seeds: &plan.seeds[..seeds],
         folder: &sweep.folder.folder,
         plots: &sweep.plots,
+        view: &view,
         incomplete: Incomplete::Refuse,
     };
     // The last round is written below, with figures and findings.
@@ -127,7 +134,7 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     if args.json {
         console::raw(&(serde_json::to_string_pretty(&written.comparison).expect("numbers are plain data") + "\n"));
     } else {
-        show!("{}", written.print(Format::Terminal));
+        show!("{}", written.print(Form::Full, Format::Terminal));
     }
     conclude(&tally)?;
     complete(&written.study, &|row| sweep.runs_row(row))

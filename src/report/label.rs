@@ -90,6 +90,16 @@ pub fn lines(words: &str, fits: impl Fn(&str) -> bool) -> Vec<String> {
         let longer = lines.last().map(|line| format!("{line} {word}")).filter(|line| fits(line));
         match (longer, lines.last_mut()) {
             (Some(longer), Some(line)) => *line = longer,
+            (None, Some(line)) if !fits(word) => {
+                // What must be broken may begin on the line that is there.
+                let ends = word.char_indices().filter(|(_, sign)| BREAKS.contains(sign)).map(|(at, sign)| at + sign.len_utf8());
+                let begun = ends.rev().map(|end| (format!("{line} {}", &word[..end]), end)).find(|(longer, _)| fits(longer));
+                let rest = begun.map_or(word, |(longer, end)| {
+                    *line = longer;
+                    &word[end..]
+                });
+                lines.extend(pieces(rest, &fits));
+            }
             _ => lines.extend(pieces(word, &fits)),
         }
     }
@@ -131,7 +141,10 @@ mod tests {
         assert_eq!(said, "All names share “loss.score.” and “loss.score.lambda=1”, which is left out.");
         assert_eq!(short(&["RD (ResNet-50)", "RD (ResNet-50), 0 steps"]).0, ["(ResNet-50)", "(ResNet-50), 0 steps"]);
         let (names, said) = short(&["baseline · pseudo.ratio=0.5", "S · pseudo.ratio=0.5"]);
-        assert_eq!((names, said), (vec!["baseline".into(), "S".into()], "All names share “pseudo.” and “pseudo.ratio=0.5”, which is left out.".into()));
+        assert_eq!(
+            (names, said),
+            (vec!["baseline".into(), "S".into()], "All names share “pseudo.” and “pseudo.ratio=0.5”, which is left out.".into())
+        );
     }
 
     #[test]
@@ -169,6 +182,7 @@ mod tests {
     #[test]
     fn a_word_that_is_too_long_is_broken_after_a_sign() {
         assert_eq!(lines("loss.score.gamma=0.25 b", |line| line.len() <= 12), ["loss.score.", "gamma=0.25 b"]);
+        assert_eq!(lines("+ self-calibration", |line| line.len() <= 11), ["+ self-", "calibration"]);
         assert_eq!(lines("Donaudampf", |line| line.len() <= 4), ["Dona", "udam", "pf"]);
     }
 }

@@ -1,6 +1,8 @@
 //! How numbers, metrics and settings are spelled for people: the same text in every table, sentence and figure.
 
-use serde_json::Value;
+use crate::sweep::Study;
+
+pub use crate::sweep::design::spelled;
 
 /// Stands where there is no value.
 pub const NOTHING: &str = "—";
@@ -30,14 +32,14 @@ pub fn p_value(p: f64) -> String {
     if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
 }
 
-/// A setting as it would be typed.
-pub fn spelled(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
 /// `1 seed`, `3 seeds`.
 pub fn counted(n: usize, one: &str, several: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { several })
+}
+
+/// A metric as a study names it: its label, or [`heading`].
+pub fn metric_name(study: &Study, metric: &str) -> String {
+    study.labels.get(metric).cloned().unwrap_or_else(|| heading(metric))
 }
 
 /// A metric as people name it.

@@ -18,6 +18,9 @@
 //! [grid]                              # every combination; also [zip], [[list]] and [random]
 //! pseudo.ratio = [0, 0.5, 1]
 //!
+//! [labels]                            # what things are called in tables and figures: a key, a row, a metric, a category
+//! pseudo.ratio = "share of anomalies"
+//!
 //! [builtin]                           # what differs on the built-in data; [paper]: at the paper's profile
 //! categories = ["gear", "fabric"]
 //! set = { data.repeat = 3 }
@@ -55,6 +58,9 @@ pub struct File {
     pub against: Option<String>,
     /// Number of the paper's table whose lines are the values of the one axis.
     pub published: Option<u8>,
+    /// What keys, rows, metrics and categories are called in tables and figures.
+    #[serde(default)]
+    pub labels: Table,
     #[serde(default)]
     pub ablate: Vec<Ablation>,
     /// Systems that are quoted and not run.

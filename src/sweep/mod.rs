@@ -26,15 +26,17 @@ mod changes;
 mod citation;
 pub mod conduct;
 pub mod decide;
+pub mod design;
 pub mod dry;
 #[cfg(test)]
-mod example;
+pub(crate) mod example;
 pub mod execute;
 mod facts;
 pub mod file;
 pub mod folder;
 pub mod ledger;
 mod name;
+pub mod pilot;
 pub mod plan;
 pub mod progress;
 pub mod published;

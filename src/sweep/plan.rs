@@ -42,6 +42,9 @@ pub struct Plan {
     pub metrics: Vec<String>,
     pub axes: Vec<Axis>,
     pub against: Against,
+    /// What keys, rows, metrics and categories are called in tables and figures.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     pub rows: Vec<PlannedRow>,
     pub seeds: Vec<u64>,
     pub facts: Facts,
@@ -54,6 +57,9 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedRow {
     pub name: String,
+    /// The named row that it stems from, where axes stand beside named rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
     pub paper: Option<Published>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<Citation>,
@@ -92,6 +98,7 @@ pub fn plan(resolved: &Resolved, facts: Facts, name: &str, command: &str) -> Res
     }
     let rows = resolved.rows.iter().map(|row| PlannedRow {
         name: row.name.clone(),
+        entry: row.entry.clone(),
         paper: row.paper.clone(),
         published: row.published.clone(),
         note: row.note.clone(),
@@ -109,6 +116,7 @@ pub fn plan(resolved: &Resolved, facts: Facts, name: &str, command: &str) -> Res
         metrics: resolved.metrics.clone(),
         axes: resolved.axes.clone(),
         against: resolved.against,
+        labels: resolved.labels.clone(),
         rows,
         seeds: resolved.seeds.clone(),
         facts,

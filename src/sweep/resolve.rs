@@ -31,6 +31,8 @@ pub struct Resolved {
     pub against: Against,
     pub categories: Categories,
     pub seeds: Vec<u64>,
+    /// What keys, rows, metrics and categories are called in tables and figures.
+    pub labels: BTreeMap<String, String>,
     /// Points that stand there several times and are taken once, for people.
     pub merged: Vec<String>,
 }
@@ -39,6 +41,8 @@ pub struct Resolved {
 #[derive(Debug, Clone)]
 pub struct ResolvedRow {
     pub name: String,
+    /// The named row that it stems from, where axes stand beside named rows.
+    pub entry: Option<String>,
     pub paper: Option<Published>,
     pub published: Option<Citation>,
     pub note: Option<String>,
@@ -69,6 +73,7 @@ pub fn resolve(file: &File, path: &Path, profile: Option<Profile>, overrides: &[
         rows,
         categories,
         seeds,
+        labels: layering.labels()?,
         merged,
     })
 }
@@ -163,6 +168,7 @@ impl<'a> Layering<'a> {
                 let paper = named.row.and_then(|row| row.paper.clone()).or_else(|| published(self.file, point));
                 rows.push(ResolvedRow {
                     name: label(named.row.map_or("", |row| &row.name), point),
+                    entry: named.row.filter(|_| !point.is_empty()).map(|row| row.name.clone()),
                     paper,
                     published: named.row.and_then(|row| row.published.clone()),
                     note: named.row.and_then(|row| row.note.clone()),
@@ -172,6 +178,7 @@ impl<'a> Layering<'a> {
         }
         rows.extend(self.file.quote.iter().map(|quote| ResolvedRow {
             name: quote.name.clone(),
+            entry: None,
             paper: quote.paper.clone(),
             published: quote.published.clone(),
             note: quote.note.clone(),
@@ -210,6 +217,18 @@ impl<'a> Layering<'a> {
             }
         }
         Ok(())
+    }
+
+    /// `[labels]`: text by key, row, metric or category.
+    fn labels(&self) -> Result<BTreeMap<String, String>> {
+        let text = |(name, value): (String, toml::Value)| match value {
+            toml::Value::String(text) if !text.trim().is_empty() && !text.chars().any(char::is_control) => Ok((name, text)),
+            other => {
+                let what = format!("{}: [labels]: {name} = {other} is not a label", self.origin);
+                Err(Error::config(what, "use one line of text in quotes"))
+            }
+        };
+        flatten(&self.file.labels).into_iter().map(text).collect()
     }
 
     /// The row that others are compared with.

@@ -2,7 +2,7 @@
 //! events and maps. It holds nothing that depends on time, host or order of execution, except within `Summary::timing`,
 //! which no table may show.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -38,6 +38,8 @@ pub struct Study {
     pub seeds: Vec<u64>,
     /// Which row the others are compared with.
     pub against: Against,
+    /// What keys, rows, metrics and categories are called, where that is not their own name: see [`Study::label`].
+    pub labels: BTreeMap<String, String>,
     /// Every planned run: one for each row, category and seed, in the order of execution (seed by seed).
     pub cells: Vec<Cell>,
 }
@@ -47,6 +49,8 @@ pub struct Study {
 pub struct Row {
     /// `+ self-calibration`, `pseudo.ratio=0.5`.
     pub name: String,
+    /// The named row that it stems from, where axes stand beside named rows.
+    pub entry: Option<String>,
     /// Every key in which this row's configuration differs from another row's, with this row's value.
     pub settings: BTreeMap<String, Value>,
     /// Where the paper has a figure for it.
@@ -92,6 +96,7 @@ impl Study {
         };
         let rows = plan.rows.iter().map(|row| Row {
             name: row.name.clone(),
+            entry: row.entry.clone(),
             settings: settings(&row.config),
             paper: row.paper.clone(),
             published: row.published.clone(),
@@ -125,42 +130,59 @@ impl Study {
             categories: plan.facts.data.iter().map(|(category, _)| category.clone()).collect(),
             seeds: plan.seeds.iter().copied().filter(|seed| seeds.contains(seed)).collect(),
             against: plan.against,
+            labels: BTreeMap::new(),
             cells,
-        })
+        }
+        .labelled(&plan.labels))
+    }
+
+    /// With rows named as `labels` say: a row's own name, or the named row and the keys in it.
+    pub fn labelled(mut self, labels: &BTreeMap<String, String>) -> Self {
+        let keys: Vec<(&String, &String)> = self.axes.iter().filter_map(|axis| Some((&axis.key, labels.get(&axis.key)?))).collect();
+        for row in &mut self.rows {
+            if let Some((entry, text)) = row.entry.as_ref().and_then(|entry| Some((entry, labels.get(entry)?))) {
+                row.name = row.name.replacen(entry, text, 1);
+                row.entry = Some(text.clone());
+            }
+            for (key, text) in &keys {
+                row.name = row.name.replacen(&format!("{key}="), &format!("{text}="), 1);
+            }
+            row.name = labels.get(&row.name).unwrap_or(&row.name).clone();
+        }
+        self.labels.extend(labels.clone());
+        self
+    }
+
+    /// The runs that are kept, with their rows, categories, seeds and values of keys. What others are compared with is the first
+    /// row where its own is gone.
+    pub fn restricted(mut self, keep: impl Fn(&Cell) -> bool) -> Self {
+        let quoted: Vec<bool> = (0..self.rows.len()).map(|row| self.is_quoted(row)).collect();
+        self.cells.retain(keep);
+        let stays: Vec<usize> = (0..self.rows.len()).filter(|&row| quoted[row] || !self.is_quoted(row)).collect();
+        let place = |row: usize| stays.iter().position(|&old| old == row);
+        self.against = match self.against {
+            Against::Previous => Against::Previous,
+            Against::Row(row) => Against::Row(place(row).unwrap_or(0)),
+        };
+        self.cells.iter_mut().for_each(|cell| cell.row = place(cell.row).expect("a row with a run stays"));
+        self.rows = stays.iter().map(|&row| self.rows[row].clone()).collect();
+        self.categories.retain(|name| self.cells.iter().any(|cell| cell.category == *name));
+        self.seeds.retain(|seed| self.cells.iter().any(|cell| cell.seed == *seed));
+        for axis in &mut self.axes {
+            axis.values.retain(|value| self.rows.iter().any(|row| row.settings.get(&axis.key) == Some(value)));
+        }
+        self.axes.retain(|axis| axis.values.len() > 1);
+        self
+    }
+
+    /// What a key, a category or a metric is called: its label, or its own name.
+    pub fn label<'a>(&'a self, name: &'a str) -> &'a str {
+        self.labels.get(name).map_or(name, String::as_str)
     }
 
     /// Whether the row is only quoted: nothing was planned for it.
     pub fn is_quoted(&self, row: usize) -> bool {
         self.planned(row) == 0
-    }
-
-    /// The counterpart of row `row` in paired differences; none for the one that all are compared with, for one that is quoted,
-    /// and where both are the same runs, or an earlier row is this comparison already: what is asked once counts once.
-    pub fn counterpart(&self, row: usize) -> Option<usize> {
-        let pair = |row: usize| Some((row, self.opposite(row)?)).map(|(row, other)| [self.first(row), self.first(other)]);
-        let [one, other] = pair(row)?;
-        let again = |earlier: usize| pair(earlier).is_some_and(|pair| pair == [one, other] || pair == [other, one]);
-        (one != other && !(0..row).any(again)).then(|| self.opposite(row)).flatten()
-    }
-
-    /// The row that stands opposite to a row by `against`.
-    fn opposite(&self, row: usize) -> Option<usize> {
-        if self.is_quoted(row) {
-            return None;
-        }
-        match self.against {
-            Against::Previous => row.checked_sub(1),
-            Against::Row(other) => (other != row).then_some(other),
-        }
-    }
-
-    /// The first row that is made of the same runs: the row itself where there is none before it.
-    pub fn first(&self, row: usize) -> usize {
-        let runs = |row: usize| -> BTreeSet<(&str, u64)> {
-            self.cells.iter().filter(|cell| cell.row == row).map(|cell| (cell.id.hash10.as_str(), cell.id.seed)).collect()
-        };
-        let own = runs(row);
-        (0..row).find(|&earlier| !own.is_empty() && runs(earlier) == own).unwrap_or(row)
     }
 
     /// The planned runs in the order of the table: by row, category and seed.

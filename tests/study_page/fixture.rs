@@ -111,6 +111,7 @@ pub fn ablation(root: &Path) -> (Study, Comparison, Store) {
         categories: CATEGORIES.map(String::from).to_vec(),
         seeds: vec![0, 1],
         against: Against::Previous,
+        labels: BTreeMap::new(),
         cells,
     };
     let mut comparison = Comparison::of(&study);
@@ -156,6 +157,7 @@ pub fn grid(axes: &[(&str, &[f64])], categories: &[&str]) -> (Study, Comparison)
         categories: categories.iter().map(|c| c.to_string()).collect(),
         seeds: vec![0, 1, 2],
         against: Against::Row(0),
+        labels: BTreeMap::new(),
         cells,
     };
     let comparison = Comparison::of(&study);

@@ -9,7 +9,7 @@ use crate::Result;
 
 /// Sizes of text, em in nominal pixels.
 pub const TITLE: f64 = 14.0;
-pub const LABEL: f64 = 12.0;
+pub use super::room::LABEL;
 pub const TICK: f64 = 11.0;
 pub const REMARK: f64 = 10.0;
 

@@ -71,7 +71,8 @@ impl History {
                 Event::Start { .. } | Event::Eval { .. } => {}
             }
         }
-        let named = |series: BTreeMap<&str, Series>| series.into_iter().map(|(name, series)| Series { name: name.to_owned(), ..series }).collect();
+        let named =
+            |series: BTreeMap<&str, Series>| series.into_iter().map(|(name, series)| Series { name: name.to_owned(), ..series }).collect();
         history.losses = named(losses);
         history.statistics = named(statistics);
         history.losses.sort_by_key(|series| ORDER.iter().position(|name| *name == series.name).unwrap_or(ORDER.len()));

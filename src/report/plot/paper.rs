@@ -112,10 +112,10 @@ enum Medium {
 }
 
 /// A line of text that is still to be set; its baseline goes through `at`, backend units.
-pub(super) struct Letters {
-    pub at: (i32, i32),
-    pub line: String,
-    pub look: Type,
+struct Letters {
+    at: (i32, i32),
+    line: String,
+    look: Type,
 }
 
 /// A white sheet.
@@ -190,7 +190,8 @@ pub fn pdf_print(figure: &impl Figure, print: Print) -> Result<Vec<u8>> {
     let paper = Paper { backend, medium: Medium::Pdf, room: print.room(), units: FINE, letters: vec![] };
     let (sheet, letters) = paper.fill(figure)?;
     let a_unit = print.scale() / f64::from(FINE);
-    sheet.document(&letters, FINE, [print.width_pt(), f64::from(height) * print.scale()], a_unit)
+    let text: Vec<pdf::Words> = letters.into_iter().map(Letters::words).collect();
+    sheet.document(&text, [print.width_pt(), f64::from(height) * print.scale()], a_unit)
 }
 
 /// The means of squares of `side` x `side` pixels; what is left at the edges is dropped.
@@ -312,6 +313,21 @@ impl<B: DrawingBackend> Paper<B> {
 }
 
 impl Letters {
+    /// For a PDF.
+    fn words(self) -> pdf::Words {
+        let Type { em, colour, anchor, run } = self.look;
+        let before = match anchor {
+            Anchor::Left => 0.0,
+            Anchor::Middle => 0.5,
+            Anchor::Right => 1.0,
+        };
+        let direction = match run {
+            Run::Across => pdf::Direction::Across,
+            Run::Up => pdf::Direction::Up,
+        };
+        pdf::Words { at: self.at, line: self.line, em: em * f64::from(FINE), colour, before, direction }
+    }
+
     /// Sets the text into an image in backend units.
     fn set(&self, canvas: &mut Rgb, units: u32) {
         let em = self.look.em * f64::from(units);
@@ -333,7 +349,7 @@ impl Letters {
     }
 }
 
-pub(super) fn fault(error: impl std::fmt::Display) -> Error {
+fn fault(error: impl std::fmt::Display) -> Error {
     Error::run(format!("a figure cannot be drawn: {error}"), "")
 }
 
@@ -415,7 +431,8 @@ mod tests {
         assert!(text.starts_with("<svg width=\"50.80mm\" height=\"33.87mm\""), "{text}");
         let bytes = png_print(&Marks, print).unwrap();
         let image = codec::decode_bytes(&bytes, Path::new("marks.png")).unwrap().rgb;
-        assert!(image.width as f64 >= 2.0 * 300.0 && image.width < 700, "50.8 mm are 2 inches: {}", image.width);
+        // The room is 144 px for 2 inches, of which these marks fill 60.
+        assert!((600..700).contains(&(image.width * 144 / 60)), "{} px", image.width);
         assert!(image.at(image.width / 4, image.height * 5 / 8) == [0, 114, 178], "the square is where it was");
         let place = bytes.windows(4).position(|w| w == b"pHYs").unwrap();
         let density = u32::from_be_bytes(bytes[place + 4..place + 8].try_into().unwrap());

@@ -1,7 +1,9 @@
 //! The room that a figure has: a screen, on which it is as wide as it needs, or a column of a paper, which it fills exactly.
 
-use super::frame::LABEL;
 use crate::{Error, Result};
+
+/// Size of the text of names and legends, em in nominal pixels.
+pub const LABEL: f64 = 12.0;
 
 /// Points (1/72 inch) of a millimetre.
 const POINTS_A_MM: f64 = 72.0 / 25.4;
@@ -75,7 +77,11 @@ impl Print {
     pub fn new(width_mm: f64, font_pt: f64) -> Result<Self> {
         let check = |name: &str, value: f64, [low, high]: [f64; 2], unit: &str| {
             let remedy = format!("from {low} to {high} {unit} can be drawn; a column is some 85 mm wide, a page 175 mm, and text has 8 pt");
-            if (low..=high).contains(&value) { Ok(()) } else { Err(Error::config(format!("{name}: {value:.1} {unit} is no size of a figure"), remedy)) }
+            if (low..=high).contains(&value) {
+                Ok(())
+            } else {
+                Err(Error::config(format!("{name}: {value:.1} {unit} is no size of a figure"), remedy))
+            }
         };
         check("--width", width_mm, WIDTHS, "mm")?;
         check("--font-size", font_pt, SIZES, "pt")?;
@@ -115,7 +121,8 @@ impl Print {
 /// # Errors
 /// What it was and what a length looks like.
 pub fn millimetres(text: &str) -> std::result::Result<f64, String> {
-    measure(text, &[("mm", 1.0), ("cm", 10.0), ("in", 25.4), ("pt", 1.0 / POINTS_A_MM)]).ok_or_else(|| format!("`{text}` is no width; write 85mm, 8.5cm, 3.35in or 241pt"))
+    measure(text, &[("mm", 1.0), ("cm", 10.0), ("in", 25.4), ("pt", 1.0 / POINTS_A_MM)])
+        .ok_or_else(|| format!("`{text}` is no width; write 85mm, 8.5cm, 3.35in or 241pt"))
 }
 
 /// A size of text such as `8pt` or `8`, points.
@@ -128,7 +135,9 @@ pub fn points(text: &str) -> std::result::Result<f64, String> {
 
 /// The number before the first unit that the text ends on, times what the unit is.
 fn measure(text: &str, units: &[(&str, f64)]) -> Option<f64> {
-    let of = |&(unit, factor): &(&str, f64)| Some(text.trim().strip_suffix(unit)?.trim().parse::<f64>().ok().filter(|v| v.is_finite())? * factor);
+    let of = |&(unit, factor): &(&str, f64)| {
+        Some(text.trim().strip_suffix(unit)?.trim().parse::<f64>().ok().filter(|v| v.is_finite())? * factor)
+    };
     units.iter().find_map(of)
 }
 

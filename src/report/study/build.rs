@@ -1,16 +1,17 @@
 //! From a study and its numbers to tables.
 
-use super::comparison::{Comparison, Difference};
+use super::comparison::Comparison;
+use super::difference::Difference;
 use super::notes;
 use super::table::{Cell, Change, Column, Incomplete, Table, TableLine};
-use crate::report::spell::heading;
+use crate::report::spell::metric_name;
 use crate::sweep::{Study, published};
 use crate::{Error, Result, num};
 
 impl Table {
     /// The study's rows with one column a metric.
     pub fn of(study: &Study, comparison: &Comparison, incomplete: Incomplete) -> Self {
-        let columns = study.metrics.iter().map(|m| Column { heading: heading(m), metric: m.clone() }).collect();
+        let columns = columns(study);
         let cell = |row: usize, metric: &String| {
             let figure = &comparison.lines[row].figures[metric];
             let values: Vec<Vec<f64>> = study.categories.iter().map(|c| seeds(study, row, c, metric)).collect();
@@ -34,9 +35,10 @@ impl Table {
             cells: study.metrics.iter().map(|metric| cell(row, metric)).collect(),
             training: Some(line.training),
         });
-        let mut table = Self { title: title(study), corner: String::new(), columns, lines: lines.collect(), notes: vec![] };
+        let mut table = Self { title: title(study), columns, lines: lines.collect(), ..Self::default() };
         table.rank_columns();
         table.notes = notes::of(study, comparison, &table);
+        table.legend = notes::legend(study, comparison);
         table
     }
 
@@ -47,23 +49,29 @@ impl Table {
     pub fn by_category(study: &Study, comparison: &Comparison, metric: &str, incomplete: Incomplete) -> Result<Self> {
         check_metric(study, metric)?;
         let metric_of = |heading: &str| Column { heading: heading.to_owned(), metric: metric.to_owned() };
-        let columns = study.categories.iter().map(|c| metric_of(c)).chain([metric_of("mean")]).collect();
+        let columns = study.categories.iter().map(|c| metric_of(study.label(c))).chain([metric_of("mean")]).collect();
         let whole = Self::of(&Study { metrics: vec![metric.to_owned()], ..study.clone() }, comparison, incomplete);
         let lines = whole.lines.into_iter().enumerate().map(|(row, line)| {
             let cell = |category: &String| category_cell(study, row, category, metric, incomplete);
             let mean = line.cells.into_iter().map(|cell| Cell { difference: None, ..cell });
             TableLine { cells: study.categories.iter().map(cell).chain(mean).collect(), training: None, ..line }
         });
-        let title = format!("{}: {} by category", title(study), heading(metric));
-        let mut table = Self { title, corner: String::new(), columns, lines: lines.collect(), notes: vec![] };
+        let title = format!("{}: {} by category", title(study), metric_name(study, metric));
+        let mut table = Self { title, columns, lines: lines.collect(), ..Self::default() };
         table.rank_columns();
         table.notes = notes::by_category(study, &table, metric);
+        table.legend = table.notes[0].clone();
         Ok(table)
     }
 }
 
+/// One column a metric.
+pub(super) fn columns(study: &Study) -> Vec<Column> {
+    study.metrics.iter().map(|m| Column { heading: metric_name(study, m), metric: m.clone() }).collect()
+}
+
 /// What may be shown of a cell.
-fn shown(mut cell: Cell, incomplete: Incomplete) -> Cell {
+pub(super) fn shown(mut cell: Cell, incomplete: Incomplete) -> Cell {
     if incomplete == Incomplete::Refuse {
         cell.mean = cell.mean.filter(|_| cell.is_complete());
         cell.deviation = cell.deviation.filter(|_| cell.is_complete());
@@ -93,8 +101,7 @@ fn seeds(study: &Study, row: usize, category: &str, metric: &str) -> Vec<f64> {
 }
 
 fn change(comparison: &Comparison, difference: &Difference) -> Change {
-    let Difference { against, mean, interval, p, p_holm, n } = *difference;
-    Change { against: comparison.lines[against].name.clone(), mean, interval, p, p_holm, n, planned: comparison.pairs }
+    difference.named(&comparison.lines[difference.against].name, comparison.pairs)
 }
 
 /// Refuses a metric that the study does not have.
@@ -159,7 +166,7 @@ mod tests {
         assert_eq!(table.lines[0].cells[0].published_computed, None);
         let by = Table::by_category(&study, &comparison, "image_auroc", Incomplete::Refuse).unwrap();
         assert!(by.lines[2].cells.iter().all(|cell| cell.planned == 0));
-        let shown = super::super::render(&table, super::super::Format::Markdown);
+        let shown = super::super::render(&table, super::super::Form::Full, super::super::Format::Markdown);
         assert!(shown.contains("| + STLNet | published | — | — | 95.5† |") && !shown.contains("| + STLNet | — | — | — |"), "{shown}");
     }
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 
+use super::difference::{Difference, Figure, Values, adjust, values};
+use super::effect::{self, Effect};
+use super::equal::{self, Equal};
 use crate::num;
 use crate::run::{Event, Summary};
 use crate::store::Store;
 use crate::sweep::{Cell, Row, Study, published};
 use crate::{Error, Result};
-
-/// Seed of the bootstrap and of sampled sign flips: the same study always gives the same numbers.
-const SEED: u64 = 0;
 
 /// All numbers of a study. Ratios are 0..=1 here; renderers print percent.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -20,6 +20,12 @@ pub struct Comparison {
     pub metrics: Vec<String>,
     /// One for each row of the study, in its order.
     pub lines: Vec<Line>,
+    /// The counterpart of each line in paired differences, by its place.
+    pub counterparts: Vec<Option<usize>>,
+    /// Averages over what else varies, where several things do.
+    pub effects: Vec<Effect>,
+    /// Rows whose runs came out equal to the bit.
+    pub equal: Vec<Equal>,
     /// Pairs (category, seed) of a complete comparison.
     pub pairs: usize,
     /// The smallest Holm-adjusted p that this many pairs and comparisons can reach.
@@ -51,63 +57,39 @@ pub struct Training {
     pub grad_norm: Option<f64>,
 }
 
-/// One row's figure in one metric.
-#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
-pub struct Figure {
-    /// Unweighted mean over categories of the means over seeds, of the finished runs.
-    pub mean: Option<f64>,
-    /// Sample standard deviation over seeds of the mean over categories; none with one seed, or where a seed is incomplete.
-    pub deviation: Option<f64>,
-    /// Mean over seeds by category.
-    pub categories: BTreeMap<String, f64>,
-    /// All planned runs are finished and have the metric.
-    pub complete: bool,
-    /// The paper's figure.
-    pub published: Option<f64>,
-    /// Somebody else's, where the row cites one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cited: Option<f64>,
-    /// Against its counterpart.
-    pub difference: Option<Difference>,
-}
-
-/// A paired difference, this row minus its counterpart.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Difference {
-    /// The counterpart's place among the lines.
-    pub against: usize,
-    /// Mean of the differences.
-    pub mean: f64,
-    /// 95 % interval, BCa bootstrap over the pairs; none where it does not exist.
-    pub interval: Option<[f64; 2]>,
-    /// Two-sided sign-flip test.
-    pub p: f64,
-    /// The same, adjusted by Holm over the planned comparisons in this metric.
-    pub p_holm: f64,
-    /// Pairs.
-    pub n: usize,
-}
-
-/// One metric's values: by row, category and seed.
-type Values<'a> = BTreeMap<(usize, &'a str, u64), f64>;
-
 impl Comparison {
     /// Computes everything that the summaries tell. First losses stay empty: see [`Comparison::read_first_losses`].
     pub fn of(study: &Study) -> Self {
         let mut lines: Vec<Line> = (0..study.rows.len()).map(|row| line(study, row)).collect();
+        let counterparts = study.counterparts();
         for metric in &study.metrics {
             let values = values(study, metric);
             for (row, line) in lines.iter_mut().enumerate() {
                 line.figures.insert(metric.clone(), figure(study, &values, &study.rows[row], row, metric));
             }
-            for (row, difference) in differences(study, &values) {
+            for (row, difference) in differences(study, &values, &counterparts) {
                 let figure = lines[row].figures.get_mut(metric).expect("each line has each metric");
                 figure.difference = Some(difference);
             }
         }
         let pairs = study.categories.len() * study.seeds.len();
         let missing = study.ordered().into_iter().filter(|c| c.summary().is_none()).map(|c| named(study, c)).collect();
-        Self { metrics: study.metrics.clone(), lines, pairs, smallest_p: num::smallest_p(pairs, comparisons(study)), missing }
+        let compared = counterparts.iter().flatten().count();
+        Self {
+            metrics: study.metrics.clone(),
+            lines,
+            effects: effect::effects(study),
+            equal: equal::equal(study, &counterparts),
+            counterparts,
+            pairs,
+            smallest_p: num::smallest_p(pairs, compared),
+            missing,
+        }
+    }
+
+    /// Comparisons of rows: those over which p values are adjusted.
+    pub fn count(&self) -> usize {
+        self.counterparts.iter().flatten().count()
     }
 
     /// Fills the first losses from the events of the finished runs; it stays empty for a row of which a run has none.
@@ -126,19 +108,9 @@ impl Comparison {
     }
 }
 
-/// Rows that are compared with another.
-pub(super) fn comparisons(study: &Study) -> usize {
-    (0..study.rows.len()).filter(|&row| study.counterpart(row).is_some()).count()
-}
-
 /// A run by its place in the plan: the same in whatever folder it lies.
 fn named(study: &Study, cell: &Cell) -> String {
     format!("{} · {} · seed {}", study.rows[cell.row].name, cell.category, cell.seed)
-}
-
-fn values<'a>(study: &'a Study, metric: &str) -> Values<'a> {
-    let one = |c: &'a Cell| Some(((c.row, c.category.as_str(), c.seed), c.summary()?.metric("", metric)?));
-    study.cells.iter().filter_map(one).collect()
 }
 
 /// A row without its figures.
@@ -191,21 +163,15 @@ fn figure(study: &Study, values: &Values, row: &Row, index: usize, metric: &str)
 }
 
 /// The paired differences of all rows that have a counterpart and a pair, adjusted over all that have a counterpart.
-fn differences(study: &Study, values: &Values) -> Vec<(usize, Difference)> {
-    let mut all: Vec<(usize, Difference)> = (0..study.rows.len())
-        .filter_map(|row| {
-            let against = study.counterpart(row)?;
-            let pairs = study.categories.iter().flat_map(|c| study.seeds.iter().map(move |&s| (c.as_str(), s)));
-            let difference = |(c, s)| Some(values.get(&(row, c, s))? - values.get(&(against, c, s))?);
-            let differences: Vec<f64> = pairs.filter_map(difference).collect();
-            let mean = num::mean(&differences)?;
-            let p = num::sign_flip(&differences, SEED);
-            let interval = num::bca_interval(&differences, SEED);
-            Some((row, Difference { against, mean, interval, p, p_holm: p, n: differences.len() }))
-        })
-        .collect();
-    let adjusted = num::holm(&all.iter().map(|(_, d)| d.p).collect::<Vec<_>>(), comparisons(study));
-    all.iter_mut().zip(adjusted).for_each(|((_, d), p)| d.p_holm = p);
+fn differences(study: &Study, values: &Values, counterparts: &[Option<usize>]) -> Vec<(usize, Difference)> {
+    let of = |row: usize, against: usize| {
+        let pairs = study.categories.iter().flat_map(|c| study.seeds.iter().map(move |&s| (c.as_str(), s)));
+        let difference = |(c, s)| Some(values.get(&(row, c, s))? - values.get(&(against, c, s))?);
+        Difference::of(against, &pairs.filter_map(difference).collect::<Vec<_>>())
+    };
+    let mut all: Vec<(usize, Difference)> =
+        counterparts.iter().enumerate().filter_map(|(row, against)| Some((row, of(row, (*against)?)?))).collect();
+    adjust(all.iter_mut().map(|(_, d)| d).collect(), counterparts.iter().flatten().count());
     all
 }
 
@@ -279,9 +245,9 @@ mod tests {
             copies.iter_mut().for_each(|c| c.row = 3);
             study.rows.push(Row { name: "again".into(), ..Row::default() });
             study.cells.extend(copies);
-            assert_eq!((ids(&study, 3), study.first(3)), (ids(&study, 1), 1));
+            assert_eq!((ids(&study, 3), study.firsts()[3]), (ids(&study, 1), 1));
             let (with, without) = (Comparison::of(&study), Comparison::of(&plain));
-            assert_eq!(comparisons(&study), 2, "{against:?}: 2 and again 1 is the comparison of 1 and 2");
+            assert_eq!(Comparison::of(&study).count(), 2, "{against:?}: 2 and again 1 is the comparison of 1 and 2");
             assert_eq!(with.lines[..3], without.lines[..3], "{against:?}");
             assert_eq!(with.lines[3].figures["image_auroc"].difference, None);
             assert_eq!(with.lines[3].figures["image_auroc"].mean, with.lines[1].figures["image_auroc"].mean);

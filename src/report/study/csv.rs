@@ -1,5 +1,7 @@
 //! A table for machines: one line a cell, ratios with all their digits, nothing where there is nothing.
 
+use super::Form;
+use super::layout::layouts;
 use super::table::{Cell, Rank, Table};
 use crate::names::in_line;
 
@@ -48,6 +50,25 @@ pub fn csv(table: &Table) -> String {
                 record.extend([cell.cited, cell.mean.zip(cell.cited).map(|(ours, theirs)| ours - theirs)].map(number));
             }
             writer.write_record(record).expect(invariant);
+        }
+    }
+    String::from_utf8(writer.into_inner().expect(invariant)).expect("names are text")
+}
+
+/// A table as it is printed in a form, without marks for best and second.
+pub fn as_printed(table: &Table, form: Form) -> String {
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    let invariant = "a string takes all that is written";
+    for layout in layouts(table, form) {
+        writer.write_record(layout.headings.iter().map(|heading| as_text(heading))).expect(invariant);
+        for line in &layout.lines {
+            let texts = line.iter().enumerate().map(|(at, text)| {
+                let text = format!("{}{}", text.value, text.tail);
+                // A number with a sign is a number.
+                let signed = at > 0 && text.strip_prefix(['+', '-']).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+                if signed { text } else { as_text(&text) }
+            });
+            writer.write_record(texts).expect(invariant);
         }
     }
     String::from_utf8(writer.into_inner().expect(invariant)).expect("names are text")
@@ -118,7 +139,7 @@ mod tests {
         let line = |name: &str, cell, training| TableLine { name: name.into(), n: 6, planned: 6, cells: vec![cell], training };
         let training = Training { first_loss: Some(2.5), last_loss: Some(0.5), grad_norm: None };
         let lines = vec![line("a, \"b\"", full, Some(training)), line("c", empty, None)];
-        let table = Table { title: String::new(), corner: String::new(), columns: vec![column], lines, notes: vec![] };
+        let table = Table { columns: vec![column], lines, ..Table::default() };
         let expected = "\
 row,column,metric,mean,deviation,n,planned,complete,rank,published,published_computed,published_difference,against,difference,low,high,p,p_holm,pairs,pairs_planned,first_loss,last_loss,grad_norm
 \"a, \"\"b\"\"\",image AUROC,image_auroc,0.75,0.015625,6,6,true,best,0.5,0.25,0.25,a,0.125,0.0625,0.25,0.03125,0.0625,6,6,2.5,0.5,
@@ -141,8 +162,7 @@ c,image AUROC,image_auroc,,,5,6,false,,,,,,,,,,,,,,,
         let cells = [Some(0.5), None].map(|cited| Cell { mean: Some(0.75), n: 1, planned: 1, cited, ..Cell::default() });
         let column = || Column { heading: "x".into(), metric: "image_auroc".into() };
         let line = TableLine { name: "a".into(), n: 1, planned: 1, cells: cells.to_vec(), training: None };
-        let table =
-            Table { title: String::new(), corner: String::new(), columns: vec![column(), column()], lines: vec![line], notes: vec![] };
+        let table = Table { columns: vec![column(), column()], lines: vec![line], ..Table::default() };
         let text = csv(&table);
         let ends: Vec<&str> = text.lines().map(|line| line.split_at(line.match_indices(',').nth(22).unwrap().0 + 1).1).collect();
         assert_eq!(ends, ["cited,cited_difference", "0.5,0.25", ","]);

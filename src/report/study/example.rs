@@ -52,6 +52,7 @@ pub fn study(rows: &[&str], seeds: u64, value: impl Fn(usize, usize, u64, usize)
         categories: CATEGORIES.map(String::from).to_vec(),
         seeds: (0..seeds).collect(),
         against: Against::Previous,
+        labels: BTreeMap::new(),
         cells,
     }
 }
@@ -98,4 +99,42 @@ pub fn grid() -> Study {
 pub fn outcome(study: &mut Study, row: usize, category: &str, seed: u64, outcome: Outcome) {
     let cell = study.cells.iter_mut().find(|c| c.row == row && c.category == category && c.seed == seed);
     cell.expect("the run is planned").outcome = outcome;
+}
+
+/// The value of one run of [`crossed`], a ratio.
+pub fn crossed_value(row: usize, category: &str, seed: u64) -> f64 {
+    let place = CATEGORIES.iter().position(|known| *known == category).expect("a category of the study");
+    let (texture, gamma) = (row / 4, row / 2 % 2);
+    0.7 + 0.02 * texture as f64 + 0.04 * gamma as f64 + 0.03 * place as f64 + 0.01 * seed as f64
+}
+
+/// Two named rows at each point of a grid of gamma and lambda, two seeds: texture gains 2 points everywhere, gamma 4, lambda
+/// nothing.
+pub fn crossed() -> Study {
+    let value = |row: usize, place: usize, seed: u64, _: usize| crossed_value(row, CATEGORIES[place], seed);
+    let axes = [("loss.score.gamma", [1.0, 2.0]), ("loss.score.lambda", [0.5, 1.0])];
+    let mut study = study(&["", "", "", "", "", "", "", ""], 2, value);
+    for (index, row) in study.rows.iter_mut().enumerate() {
+        let settings = [(axes[0].0, axes[0].1[index / 2 % 2]), (axes[1].0, axes[1].1[index % 2])];
+        let entry = ["plain", "texture"][index / 4];
+        row.name = format!("{entry} · {}", settings.map(|(key, value)| format!("{key}={value}")).join(", "));
+        row.entry = Some(entry.to_owned());
+        row.settings = settings.iter().map(|(key, value)| (key.to_string(), (*value).into())).collect();
+        row.settings.insert("model.stlnet".into(), (index >= 4).into());
+    }
+    for cell in &mut study.cells {
+        let Outcome::Finished(summary) = &mut cell.outcome else { continue };
+        // Each run trains its own way.
+        summary.losses = BTreeMap::from([("total".to_owned(), 0.5 + cell.row as f64 / 16.0)]);
+        summary.grad_norm = None;
+    }
+    study.axes = axes.map(|(key, values)| crate::sweep::Axis { key: key.into(), values: values.map(Into::into).to_vec() }).to_vec();
+    study.against = Against::Row(0);
+    study
+}
+
+/// Replaces one metric of a finished run.
+pub fn set(cell: &mut Cell, metric: &str, value: f64) {
+    let Outcome::Finished(summary) = &mut cell.outcome else { panic!("the run is finished") };
+    summary.metrics.insert(format!("test/{metric}"), Some(value));
 }

@@ -3,13 +3,13 @@
 
 use serde::Serialize;
 
-use super::comparison::{Comparison, Difference, Line, comparisons};
-use crate::report::spell::{counted, heading, p_value, percent, points};
+use super::comparison::{Comparison, Line};
+use super::difference::{Difference, LEVEL};
+use super::effect_table;
+use crate::num;
+use crate::report::spell::{counted, metric_name, p_value, percent, points};
 use crate::sweep::{Against, Study};
 use crate::ui::text::number;
-
-/// Adjusted p below which a difference is called larger than its noise.
-pub const LEVEL: f64 = 0.05;
 
 /// A training has underfitted if its loss fell by less than this share of its first epoch's.
 const LEAST_FALL: f64 = 0.3;
@@ -34,6 +34,10 @@ pub enum Kind {
     Larger,
     /// Not larger than its noise.
     Within,
+    /// How many more seeds would tell what is within the noise.
+    Seeds,
+    /// Runs of different settings that came out equal.
+    Equal,
     /// Of the opposite sign to the paper's.
     AgainstPaper,
     /// A gain that may come from an underfitted counterpart.
@@ -44,12 +48,14 @@ pub enum Kind {
 pub fn findings(study: &Study, comparison: &Comparison) -> Vec<Finding> {
     let mut all = Vec::new();
     all.extend(missing(comparison));
-    all.extend(reach(study, comparison));
+    all.extend(reach(comparison));
     for metric in &comparison.metrics {
         all.extend(sizes(study, comparison, metric));
+        all.extend(seeds(study, comparison, metric));
         all.extend(against_paper(study, comparison, metric));
     }
-    all.extend((0..comparison.lines.len()).filter_map(|row| underfit(study, comparison, row)));
+    all.extend(equal(comparison));
+    all.extend((0..comparison.lines.len()).filter_map(|row| underfit(comparison, row)));
     all
 }
 
@@ -74,16 +80,36 @@ fn missing(comparison: &Comparison) -> Option<Finding> {
     (count > 0).then(|| finding(Kind::Missing, text))
 }
 
-fn reach(study: &Study, comparison: &Comparison) -> Option<Finding> {
-    let count = comparisons(study);
+fn reach(comparison: &Comparison) -> Option<Finding> {
+    let (count, crossed) = (comparison.count(), !comparison.effects.is_empty());
     let sized = format!("With {} and {}", counted(comparison.pairs, "pair", "pairs"), counted(count, "comparison", "comparisons"));
     let p = p_value(comparison.smallest_p);
-    let text = if comparison.smallest_p < LEVEL {
+    let text = if crossed {
+        format!(
+            "Each row and value is averaged over all else that varies, and tested over all pairs that differ in it alone; row by row, with {} \
+             and {}, the smallest adjusted p is {p}.",
+            counted(comparison.pairs, "pair", "pairs"),
+            counted(count, "comparison", "comparisons")
+        )
+    } else if comparison.smallest_p < LEVEL {
         format!("{sized}, the smallest adjusted p that can be reached is {p}.")
     } else {
         format!("{sized}, no adjusted p below {p} can be reached: no difference, however large, can be told from noise at {LEVEL}.")
     };
     (count > 0).then(|| finding(Kind::Reach, text))
+}
+
+/// What is compared, with its complete difference in a metric: main effects where several things vary, else rows.
+fn measured(study: &Study, comparison: &Comparison, metric: &str) -> Vec<(String, Difference)> {
+    if comparison.effects.is_empty() {
+        return compared(comparison, metric).into_iter().map(|(line, d)| (line.name.clone(), d.clone())).collect();
+    }
+    let complete = |place: usize| comparison.effects[place].figures.get(metric).is_some_and(|figure| figure.complete);
+    let of = |(place, effect): (usize, &super::Effect)| {
+        let difference = effect.figures.get(metric)?.difference.as_ref()?;
+        (complete(place) && complete(difference.against)).then(|| (effect_table::name(study, effect), difference.clone()))
+    };
+    comparison.effects.iter().enumerate().filter_map(of).collect()
 }
 
 /// A row with its complete difference in a metric.
@@ -93,14 +119,14 @@ fn compared<'a>(comparison: &'a Comparison, metric: &str) -> Vec<(&'a Line, &'a 
 }
 
 fn sizes(study: &Study, comparison: &Comparison, metric: &str) -> Vec<Finding> {
-    let all = compared(comparison, metric);
+    let all = measured(study, comparison, metric);
     let (larger, within): (Vec<_>, Vec<_>) = all.iter().partition(|(_, d)| d.p_holm < LEVEL);
-    let list = |some: &[&(&Line, &Difference)]| -> String {
-        let one = |(line, d): &&(&Line, &Difference)| format!("{} ({}, p {})", line.name, points(d.mean), spelled(d.p_holm));
+    let list = |some: &[&(String, Difference)]| -> String {
+        let one = |(name, d): &&(String, Difference)| format!("{name} ({}, p {})", points(d.mean), p_words(d.p_holm));
         some.iter().map(one).collect::<Vec<_>>().join(", ")
     };
-    let name = heading(metric);
-    let [step, steps] = what(study);
+    let name = metric_name(study, metric);
+    let [step, steps] = if comparison.effects.is_empty() { what(study) } else { ["main effect", "main effects"] };
     let counted = |n: usize| counted(n, step, steps);
     let mut findings = Vec::new();
     if !larger.is_empty() {
@@ -114,8 +140,49 @@ fn sizes(study: &Study, comparison: &Comparison, metric: &str) -> Vec<Finding> {
     findings
 }
 
+/// How many more seeds would tell each difference that is within the noise, if it is as large as it was seen.
+fn seeds(study: &Study, comparison: &Comparison, metric: &str) -> Option<Finding> {
+    let within = measured(study, comparison, metric).into_iter().filter(|(_, d)| d.p_holm >= LEVEL);
+    let one = |(name, d): (String, Difference)| Some(format!("{} of {name} {}", points(d.mean), more_seeds(study, comparison, &d)?));
+    let all: Vec<String> = within.filter_map(one).collect();
+    let (name, chance) = (metric_name(study, metric), percent(num::POWER).replace(".0", ""));
+    let text = format!("{name}: to tell what was seen with {chance} % probability would take: {}.", all.join(", "));
+    (!all.is_empty()).then(|| finding(Kind::Seeds, text))
+}
+
+/// `12 more seeds`; none where there is no effect to tell or no spread to plan by.
+pub(super) fn more_seeds(study: &Study, comparison: &Comparison, difference: &Difference) -> Option<String> {
+    /// Beyond which the number itself says nothing.
+    const MOST: u64 = 1000;
+    if points(difference.mean) == "0.0" || difference.n == 0 {
+        return None;
+    }
+    let effects = comparison.effects.iter().filter(|effect| effect.against.is_some()).count();
+    let comparisons = if effects > 0 { effects } else { comparison.count() };
+    let pairs = num::pairs_needed(difference.mean, difference.deviation?, comparisons, LEVEL)?;
+    // A seed brings as many pairs as there were by seed.
+    let each = (difference.n as f64 / study.seeds.len() as f64).max(1.0);
+    let more = ((pairs as f64 / each).ceil() as u64).saturating_sub(study.seeds.len() as u64).max(1);
+    Some(match more {
+        MOST.. => format!("more than {MOST} more seeds"),
+        _ => format!("about {}", counted(more as usize, "more seed", "more seeds")),
+    })
+}
+
+/// Rows whose runs came out equal to the bit.
+fn equal(comparison: &Comparison) -> Option<Finding> {
+    let one = |equal: &super::Equal| {
+        let name = |row: usize| &comparison.lines[row].name;
+        format!("{} and {} ({} of {} pairs)", name(equal.against), name(equal.row), equal.n, equal.of)
+    };
+    let all: Vec<String> = comparison.equal.iter().map(one).collect();
+    let text =
+        format!("Equal to the bit, losses and metrics: {}. What differs between them was never active in these runs.", all.join(", "));
+    (!all.is_empty()).then(|| finding(Kind::Equal, text))
+}
+
 /// `= 0.031`, `< 0.001`.
-fn spelled(p: f64) -> String {
+pub(super) fn p_words(p: f64) -> String {
     let text = p_value(p);
     text.strip_prefix('<').map_or_else(|| format!("= {text}"), |limit| format!("< {limit}"))
 }
@@ -140,19 +207,24 @@ fn against_paper(study: &Study, comparison: &Comparison, metric: &str) -> Option
     };
     let all: Vec<String> = compared(comparison, metric).into_iter().filter_map(one).collect();
     let [step, steps] = what(study);
-    let text = format!("{}: {} with the opposite sign to the paper: {}.", heading(metric), counted(all.len(), step, steps), all.join(", "));
+    let text = format!(
+        "{}: {} with the opposite sign to the paper: {}.",
+        metric_name(study, metric),
+        counted(all.len(), step, steps),
+        all.join(", ")
+    );
     (!all.is_empty()).then(|| finding(Kind::AgainstPaper, text))
 }
 
-/// A warning where a row gains on a counterpart that did not train as well.
-fn underfit(study: &Study, comparison: &Comparison, row: usize) -> Option<Finding> {
+/// A warning where a row gains on a counterpart that did not train as well: a gain by its test or its interval.
+fn underfit(comparison: &Comparison, row: usize) -> Option<Finding> {
     let line = &comparison.lines[row];
-    let other = &comparison.lines[study.counterpart(row)?];
+    let other = &comparison.lines[comparison.counterparts[row]?];
     let gains = line
         .figures
         .values()
         .filter_map(|f| f.difference.as_ref())
-        .any(|d| d.n == comparison.pairs && d.mean > 0.0 && points(d.mean) != "0.0");
+        .any(|d| d.n == comparison.pairs && points(d.mean) != "0.0" && is_gain(d));
     let fall = other.training.first_loss.zip(other.training.last_loss).map(|(first, last)| (first, last, (first - last) / first));
     let stuck = fall.filter(|(first, _, fall)| *first > 0.0 && *fall < LEAST_FALL).map(|(first, last, fall)| match fall {
         fall if fall > 0.0 => {
@@ -167,6 +239,11 @@ fn underfit(study: &Study, comparison: &Comparison, row: usize) -> Option<Findin
     let signs: Vec<String> = stuck.into_iter().chain(steep).collect();
     let text = format!("Warning: {} may owe its gain to an underfitted counterpart, {}: {}.", line.name, other.name, signs.join(", and "));
     (gains && !signs.is_empty()).then(|| finding(Kind::Underfit, text))
+}
+
+/// Whether a difference can be believed to be above zero.
+fn is_gain(d: &Difference) -> bool {
+    d.mean > 0.0 && (d.p_holm < LEVEL || d.interval.is_some_and(|[low, _]| low > 0.0))
 }
 
 #[cfg(test)]
@@ -209,7 +286,9 @@ mod tests {
         let larger = texts(&all, Kind::Larger);
         assert_eq!(larger, ["image AUROC: 1 step larger than the noise, in points: b (+1.2, p = 0.004)."]);
         assert!(texts(&all, Kind::Within)[0].starts_with("image AUROC: 1 step not larger than the noise: c (+0.2, p = "));
-        assert_eq!(all.iter().map(|f| f.kind).collect::<Vec<_>>(), [Kind::Reach, Kind::Larger, Kind::Within, Kind::Underfit]);
+        assert_eq!(all.iter().map(|f| f.kind).collect::<Vec<_>>(), [Kind::Reach, Kind::Larger, Kind::Within, Kind::Seeds, Kind::Underfit]);
+        let seeds = texts(&all, Kind::Seeds)[0];
+        assert!(seeds.starts_with("image AUROC: to tell what was seen with 80 % probability would take: +0.2 of c about "), "{seeds}");
         assert_eq!(text(&all[..2]), format!("{}\n\n- {}", all[0].text, larger[0]));
         study.against = Against::Row(0);
         let all = findings(&study, &Comparison::of(&study));
@@ -242,6 +321,11 @@ mod tests {
             figure.difference.as_mut().unwrap().mean = 0.0004;
         }
         assert!(warned(&noise).is_empty(), "what prints as 0.0 is not a gain");
+        for figure in noise.lines[1].figures.values_mut() {
+            let difference = figure.difference.as_mut().unwrap();
+            (difference.mean, difference.interval) = (0.05, Some([-0.01, 0.11]));
+        }
+        assert!(warned(&noise).is_empty(), "there is no gain to doubt");
         comparison.lines[0].training.first_loss = Some(1.0);
         assert_eq!(warned(&comparison), [format!("{head}its last loss 0.9000 is only 10.0 % below its first epoch's 1.000, and {norm}")]);
         comparison.lines[0].training.first_loss = Some(0.8);

@@ -1,30 +1,133 @@
 //! A table in LaTeX for `booktabs`: best bold, second underlined.
 
-use super::layout::{Layout, Text, layout, training};
+use super::Form;
+use super::layout::{Layout, Text, layouts, notes};
 use super::table::{Rank, Table};
+use crate::names::in_line;
 
-/// A `table` environment with caption and notes, with a newline at the end. Needs `\usepackage{booktabs}` and nothing else.
-pub fn latex(table: &Table) -> String {
+/// Width of a column and of the text of a page of LaTeX's `article` in two columns at 10 pt, in pt. Those of IEEE, Elsevier,
+/// Springer and CVF are wider or as wide.
+const COLUMN_PT: f64 = 229.0;
+const TEXT_PT: f64 = 469.0;
+
+/// A `table` environment with caption, label and notes, with a newline at the end; needs the packages `booktabs` and `array`. It is as wide as
+/// a column of two, or as both (`table*`); a table that is wider still is parted into blocks of columns below one another.
+pub fn latex(table: &Table, form: Form) -> String {
+    let layouts = layouts(table, form);
+    let width = layouts.iter().map(|layout| Fit::of(layout, TEXT_PT).total()).fold(0.0, f64::max);
+    let (environment, limit) = if width <= COLUMN_PT { ("table", COLUMN_PT) } else { ("table*", TEXT_PT) };
+    let place = if limit == COLUMN_PT { "a column of" } else { "text of" };
     let mut lines = vec![
-        r"% \usepackage{booktabs}".to_owned(),
-        r"\begin{table}".to_owned(),
-        r"  \centering".to_owned(),
-        format!(r"  \caption{{{}}}", escape(&table.title)),
+        r"% \usepackage{booktabs,array}".to_owned(),
+        format!("% {:.0} pt wide in \\footnotesize: fits {place} {limit} pt", width.min(limit)),
+        format!(r"\begin{{{environment}}}"),
+        r"  \centering\footnotesize\setlength{\tabcolsep}{3pt}".to_owned(),
+        format!(r"  \caption{{{}}}", escape(&caption(&table.title))),
+        format!(r"  \label{{tab:{}}}", slug(&table.label)),
     ];
-    for layout in [Some(layout(table)), training(table)].into_iter().flatten() {
-        lines.extend(tabular(&layout));
+    for block in layouts.iter().flat_map(|layout| blocks(layout, limit)) {
+        lines.extend(tabular(&block, &Fit::of(&block, limit)));
         lines.extend([String::new(), r"  \smallskip".to_owned()]);
     }
-    lines.push(r"  \begin{minipage}{\linewidth}\footnotesize\raggedright".to_owned());
-    lines.extend(table.notes.iter().map(|note| format!(r"    {}\par", escape(note))));
-    lines.extend([r"  \end{minipage}".to_owned(), r"\end{table}".to_owned()]);
+    lines.push(r"  \begin{minipage}{\linewidth}\scriptsize\raggedright".to_owned());
+    lines.extend(notes(table, form).iter().map(|note| format!(r"    {}\par", escape(note))));
+    lines.extend([r"  \end{minipage}".to_owned(), format!(r"\end{{{environment}}}")]);
+    if form == Form::Paper {
+        // What a paper has no room for, for whoever opens the file.
+        lines.extend(table.notes.iter().map(|note| format!("% {}", in_line(note))));
+    }
     lines.join("\n") + "\n"
 }
 
-fn tabular(layout: &Layout) -> Vec<String> {
+/// The title without the number that LaTeX gives it again: `Table 4: what each module adds`.
+fn caption(title: &str) -> String {
+    let rest = title.split_once(": ").filter(|(begin, _)| {
+        let numbers = begin.strip_prefix("Tables ").or_else(|| begin.strip_prefix("Table "));
+        numbers.is_some_and(|numbers| numbers.split([' ', ',']).all(|word| matches!(word, "" | "and") || word.parse::<u32>().is_ok()))
+    });
+    let title = rest.map_or(title, |(_, rest)| rest);
+    let mut letters = title.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// What `\label` takes.
+fn slug(label: &str) -> String {
+    label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}
+
+/// Columns, as many as fit beside the first, in as many tables as it takes.
+fn blocks(layout: &Layout, limit: f64) -> Vec<Layout> {
+    let fit = Fit::of(layout, limit);
+    let (mut blocks, mut columns, mut width) = (vec![], vec![0], fit.name);
+    for (at, own) in fit.columns.iter().enumerate() {
+        if width + own + Fit::GAP > limit && columns.len() > 1 {
+            blocks.push(std::mem::replace(&mut columns, vec![0]));
+            width = fit.name;
+        }
+        columns.push(at + 1);
+        width += own + Fit::GAP;
+    }
+    blocks.push(columns);
+    let part = |columns: &Vec<usize>| Layout {
+        headings: columns.iter().map(|&at| layout.headings[at].clone()).collect(),
+        lines: layout.lines.iter().map(|line| columns.iter().map(|&at| line[at].clone()).collect()).collect(),
+    };
+    blocks.iter().map(part).collect()
+}
+
+/// How wide a tabular is, in pt.
+struct Fit {
+    name: f64,
+    columns: Vec<f64>,
+}
+
+impl Fit {
+    /// Between two columns.
+    const GAP: f64 = 6.0;
+
+    /// The first column takes as much as its longest name, but no more than two fifths of the limit: longer names are wrapped.
+    fn of(layout: &Layout, limit: f64) -> Self {
+        let widest = |at: usize| {
+            let cells = layout.lines.iter().map(|line| width(&line[at].value) * 1.15 + width(&line[at].tail));
+            cells.fold(width(&layout.headings[at]), f64::max)
+        };
+        Self { name: widest(0).min(0.4 * limit), columns: (1..layout.headings.len()).map(widest).collect() }
+    }
+
+    fn total(&self) -> f64 {
+        self.name + self.columns.iter().map(|own| own + Self::GAP).sum::<f64>()
+    }
+}
+
+/// The width of a text in Computer Modern at 8 pt, in pt: widths of cmr10 (Knuth 1986) in thousandths of an em, and what cmr8
+/// is wider. Signs that are not listed count as wide ones.
+fn width(text: &str) -> f64 {
+    const LETTERS: [u16; 26] =
+        [500, 556, 444, 556, 444, 306, 500, 556, 278, 306, 528, 278, 833, 556, 500, 556, 528, 392, 394, 389, 556, 528, 722, 528, 528, 444];
+    const CAPITALS: [u16; 26] =
+        [750, 708, 722, 764, 681, 653, 785, 750, 361, 514, 778, 625, 917, 750, 778, 681, 778, 736, 556, 722, 750, 750, 1028, 750, 750, 611];
+    let em = |c: char| match c {
+        'a'..='z' => LETTERS[usize::from(c as u8 - b'a')],
+        'A'..='Z' => CAPITALS[usize::from(c as u8 - b'A')],
+        '0'..='9' | '/' | '*' => 500,
+        '.' | ',' | ':' | ';' | '[' | ']' | '\'' => 278,
+        ' ' | '-' => 333,
+        '(' | ')' => 389,
+        '—' => 1000,
+        _ => 833,
+    };
+    text.chars().map(|c| f64::from(em(c))).sum::<f64>() * 8.0 * 1.062 / 1000.0
+}
+
+fn tabular(layout: &Layout, fit: &Fit) -> Vec<String> {
     let headings: Vec<String> = layout.headings.iter().map(|heading| escape(heading)).collect();
+    let natural = layout.lines.iter().map(|line| width(&line[0].value)).fold(width(&layout.headings[0]), f64::max);
+    let first = match natural <= fit.name {
+        true => "l".to_owned(),
+        false => format!(r">{{\raggedright\arraybackslash}}p{{{:.0}pt}}", fit.name),
+    };
     let mut lines = vec![
-        format!(r"  \begin{{tabular}}{{l{}}}", "r".repeat(headings.len() - 1)),
+        format!(r"  \begin{{tabular}}{{@{{}}{first}{}@{{}}}}", "r".repeat(headings.len() - 1)),
         r"    \toprule".to_owned(),
         row(&headings),
         r"    \midrule".to_owned(),
@@ -61,6 +164,8 @@ fn escape(text: &str) -> String {
             '<' => r"\textless{}",
             '>' => r"\textgreater{}",
             '|' => r"\textbar{}",
+            // A quotation begins after a blank or a bracket.
+            '"' if escaped.is_empty() || escaped.ends_with([' ', '(', '[']) => "``",
             '"' => "''",
             // Braced: behind the end of a row they would be read as its options.
             '[' => "{[}",
@@ -148,51 +253,85 @@ mod tests {
     use super::super::{Comparison, Incomplete, example};
     use super::*;
 
-    #[test]
-    fn a_latex_table_is_this_text() {
+    fn ladder() -> Table {
         let mut study = example::ladder();
         study.metrics.truncate(1);
         study.rows[0].name = "[2, 4] & 50%".into();
         study.rows.iter_mut().for_each(|row| row.paper = None);
         let mut table = Table::of(&study, &Comparison::of(&study), Incomplete::Refuse);
         table.notes.truncate(1);
-        let expected = r"% \usepackage{booktabs}
+        table.label = "ablation".into();
+        table
+    }
+
+    #[test]
+    fn a_table_for_a_paper_is_this_text() {
+        let expected = r"% \usepackage{booktabs,array}
+% 136 pt wide in \footnotesize: fits a column of 229 pt
 \begin{table}
-  \centering
+  \centering\footnotesize\setlength{\tabcolsep}{3pt}
   \caption{What each part adds}
-  \begin{tabular}{lrrr}
+  \label{tab:ablation}
+  \begin{tabular}{@{}lr@{}}
     \toprule
-     & n & image AUROC & $\Delta$ (p) \\
+     & image AUROC \\
     \midrule
-    {[}2, 4] \& 50\% & 6 & \underline{86.0} $\pm$ 0.9 & --- \\
-    + self-calibration & 6 & \textbf{91.0} $\pm$ 0.9 & +5.0 (0.062) \\
-    + STLNet & 6 & \textbf{91.0} $\pm$ 0.6 & 0.0 (1.000) \\
+    {[}2, 4] \& 50\% & \underline{86.0} $\pm$ 0.9 \\
+    + self-calibration & \textbf{91.0} $\pm$ 0.9 \\
+    + STLNet & \textbf{91.0} $\pm$ 0.6 \\
     \bottomrule
   \end{tabular}
 
   \smallskip
-  \begin{tabular}{lrrr}
-    \toprule
-    training & first loss & last loss & gradient norm \\
-    \midrule
-    {[}2, 4] \& 50\% & --- & 0.9000 & 30.00 \\
-    + self-calibration & --- & 0.5000 & 8.000 \\
-    + STLNet & --- & 0.2500 & 5.000 \\
-    \bottomrule
-  \end{tabular}
-
-  \smallskip
-  \begin{minipage}{\linewidth}\footnotesize\raggedright
-    In percent, over 2 categories x 3 seeds: the mean over categories of the means over seeds; $\pm$ is the sample standard deviation over seeds.\par
+  \begin{minipage}{\linewidth}\scriptsize\raggedright
+    Percent: mean over 2 categories x 3 seeds, $\pm$ standard deviation over seeds; best bold; {*} p \textless{} 0.05 against the row above (paired sign-flip test, Holm over 2 comparisons).\par
   \end{minipage}
 \end{table}
+% In percent, over 2 categories x 3 seeds: the mean over categories of the means over seeds; ± is the sample standard deviation over seeds.
 ";
-        assert_eq!(latex(&table), expected);
+        assert_eq!(latex(&ladder(), Form::Paper), expected);
+    }
+
+    #[test]
+    fn the_full_form_has_differences_and_the_table_of_trainings() {
+        let shown = latex(&ladder(), Form::Full);
+        assert!(shown.contains(r"+ self-calibration & 6 & \textbf{91.0} $\pm$ 0.9 & +5.0 (0.062) \\"), "{shown}");
+        assert_eq!(shown.matches(r"\begin{tabular}").count(), 2);
+    }
+
+    #[test]
+    fn a_table_that_is_too_wide_is_parted_and_long_names_are_wrapped() {
+        let column = |at: usize| super::super::Column { heading: format!("category {at}"), metric: "image_auroc".into() };
+        let cell = super::super::Cell { mean: Some(0.5), n: 1, planned: 1, ..Default::default() };
+        let line =
+            super::super::TableLine { name: "a long name of words ".repeat(6), n: 1, planned: 1, cells: vec![cell; 15], training: None };
+        let table = Table { title: "t".into(), columns: (0..15).map(column).collect(), lines: vec![line], ..Table::default() };
+        let shown = latex(&table, Form::Paper);
+        assert!(shown.contains(r"\begin{table*}") && shown.contains(r"\raggedright\arraybackslash}p{188pt}"), "{shown}");
+        let blocks = shown.matches(r"\begin{tabular}").count();
+        assert!((2..=4).contains(&blocks), "{blocks}");
+        (0..15).for_each(|at| assert!(shown.contains(&format!("category {at} ")), "{at}: {shown}"));
+        for layout in blocks_of(&table) {
+            assert!(Fit::of(&layout, TEXT_PT).total() <= TEXT_PT);
+        }
+    }
+
+    fn blocks_of(table: &Table) -> Vec<Layout> {
+        layouts(table, Form::Paper).iter().flat_map(|layout| super::blocks(layout, TEXT_PT)).collect()
+    }
+
+    #[test]
+    fn a_caption_has_no_number_of_its_own() {
+        assert_eq!(caption("Table 4: what each module adds"), "What each module adds");
+        assert_eq!(caption("Tables 1 and 2: comparison"), "Comparison");
+        assert_eq!([caption("Tables turned: a story"), caption("a: b"), caption("")], ["Tables turned: a story", "A: b", ""]);
+        assert_eq!(slug("tables-1-2 by_category@0.3"), "tables-1-2-by-category-0-3");
     }
 
     #[test]
     fn whatever_latex_would_take_for_markup_is_escaped() {
         assert_eq!(escape(r"a_b{c}\d$e#f^g~h"), r"a\_b\{c\}\textbackslash{}d\$e\#f\textasciicircum{}g\textasciitilde{}h");
+        assert_eq!(escape(r#"to "a b" ("c")"#), "to ``a b'' (``c'')");
         assert_eq!(escape("−0.3 <0.001 91.2*"), r"$-$0.3 \textless{}0.001 91.2{*}");
         assert_eq!(escape("a\u{1b}\u{7}\u{7f}\u{85}"), "a{[}U+001B]{[}U+0007]{[}U+007F]{[}U+0085]");
         assert_eq!(escape("γ → 2.5 · Müller\n中…"), r"$\gamma$ $\to$ 2.5 $\cdot$ Müller {[}U+4E2D]\dots{}");

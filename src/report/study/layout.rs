@@ -1,7 +1,9 @@
 //! How a table's numbers are spelled: the same text in every format for people.
 
+use super::Form;
 use super::comparison::Training;
-use super::table::{Cell, Rank, Table};
+use super::difference::LEVEL;
+use super::table::{Cell, Column, Rank, Table, TableLine};
 use crate::report::spell::{NOTHING, p_value, percent, points};
 use crate::ui::text::number;
 
@@ -20,6 +22,73 @@ pub struct Layout {
     pub lines: Vec<Vec<Text>>,
 }
 
+/// A table in a form, with what belongs below it.
+pub fn layouts(table: &Table, form: Form) -> Vec<Layout> {
+    match form {
+        Form::Full => std::iter::once(layout(table)).chain(training(table)).collect(),
+        Form::Paper => vec![short(table)],
+        Form::Long => vec![long(table)],
+    }
+}
+
+/// The lines below a table in a form.
+pub fn notes(table: &Table, form: Form) -> Vec<String> {
+    match form {
+        Form::Full | Form::Long => table.notes.clone(),
+        Form::Paper => vec![table.legend.clone()].into_iter().filter(|legend| !legend.is_empty()).collect(),
+    }
+}
+
+/// As a paper prints it: one column a metric, mean and deviation with a star where the difference is larger than the noise;
+/// differences alone where there are no means.
+fn short(table: &Table) -> Layout {
+    let cell = |cell: &Cell| {
+        let change = cell.difference.as_ref();
+        let star = if change.is_some_and(|d| d.is_complete() && d.p_holm < LEVEL) { "*" } else { "" };
+        let Some(mean) = cell.mean else {
+            return change.map_or_else(|| plain(NOTHING), |d| Text { value: points(d.mean), rank: None, tail: star.to_owned() });
+        };
+        let spread = cell.deviation.map_or(String::new(), |d| format!(" ± {}", percent(d)));
+        let count = if cell.is_complete() { String::new() } else { format!(" ({})", count(cell.n, cell.planned)) };
+        Text { value: percent(mean), rank: cell.rank, tail: spread + star + &count }
+    };
+    let headings = std::iter::once(table.corner.clone()).chain(table.columns.iter().map(|column| column.heading.clone()));
+    let line = |(at, line): (usize, &TableLine)| {
+        let texts = table.texts.iter().map(move |column| plain(&column.cells[at]));
+        std::iter::once(plain(&line.name)).chain(line.cells.iter().map(cell)).chain(texts).collect()
+    };
+    Layout {
+        headings: headings.chain(table.texts.iter().map(|column| column.heading.clone())).collect(),
+        lines: table.lines.iter().enumerate().map(line).collect(),
+    }
+}
+
+/// One line for each row and column.
+fn long(table: &Table) -> Layout {
+    let dash = |text: Option<String>| plain(text.as_deref().unwrap_or(NOTHING));
+    let line = |(name, column, cell): (&str, &Column, &Cell)| {
+        let change = cell.difference.as_ref();
+        let mut line = vec![plain(name), plain(&column.heading), plain(&count(cell.n, cell.planned))];
+        line.push(Text { rank: cell.rank, ..dash(cell.mean.map(percent)) });
+        line.push(dash(cell.deviation.map(percent)));
+        line.push(dash(change.map(|d| points(d.mean))));
+        line.push(dash(change.and_then(|d| d.interval).map(|[low, high]| format!("{} to {}", points(low), points(high)))));
+        line.push(dash(change.map(|d| p_value(d.p_holm))));
+        line
+    };
+    let cells = |(at, row): (usize, &TableLine)| -> Vec<Vec<Text>> {
+        let texts: Vec<Text> = table.texts.iter().map(|column| plain(&column.cells[at])).collect();
+        let lines = table.columns.iter().zip(&row.cells).map(|(column, cell)| line((row.name.as_str(), column, cell)));
+        lines.map(|line| line.into_iter().chain(texts.clone()).collect()).collect()
+    };
+    let column = if table.columns.windows(2).any(|two| two[0].metric != two[1].metric) { "metric" } else { "column" };
+    let fixed = [&table.corner, column, "n", "mean", "±", "Δ", "95 %", "p"].map(str::to_owned);
+    Layout {
+        headings: fixed.into_iter().chain(table.texts.iter().map(|column| column.heading.clone())).collect(),
+        lines: table.lines.iter().enumerate().flat_map(cells).collect(),
+    }
+}
+
 /// Spells a table. Behind a column of means stands one of differences, one of the paper's figures and one of
 /// figures cited from elsewhere, where there are any.
 pub fn layout(table: &Table) -> Layout {
@@ -31,8 +100,12 @@ pub fn layout(table: &Table) -> Layout {
             headings.push(heading.to_owned());
             lines.iter_mut().zip(cells()).for_each(|(line, cell)| line.push(text(cell)));
         };
-        add(&column.heading, &mean);
-        if cells().any(|cell| cell.difference.is_some()) {
+        let compared = cells().any(|cell| cell.difference.is_some());
+        match compared && cells().all(|cell| cell.mean.is_none()) {
+            true => add(&format!("{}: Δ", column.heading), &effect),
+            false => add(&column.heading, &mean),
+        }
+        if compared && cells().any(|cell| cell.mean.is_some()) {
             add("Δ (p)", &difference);
         }
         if cells().any(|cell| cell.published.is_some()) {
@@ -41,6 +114,10 @@ pub fn layout(table: &Table) -> Layout {
         if cells().any(|cell| cell.cited.is_some()) {
             add("cited (Δ)", &cited);
         }
+    }
+    for column in &table.texts {
+        headings.push(column.heading.clone());
+        lines.iter_mut().zip(&column.cells).for_each(|(line, text)| line.push(plain(text)));
     }
     Layout { headings, lines }
 }
@@ -75,6 +152,15 @@ fn difference(cell: &Cell) -> Text {
         true => plain(&format!("{points} ({p})")),
         false => plain(&format!("{points}* ({p}; {})", count(change.n, change.planned))),
     }
+}
+
+/// `+0.9 [+0.2, +1.6], p 0.031`: points with the interval, where the means stand elsewhere.
+fn effect(cell: &Cell) -> Text {
+    let Some(change) = &cell.difference else { return plain(NOTHING) };
+    let interval = change.interval.map_or(String::new(), |[low, high]| format!(" [{}, {}]", points(low), points(high)));
+    let p = p_value(change.p_holm);
+    let p = if p.starts_with('<') { p } else { format!("= {p}") };
+    plain(&format!("{}{interval}, p {p}", points(change.mean)))
 }
 
 /// `97.8 (−1.2)`: the paper's figure, and ours less it, which has a star where runs of ours are missing; `95.5† (−1.2)`: an

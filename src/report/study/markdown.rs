@@ -1,17 +1,18 @@
 //! A table in Markdown (GitHub's): best bold, second italic.
 
-use super::layout::{Layout, Text, layout, training};
+use super::Form;
+use super::layout::{Layout, Text, layouts, notes};
 use super::table::{Rank, Table};
 use crate::names::in_line;
 
 /// Title, table, the table of trainings where there is one, and notes, with a newline at the end.
-pub fn markdown(table: &Table) -> String {
+pub fn markdown(table: &Table, form: Form) -> String {
     let mut lines = vec![format!("**{}**", escape(&table.title)), String::new()];
-    for layout in [Some(layout(table)), training(table)].into_iter().flatten() {
+    for layout in layouts(table, form) {
         lines.extend(grid(&layout));
         lines.push(String::new());
     }
-    lines.extend(table.notes.iter().map(|note| format!("- {}", escape(note))));
+    lines.extend(notes(table, form).iter().map(|note| format!("- {}", escape(note))));
     lines.join("\n") + "\n"
 }
 
@@ -53,7 +54,7 @@ mod tests {
         let mut study = example::ladder();
         study.metrics.truncate(1);
         study.rows[2].name = "+ a|b_c".into();
-        let shown = markdown(&Table::of(&study, &Comparison::of(&study), Incomplete::Refuse));
+        let shown = markdown(&Table::of(&study, &Comparison::of(&study), Incomplete::Refuse), Form::Full);
         let expected = r"**What each part adds**
 
 |  | n | image AUROC | Δ (p) | paper (Δ) |
@@ -82,7 +83,7 @@ mod tests {
     #[test]
     fn one_seed_shows_no_spread() {
         let study = example::study(&["a", "b"], 1, |row, place, _, _| 0.8 + 0.05 * row as f64 + 0.01 * place as f64);
-        let shown = markdown(&Table::of(&study, &Comparison::of(&study), Incomplete::Refuse));
+        let shown = markdown(&Table::of(&study, &Comparison::of(&study), Incomplete::Refuse), Form::Full);
         assert!(shown.contains("one seed shows no spread") && !shown.contains('±'), "{shown}");
         assert!(shown.contains("| a | 2 | 80.5 | — |"), "{shown}");
     }

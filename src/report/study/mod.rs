@@ -3,9 +3,14 @@
 //! `Study` -> [`Comparison`] (all numbers) -> [`Table`] (what each cell holds) -> one small renderer a format; and
 //! [`findings()`] in words.
 
+mod answer;
 mod build;
 mod comparison;
 mod csv;
+mod difference;
+mod effect;
+mod effect_table;
+mod equal;
 #[cfg(test)]
 pub mod example;
 pub mod figure;
@@ -20,13 +25,21 @@ mod pivot;
 pub mod ranks;
 mod table;
 mod terminal;
+mod verdict;
+mod view;
 mod write;
 
 pub use self::csv::as_text;
-pub use comparison::{Comparison, Difference, Figure, Line, Training};
-pub use findings::{Finding, Kind, LEVEL, findings, text};
+pub use answer::answer;
+pub use comparison::{Comparison, Line, Training};
+pub use difference::{Difference, Figure, LEVEL};
+pub use effect::Effect;
+pub use equal::Equal;
+pub use findings::{Finding, Kind, findings, text};
 pub use pivot::Pivot;
 pub use table::{Cell, Change, Column, Incomplete, Rank, Table, TableLine};
+pub use verdict::{Judgement, Verdict, verdicts};
+pub use view::View;
 pub use write::{Extent, Report, Written};
 
 /// What a table can be written as.
@@ -37,20 +50,40 @@ pub enum Format {
     Latex,
     Csv,
     Json,
+    Html,
+}
+
+/// How much of a table is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Form {
+    /// Everything: differences with p, published figures, how the rows trained
+    #[default]
+    Full,
+    /// As a paper prints it: mean ± deviation, best bold, a star where p < 0.05
+    Paper,
+    /// One line for each row and metric
+    Long,
 }
 
 impl Format {
     /// Those of the files beside a sweep, with their endings.
     pub const FILES: [(Self, &'static str); 4] = [(Self::Markdown, "md"), (Self::Latex, "tex"), (Self::Csv, "csv"), (Self::Json, "json")];
+
+    /// The form of the files: LaTeX is for papers.
+    pub fn form(self) -> Form {
+        if self == Self::Latex { Form::Paper } else { Form::Full }
+    }
 }
 
-/// A table in one format, with a newline at its end.
-pub fn render(table: &Table, format: Format) -> String {
+/// A table in one form and format, with a newline at its end. JSON holds all in any form, and CSV in the full one.
+pub fn render(table: &Table, form: Form, format: Format) -> String {
     match format {
-        Format::Terminal => terminal::terminal(table),
-        Format::Markdown => markdown::markdown(table),
-        Format::Latex => latex::latex(table),
-        Format::Csv => csv::csv(table),
+        Format::Terminal => terminal::terminal(table, form),
+        Format::Markdown => markdown::markdown(table, form),
+        Format::Latex => latex::latex(table, form),
+        Format::Csv if form == Form::Full => csv::csv(table),
+        Format::Csv => csv::as_printed(table, form),
         Format::Json => json::json(table),
+        Format::Html => page::fragment(table, form),
     }
 }

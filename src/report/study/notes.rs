@@ -1,11 +1,13 @@
 //! What is printed below a table: how its numbers came about and what they cannot say.
 
-use super::comparison::{Comparison, Training, comparisons};
+use super::comparison::{Comparison, Training};
+use super::difference::LEVEL;
 use super::layout::training;
 use super::table::Table;
 use crate::report::lineage;
-use crate::report::spell::{counted, heading, p_value};
+use crate::report::spell::{counted, heading, metric_name, p_value};
 use crate::run::Summary;
+use crate::sweep::design::{Design, ROW};
 use crate::sweep::{Against, Cell, Study, published};
 
 /// Below the table of rows and metrics.
@@ -20,32 +22,101 @@ pub fn of(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> 
     notes
 }
 
+/// What a paper prints below the table: what its cells are, and what a star is.
+pub fn legend(study: &Study, comparison: &Comparison) -> String {
+    let over = match study.seeds.len() {
+        1 => format!("Percent: mean over {}", grid(study)),
+        _ => format!("Percent: mean over {}, ± standard deviation over seeds", grid(study)),
+    };
+    let count = counted(comparison.count(), "comparison", "comparisons");
+    let star = match comparison.count() {
+        0 => String::new(),
+        _ => format!("; * p < {LEVEL} against {} (paired sign-flip test, Holm over {count})", against(study)),
+    };
+    format!("{over}; best bold{star}.")
+}
+
 /// Below a table with a column a category.
 pub fn by_category(study: &Study, table: &Table, metric: &str) -> Vec<String> {
     let seeds = counted(study.seeds.len(), "seed", "seeds");
-    let mut notes = vec![format!("{} in percent, the mean over {seeds}{}.", heading(metric), spread(study))];
+    let mut notes = vec![format!("{} in percent, the mean over {seeds}{}.", metric_name(study, metric), spread(study))];
     notes.extend(paper(study, table));
     notes.extend(cited(study, table));
     notes.extend(common(study, table));
     notes
 }
 
-/// Below a table over two keys.
-pub fn pivot(study: &Study, table: &Table, metric: &str) -> Vec<String> {
-    let mut notes = vec![format!("{} in percent; each cell is a mean over {}{}.", heading(metric), grid(study), spread(study))];
-    notes.extend(paper(study, table));
-    notes.extend(cited(study, table));
+/// Below a table of main effects.
+pub fn effects(study: &Study, comparison: &Comparison) -> Vec<String> {
+    let count = comparison.effects.iter().filter(|effect| effect.against.is_some()).count();
+    let against = reference(study);
+    vec![
+        format!(
+            "Δ: against {against}, in points, over all pairs of runs that differ in this alone: same category, seed and all else; p: \
+             two-sided sign-flip test, adjusted by Holm over {}, each metric by itself.",
+            counted(count, "comparison", "comparisons")
+        ),
+        format!(
+            "In percent, over {} and everything else that varies{}. Runs of one seed and category are not independent of one another; \
+             those that came out equal to the bit count once.",
+            grid(study),
+            spread(study)
+        ),
+    ]
+}
+
+/// What a paper prints below main effects.
+pub fn effect_legend(study: &Study, comparison: &Comparison) -> String {
+    let count = comparison.effects.iter().filter(|effect| effect.against.is_some()).count();
+    format!(
+        "Percent: each row and value on average over {} and all else that varies{}; best of each bold; * p < {LEVEL} against {} (paired \
+         sign-flip test over all pairs, Holm over {}).",
+        grid(study),
+        if study.seeds.len() > 1 { ", ± standard deviation over seeds" } else { "" },
+        reference(study),
+        counted(count, "comparison", "comparisons")
+    )
+}
+
+/// With which level of its factor each level is compared.
+fn reference(study: &Study) -> &'static str {
+    match study.against {
+        Against::Previous => "the first of each key, and rows against the one before",
+        Against::Row(0) => "the first of each",
+        Against::Row(_) => "that of the reference row",
+    }
+}
+
+/// Below a table over what was asked for; `begin` says what its cells are.
+pub fn pivot(study: &Study, table: &Table, begin: Vec<String>) -> Vec<String> {
+    let mut notes = begin;
     notes.extend(common(study, table));
     notes
 }
 
 /// `2 categories x 3 seeds`.
-fn grid(study: &Study) -> String {
+pub(super) fn grid(study: &Study) -> String {
     format!("{} x {}", counted(study.categories.len(), "category", "categories"), counted(study.seeds.len(), "seed", "seeds"))
 }
 
-fn spread(study: &Study) -> &'static str {
+pub(super) fn spread(study: &Study) -> &'static str {
     if study.seeds.len() > 1 { "; ± is the sample standard deviation over seeds" } else { "; one seed shows no spread" }
+}
+
+/// With what a row is compared.
+pub(super) fn against(study: &Study) -> String {
+    let design = Design::of(study);
+    let named = design.factors.iter().find(|factor| factor.name == ROW);
+    match (study.against, design.is_crossed(), named) {
+        (Against::Previous, true, Some(_)) => "the row before at the same values of all keys".to_owned(),
+        (Against::Row(row), true, Some(_)) => {
+            format!("\"{}\" at the same values of all keys", study.rows[row].entry.as_deref().unwrap_or_default())
+        }
+        (Against::Row(row), true, None) => format!("\"{}\", of those that differ from it in one key", study.rows[row].name),
+        (Against::Previous, true, None) => "the row above, where one key differs".to_owned(),
+        (Against::Previous, false, _) => "the row above".to_owned(),
+        (Against::Row(row), false, _) => format!("\"{}\"", study.rows[row].name),
+    }
 }
 
 /// How differences were tested, and what the test is silent about.
@@ -53,20 +124,18 @@ fn test(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
     if !cells(table).any(|cell| cell.difference.is_some()) {
         return vec![];
     }
-    let against = match study.against {
-        Against::Previous => "the row above".to_owned(),
-        Against::Row(row) => format!("\"{}\"", study.rows[row].name),
-    };
-    let rows = counted(comparisons(study), "comparison", "comparisons");
+    let rows = counted(comparison.count(), "comparison", "comparisons");
+    let firsts = study.firsts();
     let same = |row: usize| {
-        let first = study.first(row);
+        let first = firsts[row];
         let (one, other) = (&study.rows[first].name, &study.rows[row].name);
         (first != row).then(|| format!("\"{other}\" is made of the same runs as \"{one}\": it is not compared separately."))
     };
     let mut notes = vec![
         format!(
-            "Δ: mean paired difference to {against} in points over {} of category and seed; p: two-sided sign-flip test, adjusted by Holm \
+            "Δ: mean paired difference to {} in points over {} of category and seed; p: two-sided sign-flip test, adjusted by Holm \
              over {rows}, each metric by itself. The smallest p that can be reached is {}.",
+            against(study),
             counted(comparison.pairs, "pair", "pairs"),
             p_value(comparison.smallest_p)
         ),
@@ -285,7 +354,7 @@ mod tests {
         study.rows[2].published = Some(Citation { system: "CutPaste".into(), source: "own paper, ensemble".into() });
         study.rows[1].note = Some("not what it was".into());
         let table = Table::of(&study, &Comparison::of(&study), Incomplete::Refuse);
-        let shown = super::super::render(&table, super::super::Format::Markdown);
+        let shown = super::super::render(&table, super::super::Form::Full, super::super::Format::Markdown);
         assert!(shown.contains("| Δ (p) | cited (Δ) |") && shown.contains("| 0.0 (1.000) | 96.1 (−5.1) |"), "{shown}");
         let cited = "cited for + STLNet: CutPaste, own paper, ensemble: 3-way, ResNet-18 from scratch; an ensemble of 5 models; ";
         assert!(table.notes.iter().any(|note| note.starts_with(cited)), "{:?}", table.notes);

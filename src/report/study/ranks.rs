@@ -74,9 +74,8 @@ const SEED: u64 = 0;
 /// Quantiles at 0.95 of the studentized range of k groups with infinite degrees of freedom, by the square root of 2, for k of 2, 3, …
 /// Up to 10 they are Demšar's Table 5(a) but for two last digits; all are what scipy 1.17.1's `studentized_range.ppf` gives. A test
 /// integrates them anew.
-const NEMENYI: [f64; 19] = [
-    1.960, 2.344, 2.569, 2.728, 2.850, 2.948, 3.031, 3.102, 3.164, 3.219, 3.268, 3.313, 3.354, 3.391, 3.426, 3.458, 3.489, 3.517, 3.544,
-];
+const NEMENYI: [f64; 19] =
+    [1.960, 2.344, 2.569, 2.728, 2.850, 2.948, 3.031, 3.102, 3.164, 3.219, 3.268, 3.313, 3.354, 3.391, 3.426, 3.458, 3.489, 3.517, 3.544];
 
 /// The most systems for which there is a critical difference.
 pub const MOST: usize = NEMENYI.len() + 1;
@@ -90,7 +89,8 @@ impl Ranks {
             places.iter().map(figure).collect()
         };
         // The same runs under two names are one system.
-        let planned = (0..study.rows.len()).filter(|&row| !study.is_quoted(row) && study.first(row) == row);
+        let firsts = study.firsts();
+        let planned = (0..study.rows.len()).filter(|&row| !study.is_quoted(row) && firsts[row] == row);
         let (mut rows, mut values, mut left_out) = (vec![], vec![], vec![]);
         for row in planned {
             match figures(row) {
@@ -103,7 +103,7 @@ impl Ranks {
         }
         let first = *rows.first().filter(|_| rows.len() > 1 && !places.is_empty())?;
         let reference = match study.against {
-            Against::Row(row) if rows.contains(&study.first(row)) => study.first(row),
+            Against::Row(row) if rows.contains(&firsts[row]) => firsts[row],
             _ => first,
         };
         let of_reference = &values[rows.iter().position(|&row| row == reference)?];

@@ -8,15 +8,24 @@ use super::comparison::Training;
 use crate::report::spell::percent;
 
 /// One table; numbers are ratios 0..=1, differences of ratios, and p values.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Table {
     pub title: String,
     /// Heading of the lines' names.
     pub corner: String,
     pub columns: Vec<Column>,
     pub lines: Vec<TableLine>,
+    /// Columns of text behind the metrics.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<TextColumn>,
     /// What stands below: how to read it, protocol, backbone, missing runs.
     pub notes: Vec<String>,
+    /// What its cells are, in a sentence: all that a paper prints below it.
+    #[serde(skip)]
+    pub legend: String,
+    /// By what a text refers to it: the sweep's name, and behind it the table's.
+    #[serde(skip)]
+    pub label: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,6 +33,14 @@ pub struct Column {
     pub heading: String,
     /// Without its split.
     pub metric: String,
+}
+
+/// A column of text.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TextColumn {
+    pub heading: String,
+    /// One for each line.
+    pub cells: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,13 +1,14 @@
 //! A table for the terminal.
 
-use super::layout::{Layout, Text, layout, training};
+use super::Form;
+use super::layout::{Layout, Text, layouts, notes};
 use super::table::Table;
 use crate::ui::text::{self, Align, Rule};
 
 /// Title, aligned columns, the table of trainings where there is one, notes.
-pub fn terminal(table: &Table) -> String {
-    let grids: String = [Some(layout(table)), training(table)].iter().flatten().map(|layout| grid(layout) + "\n\n").collect();
-    let notes: String = table.notes.iter().map(|note| format!("{note}\n")).collect();
+pub fn terminal(table: &Table, form: Form) -> String {
+    let grids: String = layouts(table, form).iter().map(|layout| grid(layout) + "\n\n").collect();
+    let notes: String = notes(table, form).iter().map(|note| format!("{note}\n")).collect();
     format!("{}\n\n{grids}{notes}", table.title)
 }
 
@@ -29,7 +30,7 @@ mod tests {
     fn a_terminal_table_shows_ours_the_difference_and_the_papers_side_by_side() {
         let mut study = example::ladder();
         study.metrics.truncate(2);
-        let shown = terminal(&Table::of(&study, &Comparison::of(&study), Incomplete::Refuse));
+        let shown = terminal(&Table::of(&study, &Comparison::of(&study), Incomplete::Refuse), Form::Full);
         let expected = "\
 What each part adds
 
@@ -49,10 +50,10 @@ baseline            6   86.0 ± 0.9             —  97.8 (−11.8)   84.0 ± 0.
         study.metrics.truncate(1);
         example::outcome(&mut study, 2, "terrazzo", 1, Outcome::Failed { error: "diverged".into() });
         let comparison = Comparison::of(&study);
-        let refused = terminal(&Table::of(&study, &comparison, Incomplete::Refuse));
+        let refused = terminal(&Table::of(&study, &comparison, Incomplete::Refuse), Form::Full);
         assert!(refused.contains("+ STLNet            5 of 6            —"), "{refused}");
         assert!(refused.contains("Missing: 1 of 18 runs: + STLNet: terrazzo seed 1."), "{refused}");
-        let marked = terminal(&Table::of(&study, &comparison, Incomplete::Mark));
+        let marked = terminal(&Table::of(&study, &comparison, Incomplete::Mark), Form::Full);
         assert!(marked.contains("* (5 of 6)") && marked.contains("* of an incomplete grid"), "{marked}");
         assert!(marked.contains("; 5 of 6)") && marked.contains("*)"), "differences over fewer pairs and runs have a star: {marked}");
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::markdown::escape;
 use super::page::{self, Listing, Machines, Page};
-use super::{Comparison, Format, Incomplete, Pivot, Table, figure, findings, render, text};
+use super::{Comparison, Form, Format, Incomplete, Pivot, Table, View, answer, figure, findings, render, text};
 use crate::file;
 use crate::store::Store;
 use crate::sweep::{Cell, Outcome, Plan, Study};
@@ -29,6 +29,7 @@ pub struct Report<'a> {
     /// Tables and page.
     pub folder: &'a Path,
     pub plots: &'a Path,
+    pub view: &'a View,
     pub incomplete: Incomplete,
 }
 
@@ -37,8 +38,11 @@ pub struct Report<'a> {
 pub struct Written {
     pub study: Study,
     pub comparison: Comparison,
-    /// The main table, then one a metric by category where there are several.
-    pub tables: Vec<Table>,
+    /// The main table; main effects where several things vary; what rows gain and cost; then one a metric by category where there
+    /// are several. Each with the stem of its files.
+    pub tables: Vec<(String, Table)>,
+    /// What was found, in at most three sentences.
+    pub answer: Vec<String>,
     pub findings: String,
     pub files: Vec<PathBuf>,
 }
@@ -50,19 +54,29 @@ impl Report<'_> {
     /// A run that cannot be read.
     pub fn look(&self) -> Result<Written> {
         let (study, comparison) = self.compute()?;
-        let mut tables = vec![Table::of(&study, &comparison, self.incomplete)];
+        let mut tables = vec![("table".to_owned(), Table::of(&study, &comparison, self.incomplete))];
+        let effects = Table::effects(&study, &comparison, self.incomplete).map(|table| ("effects".to_owned(), table));
+        tables.extend(effects.into_iter().chain(Table::verdicts(&study, &comparison).map(|table| ("verdicts".to_owned(), table))));
         if study.categories.len() > 1 {
             for metric in &study.metrics {
-                tables.push(Table::by_category(&study, &comparison, metric, self.incomplete)?);
+                let stem = format!("by-category-{}", metric.replace('@', "-"));
+                tables.push((stem, Table::by_category(&study, &comparison, metric, self.incomplete)?));
             }
+        }
+        for (stem, table) in &mut tables {
+            table.label = if stem == "table" { self.plan.name.clone() } else { format!("{}-{stem}", self.plan.name) };
         }
         if self.seeds.len() < self.plan.seeds.len() {
             let listed = |seeds: &[u64]| seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
             let note = format!("Of the plan's seeds {}, these are {} alone.", listed(&self.plan.seeds), listed(self.seeds));
-            tables.iter_mut().for_each(|table| table.notes.insert(0, note.clone()));
+            tables.iter_mut().for_each(|(_, table)| table.notes.insert(0, note.clone()));
+        }
+        if let Some(condition) = &self.view.condition {
+            let note = format!("Of the runs where {condition}.");
+            tables.iter_mut().for_each(|(_, table)| table.notes.insert(0, note.clone()));
         }
         let findings = text(&findings(&study, &comparison));
-        Ok(Written { study, comparison, tables, findings, files: vec![] })
+        Ok(Written { answer: answer(&study, &comparison), study, comparison, tables, findings, files: vec![] })
     }
 
     /// Computes everything and writes it; each file is replaced whole, and tables by category that an earlier plan had are
@@ -110,25 +124,26 @@ impl Report<'_> {
             let of = |cell: &Cell| written.study.rows[cell.row].name == name && cell.outcome == Outcome::Missing;
             written.study.cells.iter().any(of)
         };
-        let lines = written.tables[0].lines.iter();
+        let lines = written.tables[0].1.lines.iter();
         let lost = lines.filter(|line| before(&line.name) == Some((line.planned, line.planned)) && line.n < line.planned);
         lost.filter(|line| missing(&line.name)).map(|line| line.name.clone()).collect()
     }
 
     fn put(&self, mut written: Written, extent: Extent) -> Result<Written> {
-        let by_category = written.study.metrics.iter().map(|metric| format!("by-category-{}", metric.replace('@', "-")));
-        for (table, stem) in written.tables.iter().zip(std::iter::once("table".to_owned()).chain(by_category)) {
+        for (stem, table) in &written.tables {
             for (format, ending) in Format::FILES {
                 let path = self.folder.join(format!("{stem}.{ending}"));
-                file::replace(&path, render(table, format).as_bytes())?;
+                file::replace(&path, render(table, format.form(), format).as_bytes())?;
                 written.files.push(path);
             }
         }
         let fresh = |path: &Path| written.files.iter().any(|file| file == path);
         let ours = |name: &str| Format::FILES.iter().any(|(_, ending)| name.ends_with(&format!(".{ending}")));
-        file::remove_stale(self.folder, &|path, name| name.starts_with("by-category-") && ours(name) && !fresh(path))?;
+        let comes_and_goes = |name: &str| ["by-category-", "effects.", "verdicts."].iter().any(|begin| name.starts_with(begin));
+        file::remove_stale(self.folder, &|path, name| comes_and_goes(name) && ours(name) && !fresh(path))?;
         let path = self.folder.join("findings.md");
-        file::replace(&path, format!("{}\n", escape_lines(&written.findings)).as_bytes())?;
+        let all = [written.answer.join(" "), written.findings.clone()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
+        file::replace(&path, format!("{}\n", escape_lines(&all.join("\n\n"))).as_bytes())?;
         written.files.push(path);
         if extent == Extent::All {
             self.draw(&mut written)?;
@@ -136,17 +151,18 @@ impl Report<'_> {
         Ok(written)
     }
 
-    /// One metric over two varied keys, in one format.
+    /// Rows and columns as they are asked for, in one format.
     ///
     /// # Errors
-    /// Keys or a metric that the sweep does not vary.
-    pub fn pivot(&self, pivot: &Pivot, format: Format) -> Result<String> {
-        let (study, comparison) = self.compute()?;
-        Ok(render(&Table::pivot(&study, &comparison, pivot, self.incomplete)?, format))
+    /// Keys that the sweep does not vary, a metric that it does not have.
+    pub fn pivot(&self, pivot: &Pivot, form: Form, format: Format) -> Result<String> {
+        let study = self.view.of(Study::collect(self.plan, self.store, self.seeds)?, self.plan)?;
+        let table = Table { label: format!("{}-{}", self.plan.name, pivot.rows), ..Table::pivot(&study, pivot, self.incomplete)? };
+        Ok(render(&table, form, format))
     }
 
     fn compute(&self) -> Result<(Study, Comparison)> {
-        let study = Study::collect(self.plan, self.store, self.seeds)?;
+        let study = self.view.of(Study::collect(self.plan, self.store, self.seeds)?, self.plan)?;
         let mut comparison = Comparison::of(&study);
         comparison.read_first_losses(&study, self.store)?;
         Ok((study, comparison))
@@ -161,7 +177,7 @@ impl Report<'_> {
             study: &written.study,
             comparison: &written.comparison,
             findings: &written.findings,
-            tables: &written.tables.iter().flat_map(Listing::of).collect::<Vec<_>>(),
+            tables: &written.tables.iter().flat_map(|(_, table)| Listing::of(table, Form::Full)).collect::<Vec<_>>(),
             figures: &figures,
             machines: &Machines::read(&written.study, self.store)?,
             command: &self.plan.command,
@@ -173,10 +189,10 @@ impl Report<'_> {
 }
 
 impl Written {
-    /// The main table in one format; for people with its findings and where the files are.
-    pub fn print(&self, format: Format) -> String {
-        let table = render(&self.tables[0], format);
-        if format != Format::Terminal {
+    /// The main table in one form and format; for people with the others, the findings and where the files are.
+    pub fn print(&self, form: Form, format: Format) -> String {
+        let table = render(&self.tables[0].1, form, format);
+        if format != Format::Terminal || form != Form::Full {
             return table;
         }
         let pages: Vec<String> = self
@@ -185,7 +201,11 @@ impl Written {
             .filter(|f| f.extension().is_some_and(|e| e == "md" || e == "html"))
             .map(|f| f.display().to_string())
             .collect();
-        let parts = [table, self.findings.clone() + "\n", pages.join("\n") + "\n"];
+        let others =
+            self.tables[1..].iter().filter(|(stem, _)| !stem.starts_with("by-category-")).map(|(_, table)| render(table, form, format));
+        let answer = self.answer.join(" ") + "\n";
+        let last = [self.findings.clone() + "\n", pages.join("\n") + "\n"];
+        let parts: Vec<String> = [answer, table].into_iter().chain(others).chain(last).collect();
         parts.into_iter().filter(|part| part != "\n").collect::<Vec<_>>().join("\n")
     }
 }

@@ -18,6 +18,8 @@ pub struct Facts {
     /// config.toml over today's defaults; as it stands there where another version's keys do not fit; empty where it cannot be
     /// read.
     pub config: toml::Table,
+    /// The row and the category of a planned run.
+    pub planned: Option<(String, String)>,
     /// summary.json's; empty for a run that is not finished.
     pub metrics: BTreeMap<String, Option<f64>>,
 }
@@ -39,8 +41,24 @@ impl Facts {
             status: entry.status,
             record: entry.record.clone(),
             config: config.unwrap_or_default(),
+            planned: None,
             metrics: entry.folder.summary().ok().flatten().map(|summary| summary.metrics).unwrap_or_default(),
         }
+    }
+
+    /// A run as its sweep plans it: row, category, and settings by key. It has no state and no metrics.
+    pub fn planned(id: Id, row: &str, category: &str, settings: &BTreeMap<String, serde_json::Value>) -> Self {
+        let mut config = toml::Table::new();
+        for (key, value) in settings {
+            let Ok(value) = toml::Value::try_from(value) else { continue };
+            let (path, last) = key.rsplit_once('.').map_or((None, key.as_str()), |(path, last)| (Some(path), last));
+            let place = path.into_iter().flat_map(|path| path.split('.')).try_fold(&mut config, |table, part| {
+                table.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new())).as_table_mut()
+            });
+            place.map(|table| table.insert(last.to_owned(), value));
+        }
+        let planned = Some((row.to_owned(), category.to_owned()));
+        Self { id, status: Status::Fresh, record: None, config, planned, metrics: BTreeMap::new() }
     }
 
     /// How its id was made; a run without a record counts as of today.
@@ -65,7 +83,11 @@ impl Facts {
             Field::Hash => Some(Value::Text(self.id.hash10.clone())),
             Field::Seed => Some(Value::Number(self.id.seed as f64)),
             Field::State => Some(Value::Text(self.status.name().into())),
-            Field::Category => record.map(|r| Value::Text(r.category.clone())),
+            Field::Category => {
+                let planned = self.planned.as_ref().map(|(_, category)| category);
+                record.map(|r| &r.category).or(planned).map(|category| Value::Text(category.clone()))
+            }
+            Field::Row => self.planned.as_ref().map(|(row, _)| Value::Text(row.clone())),
             Field::Started => record.map(|r| Value::Text(r.started.clone())),
             Field::Attempts => record.map(|r| Value::Number(f64::from(r.attempts))),
             Field::Tag => record.map(|r| Value::List(r.tags.iter().cloned().map(Value::Text).collect())),

@@ -24,6 +24,8 @@ pub enum Field {
     Seed,
     State,
     Category,
+    /// Of a planned run alone.
+    Row,
     Started,
     Attempts,
     Tag,
@@ -32,13 +34,14 @@ pub enum Field {
 }
 
 /// The fields by name.
-pub const FIELDS: [(&str, Field); 11] = [
+pub const FIELDS: [(&str, Field); 12] = [
     ("id", Field::Id),
     ("experiment", Field::Experiment),
     ("hash", Field::Hash),
     ("seed", Field::Seed),
     ("state", Field::State),
     ("category", Field::Category),
+    ("row", Field::Row),
     ("started", Field::Started),
     ("attempts", Field::Attempts),
     ("tag", Field::Tag),

@@ -30,6 +30,7 @@ fn facts(experiment: &str, seed: u64, change: impl FnOnce(&mut Config)) -> Facts
         status: Status::Finished,
         record: Some(record),
         config: toml::Table::try_from(&cfg).unwrap(),
+        planned: None,
         metrics: BTreeMap::from([("test/image_auroc".into(), Some(0.9)), ("test/A/image_auroc".into(), None)]),
     }
 }

@@ -11,9 +11,8 @@ use pdf_writer::{Filter, Finish, Name, Pdf, Rect, Ref, Str};
 use subsetter::GlyphRemapper;
 
 use super::compressed;
-use crate::Result;
 use crate::image::draw::FONT;
-use crate::report::plot::paper::fault;
+use crate::{Error, Result};
 
 /// The objects that [`Used::embed`] writes.
 pub const OBJECTS: i32 = 5;
@@ -74,11 +73,7 @@ impl Used {
     /// A fault of the program: the built-in font can be made smaller.
     pub fn embed(&self, pdf: &mut Pdf, first: i32) -> Result<()> {
         let [composite, cid, descriptor, program, unicode] = [0, 1, 2, 3, 4].map(|i| Ref::new(first + i));
-        pdf.type0_font(composite)
-            .base_font(NAME)
-            .encoding_predefined(Name(b"Identity-H"))
-            .descendant_font(cid)
-            .to_unicode(unicode);
+        pdf.type0_font(composite).base_font(NAME).encoding_predefined(Name(b"Identity-H")).descendant_font(cid).to_unicode(unicode);
 
         let widths = self.places.remapped_gids().map(|glyph| self.thousandths(self.font.h_advance_unscaled(GlyphId(glyph))));
         let mut font = pdf.cid_font(cid);
@@ -100,7 +95,8 @@ impl Used {
             .stem_v(STEM)
             .font_file2(program);
 
-        let part = subsetter::subset(FONT, 0, &self.places).map_err(|e| fault(format!("{e:?}")))?;
+        let part = subsetter::subset(FONT, 0, &self.places)
+            .map_err(|e| Error::run(format!("the font of a figure cannot be written: {e:?}"), ""))?;
         pdf.stream(program, &compressed(&part)).filter(Filter::FlateDecode).pair(Name(b"Length1"), part.len() as i32);
 
         let mut map = UnicodeCmap::new(Name(b"Custom"), INFO);
@@ -113,14 +109,14 @@ impl Used {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::plot::paper::text_width;
+    use crate::image::draw;
 
     #[test]
     fn a_line_is_as_wide_as_the_bitmap_sets_it() {
         let lines = ["image AUROC, %", "AVATAR To. — Δ 97.5", "", "++"];
         let used = Used::of(lines.into_iter());
         for line in lines {
-            let (ours, theirs) = (used.width(line), text_width(line, 1000.0) / 1000.0);
+            let (ours, theirs) = (used.width(line), draw::text_width(line, 1164.0625) as f64 / 1000.0);
             assert!((ours - theirs).abs() < 0.01, "{line}: {ours} {theirs}");
         }
     }

@@ -12,10 +12,9 @@ use std::io::Write;
 use flate2::{Compression, write::ZlibEncoder};
 use pdf_writer::types::{LineCapStyle, LineJoinStyle};
 use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str};
-use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind};
 use plotters::style::RGBColor;
+use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind};
 
-use super::paper::{Anchor, Letters, Run};
 use crate::Result;
 use font::Used;
 
@@ -32,6 +31,25 @@ const FONT_NAME: Name = Name(b"F");
 
 /// A circle's quarter as a cubic curve: how far its control points are from its ends, radii.
 const QUARTER: f32 = 0.552_284_8;
+
+/// A line of text; its baseline goes through `at`. Lengths are backend units.
+pub struct Words {
+    pub at: (i32, i32),
+    pub line: String,
+    pub em: f64,
+    pub colour: RGBColor,
+    /// The share of its width that stands before the point.
+    pub before: f64,
+    pub direction: Direction,
+}
+
+/// Which way text runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Across,
+    /// From below upwards.
+    Up,
+}
 
 type Drawn = std::result::Result<(), DrawingErrorKind<Infallible>>;
 
@@ -51,14 +69,13 @@ impl Sheet {
         Self { size, content, opacities: BTreeSet::new() }
     }
 
-    /// The file: a page of `size` points with what was drawn and this text; a backend unit has `scale` points, a nominal pixel `units`
-    /// units.
+    /// The file: a page of `size` points with what was drawn and this text; a backend unit has `scale` points.
     ///
     /// # Errors
     /// A font that cannot be made smaller: a fault of the program.
-    pub(super) fn document(self, text: &[Letters], units: u32, size: [f64; 2], scale: f64) -> Result<Vec<u8>> {
+    pub fn document(self, text: &[Words], size: [f64; 2], scale: f64) -> Result<Vec<u8>> {
         let [width, height] = size.map(|v| v as f32);
-        let used = Used::of(text.iter().map(|letters| letters.line.as_str()));
+        let used = Used::of(text.iter().map(|words| words.line.as_str()));
         let mut page = Content::new();
         let scale = scale as f32;
         page.transform([scale, 0.0, 0.0, -scale, 0.0, height]);
@@ -66,7 +83,7 @@ impl Sheet {
         stream.push(b'\n');
         stream.extend(self.content.finish().as_slice());
         stream.push(b'\n');
-        stream.extend(set(text, &used, f64::from(units)).finish().as_slice());
+        stream.extend(set(text, &used).finish().as_slice());
 
         let mut pdf = Pdf::new();
         pdf.catalog(CATALOG).pages(PAGES);
@@ -118,27 +135,22 @@ fn parts((r, g, b): (u8, u8, u8)) -> [f32; 3] {
 }
 
 /// All text.
-fn set(text: &[Letters], used: &Used, units: f64) -> Content {
+fn set(text: &[Words], used: &Used) -> Content {
     let mut content = Content::new();
-    for letters in text {
-        let RGBColor(r, g, b) = letters.look.colour;
+    for words in text {
+        let RGBColor(r, g, b) = words.colour;
         let [r, g, b] = parts((r, g, b));
-        let em = letters.look.em * units;
-        let before = em * match letters.look.anchor {
-            Anchor::Left => 0.0,
-            Anchor::Middle => 0.5 * used.width(&letters.line),
-            Anchor::Right => used.width(&letters.line),
-        };
-        let (x, y) = (f64::from(letters.at.0), f64::from(letters.at.1));
+        let before = words.em * words.before * used.width(&words.line);
+        let (x, y) = (f64::from(words.at.0), f64::from(words.at.1));
         // Letters stand upright although y runs downwards.
-        let matrix = match letters.look.run {
-            Run::Across => [1.0, 0.0, 0.0, -1.0, x - before, y],
-            Run::Up => [0.0, -1.0, -1.0, 0.0, x, y + before],
+        let matrix = match words.direction {
+            Direction::Across => [1.0, 0.0, 0.0, -1.0, x - before, y],
+            Direction::Up => [0.0, -1.0, -1.0, 0.0, x, y + before],
         };
-        content.begin_text().set_fill_rgb(r, g, b).set_font(FONT_NAME, em as f32).set_text_matrix(matrix.map(|v| v as f32));
+        content.begin_text().set_fill_rgb(r, g, b).set_font(FONT_NAME, words.em as f32).set_text_matrix(matrix.map(|v| v as f32));
         let mut shown = content.show_positioned();
         let mut items = shown.items();
-        for (glyph, kern) in used.glyphs(&letters.line) {
+        for (glyph, kern) in used.glyphs(&words.line) {
             if kern != 0.0 {
                 items.adjust(kern);
             }
@@ -209,7 +221,7 @@ impl DrawingBackend for Sheet {
         Ok(())
     }
 
-    /// A [`super::Paper`] keeps all text back for [`Sheet::document`].
+    /// All text waits for [`Sheet::document`].
     fn draw_text<T: BackendTextStyle>(&mut self, _text: &str, _style: &T, _at: BackendCoord) -> Drawn {
         Ok(())
     }
@@ -217,7 +229,6 @@ impl DrawingBackend for Sheet {
 
 #[cfg(test)]
 mod tests {
-    use super::super::paper::Type;
     use super::*;
     use std::io::Read;
 
@@ -225,9 +236,10 @@ mod tests {
         let mut sheet = Sheet::new((100, 50));
         sheet.draw_path([(0, 0), (10, 20)], &BackendColor { alpha: 1.0, rgb: (255, 0, 0) }).unwrap();
         sheet.draw_circle((5, 5), 3, &BackendColor { alpha: 0.4, rgb: (0, 0, 255) }, true).unwrap();
-        let letters = |line: &str, look: Type| Letters { at: (10, 10), line: line.into(), look };
-        let text = [letters("AUROC — Δ", Type::of(2.0)), letters("upwards", Type { run: Run::Up, ..Type::of(2.0) })];
-        sheet.document(&text, 4, [200.0, 100.0], 2.0).unwrap()
+        let words =
+            |line: &str, direction| Words { at: (10, 10), line: line.into(), em: 8.0, colour: RGBColor(0, 0, 0), before: 0.0, direction };
+        let text = [words("AUROC — Δ", Direction::Across), words("upwards", Direction::Up)];
+        sheet.document(&text, [200.0, 100.0], 2.0).unwrap()
     }
 
     fn inflated(bytes: &[u8]) -> Vec<String> {

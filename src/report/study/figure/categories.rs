@@ -5,7 +5,7 @@ use super::look::{Entry, Fill, Sign, names, with_shared};
 use super::means::CUT;
 use crate::num;
 use crate::report::plot::scale::Scale;
-use crate::report::spell::heading;
+use crate::report::spell::metric_name;
 use crate::sweep::Study;
 
 /// The plots of `metric`; `None` with fewer than two categories, or without any figure.
@@ -30,7 +30,7 @@ pub fn categories(study: &Study, metric: &str) -> Option<Dots> {
     let panels = study.categories.iter().zip(marks);
     let names = names(study);
     Some(Dots {
-        title: format!("{}: {} by category", study.title, heading(metric)),
+        title: format!("{}: {} by category", study.title, metric_name(study, metric)),
         lanes: rows.iter().map(|&row| Lane { number: row + 1, label: names.names[row].clone(), note: None }).collect(),
         panels: panels.map(|(category, marks)| Panel { title: format!("{category}, %"), scale, base: Base::Cut, marks }).collect(),
         key,

@@ -12,7 +12,7 @@ use crate::report::plot::frame::{Axis, Frame, LABEL, REMARK, TICK, remarks, titl
 use crate::report::plot::paper::{Paper, Stroke, Type};
 use crate::report::plot::scale::{Scale, Tick};
 use crate::report::plot::{Figure, Room, palette};
-use crate::report::spell::heading;
+use crate::report::spell::metric_name;
 use crate::report::study::Comparison;
 use crate::sweep::Study;
 
@@ -102,14 +102,19 @@ impl Course {
             };
             let lines: Vec<Line> = of_groups.iter().enumerate().map(line).collect();
             let values: Vec<f64> = lines.iter().flat_map(|line| &line.points).flat_map(Point::values).collect();
-            Panel { of: String::new(), title: format!("{}, %", heading(name)), y: Scale::around(values.into_iter(), [0.0, 100.0]), lines }
+            Panel {
+                of: String::new(),
+                title: format!("{}, %", metric_name(study, name)),
+                y: Scale::around(values.into_iter(), [0.0, 100.0]),
+                lines,
+            }
         };
         let panels: Vec<Panel> = comparison.metrics.iter().map(panel).collect();
         let (gaps, all) = (rows().filter(|row| !measured(row)).count(), rows().count());
         let gaps = if gaps > 0 { format!(" {gaps} of {all} values have no finished run and leave gaps.") } else { String::new() };
         Some(Self {
-            title: format!("{}: along {}", study.title, axis.key),
-            key: axis.key.clone(),
+            title: format!("{}: along {}", study.title, study.label(&axis.key)),
+            key: study.label(&axis.key).to_owned(),
             x: along(ends[0], ends[1]),
             levels: vec![],
             panels,
@@ -269,9 +274,20 @@ mod tests {
         let point = |x: f64, mean: Option<f64>| Point { x, mean, deviation: mean.map(|_| 0.5), complete: true, published: None };
         let points = vec![point(0.0, Some(95.0)), point(0.25, Some(96.0)), point(0.5, None), point(1.0, Some(98.0))];
         let y = Scale::Linear { low: 90.0, high: 100.0 };
-        let panel = Panel { of: String::new(), title: "image AUROC, %".into(), y, lines: vec![Line { name: String::new(), sign: Sign::MEAN, points }] };
-        let course =
-            Course { title: "t".into(), key: "pseudo.ratio".into(), x: along(0.0, 1.0), levels: vec![], panels: vec![panel], remark: "n = 3".into() };
+        let panel = Panel {
+            of: String::new(),
+            title: "image AUROC, %".into(),
+            y,
+            lines: vec![Line { name: String::new(), sign: Sign::MEAN, points }],
+        };
+        let course = Course {
+            title: "t".into(),
+            key: "pseudo.ratio".into(),
+            x: along(0.0, 1.0),
+            levels: vec![],
+            panels: vec![panel],
+            remark: "n = 3".into(),
+        };
         let image = codec::decode_bytes(&png(&course).unwrap(), Path::new("course.png")).unwrap().rgb;
         let places = course.places(Room::Screen);
         let frame = course.frame(&places, 0, &course.panels[0]);

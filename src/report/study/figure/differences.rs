@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::dots::{Base, Dots, Lane, Mark, Panel};
 use super::look::{Entry, Fill, Sign, names, with_shared};
 use crate::report::plot::scale::Scale;
-use crate::report::spell::heading;
+use crate::report::spell::metric_name;
 use crate::report::study::Comparison;
 use crate::sweep::Study;
 
@@ -13,7 +13,7 @@ use crate::sweep::Study;
 pub fn differences(study: &Study, comparison: &Comparison) -> Option<Dots> {
     let difference = |row: usize, name: &str| comparison.lines.get(row)?.figures.get(name)?.difference.as_ref();
     let any = |row: &usize| comparison.metrics.iter().any(|name| difference(*row, name).is_some());
-    let rows: Vec<usize> = (0..study.rows.len()).filter(|&row| study.counterpart(row).is_some()).collect();
+    let rows: Vec<usize> = (0..study.rows.len()).filter(|&row| comparison.counterparts[row].is_some()).collect();
     if !rows.iter().any(any) {
         return None;
     }
@@ -29,14 +29,14 @@ pub fn differences(study: &Study, comparison: &Comparison) -> Option<Dots> {
         // Zero belongs to the axis whatever the values are.
         let values: Vec<f64> = values.chain([0.0]).collect();
         let scale = Scale::around(values.into_iter(), [-100.0, 100.0]);
-        Panel { title: format!("Δ {}, points", heading(name)), scale, base: Base::Zero, marks }
+        Panel { title: format!("Δ {}, points", metric_name(study, name)), scale, base: Base::Zero, marks }
     };
     let names = names(study);
     // Said once where it is the same for all.
-    let counterparts: BTreeSet<usize> = rows.iter().filter_map(|&row| study.counterpart(row)).collect();
+    let counterparts: BTreeSet<usize> = rows.iter().filter_map(|&row| comparison.counterparts[row]).collect();
     let one = counterparts.first().filter(|_| counterparts.len() == 1).map(|&row| study.rows[row].name.as_str());
     let lane = |&row: &usize| {
-        let counterpart = study.counterpart(row).filter(|_| one.is_none()).and_then(|other| names.names.get(other));
+        let counterpart = comparison.counterparts[row].filter(|_| one.is_none()).and_then(|other| names.names.get(other));
         let pairs = comparison.metrics.iter().find_map(|name| difference(row, name)).map_or(0, |d| d.n);
         let missing = (pairs < comparison.pairs).then(|| format!("{pairs} of {} pairs", comparison.pairs));
         let note: Vec<String> = counterpart.map(|other| format!("against {other}")).into_iter().chain(missing).collect();
@@ -59,5 +59,12 @@ pub fn differences(study: &Study, comparison: &Comparison) -> Option<Dots> {
         comparison.pairs
     );
     let lanes = rows.iter().map(lane).collect();
-    Some(Dots { title: format!("{}: what each row changes", study.title), lanes, panels, key, remark: with_shared(&remark, &names), lane_px: 34.0 })
+    Some(Dots {
+        title: format!("{}: what each row changes", study.title),
+        lanes,
+        panels,
+        key,
+        remark: with_shared(&remark, &names),
+        lane_px: 34.0,
+    })
 }

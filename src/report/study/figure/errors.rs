@@ -14,9 +14,6 @@ use crate::sweep::Study;
 use crate::ui::text::number;
 use crate::{Error, Result};
 
-/// The most rows on a sheet: those with the best image AUROC.
-const ROWS: usize = 6;
-
 /// One image's score: higher is more anomalous.
 #[derive(Debug, Clone, PartialEq)]
 struct Scored {
@@ -28,11 +25,11 @@ struct Scored {
     score: f64,
 }
 
-/// The sheet of one category, of the study's first seed.
+/// The sheet of one category, of the study's first seed: of at most `most` rows, those with the best image AUROC.
 ///
 /// # Errors
 /// A run's configuration or scores, an image or a mask that cannot be read.
-pub fn sheet(study: &Study, store: &Store, category: &str) -> Result<Panels> {
+pub fn sheet(study: &Study, store: &Store, category: &str, most: usize) -> Result<Panels> {
     let Some(&seed) = study.seeds.first() else { return Ok(Panels::Nothing) };
     let Some((test, _)) = test_images(study, store, category, seed)? else { return Ok(Panels::Absent) };
     let all = all_maps(study, store, &test, category, seed)?;
@@ -41,10 +38,10 @@ pub fn sheet(study: &Study, store: &Store, category: &str) -> Result<Panels> {
     }
     let auroc = |run: &Run| study.summary(run.row, category, seed).and_then(|summary| summary.metric("", "image_auroc"));
     let mut shown: Vec<(&Maps, &Run)> = all.iter().filter_map(|row| Some((row, row.maps()?))).collect();
-    let left_out = shown.len().saturating_sub(ROWS);
+    let left_out = shown.len().saturating_sub(most);
     if left_out > 0 {
         shown.sort_by(|a, b| auroc(b.1).unwrap_or(-1.0).total_cmp(&auroc(a.1).unwrap_or(-1.0)).then(a.1.row.cmp(&b.1.row)));
-        shown.truncate(ROWS);
+        shown.truncate(most);
         shown.sort_by_key(|(_, run)| run.row);
     }
     if shown.is_empty() {
@@ -56,16 +53,20 @@ pub fn sheet(study: &Study, store: &Store, category: &str) -> Result<Panels> {
         bar: ["colours of the maps, one range for each map of a detector:".into(), "low".into(), "high".into()],
         rows: vec!["image with ground truth".into(), "map".into()],
         sections,
-        caption: caption(left_out),
+        caption: caption(shown.len(), left_out),
     };
     let gone = all.iter().any(|row| matches!(row.run, Found::Gone));
     Ok(if gone { Panels::Lacking(sheet) } else { Panels::Drawn(sheet) })
 }
 
-fn caption(left_out: usize) -> String {
-    let others = match left_out {
-        0 => String::new(),
-        n => format!(" The {ROWS} rows with the best image AUROC in this category are shown; {} left out.", counted(n, "row is", "rows are")),
+fn caption(shown: usize, left_out: usize) -> String {
+    let others = match (shown, left_out) {
+        (_, 0) => String::new(),
+        (1, n) => format!(" Of the row with the best image AUROC in this category; {} left out.", counted(n, "row is", "rows are")),
+        (shown, n) => {
+            let rest = counted(n, "row is", "rows are");
+            format!(" Of the {shown} rows with the best image AUROC in this category; {rest} left out.")
+        }
     };
     format!(
         "Chosen by score, so these are not typical images: of each row the good image with the highest score, its worst false alarm, and of \
@@ -92,7 +93,8 @@ fn section(test: &Source, row: &Maps, run: &Run, category: &str) -> Result<Secti
 
 /// Places of the worst false alarm and of the worst miss of each kind, kinds by name.
 fn worst(scores: &[Scored]) -> Vec<usize> {
-    let good = (0..scores.len()).filter(|&i| !scores[i].anomalous).max_by(|&a, &b| scores[a].score.total_cmp(&scores[b].score).then(b.cmp(&a)));
+    let good =
+        (0..scores.len()).filter(|&i| !scores[i].anomalous).max_by(|&a, &b| scores[a].score.total_cmp(&scores[b].score).then(b.cmp(&a)));
     let mut kinds = BTreeMap::<&str, usize>::new();
     for (place, scored) in scores.iter().enumerate().filter(|(_, scored)| scored.anomalous) {
         let lowest = kinds.entry(&scored.kind).or_insert(place);
@@ -177,10 +179,17 @@ mod tests {
     fn an_image_says_how_many_of_the_other_class_stand_wrong_to_it() {
         let scores = scored(&[("good", 0.1), ("good", 0.6), ("cut", 0.6), ("cut", 0.9), ("hole", 0.05)]);
         assert_eq!(worst(&scores), [1, 2, 4]);
-        assert_eq!([1, 2, 3, 4].map(|i| standing(&scores, i)), ["not below 2 of 3 bad", "not above 1 of 2 good", "above all good images", "not above 2 of 2 good"]);
+        assert_eq!(
+            [1, 2, 3, 4].map(|i| standing(&scores, i)),
+            ["not below 2 of 3 bad", "not above 1 of 2 good", "above all good images", "not above 2 of 2 good"]
+        );
         let apart = scored(&[("good", 0.1), ("cut", 0.9)]);
         assert_eq!([0, 1].map(|i| standing(&apart, i)), ["below all defective ones", "above all good images"]);
-        assert!(worst(&[]).is_empty() && caption(2).contains("2 rows are left out") && caption(0).starts_with("Chosen by score"));
+        assert!(
+            worst(&[]).is_empty()
+                && caption(6, 2).contains("6 rows with the best image AUROC in this category; 2 rows are left out")
+                && caption(2, 0).starts_with("Chosen by score")
+        );
     }
 
     proptest! {

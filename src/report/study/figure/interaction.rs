@@ -8,7 +8,7 @@ use super::look::{Sign, with_shared};
 use super::means::{CUT, sample};
 use crate::report::label::shortened;
 use crate::report::plot::scale::Scale;
-use crate::report::spell::{heading, spelled};
+use crate::report::spell::{metric_name, spelled};
 use crate::report::study::{Comparison, Figure};
 use crate::sweep::{Axis, Study};
 
@@ -53,9 +53,19 @@ pub fn interaction(study: &Study, comparison: &Comparison) -> Option<Course> {
         let lines: Vec<Line> = plot.rows.iter().enumerate().map(line).collect();
         let ends = |p: &Point| [p.mean, p.mean.zip(p.deviation).map(|(m, d)| m - d), p.mean.zip(p.deviation).map(|(m, d)| m + d)];
         let values: Vec<f64> = lines.iter().flat_map(|line| &line.points).flat_map(ends).flatten().collect();
-        Panel { of: plot.of.clone(), title: format!("{}, %", heading(name)), y: Scale::around(values.into_iter(), [0.0, 100.0]), lines }
+        Panel {
+            of: plot.of.clone(),
+            title: format!("{}, %", metric_name(study, name)),
+            y: Scale::around(values.into_iter(), [0.0, 100.0]),
+            lines,
+        }
     };
-    let panels: Vec<Panel> = comparison.metrics.iter().flat_map(|name| factors.plots.iter().map(move |plot| (name, plot))).map(|(name, plot)| panel(name, plot)).collect();
+    let panels: Vec<Panel> = comparison
+        .metrics
+        .iter()
+        .flat_map(|name| factors.plots.iter().map(move |plot| (name, plot)))
+        .map(|(name, plot)| panel(name, plot))
+        .collect();
     let drawn = |line: &&Line| line.points.iter().any(|point| point.mean.is_some());
     if !panels.iter().any(|panel| panel.lines.iter().filter(drawn).count() > 1) {
         return None;
@@ -94,13 +104,13 @@ fn two_keys(study: &Study, one: &Axis, other: &Axis) -> Factors {
         let rows = lines.values.iter().map(|a| across.values.iter().map(|b| row(a, b)).collect()).collect();
         Crossed { of: if groups.len() > 1 { name.clone() } else { String::new() }, rows }
     };
-    let named: Vec<String> = lines.values.iter().map(|value| format!("{}={}", lines.key, spelled(value))).collect();
+    let named: Vec<String> = lines.values.iter().map(|value| format!("{}={}", study.label(&lines.key), spelled(value))).collect();
     Factors {
-        key: across.key.clone(),
+        key: study.label(&across.key).to_owned(),
         levels: across.values.iter().map(spelled).collect(),
         lines: shortened(&named),
         plots: groups.iter().zip(&names.names).map(plot).collect(),
-        words: format!("A line for each value of {}, over {}.", lines.key, across.key),
+        words: format!("A line for each value of {}, over {}.", study.label(&lines.key), study.label(&across.key)),
     }
 }
 
@@ -108,14 +118,15 @@ fn two_keys(study: &Study, one: &Axis, other: &Axis) -> Factors {
 fn rows_and_key(study: &Study, axis: &Axis) -> Option<Factors> {
     let groups = groups(study, &study.axes);
     let is = |row: usize, value: &Value| study.rows[row].settings.get(&axis.key) == Some(value);
-    let line = |group: &super::group::Group| axis.values.iter().map(|value| group.rows.iter().copied().find(|&row| is(row, value))).collect();
+    let line =
+        |group: &super::group::Group| axis.values.iter().map(|value| group.rows.iter().copied().find(|&row| is(row, value))).collect();
     let plot = Crossed { of: String::new(), rows: groups.iter().map(line).collect() };
     (groups.len() > 1).then(|| Factors {
-        key: axis.key.clone(),
+        key: study.label(&axis.key).to_owned(),
         levels: axis.values.iter().map(spelled).collect(),
         lines: shortened(&groups.iter().map(|group| group.name.clone()).collect::<Vec<_>>()),
         plots: vec![plot],
-        words: format!("A line for each row, over {}.", axis.key),
+        words: format!("A line for each row, over {}.", study.label(&axis.key)),
     })
 }
 

@@ -4,10 +4,10 @@ use plotters::backend::DrawingBackend;
 use plotters::style::RGBColor;
 
 use crate::Result;
+use crate::report::label::{self, Shortened};
 use crate::report::plot::frame::{LABEL, LEGEND_LINE};
 use crate::report::plot::palette;
 use crate::report::plot::paper::{Anchor, Paper, Stroke, Type, text_width};
-use crate::report::label::{self, Shortened};
 use crate::sweep::Study;
 
 /// White paper.

@@ -5,7 +5,7 @@ use plotters::style::RGBColor;
 use serde_json::Value;
 
 use super::group::{Group, groups};
-use super::look::{WHITE, widest, with_shared, wrapped};
+use super::look::{WHITE, balanced, widest, with_shared, wrapped};
 use super::means::sample;
 use super::multiples::short_key;
 use crate::Result;
@@ -14,7 +14,7 @@ use crate::report::label::shortened;
 use crate::report::plot::frame::{LABEL, REMARK, TICK, remarks, title};
 use crate::report::plot::paper::{Anchor, Paper, Run, Stroke, Type, text_width};
 use crate::report::plot::{Figure, Room, palette};
-use crate::report::spell::{heading, spelled};
+use crate::report::spell::{metric_name, spelled};
 use crate::report::study::Comparison;
 use crate::sweep::Study;
 
@@ -78,7 +78,7 @@ impl Matrix {
             };
             let cells: Vec<Vec<Option<Cell>>> = down.values.iter().map(|a| across.values.iter().map(|b| cell(a, b)).collect()).collect();
             let of = if groups.len() > 1 { format!(": {label}") } else { String::new() };
-            Panel { title: format!("{}, %{of}", heading(name)), cells, range: [f64::NAN; 2] }
+            Panel { title: format!("{}, %{of}", metric_name(study, name)), cells, range: [f64::NAN; 2] }
         };
         let of_metric = |name: &String| -> Vec<Panel> {
             let mut panels: Vec<Panel> = groups.iter().zip(&names.names).map(|(group, label)| panel(name, group, label)).collect();
@@ -109,8 +109,8 @@ impl Matrix {
         let remark = with_shared(&remark, &names);
         let names = |values: &[Value]| values.iter().map(spelled).collect();
         Some(Self {
-            title: format!("{}: {} and {}", study.title, down.key, across.key),
-            keys: [down.key.clone(), across.key.clone()],
+            title: format!("{}: {} and {}", study.title, study.label(&down.key), study.label(&across.key)),
+            keys: [&down.key, &across.key].map(|key| study.label(key).to_owned()),
             values: [names(&down.values), names(&across.values)],
             panels,
             remark,
@@ -128,7 +128,7 @@ impl Matrix {
         let least = room.either(self.panels.iter().map(|p| text_width(&p.title, LABEL)).fold(0.0, f64::max), 0.0);
         let panel = before + (cell * columns).max(least) + room.either(APART, 12.0);
         let abreast = ((inner / panel) as usize).clamp(1, self.panels.len());
-        let titles: Vec<Vec<String>> = self.panels.iter().map(|p| wrapped(&p.title, LABEL, panel - before)).collect();
+        let titles: Vec<Vec<String>> = self.panels.iter().map(|p| balanced(&p.title, LABEL, panel - before)).collect();
         let above = 11.0 + LINE * titles.iter().map(Vec::len).max().unwrap_or(1) as f64;
         let screen = 2.0 * margin + abreast as f64 * panel - APART;
         let width = room.width(screen.max(2.0 * margin + text_width(&self.title, 14.0)).max(480.0));
@@ -302,9 +302,9 @@ fn draw_bar<B: DrawingBackend>(paper: &mut Paper<B>, [left, top]: [f64; 2], widt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::study::example;
     use crate::image::codec;
     use crate::report::plot::{png, svg};
+    use crate::report::study::example;
     use std::path::Path;
 
     fn luminance(RGBColor(r, g, b): RGBColor) -> f64 {
@@ -357,7 +357,11 @@ mod tests {
         assert_eq!(two.panels.len(), 6);
         assert!(near(two.panels[0].range, two.panels[1].range) && near(two.panels[0].range, [71.5, 86.5]));
         assert!(near(range([90.0, 91.0].into_iter(), 4.0), [88.5, 92.5]) && near(range([99.0, 99.5].into_iter(), 4.0), [96.0, 100.0]));
-        assert!(near(range([50.0, 99.5].into_iter(), 4.0), [50.0, 99.5]) && pooled(&[]) == 0.0 && near([pooled(&[3.0, 4.0]); 2], [12.5_f64.sqrt(); 2]));
+        assert!(
+            near(range([50.0, 99.5].into_iter(), 4.0), [50.0, 99.5])
+                && pooled(&[]) == 0.0
+                && near([pooled(&[3.0, 4.0]); 2], [12.5_f64.sqrt(); 2])
+        );
     }
 
     #[test]

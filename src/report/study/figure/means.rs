@@ -4,7 +4,7 @@ use super::dots::{Base, Dots, Lane, Mark, Panel};
 use super::look::{Entry, Fill, Sign, names, with_shared};
 use crate::num;
 use crate::report::plot::scale::Scale;
-use crate::report::spell::{counted, heading};
+use crate::report::spell::{counted, metric_name};
 use crate::report::study::{Comparison, Figure};
 use crate::sweep::Study;
 
@@ -68,7 +68,7 @@ fn panel(study: &Study, comparison: &Comparison, name: &str) -> Panel {
         .collect();
     let values = marks.iter().flatten().flat_map(|m| std::iter::once(m.value).chain(m.interval.into_iter().flatten()));
     let scale = Scale::around(values.collect::<Vec<_>>().into_iter(), [0.0, 100.0]);
-    Panel { title: format!("{}, %", heading(name)), scale, base: Base::Cut, marks }
+    Panel { title: format!("{}, %", metric_name(study, name)), scale, base: Base::Cut, marks }
 }
 
 fn marks(figure: &Figure, seeds: &[f64]) -> Vec<Mark> {

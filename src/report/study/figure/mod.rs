@@ -53,7 +53,7 @@ use crate::file;
 use crate::image::codec;
 use crate::report::panel;
 use crate::report::plot::{self, Figure, Print, PrintFormat};
-use crate::report::spell::heading;
+use crate::report::spell::metric_name;
 use crate::store::Store;
 use crate::sweep::Study;
 use crate::{Error, Result};
@@ -155,7 +155,10 @@ const PLOTS: [(&str, Drawer); 7] = [
     ("training", |name, input| {
         put(name, input, Training::of(input.study, input.store)?, |figure| Words {
             title: "Course of training".into(),
-            alt: format!("Line plots over the epochs of what training recorded beside the loss, a line for each of the rows {}.", input.rows),
+            alt: format!(
+                "Line plots over the epochs of what training recorded beside the loss, a line for each of the rows {}.",
+                input.rows
+            ),
             caption: figure.remark,
         })
     }),
@@ -226,7 +229,7 @@ fn is_begun(study: &Study) -> bool {
 fn by_category(name: &str, input: &Input, metric: &str) -> Result<Option<Words>> {
     let categories = input.study.categories.join(", ");
     put(name, input, self::categories(input.study, metric), |figure| Words {
-        title: format!("{} by category", heading(metric)),
+        title: format!("{} by category", metric_name(input.study, metric)),
         caption: figure.remark,
         alt: format!("Dot plots of the rows {} in the categories {categories}; the table by category has the same figures.", input.rows),
     })
@@ -236,9 +239,9 @@ fn by_category(name: &str, input: &Input, metric: &str) -> Result<Option<Words>>
 fn by_rank(name: &str, input: &Input, metric: &str) -> Result<Option<Words>> {
     let figure = Ranks::of(input.study, metric).and_then(|of_metric| ranks(input.study, &of_metric));
     put(name, input, figure, |figure| Words {
-        title: format!("Ranks in {}", heading(metric)),
+        title: format!("Ranks in {}", metric_name(input.study, metric)),
         caption: figure.remark,
-        alt: format!("Dot plot of the average ranks of the rows {} in {}.", input.rows, heading(metric)),
+        alt: format!("Dot plot of the average ranks of the rows {} in {}.", input.rows, metric_name(input.study, metric)),
     })
 }
 
@@ -260,7 +263,7 @@ struct Kind {
     title: &'static str,
     shows: &'static str,
     caption: &'static str,
-    draw: fn(&Study, &Store, &str) -> Result<Panels>,
+    draw: fn(&Input, &str) -> Result<Panels>,
 }
 
 impl Kind {
@@ -269,27 +272,31 @@ impl Kind {
         title: "Test images of",
         shows: "the score map of every row",
         caption: "The same images under every row",
-        draw: compare::sheet,
+        draw: |input, category| compare::sheet(input.study, input.store, category),
     };
     const OF_SCORE: Self = Self {
         stem: "panels-errors-",
         title: "Worst false alarms and misses in",
         shows: "the score map of the row whose worst errors they are",
         caption: "Chosen by score: of each row the good image with the highest score, and of each kind of defect the image with the lowest",
-        draw: errors::sheet,
+        draw: |input, category| {
+            // A paper's page holds one row's errors.
+            let most = if matches!(input.output, Output::Page) { 6 } else { 1 };
+            errors::sheet(input.study, input.store, category, most)
+        },
     };
 }
 
 /// Writes a sheet of one category.
 fn panels(input: &Input, category: &str, kind: &Kind) -> Result<Option<Drawn>> {
-    let Input { study, store, folder, .. } = *input;
+    let Input { study, folder, .. } = *input;
     let name = format!("{}{category}", kind.stem);
     let path = folder.join(format!("{name}.png"));
     let title = format!("{} {category}", kind.title);
     let alt = format!("Test images of {category} with their ground truth and, below each, {}.", kind.shows);
     let kept = |why: &str| (Some(path.clone()), format!("As an earlier report drew it. It could not be drawn again: {why}."));
     let seed = study.seeds.first().map_or_else(String::new, |seed| format!(" of seed {seed}"));
-    let (file, caption) = match ((kind.draw)(study, store, category), input.output) {
+    let (file, caption) = match ((kind.draw)(input, category), input.output) {
         (Ok(Panels::Drawn(sheet) | Panels::Lacking(sheet)), Output::Paper(print, _)) => {
             let (width, size) = print.pixels();
             file::replace(&path, &plot::bitmap(&panel::print(&sheet, width, size), print))?;

@@ -113,7 +113,10 @@ mod tests {
         for room in [Room::Screen, Room::Print { width: 361.0 }, Room::Print { width: 744.0 }, Room::Print { width: 220.0 }] {
             let places = Multiples::of(room, &names, "a title", SHAPE);
             let plots: Vec<[f64; 4]> = (0..7).map(|i| places.plot(i)).collect();
-            assert!(plots.iter().all(|p| p[2] + AFTER <= places.width && p[3] + 46.0 <= places.bottom() && p[0] >= 60.0), "{room:?} {plots:?}");
+            assert!(
+                plots.iter().all(|p| p[2] + AFTER <= places.width && p[3] + 46.0 <= places.bottom() && p[0] >= 60.0),
+                "{room:?} {plots:?}"
+            );
             for (i, a) in plots.iter().enumerate() {
                 let [x, y] = places.name_at(i, 0);
                 assert!(x >= 0.0 && y >= 10.0 && x + widest(&places.names[i], LABEL) <= places.width);

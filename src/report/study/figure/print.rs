@@ -63,9 +63,12 @@ mod tests {
             let print = Print::new(85.0, 8.0).unwrap();
             let formats = [PrintFormat::Pdf, PrintFormat::Svg, PrintFormat::Png];
             let drawn = write_print(&study, &comparison, &store, &folder, (print, &formats)).unwrap();
-            assert!(drawn.iter().all(|figure| figure.name.starts_with("panels") || figure.file.as_ref().is_some_and(|file| file.extension().unwrap() == "pdf" && file.exists())));
+            assert!(drawn.iter().all(|figure| figure.name.starts_with("panels")
+                || figure.file.as_ref().is_some_and(|file| file.extension().unwrap() == "pdf" && file.exists())));
             let entries = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap());
-            entries.map(|e| (e.file_name().into_string().unwrap(), std::fs::read(e.path()).unwrap())).collect::<std::collections::BTreeMap<_, _>>()
+            entries
+                .map(|e| (e.file_name().into_string().unwrap(), std::fs::read(e.path()).unwrap()))
+                .collect::<std::collections::BTreeMap<_, _>>()
         };
         let files = write("one");
         assert!(write("two") == files, "the same bytes");
@@ -75,7 +78,10 @@ mod tests {
             assert!(svg.starts_with("<svg width=\"85.00mm\"") && !svg.contains(&study.title), "{name}");
         }
         let captions = String::from_utf8_lossy(&files["captions.md"]).into_owned();
-        assert!(captions.contains("## matrix\n") && captions.contains(&study.title) && captions.contains("All maps of a metric"), "{captions}");
+        assert!(
+            captions.contains("## matrix\n") && captions.contains(&study.title) && captions.contains("All maps of a metric"),
+            "{captions}"
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use super::dots::{Base, Dots, Lane, Mark, Panel};
 use super::look::{Entry, Sign, names, with_shared};
 use crate::report::plot::scale::Scale;
-use crate::report::spell::{heading, p_value};
+use crate::report::spell::{metric_name, p_value};
 use crate::report::study::ranks::{Ranks, Record, System};
 use crate::sweep::Study;
 
@@ -19,7 +19,7 @@ pub fn ranks(study: &Study, ranks: &Ranks) -> Option<Dots> {
     let mut systems: Vec<&System> = ranks.systems.iter().collect();
     systems.sort_by(|a, b| a.average_rank.total_cmp(&b.average_rank).then(a.row.cmp(&b.row)));
     let names = names(study);
-    let panels = vec![average_ranks(ranks, &systems), differences(ranks, &systems)];
+    let panels = vec![average_ranks(ranks, &systems), differences(study, ranks, &systems)];
     let mut key = vec![match ranks.critical_difference {
         Some(_) => (Entry::Interval(Sign::MEAN), "average rank ± half of the critical difference".to_owned()),
         None => (Entry::Sign(Sign::MEAN), "average rank".to_owned()),
@@ -31,14 +31,19 @@ pub fn ranks(study: &Study, ranks: &Ranks) -> Option<Dots> {
         let note = match system.record {
             Some(Record { wins, ties, losses }) => {
                 let counts = [(wins, "won"), (ties, "tied"), (losses, "lost")];
-                counts.iter().filter(|(n, word)| *n > 0 || *word != "tied").map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", ")
+                counts
+                    .iter()
+                    .filter(|(n, word)| *n > 0 || *word != "tied")
+                    .map(|(n, word)| format!("{n} {word}"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
             }
             None => "the reference".to_owned(),
         };
         Lane { number: system.row + 1, label: names.names[system.row].clone(), note: Some(note) }
     };
     Some(Dots {
-        title: format!("{}: ranks in {}", study.title, heading(&ranks.metric)),
+        title: format!("{}: ranks in {}", study.title, metric_name(study, &ranks.metric)),
         lanes: systems.iter().map(lane).collect(),
         panels,
         key,
@@ -62,17 +67,24 @@ fn average_ranks(ranks: &Ranks, systems: &[&System]) -> Panel {
     Panel { title: "average rank, 1 is best".into(), scale, base: Base::Free, marks: systems.iter().map(mark).collect() }
 }
 
-fn differences(ranks: &Ranks, systems: &[&System]) -> Panel {
+fn differences(study: &Study, ranks: &Ranks, systems: &[&System]) -> Panel {
     let mark = |system: &&System| -> Vec<Mark> {
         let paired = system.difference.iter();
-        paired.map(|d| Mark { value: 100.0 * d.mean, interval: d.interval.map(|ends| ends.map(|v| 100.0 * v)), sign: DIFFERENCE, offset: 0.0 }).collect()
+        paired
+            .map(|d| Mark {
+                value: 100.0 * d.mean,
+                interval: d.interval.map(|ends| ends.map(|v| 100.0 * v)),
+                sign: DIFFERENCE,
+                offset: 0.0,
+            })
+            .collect()
     };
     let marks: Vec<Vec<Mark>> = systems.iter().map(mark).collect();
     let values = marks.iter().flatten().flat_map(|m| std::iter::once(m.value).chain(m.interval.into_iter().flatten()));
     // Zero belongs to the axis whatever the values are.
     let values: Vec<f64> = values.chain([0.0]).collect();
     let scale = Scale::around(values.into_iter(), [-100.0, 100.0]);
-    Panel { title: format!("Δ {}, points", heading(&ranks.metric)), scale, base: Base::Zero, marks }
+    Panel { title: format!("Δ {}, points", metric_name(study, &ranks.metric)), scale, base: Base::Zero, marks }
 }
 
 fn remark(study: &Study, ranks: &Ranks) -> String {

@@ -77,9 +77,10 @@ impl Training {
         }
         panels.sort_by_key(|panel| !panel.name.starts_with("gradient"));
         let names = names(study);
-        let mut remark = "Means over the finished runs of a row; each run counts its epoch's mean over steps. The gradient's norm is that before \
+        let mut remark =
+            "Means over the finished runs of a row; each run counts its epoch's mean over steps. The gradient's norm is that before \
                           clipping."
-            .to_owned();
+                .to_owned();
         if panels.iter().any(|panel| panel.name.starts_with("entropy")) {
             remark += " An entropy is that of the rows of a consistency matrix as a share of the greatest possible: 1 is a row that tells nothing \
                        apart.";
@@ -142,7 +143,8 @@ impl Figure for Training {
         title(paper, margin, &self.title)?;
         for (index, panel) in self.panels.iter().enumerate() {
             let [left, top, right, bottom] = places.plot(index);
-            let scale = Scale::of_magnitudes(panel.lines.iter().flat_map(|line| line.points.iter().map(|p| p[1])).collect::<Vec<_>>().into_iter());
+            let scale =
+                Scale::of_magnitudes(panel.lines.iter().flat_map(|line| line.points.iter().map(|p| p[1])).collect::<Vec<_>>().into_iter());
             let x = Scale::Linear { low: 0.0, high: self.epochs.max(1) as f64 };
             let x = Axis { title: "epochs", scale: x, ticks: x.whole_ticks(((right - left) / 30.0).clamp(2.0, 5.0) as usize) };
             let y_title = if paper.room().is_screen() && matches!(scale, Scale::Log { .. }) { "logarithmic" } else { "" };

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::study::layout::{Layout, layout, training};
+use crate::report::study::Form;
+use crate::report::study::layout::{Layout, layouts, notes};
 use crate::report::study::{Rank, Table};
 
 /// A table as text: a cell that starts with a number sorts as one, `—` and nothing come last.
@@ -20,10 +21,10 @@ pub struct Listing {
 
 impl Listing {
     /// A table as all other formats spell it, and the one of trainings where there is one; notes stand below the last.
-    pub fn of(table: &Table) -> Vec<Self> {
-        let main = Self { title: table.title.clone(), ..layout(table).into() };
-        let mut all: Vec<Self> = std::iter::once(main).chain(training(table).map(Self::from)).collect();
-        all.last_mut().expect("the main table is there").notes.clone_from(&table.notes);
+    pub fn of(table: &Table, form: Form) -> Vec<Self> {
+        let mut all: Vec<Self> = layouts(table, form).into_iter().map(Self::from).collect();
+        all.first_mut().expect("the main table is there").title.clone_from(&table.title);
+        all.last_mut().expect("the main table is there").notes = notes(table, form);
         all
     }
 }

@@ -22,8 +22,8 @@ use crate::run::{Environment, Git, Summary};
 use crate::sweep::{Against, Cell, Outcome, Study};
 use crate::ui::text;
 
-use super::Comparison;
 use super::figure::Drawn;
+use super::{Comparison, Form, Table};
 use html::{escape, prose, table, terms};
 
 const STYLE: &str = include_str!("../../../../assets/report.css");
@@ -45,6 +45,11 @@ pub struct Page<'a> {
     pub machines: &'a Machines,
     /// What to type to get all this again.
     pub command: &'a str,
+}
+
+/// A table alone as HTML, to stand in a page of somebody else's.
+pub fn fragment(table: &Table, form: Form) -> String {
+    Listing::of(table, form).iter().map(html::table).collect()
 }
 
 /// Writes the page, replacing the file whole.
