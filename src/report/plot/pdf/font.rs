@@ -10,7 +10,7 @@ use pdf_writer::types::{CidFontType, FontFlags, SystemInfo, UnicodeCmap};
 use pdf_writer::{Filter, Finish, Name, Pdf, Rect, Ref, Str};
 use subsetter::GlyphRemapper;
 
-use super::compressed;
+use super::stream::compressed;
 use crate::image::draw::FONT;
 use crate::{Error, Result};
 

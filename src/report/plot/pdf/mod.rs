@@ -4,12 +4,11 @@
 //! file depends on time: it has neither dates nor an identifier.
 
 mod font;
+mod stream;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::io::Write;
 
-use flate2::{Compression, write::ZlibEncoder};
 use pdf_writer::types::{LineCapStyle, LineJoinStyle};
 use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str};
 use plotters::style::RGBColor;
@@ -17,6 +16,7 @@ use plotters_backend::{BackendColor, BackendCoord, BackendStyle, BackendTextStyl
 
 use crate::Result;
 use font::Used;
+use stream::compressed;
 
 /// The objects of the file.
 const CATALOG: Ref = Ref::new(1);
@@ -161,12 +161,6 @@ fn set(text: &[Words], used: &Used) -> Content {
         content.end_text();
     }
     content
-}
-
-/// The same bytes for the same content, whatever the machine.
-fn compressed(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(vec![], Compression::best());
-    encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("bytes are written to memory")
 }
 
 impl DrawingBackend for Sheet {
