@@ -3,6 +3,7 @@
 use super::plan::Plan;
 use super::progress::SweepProgress;
 use super::slots::cores;
+use super::study::Study;
 use crate::config::Profile;
 use crate::names::in_line;
 use crate::ui::text;
@@ -54,9 +55,10 @@ impl Announcement<'_> {
 
     /// What so many pairs can show.
     fn reach(&self) -> Option<String> {
-        let pairs = self.plan.facts.data.len() * self.plan.seeds.len();
-        let twins = self.plan.twins().iter().filter(|(row, _)| self.rows.contains(row)).count();
-        let comparisons = self.rows.len().saturating_sub(1 + twins);
+        let kept = Study::of_plan(self.plan).restricted(|cell| self.rows.contains(&cell.row));
+        let compared = kept.comparisons();
+        let each = compared.iter().map(Vec::len).min().unwrap_or(0);
+        let (pairs, comparisons) = (each * kept.categories.len() * kept.seeds.len(), compared.len());
         let p = num::smallest_p(pairs, comparisons);
         let enough = if p <= 0.05 { "" } else { ": too few for 0.05, whatever is found" };
         let what = format!("the smallest Holm-adjusted p that {pairs} pairs and {comparisons} comparisons can reach is ");

@@ -31,6 +31,14 @@ pub enum Against {
     Row(usize),
 }
 
+/// A row's own counterpart, instead of the one that all have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counterpart {
+    None,
+    Row(usize),
+}
+
 /// The ways of varying keys; together they span the product of their points.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Axes {

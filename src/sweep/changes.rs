@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::axes::{Against, Axis};
+use super::axes::{Against, Axis, Counterpart};
 use super::plan::{Facts, Plan, PlannedRow};
 
 impl Plan {
@@ -76,8 +76,17 @@ impl PlannedRow {
         let paper = |row: &PlannedRow| row.paper.as_ref().map_or_else(none, |p| format!("table {} line {}", p.table, p.line));
         let published = |row: &PlannedRow| row.published.as_ref().map_or_else(none, ToString::to_string);
         let note = |row: &PlannedRow| row.note.clone().unwrap_or_else(none);
-        let quoted =
-            [("paper", paper(before), paper(self)), ("published", published(before), published(self)), ("note", note(before), note(self))];
+        let own = |row: &PlannedRow| match row.against {
+            None => "the row of all".to_owned(),
+            Some(Counterpart::None) => none(),
+            Some(Counterpart::Row(other)) => format!("row {}", other + 1),
+        };
+        let quoted = [
+            ("compared with", own(before), own(self)),
+            ("paper", paper(before), paper(self)),
+            ("published", published(before), published(self)),
+            ("note", note(before), note(self)),
+        ];
         let mut lines: Vec<String> =
             quoted.into_iter().filter(|(_, old, new)| old != new).map(|(what, old, new)| format!("{what}: {old} -> {new}")).collect();
         for (key, value) in self.config.iter().filter(|(key, _)| key.as_str() != "data.root") {

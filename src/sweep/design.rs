@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::axes::Against;
+use super::axes::{Against, Counterpart};
 use super::study::Study;
 
 /// The factor of named rows, and its name where rows, columns and conditions are asked for.
@@ -152,6 +152,22 @@ impl Reference {
 }
 
 impl Study {
+    /// What is compared: each as the pairs of rows that stand opposite to one another. Where several things vary and every
+    /// combination is planned, each level of each factor over all else; else each row and its counterpart.
+    pub fn comparisons(&self) -> Vec<Vec<(usize, usize)>> {
+        let design = Design::of(self);
+        if !design.is_crossed() {
+            return self.counterparts().into_iter().enumerate().filter_map(|(row, other)| Some(vec![(row, other?)])).collect();
+        }
+        let levels =
+            design.factors.iter().enumerate().flat_map(|(factor, levels)| (0..levels.levels.len()).map(move |level| (factor, level)));
+        let of = |(factor, level)| {
+            let other = design.reference(factor, self.against).of(level)?;
+            Some(design.at(factor, level).into_iter().zip(design.at(factor, other)).collect())
+        };
+        levels.filter_map(of).collect()
+    }
+
     /// The counterpart of each row in paired differences. None for the one that others are compared with, for one that is
     /// quoted, where more than one thing differs in a grid, and where both are the same runs, or an earlier row is this
     /// comparison already: what is asked once counts once.
@@ -160,6 +176,10 @@ impl Study {
         let mut seen = HashSet::new();
         let opposite = |row: usize| match (self.is_quoted(row), self.against) {
             (true, _) => None,
+            _ if self.rows[row].against.is_some() => match self.rows[row].against {
+                Some(Counterpart::Row(other)) => Some(other),
+                _ => None,
+            },
             _ if design.is_crossed() => design.opposite(row, self.against),
             (_, Against::Previous) => row.checked_sub(1),
             (_, Against::Row(other)) => (other != row).then_some(other),
@@ -215,6 +235,10 @@ mod tests {
         assert_eq!(study.counterparts(), [None, None, None, None, Some(0), Some(1), Some(2), Some(3)]);
         let previous = Study { against: Against::Previous, ..study };
         assert_eq!(previous.counterparts(), [None, None, None, None, Some(0), Some(1), Some(2), Some(3)]);
+        let rows = vec![(4, 0), (5, 1), (6, 2), (7, 3)];
+        let gamma = vec![(2, 0), (3, 1), (6, 4), (7, 5)];
+        let lambda = vec![(1, 0), (3, 2), (5, 4), (7, 6)];
+        assert_eq!(previous.comparisons(), [rows, gamma, lambda]);
     }
 
     #[test]
@@ -236,5 +260,10 @@ mod tests {
         let ladder = example::ladder();
         assert!(!Design::of(&ladder).is_crossed());
         assert_eq!(ladder.counterparts(), [None, Some(0), Some(1)]);
+        let mut own = ladder.clone();
+        own.rows[1].against = Some(Counterpart::None);
+        own.rows[2].against = Some(Counterpart::Row(0));
+        assert_eq!(own.counterparts(), [None, None, Some(0)]);
+        assert_eq!(ladder.comparisons(), [vec![(1, 0)], vec![(2, 1)]]);
     }
 }

@@ -14,6 +14,7 @@
 //! paper = { table = 4, line = "1" }   # its counterpart in the paper
 //! published = { system = "RD", source = "own paper" }   # and one elsewhere: assets/published
 //! note = "an ensemble of five"        # a line below the table
+//! against = "none"                    # this row's own counterpart: a row's name, or none
 //!
 //! [grid]                              # every combination; also [zip], [[list]] and [random]
 //! pseudo.ratio = [0, 0.5, 1]
@@ -95,6 +96,8 @@ pub struct Ablation {
     pub published: Option<Citation>,
     /// What a reader should know of the row, in a line; stands below the table.
     pub note: Option<String>,
+    /// With which row this one is compared instead of the sweep's `against`, by name; `"none"` with none.
+    pub against: Option<String>,
 }
 
 /// What a row's settings lie on.

@@ -46,7 +46,7 @@ mod slots;
 mod sound;
 mod study;
 
-pub use axes::{Against, Axis};
+pub use axes::{Against, Axis, Counterpart};
 pub use citation::Citation;
 pub use plan::Plan;
 pub use published::Published;

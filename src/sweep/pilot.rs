@@ -36,21 +36,18 @@ pub struct Power {
 /// A summary that cannot be read.
 pub fn power(plan: &Plan, store: &Store) -> Result<Vec<Power>> {
     let study = Study::collect(plan, store, &plan.seeds)?;
-    let counterparts = study.counterparts();
-    let comparisons = counterparts.iter().flatten().count();
-    if comparisons == 0 {
-        return Ok(vec![]);
-    }
-    let planned = (study.categories.len() * study.seeds.len()) as u64;
+    let compared = study.comparisons();
+    let Some(each) = compared.iter().map(Vec::len).min() else { return Ok(vec![]) };
+    let (comparisons, by_seed) = (compared.len(), (each * study.categories.len()) as u64);
     let of = |metric: &String| {
-        let (pairs, deviation) = spread(&study, &counterparts, metric);
+        let (pairs, deviation) = spread(&study, &compared, metric);
         let needed = |points: f64| Some((points, num::pairs_needed(points / 100.0, deviation?, comparisons, LEVEL)?));
-        let seeds = EFFECTS.into_iter().filter_map(needed).map(|(points, pairs)| (points, pairs.div_ceil(study.categories.len() as u64)));
+        let seeds = EFFECTS.into_iter().filter_map(needed).map(|(points, pairs)| (points, pairs.div_ceil(by_seed)));
         Power {
             metric: metric.clone(),
             pairs,
             deviation,
-            visible: num::visible_effect(planned, deviation.unwrap_or(1.0), comparisons, LEVEL),
+            visible: num::visible_effect(by_seed * study.seeds.len() as u64, deviation.unwrap_or(1.0), comparisons, LEVEL),
             seeds: seeds.collect(),
         }
     };
@@ -58,12 +55,16 @@ pub fn power(plan: &Plan, store: &Store) -> Result<Vec<Power>> {
 }
 
 /// Finished pairs, and the pooled standard deviation of their differences.
-fn spread(study: &Study, counterparts: &[Option<usize>], metric: &str) -> (usize, Option<f64>) {
+fn spread(study: &Study, compared: &[Vec<(usize, usize)>], metric: &str) -> (usize, Option<f64>) {
     let (mut pairs, mut squares, mut freedom) = (0, 0.0, 0);
-    for (row, against) in counterparts.iter().enumerate().filter_map(|(row, against)| Some((row, (*against)?))) {
-        let value = |row: usize, category: &String, seed: u64| study.summary(row, category, seed)?.metric("", metric);
-        let places = study.categories.iter().flat_map(|category| study.seeds.iter().map(move |&seed| (category, seed)));
-        let differences: Vec<f64> = places.filter_map(|(c, s)| Some(value(row, c, s)? - value(against, c, s)?)).collect();
+    let value = |row: usize, category: &String, seed: u64| study.summary(row, category, seed)?.metric("", metric);
+    let places = || study.categories.iter().flat_map(|category| study.seeds.iter().map(move |&seed| (category, seed)));
+    for rows in compared {
+        let of_rows = |&(row, against): &(usize, usize)| {
+            let difference = move |(c, s)| Some(value(row, c, s)? - value(against, c, s)?);
+            places().filter_map(difference).collect::<Vec<f64>>()
+        };
+        let differences: Vec<f64> = rows.iter().flat_map(of_rows).collect();
         pairs += differences.len();
         if let Some(deviation) = num::standard_deviation(&differences) {
             squares += deviation * deviation * (differences.len() - 1) as f64;
@@ -105,13 +106,13 @@ mod tests {
     #[test]
     fn the_spread_is_pooled_over_the_comparisons() {
         let study = example::ladder();
-        let (pairs, deviation) = spread(&study, &study.counterparts(), "image_auroc");
+        let (pairs, deviation) = spread(&study, &study.comparisons(), "image_auroc");
         // By hand: the gains of `+ self-calibration` and those of `+ STLNet`, each about its own mean.
         let all = [[0.06, 0.05, 0.04, 0.05, 0.06, 0.04], [0.01, -0.01, 0.002, -0.004, 0.003, -0.002]];
         let squares = |d: &[f64; 6]| d.iter().map(|x| (x - d.iter().sum::<f64>() / 6.0).powi(2)).sum::<f64>();
         let expected = (all.iter().map(squares).sum::<f64>() / 10.0).sqrt();
         assert!(pairs == 12 && (deviation.unwrap() - expected).abs() < 1e-12);
-        assert_eq!(spread(&study, &study.counterparts(), "image_ap"), (0, None));
+        assert_eq!(spread(&study, &study.comparisons(), "image_ap"), (0, None));
     }
 
     #[test]

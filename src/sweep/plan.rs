@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::axes::{Against, Axis};
+use super::axes::{Against, Axis, Counterpart};
 use super::citation::Citation;
 use super::published::Published;
 use super::resolve::{Resolved, keys};
@@ -65,6 +65,9 @@ pub struct PlannedRow {
     pub published: Option<Citation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Its own counterpart in paired differences: a row by its place, or none at all; absent where it is the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<Counterpart>,
     /// Every key with its value; empty for a quoted row.
     pub config: BTreeMap<String, Value>,
 }
@@ -102,6 +105,7 @@ pub fn plan(resolved: &Resolved, facts: Facts, name: &str, command: &str) -> Res
         paper: row.paper.clone(),
         published: row.published.clone(),
         note: row.note.clone(),
+        against: row.against,
         config: row.config.as_ref().map_or_else(BTreeMap::new, keys),
     });
     let rows: Vec<_> = rows.collect();

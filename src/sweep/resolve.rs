@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use toml::Table;
 
-use super::axes::{self, Against, Axis, Point};
+use super::axes::{self, Against, Axis, Counterpart, Point};
 use super::citation::Citation;
 use super::file::{Ablation, File, RowBase, Variant};
 use super::published::Published;
@@ -46,6 +46,8 @@ pub struct ResolvedRow {
     pub paper: Option<Published>,
     pub published: Option<Citation>,
     pub note: Option<String>,
+    /// Its own counterpart, instead of the one that all have.
+    pub against: Option<Counterpart>,
     /// None for a row that is quoted.
     pub config: Option<Config>,
 }
@@ -172,6 +174,7 @@ impl<'a> Layering<'a> {
                     paper,
                     published: named.row.and_then(|row| row.published.clone()),
                     note: named.row.and_then(|row| row.note.clone()),
+                    against: named.row.and_then(|row| row.against.as_ref()).map(|name| self.counterpart(name, points)).transpose()?,
                     config: Some(config),
                 });
             }
@@ -182,6 +185,7 @@ impl<'a> Layering<'a> {
             paper: quote.paper.clone(),
             published: quote.published.clone(),
             note: quote.note.clone(),
+            against: None,
             config: None,
         }));
         Ok(rows)
@@ -217,6 +221,23 @@ impl<'a> Layering<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The row that a row names as its own counterpart.
+    fn counterpart(&self, name: &str, points: &[Point]) -> Result<Counterpart> {
+        let place = self.file.ablate.iter().position(|row| row.name == name);
+        match place {
+            _ if name == "none" => Ok(Counterpart::None),
+            Some(place) if points.len() == 1 => Ok(Counterpart::Row(place)),
+            Some(_) => {
+                let what = format!("{}: against = {name:?} in a row, beside axes", self.origin);
+                Err(Error::config(what, "set against at the top: rows are compared at equal values of all keys"))
+            }
+            None => {
+                let what = format!("{}: against = {name:?} is not a row", self.origin);
+                Err(Error::config(what, "name a row of [[ablate]], or \"none\""))
+            }
+        }
     }
 
     /// `[labels]`: text by key, row, metric or category.
@@ -378,6 +399,9 @@ mod tests {
         assert!(e.contains("row \"a\": unknown key `model.stlnt`") && e.contains("model.stlnet"), "{e}");
         assert!(fault(ROWS, &["model.stlnet=true"]).contains("model.stlnet is varied"));
         assert!(fault("title = \"t\"\n[grid]\nrun.seeds = [[1], [2]]", &[]).contains("run.seeds is set in a row or an axis"));
+        assert!(fault("title = \"t\"\n[[ablate]]\nname = \"a\"\nagainst = \"b\"", &[]).contains("against = \"b\" is not a row"));
+        let beside = "title = \"t\"\n[[ablate]]\nname = \"a\"\n[[ablate]]\nname = \"b\"\nagainst = \"a\"\n[grid]\npseudo.ratio = [0, 1]";
+        assert!(fault(beside, &[]).contains("beside axes"));
         assert!(fault("title = \"t\"\nagainst = \"b\"\n[[ablate]]\nname = \"a\"", &[]).contains("against = \"b\" is not a row"));
         assert!(fault("title = \"t\"\n[grid]\npseudo.ratio = [2]", &[]).contains("axes: pseudo.ratio"));
         let limit = fault("title = \"t\"\nmetrics = [\"aupro@0.1\"]\n[grid]\npseudo.ratio = [0, 1]", &[]);

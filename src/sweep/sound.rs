@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::axes::Against;
-use super::plan::{Plan, PlannedRun};
+use super::axes::{Against, Counterpart};
+use super::plan::{Plan, PlannedRow, PlannedRun};
 use crate::config::reference::{self, Identity};
 use crate::run::{Folder, Summary, check_name};
 use crate::{Error, Result};
@@ -41,6 +41,10 @@ impl Plan {
             && row >= rows
         {
             return Some(format!("rows are compared with row {row}, and there are {rows} (from 0)"));
+        }
+        let own = |row: &PlannedRow| matches!(row.against, Some(Counterpart::Row(other)) if other >= rows);
+        if let Some(row) = self.rows.iter().find(|row| own(row)) {
+            return Some(format!("row {:?} is compared with a row that is not there", row.name));
         }
         let categories: HashSet<&str> = self.facts.data.iter().map(|(name, _)| name.as_str()).collect();
         let mut seen = HashSet::new();
@@ -124,6 +128,7 @@ mod tests {
         assert!(planned(ROWS, &[]).check(Path::new("plan.json")).is_ok());
         assert!(fault(|p| p.runs[0].row = 99).contains("belongs to row 99"));
         assert!(fault(|p| p.against = Against::Row(77)).contains("row 77"));
+        assert!(fault(|p| p.rows[0].against = Some(Counterpart::Row(77))).contains("a row that is not there"));
         assert!(fault(|p| p.runs.push(p.runs[0].clone())).contains("have two runs"));
         assert!(fault(|p| p.runs[0].category = "bottle".into()).contains("not the plan's"));
         assert!(fault(|p| p.runs[0].seed = 4).contains("not the plan's"));

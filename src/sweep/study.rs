@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::axes::{Against, Axis};
+use super::axes::{Against, Axis, Counterpart};
 use super::citation::Citation;
-use super::plan::Plan;
+use super::plan::{Plan, PlannedRun};
 use super::published::Published;
 use crate::Result;
 use crate::run::{Id, Summary};
@@ -59,6 +59,8 @@ pub struct Row {
     pub published: Option<Citation>,
     /// What a reader should know of it, in a line.
     pub note: Option<String>,
+    /// Its own counterpart, instead of the one that all have.
+    pub against: Option<Counterpart>,
 }
 
 /// One planned run.
@@ -89,20 +91,8 @@ impl Study {
     /// # Errors
     /// A summary that cannot be read, or is not of the run that is planned.
     pub fn collect(plan: &Plan, store: &Store, seeds: &[u64]) -> Result<Self> {
-        let varied = plan.varied();
-        let settings = |config: &BTreeMap<String, Value>| {
-            let value = |key: &&str| Some((key.to_string(), config.get(*key)?.clone()));
-            varied.iter().filter_map(value).collect()
-        };
-        let rows = plan.rows.iter().map(|row| Row {
-            name: row.name.clone(),
-            entry: row.entry.clone(),
-            settings: settings(&row.config),
-            paper: row.paper.clone(),
-            published: row.published.clone(),
-            note: row.note.clone(),
-        });
-        let mut cells = vec![];
+        let mut study =
+            Self { cells: vec![], seeds: plan.seeds.iter().copied().filter(|seed| seeds.contains(seed)).collect(), ..Self::of_plan(plan) };
         for run in plan.runs.iter().filter(|run| seeds.contains(&run.seed)) {
             let id = store.locate(&run.id);
             let folder = store.folder(&id);
@@ -116,9 +106,35 @@ impl Study {
                     None => Outcome::Missing,
                 },
             };
-            cells.push(Cell { row: run.row, category: run.category.clone(), seed: run.seed, id, outcome });
+            study.cells.push(Cell { row: run.row, category: run.category.clone(), seed: run.seed, id, outcome });
         }
-        Ok(Self {
+        Ok(study.labelled(&plan.labels))
+    }
+
+    /// A plan as a study of which no run is looked at, under its own names.
+    pub fn of_plan(plan: &Plan) -> Self {
+        let varied = plan.varied();
+        let settings = |config: &BTreeMap<String, Value>| {
+            let value = |key: &&str| Some((key.to_string(), config.get(*key)?.clone()));
+            varied.iter().filter_map(value).collect()
+        };
+        let rows = plan.rows.iter().map(|row| Row {
+            name: row.name.clone(),
+            entry: row.entry.clone(),
+            settings: settings(&row.config),
+            paper: row.paper.clone(),
+            published: row.published.clone(),
+            note: row.note.clone(),
+            against: row.against,
+        });
+        let cell = |run: &PlannedRun| Cell {
+            row: run.row,
+            category: run.category.clone(),
+            seed: run.seed,
+            id: run.id.clone(),
+            outcome: Outcome::Missing,
+        };
+        Self {
             name: plan.name.clone(),
             title: plan.title.clone(),
             profile: plan.profile.to_string(),
@@ -128,12 +144,11 @@ impl Study {
             axes: plan.axes.clone(),
             rows: rows.collect(),
             categories: plan.facts.data.iter().map(|(category, _)| category.clone()).collect(),
-            seeds: plan.seeds.iter().copied().filter(|seed| seeds.contains(seed)).collect(),
+            seeds: plan.seeds.clone(),
             against: plan.against,
             labels: BTreeMap::new(),
-            cells,
+            cells: plan.runs.iter().map(cell).collect(),
         }
-        .labelled(&plan.labels))
     }
 
     /// With rows named as `labels` say: a row's own name, or the named row and the keys in it.
@@ -166,6 +181,12 @@ impl Study {
         };
         self.cells.iter_mut().for_each(|cell| cell.row = place(cell.row).expect("a row with a run stays"));
         self.rows = stays.iter().map(|&row| self.rows[row].clone()).collect();
+        for row in &mut self.rows {
+            row.against = row.against.map(|own| match own {
+                Counterpart::Row(other) => place(other).map_or(Counterpart::None, Counterpart::Row),
+                Counterpart::None => own,
+            });
+        }
         self.categories.retain(|name| self.cells.iter().any(|cell| cell.category == *name));
         self.seeds.retain(|seed| self.cells.iter().any(|cell| cell.seed == *seed));
         for axis in &mut self.axes {

@@ -153,7 +153,7 @@ fn seeds(study: &Study, comparison: &Comparison, metric: &str) -> Option<Finding
 /// `12 more seeds`; none where there is no effect to tell or no spread to plan by.
 pub(super) fn more_seeds(study: &Study, comparison: &Comparison, difference: &Difference) -> Option<String> {
     /// Beyond which the number itself says nothing.
-    const MOST: u64 = 1000;
+    const MOST: u64 = 100;
     if points(difference.mean) == "0.0" || difference.n == 0 {
         return None;
     }
@@ -164,7 +164,7 @@ pub(super) fn more_seeds(study: &Study, comparison: &Comparison, difference: &Di
     let each = (difference.n as f64 / study.seeds.len() as f64).max(1.0);
     let more = ((pairs as f64 / each).ceil() as u64).saturating_sub(study.seeds.len() as u64).max(1);
     Some(match more {
-        MOST.. => format!("more than {MOST} more seeds"),
+        more if more > MOST => format!("more than {MOST} more seeds"),
         _ => format!("about {}", counted(more as usize, "more seed", "more seeds")),
     })
 }

@@ -4,6 +4,7 @@ use super::Form;
 use super::layout::{Layout, Text, layouts, notes};
 use super::table::{Rank, Table};
 use crate::names::in_line;
+use crate::report::spell::wrapped;
 
 /// Width of a column and of the text of a page of LaTeX's `article` in two columns at 10 pt, in pt. Those of IEEE, Elsevier,
 /// Springer and CVF are wider or as wide.
@@ -87,16 +88,31 @@ impl Fit {
 
     /// The first column takes as much as its longest name, but no more than two fifths of the limit: longer names are wrapped.
     fn of(layout: &Layout, limit: f64) -> Self {
-        let widest = |at: usize| {
-            let cells = layout.lines.iter().map(|line| width(&line[at].value) * 1.15 + width(&line[at].tail));
-            cells.fold(width(&layout.headings[at]), f64::max)
-        };
-        Self { name: widest(0).min(0.4 * limit), columns: (1..layout.headings.len()).map(widest).collect() }
+        let cells = |at: usize| layout.lines.iter().map(|line| cell_width(&line[at])).fold(0.0, f64::max);
+        let widest = |at: usize| heading_lines(&layout.headings[at], cells(at)).iter().map(|line| width(line)).fold(cells(at), f64::max);
+        let name = cells(0).max(width(&layout.headings[0]));
+        Self { name: name.min(0.4 * limit), columns: (1..layout.headings.len()).map(widest).collect() }
     }
 
     fn total(&self) -> f64 {
         self.name + self.columns.iter().map(|own| own + Self::GAP).sum::<f64>()
     }
+}
+
+/// Bold values are wider, spreads are smaller.
+fn cell_width(text: &Text) -> f64 {
+    match text.tail.strip_prefix(SPREAD) {
+        Some(spread) => width(&text.value) * 1.15 + (width(&format!("±{spread}")) + 3.0) * 7.0 / 8.0,
+        None => width(&text.value) * 1.15 + width(&text.tail),
+    }
+}
+
+/// How a mean's deviation begins.
+const SPREAD: &str = " ± ";
+
+/// A heading in as many lines as keep it within its column, as far as its words allow.
+fn heading_lines(heading: &str, cells: f64) -> Vec<String> {
+    wrapped(heading, |line| width(line) <= cells)
 }
 
 /// The width of a text in Computer Modern at 8 pt, in pt: widths of cmr10 (Knuth 1986) in thousandths of an em, and what cmr8
@@ -120,7 +136,12 @@ fn width(text: &str) -> f64 {
 }
 
 fn tabular(layout: &Layout, fit: &Fit) -> Vec<String> {
-    let headings: Vec<String> = layout.headings.iter().map(|heading| escape(heading)).collect();
+    let heading = |(at, heading): (usize, &String)| {
+        let cells = layout.lines.iter().map(|line| cell_width(&line[at])).fold(0.0, f64::max);
+        let lines: Vec<String> = heading_lines(heading, cells).iter().map(|line| escape(line)).collect();
+        if at == 0 || lines.len() < 2 { escape(heading) } else { format!(r"\shortstack[r]{{{}}}", lines.join(r"\\")) }
+    };
+    let headings: Vec<String> = layout.headings.iter().enumerate().map(heading).collect();
     let natural = layout.lines.iter().map(|line| width(&line[0].value)).fold(width(&layout.headings[0]), f64::max);
     let first = match natural <= fit.name {
         true => "l".to_owned(),
@@ -148,7 +169,10 @@ fn cell(Text { value, rank, tail }: &Text) -> String {
         Some(Rank::Second) => format!(r"\underline{{{value}}}"),
         None => value,
     };
-    value + &escape(tail)
+    match tail.strip_prefix(SPREAD) {
+        Some(spread) => format!(r"{value}{{\scriptsize\,$\pm$\,{}}}", escape(spread)),
+        None => value + &escape(tail),
+    }
 }
 
 /// Spells what LaTeX would take for markup, and the signs that its default fonts lack: common ones as mathematics. ASCII and
@@ -267,18 +291,18 @@ mod tests {
     #[test]
     fn a_table_for_a_paper_is_this_text() {
         let expected = r"% \usepackage{booktabs,array}
-% 136 pt wide in \footnotesize: fits a column of 229 pt
+% 119 pt wide in \footnotesize: fits a column of 229 pt
 \begin{table}
   \centering\footnotesize\setlength{\tabcolsep}{3pt}
   \caption{What each part adds}
   \label{tab:ablation}
   \begin{tabular}{@{}lr@{}}
     \toprule
-     & image AUROC \\
+     & \shortstack[r]{image\\AUROC} \\
     \midrule
-    {[}2, 4] \& 50\% & \underline{86.0} $\pm$ 0.9 \\
-    + self-calibration & \textbf{91.0} $\pm$ 0.9 \\
-    + STLNet & \textbf{91.0} $\pm$ 0.6 \\
+    {[}2, 4] \& 50\% & \underline{86.0}{\scriptsize\,$\pm$\,0.9} \\
+    + self-calibration & \textbf{91.0}{\scriptsize\,$\pm$\,0.9} \\
+    + STLNet & \textbf{91.0}{\scriptsize\,$\pm$\,0.6} \\
     \bottomrule
   \end{tabular}
 
@@ -295,7 +319,7 @@ mod tests {
     #[test]
     fn the_full_form_has_differences_and_the_table_of_trainings() {
         let shown = latex(&ladder(), Form::Full);
-        assert!(shown.contains(r"+ self-calibration & 6 & \textbf{91.0} $\pm$ 0.9 & +5.0 (0.062) \\"), "{shown}");
+        assert!(shown.contains(r"+ self-calibration & 6 & \textbf{91.0}{\scriptsize\,$\pm$\,0.9} & +5.0 (0.062) \\"), "{shown}");
         assert_eq!(shown.matches(r"\begin{tabular}").count(), 2);
     }
 

@@ -8,7 +8,7 @@ use crate::report::lineage;
 use crate::report::spell::{counted, heading, metric_name, p_value};
 use crate::run::Summary;
 use crate::sweep::design::{Design, ROW};
-use crate::sweep::{Against, Cell, Study, published};
+use crate::sweep::{Against, Cell, Counterpart, Study, published};
 
 /// Below the table of rows and metrics.
 pub fn of(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
@@ -142,6 +142,15 @@ fn test(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
         "The test holds for these categories only: seeds within a category are not independent samples of categories.".to_owned(),
     ];
     notes.extend((0..study.rows.len()).filter_map(same));
+    let own = |row: &crate::sweep::Row| match row.against? {
+        Counterpart::Row(other) => Some(format!("{} is compared with \"{}\".", row.name, study.rows[other].name)),
+        Counterpart::None => None,
+    };
+    notes.extend(study.rows.iter().filter_map(own));
+    let alone: Vec<&str> = study.rows.iter().filter(|row| row.against == Some(Counterpart::None)).map(|row| row.name.as_str()).collect();
+    if !alone.is_empty() {
+        notes.push(format!("Not compared: {}.", alone.join("; ")));
+    }
     notes
 }
 

@@ -130,7 +130,7 @@ impl Table {
             columns: columns(study),
             lines: verdicts.iter().map(line).collect(),
             texts: texts.map(text).to_vec(),
-            notes: notes(study, comparison),
+            notes: notes(study),
             legend: format!(
                 "Difference to {} in points, * p < {LEVEL}; parameters, training and evaluation: more than there, in brackets its own.",
                 super::notes::against(study)
@@ -140,8 +140,8 @@ impl Table {
     }
 }
 
-fn notes(study: &Study, comparison: &Comparison) -> Vec<String> {
-    let mut notes = vec![
+fn notes(study: &Study) -> Vec<String> {
+    vec![
         format!(
             "Δ: mean paired difference to {} in points with its 95 % interval (BCa bootstrap over the pairs); p as in the main table.",
             super::notes::against(study)
@@ -157,10 +157,7 @@ fn notes(study: &Study, comparison: &Comparison) -> Vec<String> {
         "Costs are this row's less its counterpart's; seconds of training a run and milliseconds of evaluating an image, metrics included, \
          are means over the runs on whatever machines they ran, and other work on these counts."
             .to_owned(),
-    ];
-    let mentioned = comparison.counterparts.iter().enumerate().filter_map(|(row, against)| Some((row, (*against)?)));
-    notes.extend(mentioned.map(|(row, against)| format!("{} is compared with {}.", study.rows[row].name, study.rows[against].name)));
-    notes
+    ]
 }
 
 /// `+1 228 800`, `0`.

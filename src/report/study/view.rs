@@ -89,6 +89,7 @@ mod tests {
             paper: None,
             published: None,
             note: None,
+            against: None,
             config: row.settings.clone(),
         };
         plan.rows = study.rows.iter().map(planned).collect();
