@@ -11,11 +11,13 @@
 //! | `room` | a screen, or a column of a paper |
 //! | `paper` | lines, areas and text on any backend |
 //! | `pdf` | the backend that writes a PDF |
+//! | `dashes` | a line -> its dashes |
 //! | `scale`, `frame` | values -> ticks and places; axes, grid, legends |
 //! | `series` | long curves -> curves that can be drawn |
 //! | `history`, `loss` | events -> loss and gradient norm over the epochs |
 //! | `roc`, `pro`, `histogram` | evaluations -> curves and distributions |
 
+mod dashes;
 pub(in crate::report) mod frame;
 mod histogram;
 mod history;
