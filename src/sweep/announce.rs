@@ -57,8 +57,7 @@ impl Announcement<'_> {
     fn reach(&self) -> Option<String> {
         let kept = Study::of_plan(self.plan).restricted(|cell| self.rows.contains(&cell.row));
         let compared = kept.comparisons();
-        let each = compared.iter().map(Vec::len).min().unwrap_or(0);
-        let (pairs, comparisons) = (each * kept.categories.len() * kept.seeds.len(), compared.len());
+        let (pairs, comparisons) = (kept.categories.len() * kept.seeds.len(), compared.len());
         let p = num::smallest_p(pairs, comparisons);
         let enough = if p <= 0.05 { "" } else { ": too few for 0.05, whatever is found" };
         let what = format!("the smallest Holm-adjusted p that {pairs} pairs and {comparisons} comparisons can reach is ");

@@ -37,8 +37,10 @@ pub struct Power {
 pub fn power(plan: &Plan, store: &Store) -> Result<Vec<Power>> {
     let study = Study::collect(plan, store, &plan.seeds)?;
     let compared = study.comparisons();
-    let Some(each) = compared.iter().map(Vec::len).min() else { return Ok(vec![]) };
-    let (comparisons, by_seed) = (compared.len(), (each * study.categories.len()) as u64);
+    if compared.is_empty() {
+        return Ok(vec![]);
+    }
+    let (comparisons, by_seed) = (compared.len(), study.categories.len() as u64);
     let of = |metric: &String| {
         let (pairs, deviation) = spread(&study, &compared, metric);
         let needed = |points: f64| Some((points, num::pairs_needed(points / 100.0, deviation?, comparisons, LEVEL)?));
@@ -60,11 +62,11 @@ fn spread(study: &Study, compared: &[Vec<(usize, usize)>], metric: &str) -> (usi
     let value = |row: usize, category: &String, seed: u64| study.summary(row, category, seed)?.metric("", metric);
     let places = || study.categories.iter().flat_map(|category| study.seeds.iter().map(move |&seed| (category, seed)));
     for rows in compared {
-        let of_rows = |&(row, against): &(usize, usize)| {
-            let difference = move |(c, s)| Some(value(row, c, s)? - value(against, c, s)?);
-            places().filter_map(difference).collect::<Vec<f64>>()
+        let of = |(category, seed): (&String, u64)| {
+            let difference = |&(row, against): &(usize, usize)| Some(value(row, category, seed)? - value(against, category, seed)?);
+            num::mean(&rows.iter().map(difference).collect::<Option<Vec<f64>>>()?)
         };
-        let differences: Vec<f64> = rows.iter().flat_map(of_rows).collect();
+        let differences: Vec<f64> = places().filter_map(of).collect();
         pairs += differences.len();
         if let Some(deviation) = num::standard_deviation(&differences) {
             squares += deviation * deviation * (differences.len() - 1) as f64;

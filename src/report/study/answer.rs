@@ -6,6 +6,7 @@ use super::effect::Effect;
 use super::effect_table::name;
 use super::findings::{more_seeds, p_words};
 use super::verdict::{Judgement, verdicts};
+use crate::num;
 use crate::report::spell::{counted, metric_name, percent, points};
 use crate::sweep::Study;
 use crate::sweep::design::ROW;
@@ -19,7 +20,7 @@ pub fn answer(study: &Study, comparison: &Comparison) -> Vec<String> {
     let Some(best) = best(study, comparison, metric) else { return vec![] };
     let effects =
         if comparison.effects.is_empty() { rows(comparison, study).into_iter().collect() } else { factors(study, comparison, metric) };
-    std::iter::once(best).chain(effects).chain(untold(study, comparison, metric)).collect()
+    std::iter::once(best).chain(effects).chain(untold(study, comparison, metric)).take(3).collect()
 }
 
 /// Which row is highest, with those that print alike.
@@ -109,8 +110,9 @@ fn rows(comparison: &Comparison, study: &Study) -> Option<String> {
 
 /// What the number of runs cannot show, or how many more would.
 fn untold(study: &Study, comparison: &Comparison, metric: &str) -> Option<String> {
-    if comparison.effects.is_empty() && comparison.count() > 0 && comparison.smallest_p >= LEVEL {
-        let (pairs, count) = (counted(comparison.pairs, "pair", "pairs"), counted(comparison.count(), "comparison", "comparisons"));
+    let count = comparison.compared();
+    if count > 0 && num::smallest_p(comparison.pairs, count) >= LEVEL {
+        let (pairs, count) = (counted(comparison.pairs, "pair", "pairs"), counted(count, "comparison", "comparisons"));
         return Some(format!("{pairs} and {count} are too few to tell any difference from noise."));
     }
     let open = if comparison.effects.is_empty() { lines(comparison, metric) } else { levels(study, comparison, metric) };
@@ -154,13 +156,13 @@ mod tests {
 
     #[test]
     fn a_grid_of_rows_and_keys_is_answered_in_three_sentences() {
-        let study = example::crossed();
+        let study = example::crossed_over(5);
         let expected = [
             "image AUROC is highest for texture · loss.score.gamma=2, loss.score.lambda=0.5 and texture · loss.score.gamma=2, \
-             loss.score.lambda=1: 78.0 %.",
-            "On average over all else, loss.score.gamma=2 is best (+4.0 points, p < 0.001); loss.score.lambda makes no difference that \
-             can be told (75.0 to 75.0 %).",
-            "texture against plain: +2.0 points, p < 0.001; higher at 4 of 4 settings.",
+             loss.score.lambda=1: 79.5 %.",
+            "On average over all else, loss.score.gamma=2 is best (+4.0 points, p = 0.006); loss.score.lambda makes no difference that \
+             can be told (76.5 to 76.5 %).",
+            "texture against plain: +2.0 points, p = 0.006; higher at 4 of 4 settings.",
         ];
         assert_eq!(answer(&study, &Comparison::of(&study)), expected);
     }

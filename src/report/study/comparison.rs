@@ -87,6 +87,14 @@ impl Comparison {
         }
     }
 
+    /// Comparisons that the findings are about: main effects where several things vary, else rows.
+    pub fn compared(&self) -> usize {
+        match self.effects.iter().filter(|effect| effect.against.is_some()).count() {
+            0 => self.count(),
+            effects => effects,
+        }
+    }
+
     /// Comparisons of rows: those over which p values are adjusted.
     pub fn count(&self) -> usize {
         self.counterparts.iter().flatten().count()

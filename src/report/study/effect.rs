@@ -1,7 +1,7 @@
 //! Main effects: what a row or a value of a key does on average over everything else that varies. Only where several things vary
 //! and each combination was planned.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::difference::{Difference, Figure, Values, adjust, values};
 use crate::num;
@@ -22,8 +22,8 @@ pub struct Effect {
     /// Finished runs, and planned ones.
     pub n: usize,
     pub planned: usize,
-    /// By metric. Means over categories of means over seeds and rows; deviations over seeds; differences over all pairs of runs
-    /// that differ in this factor alone.
+    /// By metric. Means over categories of means over seeds and rows; deviations over seeds; differences over pairs of category
+    /// and seed, each averaged over all pairs of runs that differ in this factor alone.
     pub figures: BTreeMap<String, Figure>,
 }
 
@@ -35,7 +35,7 @@ pub fn effects(study: &Study) -> Vec<Effect> {
     }
     let mut all = levels(study, &design);
     for metric in &study.metrics {
-        let pairs = Pairs { study, values: values(study, metric), runs: fingerprints(study) };
+        let pairs = Pairs { study, values: values(study, metric) };
         for effect in &mut all {
             let figure = pairs.figure(&effect.rows, effect.n == effect.planned);
             effect.figures.insert(metric.clone(), figure);
@@ -73,11 +73,10 @@ fn levels(study: &Study, design: &Design) -> Vec<Effect> {
     all
 }
 
-/// One metric's values, and which runs came out equal.
+/// One metric's values.
 struct Pairs<'a> {
     study: &'a Study,
     values: Values<'a>,
-    runs: BTreeMap<(usize, &'a str, u64), String>,
 }
 
 impl Pairs<'_> {
@@ -104,33 +103,18 @@ impl Pairs<'_> {
         }
     }
 
-    /// Over all pairs of runs that differ in this factor alone: same category, seed and other levels. Runs that came out equal
-    /// to the bit at several of the other levels are one observation, not several.
+    /// Over pairs of category and seed: in each the mean over all pairs of runs that differ in this factor alone. Runs of one
+    /// seed share their first weights and their order of images, so that they are not independent observations; counting each would
+    /// find effects that are not there.
     fn difference(&self, effect: &Effect, against: usize, all: &[Effect]) -> Option<Difference> {
-        let mut seen = HashSet::new();
-        let mut differences = vec![];
-        for (row, other) in effect.rows.iter().zip(&all[against].rows) {
-            for category in &self.study.categories {
-                for &seed in &self.study.seeds {
-                    let [one, two] = [row, other].map(|row| (*row, category.as_str(), seed));
-                    let pair = self.values.get(&one).zip(self.values.get(&two));
-                    let came_out = (category, seed, self.runs.get(&one), self.runs.get(&two));
-                    if let Some((one, two)) = pair
-                        && seen.insert(came_out)
-                    {
-                        differences.push(one - two);
-                    }
-                }
-            }
-        }
-        Difference::of(against, &differences)
+        let places = self.study.categories.iter().flat_map(|category| self.study.seeds.iter().map(move |&seed| (category.as_str(), seed)));
+        let of = |(category, seed)| {
+            let value = |row: usize| self.values.get(&(row, category, seed));
+            let pairs = effect.rows.iter().zip(&all[against].rows);
+            num::mean(&pairs.map(|(&row, &other)| Some(value(row)? - value(other)?)).collect::<Option<Vec<f64>>>()?)
+        };
+        Difference::of(against, &places.filter_map(of).collect::<Vec<_>>())
     }
-}
-
-/// What came out of each finished run: see [`super::equal`].
-fn fingerprints(study: &Study) -> BTreeMap<(usize, &str, u64), String> {
-    let one = |cell: &'_ Cell| Some(super::equal::outcome(cell.summary()?));
-    study.cells.iter().filter_map(|cell| Some(((cell.row, cell.category.as_str(), cell.seed), one(cell)?))).collect()
 }
 
 #[cfg(test)]
@@ -154,26 +138,31 @@ mod tests {
         let of = |place: usize| &all[place].figures["image_auroc"];
         assert_eq!((all[1].against, all[3].against, all[4].against, all[1].rows.clone()), (Some(0), Some(2), None, vec![4, 5, 6, 7]));
         assert!(near(of(1).difference.as_ref().map(|d| d.mean), 0.02) && near(of(3).difference.as_ref().map(|d| d.mean), 0.04));
-        assert_eq!(of(1).difference.as_ref().unwrap().n, 16, "4 points x 2 categories x 2 seeds");
+        assert_eq!(of(1).difference.as_ref().unwrap().n, 4, "2 categories x 2 seeds");
         assert!(near(of(1).mean.zip(of(0).mean).map(|(a, b)| a - b), 0.02));
         assert_eq!((all[0].n, all[0].planned, of(0).complete), (16, 16, true));
     }
 
     #[test]
-    fn runs_that_came_out_equal_are_one_observation() {
-        let study = example::crossed();
-        // Lambda changes nothing: half of the pairs over rows and gamma stand there twice.
-        let lambda = effects(&study)[5].figures["image_auroc"].difference.clone().unwrap();
-        assert_eq!((lambda.mean, lambda.n, lambda.p), (0.0, 16, 1.0));
-        let mut alike = study;
-        for cell in &mut alike.cells {
-            let twin = example::crossed_value(cell.row & !1, &cell.category, cell.seed);
-            example::set(cell, "image_auroc", twin);
-            let crate::sweep::Outcome::Finished(summary) = &mut cell.outcome else { panic!("all are finished") };
-            summary.losses = [("total".to_owned(), (cell.row & !1) as f64)].into();
+    fn runs_of_one_seed_are_one_observation() {
+        // Every setting of a seed is off by the same: four settings tell no more than one.
+        let mut study = example::crossed();
+        for cell in &mut study.cells {
+            let off = if cell.row >= 4 { 0.01 * (cell.seed as f64 - 0.4) } else { 0.0 };
+            let value = example::crossed_value(cell.row % 4, &cell.category, cell.seed) + off;
+            example::set(cell, "image_auroc", value);
         }
-        let row = effects(&alike)[1].figures["image_auroc"].difference.clone().unwrap();
-        assert_eq!(row.n, 8, "lambda's two values came out equal");
+        let row = effects(&study)[1].figures["image_auroc"].difference.clone().unwrap();
+        assert_eq!((row.n, row.p), (4, 0.75), "of 16 pairs it would be far below 0.05");
+    }
+
+    #[test]
+    fn a_seed_of_which_a_run_is_missing_is_left_out() {
+        let mut study = example::crossed();
+        example::outcome(&mut study, 5, "gear", 1, crate::sweep::Outcome::Missing);
+        let all = effects(&study);
+        let row = all[1].figures["image_auroc"].difference.clone().unwrap();
+        assert!(row.n == 3 && (row.mean - 0.02).abs() < 1e-12 && !all[1].figures["image_auroc"].complete);
     }
 
     #[test]

@@ -17,13 +17,7 @@ impl Table {
         }
         let cell = |effect: &Effect, metric: &String| {
             let figure = &effect.figures[metric];
-            let planned = |against: usize| (effect.planned.min(effects[against].planned), against);
-            let change = figure.difference.as_ref().map(|d| {
-                let (pairs, against) = planned(d.against);
-                // Pairs that came out equal are one: complete by its runs, not by its pairs.
-                let complete = figure.complete && effects[against].figures[metric].complete;
-                d.named(&effects[against].level, if complete { d.n } else { pairs })
-            });
+            let change = figure.difference.as_ref().map(|d| d.named(&effects[d.against].level, comparison.pairs));
             let cell = Cell {
                 mean: figure.mean,
                 deviation: figure.deviation,
@@ -75,14 +69,14 @@ mod tests {
         let expected = "\
 What each part adds: each row and value on average over the rest
 
-                        n  image AUROC          Δ (p)
-─────────────────────────────────────────────────────
-plain                  16   74.0 ± 0.7              —
-texture                16   76.0 ± 0.7  +2.0 (<0.001)
-loss.score.gamma=1     16   73.0 ± 0.7              —
-loss.score.gamma=2     16   77.0 ± 0.7  +4.0 (<0.001)
-loss.score.lambda=0.5  16   75.0 ± 0.7              —
-loss.score.lambda=1    16   75.0 ± 0.7    0.0 (1.000)
+                        n  image AUROC         Δ (p)
+────────────────────────────────────────────────────
+plain                  16   74.0 ± 0.7             —
+texture                16   76.0 ± 0.7  +2.0 (0.375)
+loss.score.gamma=1     16   73.0 ± 0.7             —
+loss.score.gamma=2     16   77.0 ± 0.7  +4.0 (0.375)
+loss.score.lambda=0.5  16   75.0 ± 0.7             —
+loss.score.lambda=1    16   75.0 ± 0.7   0.0 (1.000)
 
 Δ: against the first of each";
         assert!(shown.starts_with(expected), "{shown}");

@@ -111,9 +111,14 @@ pub fn crossed_value(row: usize, category: &str, seed: u64) -> f64 {
 /// Two named rows at each point of a grid of gamma and lambda, two seeds: texture gains 2 points everywhere, gamma 4, lambda
 /// nothing.
 pub fn crossed() -> Study {
+    crossed_over(2)
+}
+
+/// The same over so many seeds.
+pub fn crossed_over(seeds: u64) -> Study {
     let value = |row: usize, place: usize, seed: u64, _: usize| crossed_value(row, CATEGORIES[place], seed);
     let axes = [("loss.score.gamma", [1.0, 2.0]), ("loss.score.lambda", [0.5, 1.0])];
-    let mut study = study(&["", "", "", "", "", "", "", ""], 2, value);
+    let mut study = study(&["", "", "", "", "", "", "", ""], seeds, value);
     for (index, row) in study.rows.iter_mut().enumerate() {
         let settings = [(axes[0].0, axes[0].1[index / 2 % 2]), (axes[1].0, axes[1].1[index % 2])];
         let entry = ["plain", "texture"][index / 4];

@@ -81,20 +81,16 @@ fn missing(comparison: &Comparison) -> Option<Finding> {
 }
 
 fn reach(comparison: &Comparison) -> Option<Finding> {
-    let (count, crossed) = (comparison.count(), !comparison.effects.is_empty());
+    let crossed = !comparison.effects.is_empty();
+    let count = comparison.compared();
+    let smallest = num::smallest_p(comparison.pairs, count);
     let sized = format!("With {} and {}", counted(comparison.pairs, "pair", "pairs"), counted(count, "comparison", "comparisons"));
-    let p = p_value(comparison.smallest_p);
-    let text = if crossed {
-        format!(
-            "Each row and value is averaged over all else that varies, and tested over all pairs that differ in it alone; row by row, with {} \
-             and {}, the smallest adjusted p is {p}.",
-            counted(comparison.pairs, "pair", "pairs"),
-            counted(count, "comparison", "comparisons")
-        )
-    } else if comparison.smallest_p < LEVEL {
-        format!("{sized}, the smallest adjusted p that can be reached is {p}.")
+    let p = p_value(smallest);
+    let begin = if crossed { "Each row and value is averaged over all else that varies. " } else { "" };
+    let text = if smallest < LEVEL {
+        format!("{begin}{sized}, the smallest adjusted p that can be reached is {p}.")
     } else {
-        format!("{sized}, no adjusted p below {p} can be reached: no difference, however large, can be told from noise at {LEVEL}.")
+        format!("{begin}{sized}, no adjusted p below {p} can be reached: no difference, however large, can be told from noise at {LEVEL}.")
     };
     (count > 0).then(|| finding(Kind::Reach, text))
 }
@@ -157,12 +153,9 @@ pub(super) fn more_seeds(study: &Study, comparison: &Comparison, difference: &Di
     if points(difference.mean) == "0.0" || difference.n == 0 {
         return None;
     }
-    let effects = comparison.effects.iter().filter(|effect| effect.against.is_some()).count();
-    let comparisons = if effects > 0 { effects } else { comparison.count() };
-    let pairs = num::pairs_needed(difference.mean, difference.deviation?, comparisons, LEVEL)?;
-    // A seed brings as many pairs as there were by seed.
-    let each = (difference.n as f64 / study.seeds.len() as f64).max(1.0);
-    let more = ((pairs as f64 / each).ceil() as u64).saturating_sub(study.seeds.len() as u64).max(1);
+    let pairs = num::pairs_needed(difference.mean, difference.deviation?, comparison.compared(), LEVEL)?;
+    let seeds = pairs.div_ceil(study.categories.len() as u64);
+    let more = seeds.saturating_sub(study.seeds.len() as u64).max(1);
     Some(match more {
         more if more > MOST => format!("more than {MOST} more seeds"),
         _ => format!("about {}", counted(more as usize, "more seed", "more seeds")),

@@ -52,16 +52,13 @@ pub fn effects(study: &Study, comparison: &Comparison) -> Vec<String> {
     let against = reference(study);
     vec![
         format!(
-            "Δ: against {against}, in points, over all pairs of runs that differ in this alone: same category, seed and all else; p: \
-             two-sided sign-flip test, adjusted by Holm over {}, each metric by itself.",
+            "Δ: against {against}, in points, over {} of category and seed, each the mean over all pairs of runs that differ in this alone; \
+             p: two-sided sign-flip test, adjusted by Holm over {}, each metric by itself. Runs of one seed share first weights and order of \
+             images: they count as one observation.",
+            counted(comparison.pairs, "pair", "pairs"),
             counted(count, "comparison", "comparisons")
         ),
-        format!(
-            "In percent, over {} and everything else that varies{}. Runs of one seed and category are not independent of one another; \
-             those that came out equal to the bit count once.",
-            grid(study),
-            spread(study)
-        ),
+        format!("In percent, over {} and everything else that varies{}.", grid(study), spread(study)),
     ]
 }
 
@@ -70,7 +67,7 @@ pub fn effect_legend(study: &Study, comparison: &Comparison) -> String {
     let count = comparison.effects.iter().filter(|effect| effect.against.is_some()).count();
     format!(
         "Percent: each row and value on average over {} and all else that varies{}; best of each bold; * p < {LEVEL} against {} (paired \
-         sign-flip test over all pairs, Holm over {}).",
+         sign-flip test, Holm over {}).",
         grid(study),
         if study.seeds.len() > 1 { ", ± standard deviation over seeds" } else { "" },
         reference(study),
