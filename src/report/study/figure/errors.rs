@@ -208,7 +208,7 @@ mod tests {
                 for place in chosen {
                     let one = &scores[place];
                     let worse = |s: &&Scored| if kind == "good" { s.score > one.score } else { s.score < one.score };
-                    prop_assert!(!of_kind.iter().any(|s| worse(s)));
+                    prop_assert!(!of_kind.iter().any(worse));
                     prop_assert!(of_kind.iter().all(|s| s.score != one.score || s.index >= one.index), "the first of equals");
                 }
             }
