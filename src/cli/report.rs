@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use super::complete;
 use crate::data::{Contents, Dataset};
 use crate::place::in_project;
+use crate::report::plot::{Print, PrintFormat, room};
+use crate::report::study::figure;
 use crate::report::study::watch::{self, Look};
 use crate::report::study::{Extent, Form, Format, Incomplete, Pivot, Report, View};
 use crate::run::{Stop, check_name};
@@ -60,6 +62,25 @@ pub struct Args {
     /// How the table is printed; the files of a whole report have all formats
     #[arg(long, value_enum, default_value = "terminal")]
     pub format: Format,
+    #[command(flatten)]
+    pub paper: Paper,
+}
+
+/// Figures for a paper.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Paper {
+    /// Write figures for a paper to this folder, without titles and with their captions beside them, and leave all other files as they are
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["replace", "rows"])]
+    pub figures: Option<PathBuf>,
+    /// What these figures are written as
+    #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',', default_value = "pdf,svg", requires = "figures")]
+    pub figure_format: Vec<PrintFormat>,
+    /// Their width: a column has some 85mm, a page 175mm
+    #[arg(long, value_name = "LENGTH", default_value = "85mm", value_parser = room::millimetres, requires = "figures")]
+    pub width: f64,
+    /// The size of their text at this width
+    #[arg(long, value_name = "SIZE", default_value = "8pt", value_parser = room::points, requires = "figures")]
+    pub font_size: f64,
 }
 
 pub fn run(args: &Args) -> Result<()> {
@@ -91,6 +112,9 @@ pub fn run(args: &Args) -> Result<()> {
         view: &view(args),
         incomplete: if args.partial { Incomplete::Mark } else { Incomplete::Refuse },
     };
+    if let Some(folder) = &args.paper.figures {
+        return draw(&report, &args.paper, folder);
+    }
     if let Some(rows) = &args.rows {
         let pivot = Pivot { rows: rows.clone(), columns: args.columns.clone(), condition: args.condition.clone() };
         print(&report.pivot(&pivot, args.form, args.format)?, args.format);
@@ -146,6 +170,16 @@ fn follow(args: &Args, folder: &SweepFolder, store: &Store) -> Result<()> {
     if let Some(written) = last {
         print(&written.print(args.form, args.format), args.format);
     }
+    Ok(())
+}
+
+/// Figures for a paper, of what is there.
+fn draw(report: &Report, paper: &Paper, folder: &std::path::Path) -> Result<()> {
+    let print = Print::new(paper.width, paper.font_size)?;
+    let found = report.look()?;
+    let drawn = figure::write_print(&found.study, &found.comparison, report.store, folder, (print, &paper.figure_format))?;
+    drawn.iter().filter_map(|figure| figure.file.as_ref()).for_each(|file| console::out(&format!("{}\n", file.display())));
+    console::out(&format!("{}\n", folder.join("captions.md").display()));
     Ok(())
 }
 

@@ -184,6 +184,21 @@ pub fn encode_jpeg(image: &Rgb, quality: u8) -> Vec<u8> {
     bytes
 }
 
+/// A PNG with a note of how many pixels a metre it has, after its header: where a picture stands in a text, it is so large.
+pub fn with_density(mut png: Vec<u8>, pixels_a_metre: u32) -> Vec<u8> {
+    // Signature, then the header: length, name, 13 bytes and their sum.
+    const AFTER_HEADER: usize = 8 + 4 + 4 + 13 + 4;
+    let mut chunk = b"pHYs".to_vec();
+    chunk.extend([pixels_a_metre.to_be_bytes(), pixels_a_metre.to_be_bytes()].concat());
+    // The unit is the metre.
+    chunk.push(1);
+    let mut sum = flate2::Crc::new();
+    sum.update(&chunk);
+    let length = chunk.len() as u32 - 4;
+    png.splice(AFTER_HEADER..AFTER_HEADER, [&length.to_be_bytes()[..], &chunk, &sum.sum().to_be_bytes()].concat());
+    png
+}
+
 fn png(data: &[u8], width: usize, height: usize, colour: ExtendedColorType) -> Vec<u8> {
     use ::image::codecs::png::{CompressionType, FilterType, PngEncoder};
     let mut bytes = Vec::new();

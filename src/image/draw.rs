@@ -56,6 +56,19 @@ pub fn text(canvas: &mut Rgb, x: i64, y: i64, size_px: f32, colour: [u8; 3], lin
     });
 }
 
+/// A line of text on white that is read upwards, as wide as a line is high.
+pub fn upright(line: &str, size_px: f32, colour: [u8; 3]) -> Rgb {
+    let mut strip = Rgb::filled(text_width(line, size_px).max(1), text_height(size_px), WHITE);
+    text(&mut strip, 0, 0, size_px, colour, line);
+    let mut out = Rgb::filled(strip.height, strip.width, WHITE);
+    for y in 0..strip.height {
+        for x in 0..strip.width {
+            out.set(y, strip.width - 1 - x, strip.at(x, y));
+        }
+    }
+    out
+}
+
 /// Width of a line of text, px.
 pub fn text_width(line: &str, size_px: f32) -> usize {
     place(&font(size_px), line, |_, _| ()).ceil() as usize

@@ -2,6 +2,7 @@
 
 mod binomial;
 mod bootstrap;
+mod chi_squared;
 mod holm;
 mod mean;
 mod normal;
@@ -13,6 +14,7 @@ mod sign_flip;
 pub(crate) use binomial::root;
 pub use binomial::{binomial_cdf, rate_interval};
 pub use bootstrap::{RESAMPLES, bca_interval};
+pub use chi_squared::chi_squared_above;
 pub use holm::{holm, smallest_p};
 pub use mean::{mean, standard_deviation};
 pub use normal::{normal_cdf, normal_quantile};

@@ -1,5 +1,6 @@
 //! What is drawn and printed of finished runs: tables, curves, panels.
 
+pub mod label;
 mod lineage;
 pub mod overlay;
 pub mod panel;

@@ -48,8 +48,17 @@ fn place(name: &str) -> (Option<tempfile::TempDir>, PathBuf) {
 }
 
 /// Names of the figures that have a file.
-/// The plots by category, one for each metric of the fixture.
-const BY_CATEGORY: [&str; 3] = ["categories-image_auroc", "categories-pixel_auroc", "categories-aupro-0.3"];
+/// The plots by category and of ranks, of each metric of the fixture.
+const BY_METRIC: [&str; 6] = [
+    "categories-image_auroc",
+    "ranks-image_auroc",
+    "categories-pixel_auroc",
+    "ranks-pixel_auroc",
+    "categories-aupro-0.3",
+    "ranks-aupro-0.3",
+];
+/// The sheets of test images of each category.
+const PANELS: [&str; 4] = ["panels-felt", "panels-linen", "panels-errors-felt", "panels-errors-linen"];
 
 fn names(drawn: &[Drawn]) -> Vec<&str> {
     drawn.iter().filter(|d| d.file.is_some()).map(|d| d.name.as_str()).collect()
@@ -69,13 +78,10 @@ fn an_ablation_has_all_its_figures_and_the_same_bytes_again() {
     std::fs::create_dir_all(&plots).unwrap();
     std::fs::write(plots.join("matrix.svg"), "of an earlier report").unwrap();
     let drawn = write_all(&study, &comparison, &store, &plots).unwrap();
-    assert_eq!(
-        names(&drawn),
-        [vec!["means", "differences", "learning"], BY_CATEGORY.to_vec(), vec!["panels-felt", "panels-linen"]].concat()
-    );
+    assert_eq!(names(&drawn), [vec!["means", "differences", "learning", "training"], BY_METRIC.to_vec(), PANELS.to_vec()].concat());
     let first = files(&plots);
-    assert_eq!(first.len(), 6 * 2 + 2, "{:?}", first.keys());
-    for name in [vec!["means", "differences", "learning"], BY_CATEGORY.to_vec()].concat() {
+    assert_eq!(first.len(), 10 * 2 + 4, "{:?}", first.keys());
+    for name in ["means", "differences", "learning", "training", "categories-image_auroc"] {
         let svg = std::str::from_utf8(&first[&format!("{name}.svg")]).unwrap();
         assert!(svg.contains("Ablation of the modules") && !svg.contains("NaN") && !svg.contains("2147483647"), "{name}");
         for row in fixture::ROWS.iter().skip(usize::from(name == "differences")).take(4) {
@@ -100,13 +106,13 @@ fn one_varied_number_has_a_course_and_two_have_maps() {
     let store = harness::store::Store::new(&root);
     let (study, comparison) = fixture::grid(&[("pseudo.ratio", &[0.0, 0.05, 0.25, 0.5, 0.75, 1.0])], &fixture::CATEGORIES);
     let drawn = write_all(&study, &comparison, &store, &root.join("one")).unwrap();
-    assert_eq!(names(&drawn), [vec!["means", "differences", "course"], BY_CATEGORY.to_vec()].concat());
+    assert_eq!(names(&drawn), [vec!["means", "differences", "course"], BY_METRIC.to_vec()].concat());
     let svg = std::fs::read_to_string(root.join("one/course.svg")).unwrap();
     assert!(svg.contains("pseudo.ratio") && svg.contains("1 of 6 values have no finished run") && svg.contains("published"));
 
     let (study, comparison) = fixture::grid(&[("loss.beta", &[0.5, 1.0, 2.0]), ("loss.score.gamma", &[1.0, 2.5, 5.0, 10.0])], &FIFTEEN);
     let drawn = write_all(&study, &comparison, &store, &root.join("two")).unwrap();
-    assert_eq!(names(&drawn), [vec!["means", "differences", "matrix"], BY_CATEGORY.to_vec()].concat());
+    assert_eq!(names(&drawn), [vec!["means", "differences", "matrix", "interaction"], BY_METRIC.to_vec()].concat());
     let svg = std::fs::read_to_string(root.join("two/matrix.svg")).unwrap();
     assert!(svg.contains("Hatched: no finished run.") && svg.contains("loss.score.gamma") && svg.contains("AUPRO@0.3, %"));
 }
@@ -122,7 +128,7 @@ fn rows_beside_axes_have_a_line_or_a_map_each_and_quoted_ones_none() {
         assert_eq!(lines, [("baseline", vec![0.0, 0.25, 1.0]), ("+ STLNet", vec![0.0, 0.25, 1.0])], "each rises by itself");
     }
     let drawn = write_all(&study, &comparison, &store, &root.join("one")).unwrap();
-    assert_eq!(names(&drawn), [vec!["means", "differences", "course"], BY_CATEGORY.to_vec()].concat());
+    assert_eq!(names(&drawn), [vec!["means", "differences", "course"], BY_METRIC.to_vec()].concat());
     let svg = std::fs::read_to_string(root.join("one/course.svg")).unwrap();
     assert!(svg.contains("baseline") && svg.contains("+ STLNet"));
 
@@ -138,7 +144,7 @@ fn rows_beside_axes_have_a_line_or_a_map_each_and_quoted_ones_none() {
     }
     assert_eq!(
         names(&write_all(&study, &comparison, &store, &root.join("two")).unwrap()),
-        [vec!["means", "differences", "matrix"], BY_CATEGORY.to_vec()].concat()
+        [vec!["means", "differences", "matrix", "interaction"], BY_METRIC.to_vec()].concat()
     );
 }
 

@@ -3,9 +3,11 @@
 //! Images are chosen by mask area alone, so that none can be picked because it looks good, and all maps of the category share
 //! one range of colours.
 
+mod print;
 mod select;
 mod sheet;
 
+pub use print::print;
 pub use select::{by_area, ends};
 pub use sheet::{Case, Section, Sheet, TILE};
 

@@ -9,7 +9,7 @@ use crate::Result;
 
 /// Sizes of text, em in nominal pixels.
 pub const TITLE: f64 = 14.0;
-pub const LABEL: f64 = 12.0;
+pub use super::room::LABEL;
 pub const TICK: f64 = 11.0;
 pub const REMARK: f64 = 10.0;
 
@@ -128,13 +128,19 @@ pub fn legend<B: DrawingBackend>(paper: &mut Paper<B>, at: [f64; 2], lines: &[(S
     Ok(())
 }
 
-/// A figure's title at its upper left corner.
+/// A figure's title at its upper left corner; in a paper the caption has it.
 pub fn title<B: DrawingBackend>(paper: &mut Paper<B>, left: f64, words: &str) -> Result<()> {
+    if !paper.room().is_screen() {
+        return Ok(());
+    }
     paper.text([left, 24.0], words, Type::of(TITLE))
 }
 
-/// Grey lines of small print that end at `bottom`.
+/// Grey lines of small print that end at `bottom`; in a paper the caption has them.
 pub fn remarks<B: DrawingBackend>(paper: &mut Paper<B>, [left, bottom]: [f64; 2], lines: &[String]) -> Result<()> {
+    if !paper.room().is_screen() {
+        return Ok(());
+    }
     let look = Type::of(REMARK).coloured(palette::GREY);
     let line = |i: usize| bottom - 14.0 * (lines.len() - 1 - i) as f64;
     lines.iter().enumerate().try_for_each(|(i, words)| paper.text([left, line(i)], words, look))

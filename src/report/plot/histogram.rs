@@ -5,7 +5,7 @@ use plotters::backend::DrawingBackend;
 use super::frame::{Axis, Frame, LEGEND_LINE, Swatch, legend, remarks, title};
 use super::paper::{Paper, Stroke};
 use super::scale::Scale;
-use super::{Figure, palette};
+use super::{Figure, Room, palette};
 use crate::Result;
 use crate::eval::{self, Evaluation, MapName};
 use crate::ui::text::number;
@@ -80,7 +80,7 @@ fn counts(values: &[f64], [low, high]: [f64; 2], bins: usize) -> Vec<usize> {
 }
 
 impl Figure for Histogram {
-    fn size(&self) -> (u32, u32) {
+    fn size(&self, _: Room) -> (u32, u32) {
         let lines = [&self.normal, &self.anomalous].iter().filter(|c| c.iter().any(|&n| n > 0)).count() + usize::from(self.best.is_some());
         let remark = if self.remark.is_some() { 24.0 } else { 0.0 };
         (640, (BOTTOM + 48.0 + LEGEND_LINE * lines as f64 + 12.0 + remark) as u32)
@@ -116,7 +116,7 @@ impl Figure for Histogram {
             entries.push((Swatch::Line(stroke), format!("anomalous from {} up: F1max {f1:.4}", number(at))));
         }
         legend(paper, [72.0, BOTTOM + 48.0], &entries)?;
-        let (_, height) = self.size();
+        let (_, height) = self.size(paper.room());
         self.remark.iter().try_for_each(|words| remarks(paper, [20.0, f64::from(height) - 12.0], std::slice::from_ref(words)))
     }
 }

@@ -8,7 +8,7 @@ use super::history::{History, Series};
 use super::paper::{Paper, Stroke};
 use super::scale::Scale;
 use super::series::envelope;
-use super::{Figure, palette};
+use super::{Figure, Room, palette};
 use crate::Result;
 
 /// The figure `loss`.
@@ -31,7 +31,7 @@ const RIGHT: f64 = 600.0;
 const COLUMNS: usize = 500;
 
 impl Figure for Loss {
-    fn size(&self) -> (u32, u32) {
+    fn size(&self, _: Room) -> (u32, u32) {
         (780, 580)
     }
 

@@ -1,13 +1,16 @@
-//! What figures are drawn on: lines, areas and text in nominal pixels, on an SVG or a bitmap.
+//! What figures are drawn on: lines, areas and text in nominal pixels, on an SVG, a bitmap or a PDF.
 //!
-//! Backends take whole coordinates, so each nominal pixel has [`UNITS`] of them: smooth curves in the SVG, whose view box is
-//! that much larger than its nominal size, and four samples a pixel in the PNG, which is drawn large and then halved.
+//! Backends take whole coordinates, so each nominal pixel has several of them ([`UNITS`] on a screen): smooth curves in the SVG, whose
+//! view box is that much larger than its nominal size, and four samples a pixel in the PNG, which is drawn large and then halved.
 
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontTransform, IntoFont, IntoTextStyle, RGBColor, ShapeStyle, TextStyle};
 
+use super::dashes::dashes;
 use super::palette;
+use super::pdf;
+use super::room::{DENSE, Print, Room};
 use crate::image::{Rgb, codec, draw};
 use crate::names::in_line;
 use crate::{Error, Result};
@@ -15,7 +18,7 @@ use crate::{Error, Result};
 /// What can be drawn.
 pub trait Figure {
     /// Width and height in nominal pixels.
-    fn size(&self) -> (u32, u32);
+    fn size(&self, room: Room) -> (u32, u32);
 
     fn draw<B: DrawingBackend>(&self, paper: &mut Paper<B>) -> Result<()>;
 }
@@ -25,6 +28,9 @@ const UNITS: u32 = 4;
 
 /// Samples of a PNG's pixel in each direction.
 const SAMPLES: u32 = 2;
+
+/// Backend units of a nominal pixel in a PDF, where they cost nothing.
+const FINE: u32 = 16;
 
 /// The font and what replaces it where an SVG's reader lacks it.
 const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
@@ -102,6 +108,8 @@ enum Medium {
     Vector,
     /// Text waits in [`Paper::letters`]: the backend's own rasteriser sets letters without their side bearings.
     Raster,
+    /// Text waits too: a font is written of the letters that are there.
+    Pdf,
 }
 
 /// A line of text that is still to be set; its baseline goes through `at`, backend units.
@@ -115,31 +123,76 @@ struct Letters {
 pub struct Paper<B> {
     backend: B,
     medium: Medium,
+    room: Room,
+    /// Backend units of a nominal pixel.
+    units: u32,
     letters: Vec<Letters>,
 }
 
 /// The figure as an SVG document.
 pub fn svg(figure: &impl Figure) -> Result<String> {
-    let (width, height) = figure.size();
-    let mut text = String::new();
-    let backend = SVGBackend::with_string(&mut text, (width * UNITS, height * UNITS));
-    Paper { backend, medium: Medium::Vector, letters: vec![] }.fill(figure)?;
-    // The backend writes one size for both; joints and ends are round, as the bitmap draws them.
+    let (width, height) = figure.size(Room::Screen);
+    let nominal = format!("width=\"{width}\" height=\"{height}\"");
+    vector(figure, Room::Screen, &nominal)
+}
+
+/// The figure as an SVG document of a paper's width.
+pub fn svg_print(figure: &impl Figure, print: Print) -> Result<String> {
+    let (width, height) = figure.size(print.room());
+    let high = f64::from(height) * print.width_mm() / f64::from(width);
+    vector(figure, print.room(), &format!("width=\"{:.2}mm\" height=\"{high:.2}mm\"", print.width_mm()))
+}
+
+fn vector(figure: &impl Figure, room: Room, nominal: &str) -> Result<String> {
+    let (width, height) = figure.size(room);
     let (w, h) = (width * UNITS, height * UNITS);
-    let nominal = format!("width=\"{width}\" height=\"{height}\" stroke-linejoin=\"round\" stroke-linecap=\"round\" viewBox");
+    let mut text = String::new();
+    let backend = SVGBackend::with_string(&mut text, (w, h));
+    Paper { backend, medium: Medium::Vector, room, units: UNITS, letters: vec![] }.fill(figure)?;
+    // The backend writes one size for both; joints and ends are round, as the bitmap draws them.
+    let nominal = format!("{nominal} stroke-linejoin=\"round\" stroke-linecap=\"round\" viewBox");
     Ok(text.replacen(&format!("width=\"{w}\" height=\"{h}\" viewBox"), &nominal, 1))
 }
 
 /// The figure as the bytes of a PNG.
 pub fn png(figure: &impl Figure) -> Result<Vec<u8>> {
-    let (width, height) = figure.size();
-    let (w, h) = (width * UNITS, height * UNITS);
-    let mut buffer = vec![0; 3 * (w * h) as usize];
+    Ok(codec::encode_png(&raster(figure, Room::Screen, UNITS)?))
+}
+
+/// The figure as a PNG of a paper's width, with at least 300 dots an inch and a note of how many.
+pub fn png_print(figure: &impl Figure, print: Print) -> Result<Vec<u8>> {
+    let dots_a_unit = 72.0 / print.scale() / f64::from(SAMPLES);
+    let units = (DENSE / dots_a_unit).ceil() as u32;
+    let picture = raster(figure, print.room(), units)?;
+    Ok(bitmap(&picture, print))
+}
+
+/// The bytes of a picture with a note of how wide it is in a paper.
+pub fn bitmap(picture: &Rgb, print: Print) -> Vec<u8> {
+    let dots_a_metre = picture.width as f64 / print.width_mm() * 1000.0;
+    codec::with_density(codec::encode_png(picture), dots_a_metre.round() as u32)
+}
+
+fn raster(figure: &impl Figure, room: Room, units: u32) -> Result<Rgb> {
+    let (width, height) = figure.size(room);
+    let (w, h) = (width * units, height * units);
+    let mut buffer = vec![0; 3 * w as usize * h as usize];
     let backend = BitMapBackend::with_buffer(&mut buffer, (w, h));
-    let letters = Paper { backend, medium: Medium::Raster, letters: vec![] }.fill(figure)?;
+    let (_, letters) = Paper { backend, medium: Medium::Raster, room, units, letters: vec![] }.fill(figure)?;
     let mut large = Rgb::from_vec(w as usize, h as usize, buffer);
-    letters.iter().for_each(|letters| letters.set(&mut large));
-    Ok(codec::encode_png(&reduced(&large, SAMPLES as usize)))
+    letters.iter().for_each(|letters| letters.set(&mut large, units));
+    Ok(reduced(&large, SAMPLES as usize))
+}
+
+/// The figure as a PDF of a paper's width, its text in the built-in font, of which it holds the letters that are used.
+pub fn pdf_print(figure: &impl Figure, print: Print) -> Result<Vec<u8>> {
+    let (width, height) = figure.size(print.room());
+    let backend = pdf::Sheet::new((width * FINE, height * FINE));
+    let paper = Paper { backend, medium: Medium::Pdf, room: print.room(), units: FINE, letters: vec![] };
+    let (sheet, letters) = paper.fill(figure)?;
+    let a_unit = print.scale() / f64::from(FINE);
+    let text: Vec<pdf::Words> = letters.into_iter().map(Letters::words).collect();
+    sheet.document(&text, [print.width_pt(), f64::from(height) * print.scale()], a_unit)
 }
 
 /// The means of squares of `side` x `side` pixels; what is left at the edges is dropped.
@@ -166,19 +219,27 @@ pub fn text_width(line: &str, em: f64) -> f64 {
     draw::text_width(line, (em * LINE_EM) as f32) as f64
 }
 
-/// The line if it fits into `width` nominal pixels, else its beginning with an ellipsis.
-pub fn fitted(line: &str, em: f64, width: f64) -> String {
-    draw::fitted(line, (em * LINE_EM) as f32, width.max(0.0) as usize)
-}
-
 impl<B: DrawingBackend> Paper<B> {
-    /// Draws the figure; gives the text that the backend did not set.
-    fn fill(mut self, figure: &impl Figure) -> Result<Vec<Letters>> {
-        let (width, height) = figure.size();
+    /// What the figure stands in.
+    pub fn room(&self) -> Room {
+        self.room
+    }
+
+    /// Draws the figure; gives the backend and the text that it did not set.
+    fn fill(mut self, figure: &impl Figure) -> Result<(B, Vec<Letters>)> {
+        let (width, height) = figure.size(self.room);
         self.rect([0.0, 0.0], [f64::from(width), f64::from(height)], RGBColor(255, 255, 255), 1.0)?;
         figure.draw(&mut self)?;
         self.backend.present().map_err(fault)?;
-        Ok(self.letters)
+        Ok((self.backend, self.letters))
+    }
+
+    fn units(&self, length: f64) -> i32 {
+        (length * f64::from(self.units)).round() as i32
+    }
+
+    fn place(&self, point: &[f64; 2]) -> (i32, i32) {
+        (self.units(point[0]), self.units(point[1]))
     }
 
     /// A line through points; parts with a coordinate that is not finite are left out.
@@ -193,12 +254,12 @@ impl<B: DrawingBackend> Paper<B> {
     }
 
     fn path(&mut self, points: &[[f64; 2]], stroke: Stroke) -> Result<()> {
-        let width = units(stroke.width).max(1) as u32;
+        let width = self.units(stroke.width).max(1) as u32;
         let style = ShapeStyle { color: stroke.colour.to_rgba(), filled: false, stroke_width: width };
-        let mut places: Vec<(i32, i32)> = points.iter().map(place).collect();
+        let mut places: Vec<(i32, i32)> = points.iter().map(|point| self.place(point)).collect();
         places.dedup();
         match self.medium {
-            Medium::Vector => self.backend.draw_path(places, &style).map_err(fault),
+            Medium::Vector | Medium::Pdf => self.backend.draw_path(places, &style).map_err(fault),
             // The rasteriser leaves holes where a wide path meets itself, so every piece is drawn alone, with round joints.
             Medium::Raster => {
                 let joint = style.color.filled();
@@ -213,27 +274,30 @@ impl<B: DrawingBackend> Paper<B> {
     /// The inside of a polygon that does not cross itself.
     pub fn area(&mut self, points: &[[f64; 2]], colour: RGBColor, opacity: f64) -> Result<()> {
         let style = colour.mix(opacity).filled();
-        self.backend.fill_polygon(points.iter().map(place), &style).map_err(fault)
+        let places: Vec<(i32, i32)> = points.iter().map(|point| self.place(point)).collect();
+        self.backend.fill_polygon(places, &style).map_err(fault)
     }
 
     /// A filled rectangle between two corners.
     pub fn rect(&mut self, from: [f64; 2], to: [f64; 2], colour: RGBColor, opacity: f64) -> Result<()> {
-        self.backend.draw_rect(place(&from), place(&to), &colour.mix(opacity).filled(), true).map_err(fault)
+        let (from, to) = (self.place(&from), self.place(&to));
+        self.backend.draw_rect(from, to, &colour.mix(opacity).filled(), true).map_err(fault)
     }
 
     /// A filled circle.
     pub fn dot(&mut self, at: [f64; 2], radius: f64, colour: RGBColor) -> Result<()> {
-        self.backend.draw_circle(place(&at), units(radius) as u32, &colour.filled(), true).map_err(fault)
+        let (at, radius) = (self.place(&at), self.units(radius) as u32);
+        self.backend.draw_circle(at, radius, &colour.filled(), true).map_err(fault)
     }
 
     /// A line of text whose baseline goes through `at`.
     pub fn text(&mut self, at: [f64; 2], line: &str, look: Type) -> Result<()> {
-        let (at, line) = (place(&at), &*in_line(line));
-        if self.medium == Medium::Raster {
+        let (at, line) = (self.place(&at), &*in_line(line));
+        if self.medium != Medium::Vector {
             self.letters.push(Letters { at, line: line.to_owned(), look });
             return Ok(());
         }
-        let em = look.em * f64::from(UNITS);
+        let em = look.em * f64::from(self.units);
         let top = (em * SVG_TOP_EM).round() as i32;
         let horizontal = match look.anchor {
             Anchor::Left => HPos::Left,
@@ -250,9 +314,24 @@ impl<B: DrawingBackend> Paper<B> {
 }
 
 impl Letters {
+    /// For a PDF.
+    fn words(self) -> pdf::Words {
+        let Type { em, colour, anchor, run } = self.look;
+        let before = match anchor {
+            Anchor::Left => 0.0,
+            Anchor::Middle => 0.5,
+            Anchor::Right => 1.0,
+        };
+        let direction = match run {
+            Run::Across => pdf::Direction::Across,
+            Run::Up => pdf::Direction::Up,
+        };
+        pdf::Words { at: self.at, line: self.line, em: em * f64::from(FINE), colour, before, direction }
+    }
+
     /// Sets the text into an image in backend units.
-    fn set(&self, canvas: &mut Rgb) {
-        let em = self.look.em * f64::from(UNITS);
+    fn set(&self, canvas: &mut Rgb, units: u32) {
+        let em = self.look.em * f64::from(units);
         let (size, ascent) = ((em * LINE_EM) as f32, (em * ASCENT_EM).round() as i64);
         let width = draw::text_width(&self.line, size) as i64;
         let before = match self.look.anchor {
@@ -265,74 +344,25 @@ impl Letters {
         match self.look.run {
             Run::Across => draw::text(canvas, x - before, y - ascent, size, [r, g, b], &self.line),
             Run::Up => {
-                let mut strip = Rgb::filled(width.max(1) as usize, draw::text_height(size), draw::WHITE);
-                draw::text(&mut strip, 0, 0, size, [r, g, b], &self.line);
-                draw::blit(canvas, &turned(&strip), x - ascent, y + before - width);
+                draw::blit(canvas, &draw::upright(&self.line, size, [r, g, b]), x - ascent, y + before - width);
             }
         }
     }
-}
-
-/// A quarter turn to the left.
-fn turned(image: &Rgb) -> Rgb {
-    let mut out = Rgb::filled(image.height, image.width, draw::WHITE);
-    for y in 0..image.height {
-        for x in 0..image.width {
-            out.set(y, image.width - 1 - x, image.at(x, y));
-        }
-    }
-    out
-}
-
-fn units(length: f64) -> i32 {
-    (length * f64::from(UNITS)).round() as i32
-}
-
-fn place(point: &[f64; 2]) -> (i32, i32) {
-    (units(point[0]), units(point[1]))
 }
 
 fn fault(error: impl std::fmt::Display) -> Error {
     Error::run(format!("a figure cannot be drawn: {error}"), "")
 }
 
-/// Cuts a line into dashes, going on around corners.
-fn dashes(points: &[[f64; 2]], dash: f64, gap: f64) -> Vec<Vec<[f64; 2]>> {
-    let mut pieces = vec![vec![points[0]]];
-    let (mut drawing, mut left) = (true, dash);
-    for pair in points.windows(2) {
-        let ([x0, y0], [x1, y1]) = (pair[0], pair[1]);
-        let length = (x1 - x0).hypot(y1 - y0);
-        let mut done = 0.0;
-        while length - done > left {
-            done += left;
-            let at = [x0 + (x1 - x0) * done / length, y0 + (y1 - y0) * done / length];
-            match drawing {
-                true => pieces.last_mut().expect("there is a first piece").push(at),
-                false => pieces.push(vec![at]),
-            }
-            drawing = !drawing;
-            left = if drawing { dash } else { gap };
-        }
-        left -= length - done;
-        if drawing {
-            pieces.last_mut().expect("there is a first piece").push([x1, y1]);
-        }
-    }
-    pieces.retain(|piece| piece.len() > 1);
-    pieces
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use std::path::Path;
 
     struct Marks;
 
     impl Figure for Marks {
-        fn size(&self) -> (u32, u32) {
+        fn size(&self, _: Room) -> (u32, u32) {
             (60, 40)
         }
 
@@ -367,17 +397,19 @@ mod tests {
         assert!(text.contains("H &lt; H") && text.trim_end().ends_with("</svg>"));
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        #[test]
-        fn dashes_lie_on_the_line_and_cover_their_share(corners in prop::collection::vec((0.0..100.0, 0.0..100.0), 2..8)) {
-            let points: Vec<[f64; 2]> = corners.into_iter().map(|(x, y)| [x, y]).collect();
-            let length = |line: &[[f64; 2]]| line.windows(2).map(|w| (w[1][0] - w[0][0]).hypot(w[1][1] - w[0][1])).sum::<f64>();
-            let (whole, pieces) = (length(&points), dashes(&points, 7.0, 3.0));
-            let drawn: f64 = pieces.iter().map(|piece| length(piece)).sum();
-            prop_assert!((drawn - whole * 0.7).abs() <= 7.0, "{drawn} of {whole}");
-            prop_assert!(pieces.iter().all(|piece| length(piece) <= 7.0 + 1e-9));
-        }
+    #[test]
+    fn a_paper_gets_its_width_in_every_format_and_the_same_bytes_again() {
+        let print = Print::new(50.8, 12.0).unwrap();
+        let text = svg_print(&Marks, print).unwrap();
+        assert!(text.starts_with("<svg width=\"50.80mm\" height=\"33.87mm\""), "{text}");
+        let bytes = png_print(&Marks, print).unwrap();
+        let image = codec::decode_bytes(&bytes, Path::new("marks.png")).unwrap().rgb;
+        // The room is 144 px for 2 inches, of which these marks fill 60.
+        assert!((600..700).contains(&(image.width * 144 / 60)), "{} px", image.width);
+        assert!(image.at(image.width / 4, image.height * 5 / 8) == [0, 114, 178], "the square is where it was");
+        let place = bytes.windows(4).position(|w| w == b"pHYs").unwrap();
+        let density = u32::from_be_bytes(bytes[place + 4..place + 8].try_into().unwrap());
+        assert_eq!(density, (image.width as f64 / 0.0508).round() as u32);
+        assert_eq!((pdf_print(&Marks, print).unwrap(), png_print(&Marks, print).unwrap()), (pdf_print(&Marks, print).unwrap(), bytes));
     }
 }

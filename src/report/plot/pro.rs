@@ -6,7 +6,7 @@ use super::frame::{Axis, Frame, LEGEND_LINE, Swatch, legend, remarks, title};
 use super::paper::{Paper, Stroke};
 use super::scale::Scale;
 use super::series::up_to;
-use super::{Figure, name_of, stroke_of};
+use super::{Figure, Room, name_of, stroke_of};
 use crate::Result;
 use crate::eval::{Evaluation, MapName};
 use crate::metric::Variant;
@@ -58,7 +58,7 @@ impl Pro {
 }
 
 impl Figure for Pro {
-    fn size(&self) -> (u32, u32) {
+    fn size(&self, _: Room) -> (u32, u32) {
         (600, (BOTTOM + 58.0 + LEGEND_LINE * self.lines.len() as f64 + 14.0 * self.remarks.len() as f64 + 16.0) as u32)
     }
 
@@ -77,7 +77,7 @@ impl Figure for Pro {
         let swatch = |l: &Line| if l.headline { Swatch::Area(l.stroke, OPACITY) } else { Swatch::Line(l.stroke) };
         let entries: Vec<_> = self.lines.iter().map(|l| (swatch(l), l.words.clone())).collect();
         legend(paper, [72.0, BOTTOM + 48.0], &entries)?;
-        let (_, height) = self.size();
+        let (_, height) = self.size(paper.room());
         remarks(paper, [20.0, f64::from(height) - 12.0], &self.remarks)
     }
 }

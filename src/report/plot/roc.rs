@@ -4,7 +4,7 @@ use plotters::backend::DrawingBackend;
 
 use super::frame::{Axis, Frame, LABEL, LEGEND_LINE, Swatch, legend, remarks, title};
 use super::paper::{Anchor, Paper, Stroke, Type};
-use super::{Figure, name_of, palette, stroke_of};
+use super::{Figure, Room, name_of, palette, stroke_of};
 use crate::Result;
 use crate::eval::{Evaluation, MapName};
 
@@ -62,7 +62,7 @@ impl Roc {
 }
 
 impl Figure for Roc {
-    fn size(&self) -> (u32, u32) {
+    fn size(&self, _: Room) -> (u32, u32) {
         (824, (TOP + SIDE + 54.0 + LEGEND_LINE * self.entries() as f64 + 32.0) as u32)
     }
 
@@ -85,7 +85,7 @@ impl Figure for Roc {
             };
             legend(paper, [left, TOP + SIDE + 48.0], &panel.lines.iter().map(entry).collect::<Vec<_>>())?;
         }
-        let (_, height) = self.size();
+        let (_, height) = self.size(paper.room());
         remarks(paper, [20.0, f64::from(height) - 12.0], &["Thin grey: chance.".into()])
     }
 }

@@ -22,6 +22,7 @@ mod markdown;
 mod notes;
 pub mod page;
 mod pivot;
+pub mod ranks;
 mod table;
 mod terminal;
 mod verdict;

@@ -122,7 +122,7 @@ fn rest(time: Duration, stop: &Stop) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Status::{Failed, Finished, Fresh, Stopped, Running};
+    use Status::{Failed, Finished, Fresh, Running, Stopped};
 
     fn look(states: &[Status]) -> Look {
         Look { states: states.to_vec() }

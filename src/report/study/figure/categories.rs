@@ -1,11 +1,11 @@
 //! One metric by category: a small plot for each category, all on one axis, with every row, its seeds and their mean.
 
 use super::dots::{Base, Dots, Lane, Mark, Panel};
-use super::look::{Entry, Fill, Sign};
+use super::look::{Entry, Fill, Sign, names, with_shared};
 use super::means::CUT;
 use crate::num;
 use crate::report::plot::scale::Scale;
-use crate::report::spell::heading;
+use crate::report::spell::metric_name;
 use crate::sweep::Study;
 
 /// The plots of `metric`; `None` with fewer than two categories, or without any figure.
@@ -28,12 +28,13 @@ pub fn categories(study: &Study, metric: &str) -> Option<Dots> {
         n => format!(" {n} of {planned} marks are missing: no finished run has this metric there."),
     };
     let panels = study.categories.iter().zip(marks);
+    let names = names(study);
     Some(Dots {
-        title: format!("{}: {} by category", study.title, heading(metric)),
-        lanes: rows.iter().map(|&row| Lane { label: study.rows[row].name.clone(), note: None }).collect(),
+        title: format!("{}: {} by category", study.title, metric_name(study, metric)),
+        lanes: rows.iter().map(|&row| Lane { number: row + 1, label: names.names[row].clone(), note: None }).collect(),
         panels: panels.map(|(category, marks)| Panel { title: format!("{category}, %"), scale, base: Base::Cut, marks }).collect(),
         key,
-        remark: format!("All categories have the same axis.{gaps} {CUT}"),
+        remark: with_shared(&format!("All categories have the same axis.{gaps} {CUT}"), &names),
         lane_px: 22.0,
     })
 }

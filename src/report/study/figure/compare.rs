@@ -8,19 +8,22 @@ use crate::eval::{self, MapStore};
 use crate::image::{Map, Rgb, draw};
 use crate::report::panel::{self, Chosen, by_area};
 use crate::report::panel::{Case, Section, Sheet, TILE};
+use crate::run::Folder;
 use crate::store::{Store, config_found};
 use crate::sweep::Study;
 use crate::ui::text::number;
 use crate::{Error, Result};
 
 /// One row's run in one category.
-struct Maps {
-    label: String,
-    run: Found,
+pub(super) struct Maps {
+    pub name: String,
+    /// Lines below the name.
+    pub note: String,
+    pub run: Found,
 }
 
 /// What is there of it.
-enum Found {
+pub(super) enum Found {
     Run(Box<Run>),
     /// It is not finished.
     Unfinished,
@@ -31,23 +34,28 @@ enum Found {
 }
 
 impl Maps {
-    fn maps(&self) -> Option<&Run> {
+    pub fn maps(&self) -> Option<&Run> {
         if let Found::Run(run) = &self.run { Some(run) } else { None }
     }
 }
 
-struct Run {
-    maps: MapStore,
-    cfg: Config,
-    /// Values at the ends of the colours.
-    range: (f32, f32),
+pub(super) struct Run {
+    /// Place among the study's rows.
+    pub row: usize,
+    pub folder: Folder,
+    pub maps: MapStore,
+    pub cfg: Config,
+    /// Whose map it is, and its name: maps of one detector under one name are in one unit.
+    pub unit: (String, String),
+    /// Values at the ends of the colours: the same for all rows of a unit.
+    pub range: (f32, f32),
 }
 
 /// What became of a category's sheet.
 pub enum Panels {
-    Drawn(Rgb),
+    Drawn(Sheet),
     /// Without the maps of finished runs that are gone.
-    Lacking(Rgb),
+    Lacking(Sheet),
     /// No row gives maps.
     Nothing,
     /// The runs or their maps are not there.
@@ -61,15 +69,8 @@ pub enum Panels {
 /// A run's configuration, an image or a mask that cannot be read.
 pub fn sheet(study: &Study, store: &Store, category: &str) -> Result<Panels> {
     let Some(&seed) = study.seeds.first() else { return Ok(Panels::Nothing) };
-    let Some(mut cfg) = first_config(study, store, category, seed)? else { return Ok(Panels::Absent) };
-    if study.root == data::root::BUILTIN || Path::new(&study.root).is_dir() {
-        cfg.data.root.clone_from(&study.root);
-    }
-    let items = data::Dataset::of(&cfg.data)?.category(category)?.test;
-    let test = Source::of(items, &cfg, 1);
-    // A quoted row has no maps by its nature, which is not worth a grey line.
-    let run = (0..study.rows.len()).filter(|&row| !study.is_quoted(row));
-    let rows = run.map(|row| maps(study, store, &test, row, category, seed)).collect::<Result<Vec<Maps>>>()?;
+    let Some((test, cfg)) = test_images(study, store, category, seed)? else { return Ok(Panels::Absent) };
+    let rows = all_maps(study, store, &test, category, seed)?;
     if test.is_empty() || rows.iter().all(|row| matches!(row.run, Found::None)) {
         return Ok(Panels::Nothing);
     }
@@ -77,25 +78,60 @@ pub fn sheet(study: &Study, store: &Store, category: &str) -> Result<Panels> {
         return Ok(Panels::Absent);
     }
     let cases = chosen(&test, &cfg)?.iter().map(|c| case(&test, &cfg, &rows, category, *c)).collect::<Result<Vec<Case>>>()?;
-    let labels = ["image".to_owned(), "ground truth".to_owned()].into_iter().chain(rows.iter().map(|row| row.label.clone()));
+    let label = |row: &Maps| format!("{}\n{}", row.name, row.note);
+    let labels = ["image".to_owned(), "ground truth".to_owned()].into_iter().chain(rows.iter().map(label));
     let sheet = Sheet {
         title: format!("{}: {category}, seed {seed}", study.title),
-        bar: ["colours of the maps, each row on its own range:".into(), "1st percentile".into(), "99.95th percentile".into()],
+        bar: ["colours of the maps, one range for each map of a detector:".into(), "1st percentile".into(), "99.95th percentile".into()],
         rows: labels.collect(),
         sections: vec![Section { heading: "From the smallest to the largest defect, then without one".into(), cases }],
-        caption: caption(test.len()),
+        caption: caption(&rows, test.len()),
     };
     let gone = rows.iter().any(|row| matches!(row.run, Found::Gone));
-    Ok(if gone { Panels::Lacking(sheet.draw()) } else { Panels::Drawn(sheet.draw()) })
+    Ok(if gone { Panels::Lacking(sheet) } else { Panels::Drawn(sheet) })
 }
 
-fn caption(maps: usize) -> String {
+/// The test images of a category and a configuration that reads them; `None` where no run of the seed is finished.
+pub(super) fn test_images(study: &Study, store: &Store, category: &str, seed: u64) -> Result<Option<(Source, Config)>> {
+    let Some(mut cfg) = first_config(study, store, category, seed)? else { return Ok(None) };
+    if study.root == data::root::BUILTIN || Path::new(&study.root).is_dir() {
+        cfg.data.root.clone_from(&study.root);
+    }
+    let items = data::Dataset::of(&cfg.data)?.category(category)?.test;
+    Ok(Some((Source::of(items, &cfg, 1), cfg)))
+}
+
+/// The maps of all rows but quoted ones, which have none by their nature.
+pub(super) fn all_maps(study: &Study, store: &Store, test: &Source, category: &str, seed: u64) -> Result<Vec<Maps>> {
+    let rows = (0..study.rows.len()).filter(|&row| !study.is_quoted(row));
+    let mut rows = rows.map(|row| maps(study, store, test, row, category, seed)).collect::<Result<Vec<Maps>>>()?;
+    let ranges: Vec<_> = rows.iter().filter_map(|row| row.maps().map(|run| (run.unit.clone(), run.range))).collect();
+    for row in &mut rows {
+        let Found::Run(run) = &mut row.run else { continue };
+        let alike = ranges.iter().filter(|(unit, _)| *unit == run.unit);
+        run.range = alike.fold(run.range, |(low, high), (_, range)| (low.min(range.0), high.max(range.1)));
+        let [low, high] = [run.range.0, run.range.1].map(|v| number(f64::from(v)));
+        row.note = format!("map {}\n{low} to {high}", run.unit.1);
+    }
+    Ok(rows)
+}
+
+fn caption(rows: &[Maps], maps: usize) -> String {
+    let mut ranges: Vec<String> = vec![];
+    for run in rows.iter().filter_map(Maps::maps) {
+        let [low, high] = [run.range.0, run.range.1].map(|v| number(f64::from(v)));
+        let range = format!("map {} of {} from {low} to {high}", run.unit.1, run.unit.0);
+        if !ranges.contains(&range) {
+            ranges.push(range);
+        }
+    }
     format!(
         "Of each kind of defect the image with the median mask area is shown, and the smallest and the largest defect of the category: \
          chosen by mask area alone, never by score; without defect, the first by name. The mask area stands above each image in per cent \
-         of it. Ground truth is outlined in yellow. Rows measure in different units, so each has its own range of colours, whose ends \
-         stand beside it: the 1st and the 99.95th percentile of the pixels of its {maps} test maps; values beyond are clipped. Compare \
-         where a map is bright, not how bright it is in another row."
+         of it. Ground truth is outlined in yellow. Maps of one name of one detector share their colours ({}): from the lowest 1st to \
+         the highest 99.95th percentile of the pixels of the {maps} test maps of each such row; values beyond are clipped. Other maps \
+         measure in other units: compare where they are bright, not how bright.",
+        ranges.join(", ")
     )
 }
 
@@ -108,23 +144,25 @@ fn first_config(study: &Study, store: &Store, category: &str, seed: u64) -> Resu
 }
 
 fn maps(study: &Study, store: &Store, test: &Source, row: usize, category: &str, seed: u64) -> Result<Maps> {
-    let name = &study.rows[row].name;
+    let name = study.rows[row].name.clone();
+    let without = |note: &str, run: Found| Ok(Maps { name: name.clone(), note: note.to_owned(), run });
     let cell = study.cells.iter().find(|c| c.row == row && c.category == category && c.seed == seed);
     let Some((cell, summary)) = cell.and_then(|c| Some((c, c.summary()?))) else {
-        return Ok(Maps { label: format!("{name}\nno finished run"), run: Found::Unfinished });
+        return without("no finished run", Found::Unfinished);
     };
     if summary.headline == eval::IMAGE {
-        return Ok(Maps { label: format!("{name}\nscores images, gives no map"), run: Found::None });
+        return without("scores images, gives no map", Found::None);
     }
     let folder = store.folder(&cell.id);
     let maps = MapStore::at(&folder.maps().join(&summary.headline));
     // Maps are large and may have been removed since; which must not make a report fail.
     let Ok(range) = panel::colour_range(test.len(), &|i| maps.read(category, &test.items()[i].key)) else {
-        return Ok(Maps { label: format!("{name}\nmaps are not there"), run: Found::Gone });
+        return without("maps are not there", Found::Gone);
     };
-    let [low, high] = [range.0, range.1].map(|v| number(f64::from(v)));
-    let label = format!("{name}\nmap {}\n{low} to {high}", summary.headline);
-    Ok(Maps { label, run: Found::Run(Box::new(Run { maps, cfg: folder.config()?, range })) })
+    let unit = (summary.detector.clone(), summary.headline.clone());
+    let cfg = folder.config()?;
+    let run = Found::Run(Box::new(Run { row, folder, maps, cfg, unit, range }));
+    Ok(Maps { name, note: String::new(), run })
 }
 
 /// The images to show, from the smallest to the largest defect, and a good one.
@@ -168,7 +206,7 @@ fn case(test: &Source, cfg: &Config, rows: &[Maps], category: &str, chosen: Chos
     } else if !test.is_masked() {
         "no mask".to_owned()
     } else {
-        format!("{} % of the image", panel::percent(chosen.share))
+        format!("{} %", panel::percent(chosen.share))
     };
     Ok(Case { name, figures, tiles })
 }

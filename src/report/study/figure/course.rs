@@ -3,14 +3,16 @@
 use plotters::backend::DrawingBackend;
 
 use super::group::groups;
-use super::look::{Entry, Fill, Sign, cut_up, key, key_height, wrapped};
+use super::look::{Entry, Fill, Sign, cut_up, key, key_height, widest, with_shared, wrapped};
 use super::means::{CUT, sample};
+use super::multiples::{Multiples, Shape, short_key};
 use crate::Result;
-use crate::report::plot::frame::{Axis, Frame, REMARK, remarks, title};
-use crate::report::plot::paper::{Paper, Stroke, text_width};
-use crate::report::plot::scale::Scale;
-use crate::report::plot::{Figure, palette};
-use crate::report::spell::heading;
+use crate::report::label::shortened;
+use crate::report::plot::frame::{Axis, Frame, LABEL, REMARK, TICK, remarks, title};
+use crate::report::plot::paper::{Paper, Stroke, Type};
+use crate::report::plot::scale::{Scale, Tick};
+use crate::report::plot::{Figure, Room, palette};
+use crate::report::spell::metric_name;
 use crate::report::study::Comparison;
 use crate::sweep::Study;
 
@@ -21,6 +23,8 @@ pub struct Course {
     /// The varied key.
     pub key: String,
     pub x: Scale,
+    /// The names of its values where they stand side by side, at 0, 1, …; none where they are numbers on an axis.
+    pub levels: Vec<String>,
     pub panels: Vec<Panel>,
     pub remark: String,
 }
@@ -28,6 +32,9 @@ pub struct Course {
 /// One metric.
 #[derive(Debug, Clone)]
 pub struct Panel {
+    /// The rows that it is of, above it; empty where it is of all.
+    pub of: String,
+    /// Of its upward axis.
     pub title: String,
     pub y: Scale,
     /// One for each setting of all other keys.
@@ -54,12 +61,7 @@ pub struct Point {
     pub published: Option<f64>,
 }
 
-const MARGIN: f64 = 20.0;
-const TOP: f64 = 48.0;
-const SIDE: f64 = 236.0;
-const BEFORE: f64 = 70.0;
-const ABREAST: usize = 3;
-const BAND: f64 = SIDE + 58.0;
+const SHAPE: Shape = Shape { screen: [230.0, 230.0], narrow: 96.0, ratio: 0.9, before: 60.0, below: 46.0 };
 
 /// From this quotient of greatest and least value on, the key's axis is logarithmic.
 const WIDE: f64 = 50.0;
@@ -69,6 +71,7 @@ impl Course {
     pub fn of(study: &Study, comparison: &Comparison) -> Option<Self> {
         let [axis] = &study.axes[..] else { return None };
         let groups = groups(study, &study.axes);
+        let names = shortened(&groups.iter().map(|group| group.name.clone()).collect::<Vec<_>>());
         let value = |row: usize| Some((study.rows[row].settings.get(&axis.key)?.as_f64()?, row));
         let sorted = |rows: &[usize]| -> Option<Vec<(f64, usize)>> {
             let mut rows = rows.iter().map(|&row| value(row)).collect::<Option<Vec<_>>>()?;
@@ -95,21 +98,27 @@ impl Course {
             };
             let line = |(i, rows): (usize, &Vec<(f64, usize)>)| match groups.len() {
                 1 => Line { name: String::new(), sign: Sign::MEAN, points: rows.iter().map(point).collect() },
-                _ => Line { name: groups[i].name.clone(), sign: Sign::of_row(i), points: rows.iter().map(point).collect() },
+                _ => Line { name: names.names[i].clone(), sign: Sign::of_row(i), points: rows.iter().map(point).collect() },
             };
             let lines: Vec<Line> = of_groups.iter().enumerate().map(line).collect();
             let values: Vec<f64> = lines.iter().flat_map(|line| &line.points).flat_map(Point::values).collect();
-            Panel { title: format!("{}, %", heading(name)), y: Scale::around(values.into_iter(), [0.0, 100.0]), lines }
+            Panel {
+                of: String::new(),
+                title: format!("{}, %", metric_name(study, name)),
+                y: Scale::around(values.into_iter(), [0.0, 100.0]),
+                lines,
+            }
         };
         let panels: Vec<Panel> = comparison.metrics.iter().map(panel).collect();
         let (gaps, all) = (rows().filter(|row| !measured(row)).count(), rows().count());
         let gaps = if gaps > 0 { format!(" {gaps} of {all} values have no finished run and leave gaps.") } else { String::new() };
         Some(Self {
-            title: format!("{}: along {}", study.title, axis.key),
-            key: axis.key.clone(),
+            title: format!("{}: along {}", study.title, study.label(&axis.key)),
+            key: study.label(&axis.key).to_owned(),
             x: along(ends[0], ends[1]),
+            levels: vec![],
             panels,
-            remark: format!("{}{gaps} Lines between values guide the eye. {CUT}", sample(study)),
+            remark: with_shared(&format!("{}{gaps} Lines between values guide the eye. {CUT}", sample(study)), &names),
         })
     }
 
@@ -118,7 +127,7 @@ impl Course {
         let lines = self.panels.first().map_or(&[][..], |panel| &panel.lines);
         let named = |line: &Line| if line.name.is_empty() { "mean".to_owned() } else { line.name.clone() };
         let mut entries: Vec<_> = lines.iter().map(|line| (Entry::Interval(line.sign), named(line))).collect();
-        if let Some(line) = lines.first().filter(|_| any(|p| p.deviation.is_some())) {
+        if let Some(line) = lines.first().filter(|_| self.levels.is_empty() && any(|p| p.deviation.is_some())) {
             entries.push((Entry::Band(Stroke::solid(line.sign.colour, 2.0)), "± deviation over seeds".to_owned()));
         }
         if any(|p| p.mean.is_some() && !p.complete) {
@@ -130,31 +139,31 @@ impl Course {
         entries
     }
 
-    fn abreast(&self) -> usize {
-        self.panels.len().clamp(1, ABREAST)
+    fn places(&self, room: Room) -> Multiples {
+        Multiples::of(room, &self.panels.iter().map(|panel| panel.of.clone()).collect::<Vec<_>>(), &self.title, SHAPE)
     }
 
-    fn width(&self) -> f64 {
-        let panels = self.abreast() as f64 * (BEFORE + SIDE) + 2.0 * MARGIN;
-        panels.max(2.0 * MARGIN + text_width(&self.title, 14.0)).max(480.0)
-    }
-
-    /// Upper edge of the key, lines of small print, and the figure's height.
-    fn below(&self) -> (f64, Vec<String>, f64) {
-        let inner = self.width() - 2.0 * MARGIN;
-        let key = TOP + self.panels.len().div_ceil(self.abreast()) as f64 * BAND;
+    /// Lines of small print, and the figure's height.
+    fn below(&self, room: Room) -> (Vec<String>, f64) {
+        let places = self.places(room);
+        let inner = places.width - 2.0 * places.margin();
         let lines = wrapped(&self.remark, REMARK, inner);
-        let height = key + key_height(&self.entries(), inner) + 14.0 * lines.len() as f64 + 20.0;
-        (key, lines, height)
+        let small_print = room.either(14.0 * lines.len() as f64 + 20.0, 2.0);
+        (lines, places.bottom() + key_height(&self.entries(), inner) + small_print)
     }
 
-    fn frame<'a>(&'a self, index: usize, panel: &'a Panel) -> Frame<'a> {
-        let left = MARGIN + (index % self.abreast()) as f64 * (BEFORE + SIDE) + BEFORE - 8.0;
-        let top = TOP + (index / self.abreast()) as f64 * BAND;
-        let x = Axis { ticks: self.x.ticks(5), ..Axis::new(&self.key, self.x) };
-        let y = Axis { ticks: panel.y.ticks(6), ..Axis::new(&panel.title, panel.y) };
-        // The uppermost value of the key may be a mark on the edge, so panels keep a little apart.
-        Frame { left, top, right: left + SIDE - 6.0, bottom: top + SIDE, x, y }
+    fn frame<'a>(&'a self, places: &Multiples, index: usize, panel: &'a Panel) -> Frame<'a> {
+        let [left, top, right, bottom] = places.plot(index);
+        let ticks = |length: f64, each: f64| (length / each).clamp(2.0, 6.0) as usize;
+        let level = |(i, name): (usize, &String)| Tick { at: i as f64, label: Some(name.clone()) };
+        let levels: Vec<Tick> = self.levels.iter().enumerate().map(level).collect();
+        // Names that have no room beside one another: as many as have.
+        let room = (right - left) / self.levels.len().max(1) as f64;
+        let every = ((widest(&self.levels, TICK) + 6.0) / room).ceil().max(1.0) as usize;
+        let across = if levels.is_empty() { self.x.ticks(ticks(right - left, 44.0)) } else { levels.into_iter().step_by(every).collect() };
+        let x = Axis { ticks: across, ..Axis::new(short_key(&self.key, right - left + 40.0), self.x) };
+        let y = Axis { ticks: panel.y.ticks(ticks(bottom - top, 30.0)), ..Axis::new(&panel.title, panel.y) };
+        Frame { left, top, right, bottom, x, y }
     }
 }
 
@@ -177,23 +186,28 @@ fn along(low: f64, high: f64) -> Scale {
 }
 
 impl Figure for Course {
-    fn size(&self) -> (u32, u32) {
-        (self.width().ceil() as u32, self.below().2.ceil() as u32)
+    fn size(&self, room: Room) -> (u32, u32) {
+        (self.places(room).width.ceil() as u32, self.below(room).1.ceil() as u32)
     }
 
     fn draw<B: DrawingBackend>(&self, paper: &mut Paper<B>) -> Result<()> {
-        title(paper, MARGIN, &self.title)?;
+        let places = self.places(paper.room());
+        let margin = places.margin();
+        title(paper, margin, &self.title)?;
         for (index, panel) in self.panels.iter().enumerate() {
-            draw_panel(paper, &self.frame(index, panel), panel)?;
+            for (line, words) in places.names[index].iter().enumerate() {
+                paper.text(places.name_at(index, line), words, Type::of(LABEL))?;
+            }
+            self.draw_panel(paper, &self.frame(&places, index, panel), panel)?;
         }
-        let (top, lines, height) = self.below();
-        key(paper, [MARGIN, top], self.width() - 2.0 * MARGIN, &self.entries())?;
-        remarks(paper, [MARGIN, height - 12.0], &lines)
+        let (lines, height) = self.below(paper.room());
+        key(paper, [margin, places.bottom()], places.width - 2.0 * margin, &self.entries())?;
+        remarks(paper, [margin, height - 12.0], &lines)
     }
 }
 
-fn draw_panel<B: DrawingBackend>(paper: &mut Paper<B>, frame: &Frame, panel: &Panel) -> Result<()> {
-    // Bands lie behind the grid, so first.
+/// The spread between neighbouring points: it lies behind the grid, so it is drawn first.
+fn draw_bands<B: DrawingBackend>(paper: &mut Paper<B>, frame: &Frame, panel: &Panel) -> Result<()> {
     let pairs = panel.lines.iter().flat_map(|line| line.points.windows(2).map(move |pair| (line.sign.colour, pair)));
     for (colour, pair) in pairs {
         if let [Some((a_low, a_high)), Some((b_low, b_high))] =
@@ -203,25 +217,49 @@ fn draw_panel<B: DrawingBackend>(paper: &mut Paper<B>, frame: &Frame, panel: &Pa
             paper.area(&corners, palette::tint(colour, 0.75), 1.0)?;
         }
     }
-    frame.draw(paper)?;
-    if matches!(panel.y, Scale::Linear { low, .. } if low > 0.0) {
-        cut_up(paper, [frame.left, frame.bottom])?;
-    }
-    for Line { sign, points, .. } in &panel.lines {
-        let curve = |f: fn(&Point) -> Option<f64>| points.iter().map(|p| [p.x, f(p).unwrap_or(f64::NAN)]).collect::<Vec<_>>();
-        frame.curve(paper, &curve(|p| p.published), Stroke::dashed(palette::BLACK, 1.25))?;
-        frame.curve(paper, &curve(|p| p.mean), Stroke::solid(sign.colour, 2.0))?;
-        for point in points {
-            if let Some(published) = point.published {
-                Sign::PUBLISHED.draw(paper, frame.at([point.x, published]))?;
-            }
-            if let Some(mean) = point.mean {
-                let fill = if point.complete { Fill::Full } else { Fill::Open };
-                sign.filled(fill).draw(paper, frame.at([point.x, mean]))?;
-            }
-        }
+    Ok(())
+}
+
+/// The spread at each point, where lines stand too close for bands.
+fn draw_spread<B: DrawingBackend>(paper: &mut Paper<B>, frame: &Frame, line: &Line) -> Result<()> {
+    let stroke = Stroke::solid(line.sign.colour, 1.25);
+    for point in &line.points {
+        let Some((mean, deviation)) = point.mean.zip(point.deviation) else { continue };
+        let ends = [mean - deviation, mean + deviation].map(|value| frame.at([point.x, value]));
+        paper.line(&ends, stroke)?;
+        ends.into_iter().try_for_each(|[x, y]| paper.line(&[[x - 2.5, y], [x + 2.5, y]], stroke))?;
     }
     Ok(())
+}
+
+impl Course {
+    fn draw_panel<B: DrawingBackend>(&self, paper: &mut Paper<B>, frame: &Frame, panel: &Panel) -> Result<()> {
+        if self.levels.is_empty() {
+            draw_bands(paper, frame, panel)?;
+        }
+        frame.draw(paper)?;
+        if matches!(panel.y, Scale::Linear { low, .. } if low > 0.0) {
+            cut_up(paper, [frame.left, frame.bottom])?;
+        }
+        for line in panel.lines.iter().filter(|_| !self.levels.is_empty()) {
+            draw_spread(paper, frame, line)?;
+        }
+        for Line { sign, points, .. } in &panel.lines {
+            let curve = |f: fn(&Point) -> Option<f64>| points.iter().map(|p| [p.x, f(p).unwrap_or(f64::NAN)]).collect::<Vec<_>>();
+            frame.curve(paper, &curve(|p| p.published), Stroke::dashed(palette::BLACK, 1.25))?;
+            frame.curve(paper, &curve(|p| p.mean), Stroke::solid(sign.colour, 2.0))?;
+            for point in points {
+                if let Some(published) = point.published {
+                    Sign::PUBLISHED.draw(paper, frame.at([point.x, published]))?;
+                }
+                if let Some(mean) = point.mean {
+                    let fill = if point.complete { Fill::Full } else { Fill::Open };
+                    sign.filled(fill).draw(paper, frame.at([point.x, mean]))?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -236,11 +274,23 @@ mod tests {
         let point = |x: f64, mean: Option<f64>| Point { x, mean, deviation: mean.map(|_| 0.5), complete: true, published: None };
         let points = vec![point(0.0, Some(95.0)), point(0.25, Some(96.0)), point(0.5, None), point(1.0, Some(98.0))];
         let y = Scale::Linear { low: 90.0, high: 100.0 };
-        let panel = Panel { title: "image AUROC, %".into(), y, lines: vec![Line { name: String::new(), sign: Sign::MEAN, points }] };
-        let course =
-            Course { title: "t".into(), key: "pseudo.ratio".into(), x: along(0.0, 1.0), panels: vec![panel], remark: "n = 3".into() };
+        let panel = Panel {
+            of: String::new(),
+            title: "image AUROC, %".into(),
+            y,
+            lines: vec![Line { name: String::new(), sign: Sign::MEAN, points }],
+        };
+        let course = Course {
+            title: "t".into(),
+            key: "pseudo.ratio".into(),
+            x: along(0.0, 1.0),
+            levels: vec![],
+            panels: vec![panel],
+            remark: "n = 3".into(),
+        };
         let image = codec::decode_bytes(&png(&course).unwrap(), Path::new("course.png")).unwrap().rgb;
-        let frame = course.frame(0, &course.panels[0]);
+        let places = course.places(Room::Screen);
+        let frame = course.frame(&places, 0, &course.panels[0]);
         let colour = |[x, y]: [f64; 2]| image.at((2.0 * x) as usize, (2.0 * y) as usize);
         for at in [[0.0, 95.0], [0.125, 95.5], [0.25, 96.0], [1.0, 98.0]] {
             assert_eq!(colour(frame.at(at)), [0, 114, 178], "{at:?}");

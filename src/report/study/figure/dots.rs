@@ -4,12 +4,12 @@
 use plotters::backend::DrawingBackend;
 use plotters::style::RGBColor;
 
-use super::look::{Entry, Sign, cut_across, key, key_height, wrapped};
+use super::look::{Entry, Sign, balanced, cut_across, key, key_height, widest, wrapped};
 use crate::Result;
 use crate::report::plot::frame::{LABEL, REMARK, TICK, remarks, title};
 use crate::report::plot::paper::{Anchor, Paper, Stroke, Type, text_width};
 use crate::report::plot::scale::Scale;
-use crate::report::plot::{Figure, palette};
+use crate::report::plot::{Figure, Room, palette};
 
 /// The figure; all values are in the unit of their axis.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct Dots {
 /// One line of the plot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lane {
+    /// What stands for the label where it is too long: the row's place from 1 on, the same in every figure.
+    pub number: usize,
     pub label: String,
     /// Small grey words below the label.
     pub note: Option<String>,
@@ -49,6 +51,8 @@ pub enum Base {
     Cut,
     /// A line at zero.
     Zero,
+    /// Nothing, and it has no zero, as ranks have none.
+    Free,
 }
 
 /// One value.
@@ -61,27 +65,45 @@ pub struct Mark {
     pub offset: f64,
 }
 
-const MARGIN: f64 = 20.0;
-/// Width of a panel and of the gap after it.
+/// Width of a panel on a screen; its least width in print, and the gap after it.
 const PANEL: f64 = 216.0;
+const NARROW: f64 = 54.0;
 const GAP: f64 = 40.0;
+const NARROW_GAP: f64 = 22.0;
 /// Panels beside one another.
 const ABREAST: usize = 3;
-/// The labels' greatest width.
+/// The labels' greatest width: on a screen, and as a share of a paper's.
 const LABELS: f64 = 230.0;
-/// What a band of panels has above and below its lanes.
-const ABOVE: f64 = 24.0;
+const LABELS_SHARE: f64 = 0.34;
+/// In print, a label of more lines becomes a number.
+const LABEL_LINES: usize = 3;
+/// What a band of panels has below its lanes, and above them beside the lines of the panels' titles.
 const BELOW: f64 = 34.0;
+const ABOVE: f64 = 9.0;
 const TOP: f64 = 38.0;
 const SHADE: RGBColor = RGBColor(246, 246, 246);
 const LABEL_LINE: f64 = 15.0;
+/// Room that a tick's label needs.
+const TICK_ROOM: f64 = 43.0;
+
+/// What stands before a lane.
+struct Label {
+    lines: Vec<String>,
+    note: Vec<String>,
+}
 
 /// Where everything stands.
 struct Layout {
-    labels: Vec<Vec<String>>,
-    /// Left edge of the first panel, height of a lane.
+    margin: f64,
+    labels: Vec<Label>,
+    titles: Vec<Vec<String>>,
+    key_entries: Vec<(Entry, String)>,
+    /// Left edge of the first panel, width of each and the gap between.
     left: f64,
-    lane: f64,
+    panel: f64,
+    gap: f64,
+    /// Upper edges of the lanes below that of their band, and the lower edge of the last.
+    lanes: Vec<f64>,
     abreast: usize,
     width: f64,
     /// Upper edges of the bands' lanes, and of the key.
@@ -91,41 +113,76 @@ struct Layout {
     height: f64,
 }
 
+impl Label {
+    fn of(lane: &Lane, width: f64) -> Self {
+        let note = lane.note.as_ref().map_or(vec![], |note| wrapped(note, REMARK, width));
+        Self { lines: balanced(&lane.label, LABEL, width), note }
+    }
+
+    fn width(&self) -> f64 {
+        widest(&self.lines, LABEL).max(widest(&self.note, REMARK))
+    }
+
+    fn count(&self) -> usize {
+        self.lines.len() + self.note.len()
+    }
+}
+
 impl Dots {
-    fn layout(&self) -> Layout {
-        let labels: Vec<Vec<String>> = self.lanes.iter().map(|lane| wrapped(&lane.label, LABEL, LABELS)).collect();
-        let width_of = |lane: &Lane, lines: &[String]| {
-            let note = lane.note.as_ref().map_or(0.0, |note| text_width(note, REMARK));
-            lines.iter().map(|line| text_width(line, LABEL)).fold(note, f64::max)
-        };
-        let widest = self.lanes.iter().zip(&labels).map(|(lane, lines)| width_of(lane, lines)).fold(40.0, f64::max);
-        let lines_of = |(lane, lines): (&Lane, &Vec<String>)| lines.len() + usize::from(lane.note.is_some());
-        let lines = self.lanes.iter().zip(&labels).map(lines_of).max().unwrap_or(1);
-        let lane = self.lane_px.max(LABEL_LINE * lines as f64 + 7.0);
-        let abreast = self.panels.len().clamp(1, ABREAST);
-        let left = MARGIN + widest.min(1.6 * LABELS) + 14.0;
-        let right = left + abreast as f64 * (PANEL + GAP) - GAP + MARGIN;
+    /// The lanes' labels, and what the key says of them: where one needs too many lines in print, all are numbers.
+    fn labels(&self, room: Room) -> (Vec<Label>, Vec<(Entry, String)>) {
+        let limit = room.either(LABELS, LABELS_SHARE * room.width(0.0));
+        let labels: Vec<Label> = self.lanes.iter().map(|lane| Label::of(lane, limit)).collect();
+        if room.is_screen() || labels.iter().all(|label| label.lines.len() <= LABEL_LINES) {
+            return (labels, self.key.clone());
+        }
+        let number = |lane: &Lane| Label::of(&Lane { label: lane.number.to_string(), ..lane.clone() }, limit);
+        let mut legend: Vec<&Lane> = self.lanes.iter().collect();
+        legend.sort_by_key(|lane| lane.number);
+        let legend = legend.into_iter().map(|lane| (Entry::Number(lane.number), lane.label.clone()));
+        (self.lanes.iter().map(number).collect(), self.key.iter().cloned().chain(legend).collect())
+    }
+
+    fn layout(&self, room: Room) -> Layout {
+        let margin = room.margin();
+        let (labels, key_entries) = self.labels(room);
+        let widest = labels.iter().map(Label::width).fold(room.either(40.0, 0.0), f64::max);
+        let left = margin + widest + room.either(14.0, 10.0);
+        // The last tick's label is half beyond its panel.
+        let after = room.either(margin, 14.0);
+        let gap = room.either(GAP, NARROW_GAP);
+        let words = self.panels.iter().flat_map(|p| p.title.split_whitespace()).map(|word| text_width(word, LABEL));
+        let narrow = words.fold(NARROW, |least, word| least.max(word - gap + 6.0));
+        let (abreast, panel) = room.abreast(room.width(0.0) - left - after, [PANEL, narrow, gap], [self.panels.len(), ABREAST]);
+        let right = left + abreast as f64 * (panel + gap) - gap + after;
         // A title or a key may need more than few panels do.
-        let width = right.max(MARGIN * 2.0 + text_width(&self.title, 14.0)).max(520.0);
-        let band = ABOVE + lane * self.lanes.len() as f64 + BELOW;
+        let width = room.width(right.max(margin * 2.0 + text_width(&self.title, 14.0)).max(520.0));
+        let titles: Vec<Vec<String>> = self.panels.iter().map(|p| balanced(&p.title, LABEL, panel + gap - 6.0)).collect();
+        let above = ABOVE + LABEL_LINE * titles.iter().map(Vec::len).max().unwrap_or(1) as f64;
+        let lane = |label: &Label| self.lane_px.min(room.either(f64::INFINITY, 20.0)).max(LABEL_LINE * label.count() as f64 + 7.0);
+        let mut lanes = vec![0.0];
+        labels.iter().for_each(|label| lanes.push(lanes[lanes.len() - 1] + lane(label)));
+        let band = above + lanes[lanes.len() - 1] + BELOW;
         let bands = self.panels.len().div_ceil(abreast);
-        let tops: Vec<f64> = (0..bands).map(|b| TOP + b as f64 * band + ABOVE).collect();
-        let key = TOP + bands as f64 * band + 2.0;
-        let remarks = wrapped(&self.remark, REMARK, width - 2.0 * MARGIN);
-        let height = key + key_height(&self.key, width - 2.0 * MARGIN) + 14.0 * remarks.len() as f64 + 20.0;
-        Layout { labels, left, lane, abreast, width, tops, key, remarks, height }
+        let top = room.either(TOP, 2.0);
+        let tops: Vec<f64> = (0..bands).map(|b| top + b as f64 * band + above).collect();
+        let key = top + bands as f64 * band + 2.0;
+        let remarks = wrapped(&self.remark, REMARK, width - 2.0 * margin);
+        let small_print = room.either(14.0 * remarks.len() as f64 + 20.0, 2.0);
+        let height = key + key_height(&key_entries, width - 2.0 * margin) + small_print;
+        Layout { margin, labels, titles, key_entries, left, panel, gap, lanes, abreast, width, tops, key, remarks, height }
     }
 }
 
 impl Layout {
     /// Left and right edge of a panel and the upper edge of its lanes.
     fn panel(&self, index: usize) -> (f64, f64, f64) {
-        let left = self.left + (index % self.abreast) as f64 * (PANEL + GAP);
-        (left, left + PANEL, self.tops[index / self.abreast])
+        let left = self.left + (index % self.abreast) as f64 * (self.panel + self.gap);
+        (left, left + self.panel, self.tops[index / self.abreast])
     }
 
     fn middle(&self, top: f64, lane: usize) -> f64 {
-        top + self.lane * (lane as f64 + 0.5)
+        top + 0.5 * (self.lanes[lane] + self.lanes[lane + 1])
     }
 
     /// The place of a value.
@@ -136,58 +193,60 @@ impl Layout {
 }
 
 impl Figure for Dots {
-    fn size(&self) -> (u32, u32) {
-        let layout = self.layout();
+    fn size(&self, room: Room) -> (u32, u32) {
+        let layout = self.layout(room);
         (layout.width.ceil() as u32, layout.height.ceil() as u32)
     }
 
     fn draw<B: DrawingBackend>(&self, paper: &mut Paper<B>) -> Result<()> {
-        let layout = self.layout();
-        title(paper, MARGIN, &self.title)?;
+        let layout = self.layout(paper.room());
+        title(paper, layout.margin, &self.title)?;
         for (index, panel) in self.panels.iter().enumerate() {
             if index % layout.abreast == 0 {
-                self.draw_lanes(paper, &layout, layout.tops[index / layout.abreast])?;
+                draw_lanes(paper, &layout, index)?;
             }
-            draw_axis(paper, &layout, index, panel, self.lanes.len())?;
+            draw_axis(paper, &layout, index, panel)?;
             for (lane, marks) in panel.marks.iter().enumerate() {
                 draw_marks(paper, &layout, (index, lane), panel.scale, marks)?;
             }
         }
-        let inner = layout.width - 2.0 * MARGIN;
-        key(paper, [MARGIN, layout.key], inner, &self.key)?;
-        remarks(paper, [MARGIN, layout.height - 12.0], &layout.remarks)
+        let inner = layout.width - 2.0 * layout.margin;
+        key(paper, [layout.margin, layout.key], inner, &layout.key_entries)?;
+        remarks(paper, [layout.margin, layout.height - 12.0], &layout.remarks)
     }
 }
 
-impl Dots {
-    /// Labels and shades of the lanes of one band.
-    fn draw_lanes<B: DrawingBackend>(&self, paper: &mut Paper<B>, layout: &Layout, top: f64) -> Result<()> {
-        for (i, (lane, lines)) in self.lanes.iter().zip(&layout.labels).enumerate() {
-            let middle = layout.middle(top, i);
-            if i % 2 == 0 {
-                let right = layout.panel(layout.abreast - 1).1;
-                paper.rect([MARGIN - 6.0, middle - layout.lane / 2.0], [right, middle + layout.lane / 2.0], SHADE, 1.0)?;
-            }
-            let count = lines.len() + usize::from(lane.note.is_some());
-            let first = middle - LABEL_LINE * (count as f64 - 1.0) / 2.0 + 0.36 * LABEL;
-            for (n, line) in lines.iter().enumerate() {
-                paper.text([MARGIN, first + LABEL_LINE * n as f64], line, Type::of(LABEL))?;
-            }
-            if let Some(note) = &lane.note {
-                paper.text([MARGIN, first + LABEL_LINE * lines.len() as f64], note, Type::of(REMARK).coloured(palette::GREY))?;
-            }
+/// Labels and shades of the lanes of the band that begins with a panel.
+fn draw_lanes<B: DrawingBackend>(paper: &mut Paper<B>, layout: &Layout, first: usize) -> Result<()> {
+    let (_, _, top) = layout.panel(first);
+    let shade_left = (layout.margin - 6.0).max(0.0);
+    for (i, label) in layout.labels.iter().enumerate() {
+        if i % 2 == 0 {
+            let right = layout.panel(layout.abreast - 1).1;
+            paper.rect([shade_left, top + layout.lanes[i]], [right, top + layout.lanes[i + 1]], SHADE, 1.0)?;
         }
-        Ok(())
+        let start = layout.middle(top, i) - LABEL_LINE * (label.count() as f64 - 1.0) / 2.0 + 0.36 * LABEL;
+        let line = |n: usize| [layout.margin, start + LABEL_LINE * n as f64];
+        for (n, words) in label.lines.iter().enumerate() {
+            paper.text(line(n), words, Type::of(LABEL))?;
+        }
+        for (n, words) in label.note.iter().enumerate() {
+            paper.text(line(label.lines.len() + n), words, Type::of(REMARK).coloured(palette::GREY))?;
+        }
     }
+    Ok(())
 }
 
-fn draw_axis<B: DrawingBackend>(paper: &mut Paper<B>, layout: &Layout, index: usize, panel: &Panel, lanes: usize) -> Result<()> {
+fn draw_axis<B: DrawingBackend>(paper: &mut Paper<B>, layout: &Layout, index: usize, panel: &Panel) -> Result<()> {
     let (left, right, top) = layout.panel(index);
-    let bottom = top + layout.lane * lanes as f64;
+    let bottom = top + layout.lanes[layout.lanes.len() - 1];
     let axis = Stroke::solid(palette::BLACK, 1.0);
-    paper.text([left, top - 9.0], &panel.title, Type::of(LABEL))?;
+    let lines = &layout.titles[index];
+    for (i, line) in lines.iter().enumerate() {
+        paper.text([left, top - ABOVE - LABEL_LINE * (lines.len() - 1 - i) as f64], line, Type::of(LABEL))?;
+    }
     let place = |value: f64| left + panel.scale.place(value) * (right - left);
-    for tick in panel.scale.ticks(5) {
+    for tick in panel.scale.ticks(((right - left) / TICK_ROOM).clamp(2.0, 5.0) as usize) {
         let x = place(tick.at);
         paper.line(&[[x, top], [x, bottom]], Stroke::solid(palette::PALE, 0.75))?;
         paper.line(&[[x, bottom], [x, bottom + 5.0]], axis)?;
@@ -243,10 +302,11 @@ mod tests {
             base: Base::Cut,
             marks: vec![vec![mark(92.5 + p as f64)], vec![], vec![mark(97.0)]],
         };
-        let lane = |label: &str| Lane { label: label.into(), note: None };
+        let lane = |(i, label): (usize, &String)| Lane { number: i + 1, label: label.clone(), note: None };
+        let names = ["baseline".to_owned(), "+ something & more".to_owned(), "a very long name ".repeat(4)];
         Dots {
             title: "a title".into(),
-            lanes: vec![lane("baseline"), lane("+ something & more"), lane(&"a very long name ".repeat(4))],
+            lanes: names.iter().enumerate().map(lane).collect(),
             panels: (0..panels).map(panel).collect(),
             key: vec![(Entry::Sign(Sign::MEAN), "mean".into())],
             remark: "words ".repeat(60),
@@ -257,7 +317,7 @@ mod tests {
     #[test]
     fn every_mark_stands_where_its_value_is_and_a_missing_one_nowhere() {
         let figure = example(5);
-        let layout = figure.layout();
+        let layout = figure.layout(Room::Screen);
         let image = codec::decode_bytes(&png(&figure).unwrap(), Path::new("dots.png")).unwrap().rgb;
         let colour = [0, 114, 178];
         for (p, panel) in figure.panels.iter().enumerate() {
@@ -286,5 +346,23 @@ mod tests {
         let text = svg(&example(4)).unwrap();
         assert_eq!(text.matches("baseline").count(), 2, "panels that do not fit beside one another stand in a second band");
         assert!(text.contains("metric 3") && text.contains(">\n—\n<"));
+    }
+    #[test]
+    fn in_a_column_everything_stands_within_its_width_and_long_names_are_numbers() {
+        for panels in [1, 3, 5] {
+            let figure = example(panels);
+            let room = Room::Print { width: 361.0 };
+            let layout = figure.layout(room);
+            assert_eq!(figure.size(room).0, 361);
+            assert!((0..panels).all(|p| layout.panel(p).1 <= 351.0), "ticks have room beyond the last panel");
+            for (panel, lines) in layout.titles.iter().enumerate() {
+                let (left, right, _) = layout.panel(panel);
+                assert!(left + widest(lines, LABEL) <= right + NARROW_GAP, "a title ends before the next");
+            }
+            assert_eq!(layout.labels[2].lines, ["3"]);
+            let legend: Vec<&String> =
+                layout.key_entries.iter().filter(|(e, _)| matches!(e, Entry::Number(_))).map(|(_, words)| words).collect();
+            assert_eq!(legend, figure.lanes.iter().map(|lane| &lane.label).collect::<Vec<_>>());
+        }
     }
 }

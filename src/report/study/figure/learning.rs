@@ -3,14 +3,16 @@
 use plotters::backend::DrawingBackend;
 use plotters::style::RGBColor;
 
-use super::look::{Entry, key, key_height, wrapped};
+use super::look::{Entry, key, key_height, names, with_shared, wrapped};
+use super::multiples::{Multiples, Shape};
 use crate::Result;
 use crate::num;
 use crate::report::plot::frame::{Axis, Frame, LABEL, REMARK, remarks, title};
-use crate::report::plot::paper::{Paper, Stroke, Type, fitted, text_width};
+use crate::report::plot::paper::{Paper, Stroke, Type};
 use crate::report::plot::scale::Scale;
 use crate::report::plot::series::envelope;
-use crate::report::plot::{Figure, History, palette};
+use crate::report::plot::{Figure, History, Room, palette};
+use crate::report::spell::counted;
 use crate::run::event;
 use crate::store::Store;
 use crate::sweep::{Cell, Outcome, Study};
@@ -22,8 +24,6 @@ pub struct Learning {
     pub panels: Vec<Panel>,
     /// Categories that have a colour of their own; none where they are too many.
     pub categories: Vec<String>,
-    /// Epochs of the longest run.
-    pub epochs: u64,
     pub remark: String,
 }
 
@@ -48,18 +48,17 @@ pub struct Curve {
 const COLOURS: [RGBColor; 6] = [palette::BLUE, palette::ORANGE, palette::GREEN, palette::PURPLE, palette::SKY, RGBColor(150, 120, 60)];
 const FAILED: RGBColor = palette::VERMILLION;
 
-const MARGIN: f64 = 20.0;
-const TOP: f64 = 40.0;
-const BEFORE: f64 = 66.0;
-const WIDE: f64 = 206.0;
-const HIGH: f64 = 132.0;
-/// Name above a plot, ticks and axis title below.
-const ABOVE: f64 = 26.0;
-const BELOW: f64 = 46.0;
-const ABREAST: usize = 3;
+const SHAPE: Shape = Shape { screen: [192.0, 132.0], narrow: 62.0, ratio: 0.9, before: 42.0, below: 46.0 };
 
 /// A curve has at most four points in each of so many parts of the width.
 const COLUMNS: usize = 100;
+
+impl Panel {
+    /// Of its longest run: rows are trained for different times.
+    fn epochs(&self) -> f64 {
+        self.runs.iter().flat_map(|run| run.points.iter().map(|p| p[0])).fold(1.0, f64::max).ceil()
+    }
+}
 
 impl Learning {
     /// The plots from the events of the runs; `None` where nothing was trained.
@@ -67,32 +66,44 @@ impl Learning {
     /// # Errors
     /// Events that cannot be read.
     pub fn of(study: &Study, store: &Store) -> Result<Option<Self>> {
-        let (mut panels, mut epochs) = (vec![], 0);
-        for (row, name) in study.rows.iter().map(|r| r.name.clone()).enumerate() {
+        let mut panels = vec![];
+        let names = names(study);
+        let mut untrained = vec![];
+        for (row, name) in names.names.iter().cloned().enumerate() {
             let mut runs = vec![];
             for cell in study.cells.iter().filter(|c| c.row == row && c.outcome != Outcome::Missing) {
                 if let Some(history) = History::of(&event::read(&store.folder(&cell.id).events_jsonl())?) {
-                    epochs = epochs.max(history.epochs);
                     runs.extend(curve(study, cell, &history));
                 }
             }
-            panels.push(Panel { name, mean: mean(&runs), runs });
+            match runs.is_empty() {
+                true if study.is_quoted(row) => {}
+                true => untrained.push(name),
+                false => panels.push(Panel { name, mean: mean(&runs), runs }),
+            }
         }
         let curves = || panels.iter().flat_map(|p| &p.runs);
         if curves().next().is_none() {
             return Ok(None);
         }
         let categories = if (2..=COLOURS.len()).contains(&study.categories.len()) { study.categories.clone() } else { vec![] };
-        let mut remark = "Each line is one run's total loss, the mean over an epoch's steps. Rows add up different parts, so each has an \
-                          axis of its own: look at whether a curve has come to rest, not at its level."
+        let mut remark = "Each line is one run's total loss, the mean over an epoch's steps. Rows add up different parts, so each has \
+                          axes of its own: look at whether a curve has come to rest, not at its level."
             .to_owned();
+        if let Some(n) = panels.first().map(|panel| panel.runs.len()).filter(|&n| panels.iter().all(|panel| panel.runs.len() == n)) {
+            remark += &format!(" Each row has {}.", counted(n, "run", "runs"));
+        }
         if curves().any(|c| c.failed) {
             remark += " Runs that failed are dashed and not in the mean.";
         }
         if curves().any(|c| c.points.iter().any(|p| !p[1].is_finite())) {
             remark += " Losses that are not finite leave gaps.";
         }
-        Ok(Some(Self { title: format!("{}: training loss", study.title), panels, categories, epochs, remark }))
+        if !untrained.is_empty() {
+            remark += &format!(" No training is recorded of {}.", untrained.join("; "));
+        }
+        let remark = with_shared(&remark, &names);
+        Ok(Some(Self { title: format!("{}: training loss", study.title), panels, categories, remark }))
     }
 
     fn entries(&self) -> Vec<(Entry, String)> {
@@ -121,22 +132,28 @@ impl Learning {
         }
     }
 
-    fn abreast(&self) -> usize {
-        self.panels.len().clamp(1, ABREAST)
+    /// Runs of each row, where all have as many.
+    fn equal_runs(&self) -> Option<usize> {
+        let first = self.panels.first()?.runs.len();
+        self.panels.iter().all(|panel| panel.runs.len() == first).then_some(first)
     }
 
-    fn width(&self) -> f64 {
-        let panels = 2.0 * MARGIN + self.abreast() as f64 * (BEFORE + WIDE);
-        panels.max(2.0 * MARGIN + text_width(&self.title, 14.0)).max(480.0)
+    fn places(&self, room: Room) -> Multiples {
+        let runs = |panel: &Panel| match panel.runs.len() {
+            n if self.equal_runs() == Some(n) => String::new(),
+            n => format!(" ({})", counted(n, "run", "runs")),
+        };
+        let names: Vec<String> = self.panels.iter().map(|panel| format!("{}{}", panel.name, runs(panel))).collect();
+        Multiples::of(room, &names, &self.title, SHAPE)
     }
 
-    /// Upper edge of the key, lines of small print, height.
-    fn below(&self) -> (f64, Vec<String>, f64) {
-        let inner = self.width() - 2.0 * MARGIN;
-        let key = TOP + self.panels.len().div_ceil(self.abreast()) as f64 * (ABOVE + HIGH + BELOW) + 4.0;
+    /// Lines of small print, height.
+    fn below(&self, room: Room) -> (Vec<String>, f64) {
+        let places = self.places(room);
+        let inner = places.width - 2.0 * places.margin();
         let lines = wrapped(&self.remark, REMARK, inner);
-        let height = key + key_height(&self.entries(), inner) + 14.0 * lines.len() as f64 + 20.0;
-        (key, lines, height)
+        let small_print = room.either(14.0 * lines.len() as f64 + 20.0, 2.0);
+        (lines, places.bottom() + key_height(&self.entries(), inner) + small_print)
     }
 }
 
@@ -163,46 +180,47 @@ fn mean(runs: &[Curve]) -> Vec<[f64; 2]> {
 }
 
 impl Figure for Learning {
-    fn size(&self) -> (u32, u32) {
-        (self.width().ceil() as u32, self.below().2.ceil() as u32)
+    fn size(&self, room: Room) -> (u32, u32) {
+        (self.places(room).width.ceil() as u32, self.below(room).1.ceil() as u32)
     }
 
     fn draw<B: DrawingBackend>(&self, paper: &mut Paper<B>) -> Result<()> {
-        title(paper, MARGIN, &self.title)?;
+        let places = self.places(paper.room());
+        let margin = places.margin();
+        title(paper, margin, &self.title)?;
         for (index, panel) in self.panels.iter().enumerate() {
-            let (across, down) = (index % self.abreast(), index / self.abreast());
-            let left = MARGIN + across as f64 * (BEFORE + WIDE) + BEFORE - 4.0;
-            let top = TOP + down as f64 * (ABOVE + HIGH + BELOW) + ABOVE;
+            let [left, top, right, bottom] = places.plot(index);
             // Rows add up different parts: one scale for all would press the small ones flat.
             let values: Vec<f64> = panel.runs.iter().flat_map(|c| c.points.iter().map(|p| p[1])).collect();
             let scale = Scale::of_magnitudes(values.into_iter());
-            let y_title = if matches!(scale, Scale::Log { .. }) { "loss (log.)" } else { "loss" };
-            let x = Scale::Linear { low: 0.0, high: self.epochs.max(1) as f64 };
-            let x = Axis { title: "epochs", scale: x, ticks: x.whole_ticks(5) };
-            let y = Axis { title: y_title, scale, ticks: scale.ticks(4) };
-            let frame = Frame { left, top, right: left + WIDE - 14.0, bottom: top + HIGH, x, y };
+            // In print all plots are of the same, which the caption says.
+            let y_title = match scale {
+                _ if !paper.room().is_screen() => "",
+                Scale::Log { .. } => "loss (log.)",
+                Scale::Linear { .. } => "loss",
+            };
+            let x = Scale::Linear { low: 0.0, high: panel.epochs() };
+            let x = Axis { title: "epochs", scale: x, ticks: x.whole_ticks(((right - left) / 30.0).clamp(2.0, 5.0) as usize) };
+            let y = Axis { title: y_title, scale, ticks: scale.ticks(((bottom - top) / 26.0).clamp(2.0, 4.0) as usize) };
+            let frame = Frame { left, top, right, bottom, x, y };
+            for (line, words) in places.names[index].iter().enumerate() {
+                paper.text(places.name_at(index, line), words, Type::of(LABEL))?;
+            }
             frame.draw(paper)?;
             self.draw_panel(paper, &frame, panel)?;
         }
-        let (top, lines, height) = self.below();
-        key(paper, [MARGIN, top], self.width() - 2.0 * MARGIN, &self.entries())?;
-        remarks(paper, [MARGIN, height - 12.0], &lines)
+        let (lines, height) = self.below(paper.room());
+        key(paper, [margin, places.bottom()], places.width - 2.0 * margin, &self.entries())?;
+        remarks(paper, [margin, height - 12.0], &lines)
     }
 }
 
 impl Learning {
     fn draw_panel<B: DrawingBackend>(&self, paper: &mut Paper<B>, frame: &Frame, panel: &Panel) -> Result<()> {
-        let runs = match panel.runs.len() {
-            1 => " (1 run)".to_owned(),
-            n => format!(" ({n} runs)"),
-        };
-        let room = WIDE + BEFORE - 24.0 - text_width(&runs, LABEL);
-        let name = fitted(&panel.name, LABEL, room);
-        paper.text([frame.left - BEFORE + 24.0, frame.top - 10.0], &format!("{name}{runs}"), Type::of(LABEL))?;
         if panel.runs.is_empty() {
             return frame.instead(paper, "no training recorded");
         }
-        let thinned = |points: &[[f64; 2]]| envelope(points, self.epochs.max(1) as f64, COLUMNS);
+        let thinned = |points: &[[f64; 2]]| envelope(points, panel.epochs(), COLUMNS);
         for run in &panel.runs {
             let stroke = self.stroke(run.category, run.failed);
             frame.curve(paper, &thinned(&run.points), stroke)?;
@@ -240,7 +258,7 @@ mod tests {
             panel("+ self-calibration", vec![curve(true, &[4.0, f64::NAN, 1.0])]),
             panel("+ STLNet", vec![]),
         ];
-        let figure = Learning { title: "t".into(), panels, categories: vec![], epochs: 3, remark: "r".into() };
+        let figure = Learning { title: "t".into(), panels, categories: vec![], remark: "r".into() };
         let text = svg(&figure).unwrap();
         for words in [
             "baseline (2 runs)",

@@ -4,10 +4,11 @@ use plotters::backend::DrawingBackend;
 use plotters::style::RGBColor;
 
 use crate::Result;
+use crate::report::label::{self, Shortened};
 use crate::report::plot::frame::{LABEL, LEGEND_LINE};
 use crate::report::plot::palette;
-use crate::report::plot::paper::{Paper, Stroke, Type, text_width};
-use crate::report::spell;
+use crate::report::plot::paper::{Anchor, Paper, Stroke, Type, text_width};
+use crate::sweep::Study;
 
 /// White paper.
 pub const WHITE: RGBColor = RGBColor(255, 255, 255);
@@ -97,10 +98,47 @@ impl Sign {
 
 /// Lines of at most `width` nominal pixels.
 pub fn wrapped(words: &str, em: f64, width: f64) -> Vec<String> {
-    spell::wrapped(words, |line| text_width(line, em) <= width)
+    label::lines(words, |line| text_width(line, em) <= width)
 }
 
-/// An entry of a key: a sign, or a line.
+/// The same in as few lines, of about the same length.
+pub fn balanced(words: &str, em: f64, width: f64) -> Vec<String> {
+    let mut lines = wrapped(words, em, width);
+    let mut room = width;
+    while lines.len() > 1 {
+        // A little less than the longest needs.
+        room = widest(&lines, em).min(room) - 0.5;
+        let narrower = wrapped(words, em, room);
+        let whole = narrower.iter().all(|line| text_width(line, em) <= room && words.contains(line.as_str()));
+        if narrower.len() > lines.len() || !whole || breaks_words(words, &narrower) {
+            break;
+        }
+        lines = narrower;
+    }
+    lines
+}
+
+/// Whether a line ends within a word.
+fn breaks_words(words: &str, lines: &[String]) -> bool {
+    lines.iter().map(|line| line.split_whitespace().count()).sum::<usize>() > words.split_whitespace().count()
+}
+
+/// Width of the longest line, nominal pixels.
+pub fn widest<'a>(lines: impl IntoIterator<Item = &'a String>, em: f64) -> f64 {
+    lines.into_iter().map(|line| text_width(line, em)).fold(0.0, f64::max)
+}
+
+/// The names of all rows without what they share.
+pub fn names(study: &Study) -> Shortened {
+    label::shortened(&study.rows.iter().map(|row| row.name.clone()).collect::<Vec<_>>())
+}
+
+/// A remark with what is left out of the names.
+pub fn with_shared(remark: &str, names: &Shortened) -> String {
+    [remark.trim(), &names.said()].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(" ")
+}
+
+/// An entry of a key: a sign, a line, or the number that stands for a long name.
 #[derive(Debug, Clone, Copy)]
 pub enum Entry {
     Sign(Sign),
@@ -109,34 +147,46 @@ pub enum Entry {
     Line(Stroke),
     /// A line within its band.
     Band(Stroke),
+    Number(usize),
 }
 
 const SWATCH: f64 = 26.0;
 const APART: f64 = 22.0;
 
-/// Places of the entries of a key that flows over lines of `width` nominal pixels, and the number of its lines.
-fn flow(entries: &[(Entry, String)], width: f64) -> (Vec<[f64; 2]>, usize) {
-    let (mut x, mut line, mut places) = (0.0, 0, vec![]);
-    for (_, words) in entries {
-        let needed = SWATCH + 6.0 + text_width(words, LABEL);
-        if x > 0.0 && x + needed > width {
-            (x, line) = (0.0, line + 1);
+/// One entry in its place: lines of words, and the upper left corner.
+struct Placed {
+    lines: Vec<String>,
+    at: [f64; 2],
+}
+
+/// The entries of a key that flows over lines of `width` nominal pixels, and its height. Words that are too long for a line are wrapped.
+fn flow(entries: &[(Entry, String)], width: f64) -> (Vec<Placed>, f64) {
+    let (mut x, mut top, mut below, mut placed) = (0.0, 0.0, 0.0_f64, vec![]);
+    let mut last_is_number = false;
+    for (entry, words) in entries {
+        let lines = wrapped(words, LABEL, width - SWATCH - 6.0);
+        let needed = SWATCH + 6.0 + widest(&lines, LABEL);
+        let is_number = matches!(entry, Entry::Number(_));
+        // Names stand apart from signs.
+        if x > 0.0 && (x + needed > width || is_number != last_is_number) {
+            (x, top) = (0.0, below);
         }
-        places.push([x, line as f64 * LEGEND_LINE]);
+        below = below.max(top + LEGEND_LINE * lines.len().max(1) as f64);
+        placed.push(Placed { lines, at: [x, top] });
         x += needed + APART;
+        last_is_number = is_number;
     }
-    (places, if entries.is_empty() { 0 } else { line + 1 })
+    (placed, below)
 }
 
 /// Height of a key, nominal pixels.
 pub fn key_height(entries: &[(Entry, String)], width: f64) -> f64 {
-    flow(entries, width).1 as f64 * LEGEND_LINE
+    flow(entries, width).1
 }
 
 /// Draws a key downwards from its upper left corner.
 pub fn key<B: DrawingBackend>(paper: &mut Paper<B>, [left, top]: [f64; 2], width: f64, entries: &[(Entry, String)]) -> Result<()> {
-    let (places, _) = flow(entries, width);
-    for ((entry, words), [x, y]) in entries.iter().zip(places) {
+    for ((entry, _), Placed { lines, at: [x, y] }) in entries.iter().zip(flow(entries, width).0) {
         let (x, y) = (left + x, top + y + 0.5 * LEGEND_LINE);
         let across = [[x, y], [x + SWATCH, y]];
         match *entry {
@@ -150,8 +200,14 @@ pub fn key<B: DrawingBackend>(paper: &mut Paper<B>, [left, top]: [f64; 2], width
                 paper.rect([x, y - 5.0], [x + SWATCH, y + 5.0], palette::tint(stroke.colour, 0.75), 1.0)?;
                 paper.line(&across, stroke)?;
             }
+            Entry::Number(number) => {
+                let look = Type::of(LABEL).anchored(Anchor::Right);
+                paper.text([x + SWATCH - 3.0, y + 0.36 * LABEL], &number.to_string(), look)?;
+            }
         }
-        paper.text([x + SWATCH + 6.0, y + 0.36 * LABEL], words, Type::of(LABEL))?;
+        for (i, line) in lines.iter().enumerate() {
+            paper.text([x + SWATCH + 6.0, y + 0.36 * LABEL + LEGEND_LINE * i as f64], line, Type::of(LABEL))?;
+        }
     }
     Ok(())
 }
@@ -188,12 +244,32 @@ mod tests {
     #[test]
     fn a_key_flows_within_its_width_and_no_entry_touches_another() {
         let entries: Vec<_> = (0..12).map(|i| (Entry::Sign(Sign::of_row(i)), format!("+ a row with a long name {i}"))).collect();
-        let (places, lines) = flow(&entries, 500.0);
-        assert!(lines > 3 && key_height(&entries, 500.0) == lines as f64 * LEGEND_LINE);
-        for (pair, names) in places.windows(2).zip(entries.windows(2)) {
-            let end = pair[0][0] + SWATCH + text_width(&names[0].1, LABEL);
-            assert!(end <= 500.0 && (pair[1][1] > pair[0][1] || pair[1][0] > end));
+        let (placed, height) = flow(&entries, 500.0);
+        assert!(height > 3.0 * LEGEND_LINE && key_height(&entries, 500.0) == height);
+        for (pair, names) in placed.windows(2).zip(entries.windows(2)) {
+            let end = pair[0].at[0] + SWATCH + text_width(&names[0].1, LABEL);
+            assert!(end <= 500.0 && (pair[1].at[1] > pair[0].at[1] || pair[1].at[0] > end));
         }
-        assert_eq!(flow(&[], 100.0).1, 0);
+        assert_eq!(key_height(&[], 100.0), 0.0);
+    }
+
+    #[test]
+    fn words_that_are_too_long_for_a_key_are_wrapped_and_the_next_entry_stands_below_them() {
+        let entries = [(Entry::Number(1), "a name of many words ".repeat(5)), (Entry::Number(2), "another".to_owned())];
+        let (placed, height) = flow(&entries, 200.0);
+        assert!(placed[0].lines.len() > 2 && widest(&placed[0].lines, LABEL) <= 200.0 - SWATCH - 6.0);
+        assert_eq!(placed[1].at, [0.0, LEGEND_LINE * placed[0].lines.len() as f64]);
+        assert_eq!(height, LEGEND_LINE * (placed[0].lines.len() + 1) as f64);
+    }
+    #[test]
+    fn balanced_lines_are_as_few_and_no_word_is_broken_for_it() {
+        let width = text_width("image AUROC,", LABEL) + 1.0;
+        assert_eq!(wrapped("image AUROC, %", LABEL, width), ["image AUROC,", "%"]);
+        assert_eq!(balanced("image AUROC, %", LABEL, width), ["image", "AUROC, %"]);
+        assert_eq!(balanced("gear, %", LABEL, 500.0), ["gear, %"]);
+        assert!(balanced("", LABEL, 500.0).is_empty());
+        let long = "self-calibration and a score-constraint";
+        let (plain, even) = (wrapped(long, LABEL, 120.0), balanced(long, LABEL, 120.0));
+        assert!(plain.len() == even.len() && even.join(" ") == long && widest(&even, LABEL) <= widest(&plain, LABEL), "{plain:?} {even:?}");
     }
 }

@@ -1,10 +1,10 @@
 //! Every row's means, one panel a metric, with the spread over seeds, each seed and the paper's figures.
 
 use super::dots::{Base, Dots, Lane, Mark, Panel};
-use super::look::{Entry, Fill, Sign};
+use super::look::{Entry, Fill, Sign, names, with_shared};
 use crate::num;
 use crate::report::plot::scale::Scale;
-use crate::report::spell::{counted, heading};
+use crate::report::spell::{counted, metric_name};
 use crate::report::study::{Comparison, Figure};
 use crate::sweep::Study;
 
@@ -30,6 +30,7 @@ pub fn means(study: &Study, comparison: &Comparison) -> Option<Dots> {
         remark += "A mean of an incomplete row leaves runs out and is not comparable with the others. ";
     }
     remark += CUT;
+    let remark = with_shared(&remark, &names(study));
     Some(Dots { title: format!("{}: every row", study.title), lanes: lanes(study, comparison), panels, key, remark, lane_px: 26.0 })
 }
 
@@ -51,11 +52,11 @@ pub fn sample(study: &Study) -> String {
 /// The rows with what is missing of them.
 pub fn lanes(study: &Study, comparison: &Comparison) -> Vec<Lane> {
     let note = |n: usize, planned: usize| (n < planned).then(|| format!("{n} of {planned} runs"));
-    let line = |(i, row): (usize, &crate::sweep::Row)| {
+    let line = |(i, row): (usize, &String)| {
         let note = comparison.lines.get(i).and_then(|line| note(line.n, line.planned));
-        Lane { label: row.name.clone(), note }
+        Lane { number: i + 1, label: row.clone(), note }
     };
-    study.rows.iter().enumerate().map(line).collect()
+    names(study).names.iter().enumerate().map(line).collect()
 }
 
 fn panel(study: &Study, comparison: &Comparison, name: &str) -> Panel {
@@ -67,7 +68,7 @@ fn panel(study: &Study, comparison: &Comparison, name: &str) -> Panel {
         .collect();
     let values = marks.iter().flatten().flat_map(|m| std::iter::once(m.value).chain(m.interval.into_iter().flatten()));
     let scale = Scale::around(values.collect::<Vec<_>>().into_iter(), [0.0, 100.0]);
-    Panel { title: format!("{}, %", heading(name)), scale, base: Base::Cut, marks }
+    Panel { title: format!("{}, %", metric_name(study, name)), scale, base: Base::Cut, marks }
 }
 
 fn marks(figure: &Figure, seeds: &[f64]) -> Vec<Mark> {

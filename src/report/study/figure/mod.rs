@@ -6,9 +6,13 @@
 //! | `differences` | each row minus its counterpart with 95 % intervals | pairs |
 //! | `course` | metrics along one varied number, a line for each setting of all else | one varied key |
 //! | `matrix` | metrics over two varied keys, a map for each setting of all else | two varied keys |
+//! | `interaction` | metrics over one factor, a line for each value of another | two varied keys, or one of words beside named rows |
 //! | `learning` | the loss of every run | events |
+//! | `training` | the gradient's norm and what else training recorded, a line a row | events |
 //! | `categories-METRIC` | every row and seed in every category | two categories |
+//! | `ranks-METRIC` | average ranks with the critical difference, differences from the reference | three systems, two categories |
 //! | `panels-CATEGORY` | images, ground truth and maps of every row | maps and data |
+//! | `panels-errors-CATEGORY` | of each row the worst false alarm and the worst miss of each kind of defect | maps and data |
 //!
 //! What a study has nothing for is not written, and removed where an earlier report left it, unless no run is there: a
 //! figure that cannot be drawn again stays. Bytes depend on the study, its
@@ -19,31 +23,43 @@ mod compare;
 mod course;
 mod differences;
 mod dots;
+mod errors;
 mod group;
+mod interaction;
 mod learning;
 mod look;
 mod matrix;
 mod means;
+mod multiples;
+mod print;
+mod ranks;
+mod training;
 
 pub use categories::categories;
 pub use course::Course;
 pub use differences::differences;
 pub use dots::Dots;
+pub use interaction::interaction;
 pub use learning::Learning;
 pub use matrix::Matrix;
 pub use means::means;
+pub use print::write_print;
+pub use ranks::ranks;
+pub use training::Training;
 
 use std::path::{Path, PathBuf};
 
 use crate::file;
 use crate::image::codec;
-use crate::report::plot::{self, Figure};
-use crate::report::spell::heading;
+use crate::report::panel;
+use crate::report::plot::{self, Figure, Print, PrintFormat};
+use crate::report::spell::metric_name;
 use crate::store::Store;
 use crate::sweep::Study;
 use crate::{Error, Result};
 
 use super::Comparison;
+use super::ranks::Ranks;
 use compare::Panels;
 
 /// A figure that was written, with its words for a page.
@@ -61,12 +77,22 @@ pub struct Drawn {
     pub file: Option<PathBuf>,
 }
 
+/// What a plot is written as.
+#[derive(Debug, Clone, Copy)]
+enum Output<'a> {
+    /// For a page: SVG and PNG, under a title, what is not there any more removed.
+    Page,
+    /// For a paper: of its width, without a title.
+    Paper(Print, &'a [PrintFormat]),
+}
+
 /// What the figures are drawn from, and where they go.
 struct Input<'a> {
     study: &'a Study,
     comparison: &'a Comparison,
     store: &'a Store,
     folder: &'a Path,
+    output: Output<'a>,
     /// The rows' names, for descriptions.
     rows: String,
 }
@@ -82,7 +108,7 @@ struct Words {
 type Drawer = fn(&str, &Input) -> Result<Option<Words>>;
 
 /// Every plot in the order of a page, by name.
-const PLOTS: [(&str, Drawer); 5] = [
+const PLOTS: [(&str, Drawer); 7] = [
     ("means", |name, input| {
         put(name, input, means(input.study, input.comparison), |figure| Words {
             title: "Every row".into(),
@@ -112,6 +138,13 @@ const PLOTS: [(&str, Drawer); 5] = [
             caption: remark,
         })
     }),
+    ("interaction", |name, input| {
+        put(name, input, interaction(input.study, input.comparison), |figure| Words {
+            title: format!("Interaction with {}", figure.key),
+            caption: format!("Metrics over {}. {}", figure.key, figure.remark),
+            alt: format!("Line plots of the metrics over {}; the table has the same figures.", figure.key),
+        })
+    }),
     ("learning", |name, input| {
         if input.folder.join(format!("{name}.svg")).exists() && lacks_events(input) {
             return Ok(Some(Words {
@@ -126,11 +159,24 @@ const PLOTS: [(&str, Drawer); 5] = [
             alt: format!("Training loss of every run over the epochs, one small plot for each of the rows {}.", input.rows),
         })
     }),
+    ("training", |name, input| {
+        put(name, input, Training::of(input.study, input.store)?, |figure| Words {
+            title: "Course of training".into(),
+            alt: format!(
+                "Line plots over the epochs of what training recorded beside the loss, a line for each of the rows {}.",
+                input.rows
+            ),
+            caption: figure.remark,
+        })
+    }),
 ];
 
 fn put<F: Figure>(name: &str, input: &Input, figure: Option<F>, words: impl FnOnce(F) -> Words) -> Result<Option<Words>> {
-    if figure.is_some() || is_begun(input.study) {
-        plot::write(input.folder, name, figure.as_ref())?;
+    match (input.output, &figure) {
+        (Output::Paper(print, formats), Some(figure)) => plot::write_print(input.folder, name, figure, print, formats)?,
+        (Output::Paper(..), None) => {}
+        (Output::Page, _) if figure.is_some() || is_begun(input.study) => plot::write(input.folder, name, figure.as_ref())?,
+        (Output::Page, _) => {}
     }
     Ok(figure.map(words))
 }
@@ -143,26 +189,41 @@ fn put<F: Figure>(name: &str, input: &Input, figure: Option<F>, words: impl FnOn
 /// Events that cannot be read and files that cannot be written, by their path.
 pub fn write_all(study: &Study, comparison: &Comparison, store: &Store, folder: &Path) -> Result<Vec<Drawn>> {
     std::fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
-    let rows = study.rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>().join(", ");
-    let input = Input { study, comparison, store, folder, rows };
-    let mut drawn = vec![];
-    for (name, drawer) in PLOTS {
-        if let Some(Words { title, caption, alt }) = drawer(name, &input)? {
-            drawn.push(Drawn { name: name.into(), title, caption, alt, file: Some(folder.join(format!("{name}.svg"))) });
-        }
-    }
-    for metric in &comparison.metrics {
-        drawn.extend(by_category(&input, metric)?);
-    }
-    for category in &study.categories {
-        drawn.extend(panels(study, store, category, folder)?);
-    }
+    let input = Input { study, comparison, store, folder, output: Output::Page, rows: rows_of(study) };
+    let mut drawn = plots(&input)?;
+    drawn.extend(all_panels(&input)?);
     let fresh = |path: &Path| drawn.iter().any(|d| d.file.as_ref().is_some_and(|file| file.with_extension("") == path.with_extension("")));
-    let kind = |name: &str| ["panels-", "categories"].iter().any(|kind| name.starts_with(kind));
+    let kind = |name: &str| ["panels-", "categories", "ranks-"].iter().any(|kind| name.starts_with(kind));
     if !is_begun(study) {
         return Ok(drawn);
     }
     file::remove_stale(folder, &|path, name| kind(name) && (name.ends_with(".png") || name.ends_with(".svg")) && !fresh(path))?;
+    Ok(drawn)
+}
+
+/// The names of all rows.
+fn rows_of(study: &Study) -> String {
+    study.rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Writes every plot, and says which.
+fn plots(input: &Input) -> Result<Vec<Drawn>> {
+    let named = |name: String, words: Option<Words>| {
+        words.map(|Words { title, caption, alt }| {
+            let file = Some(input.folder.join(format!("{name}.svg")));
+            Drawn { name, title, caption, alt, file }
+        })
+    };
+    let mut drawn = vec![];
+    for (name, drawer) in PLOTS {
+        drawn.extend(named(name.into(), drawer(name, input)?));
+    }
+    for metric in &input.comparison.metrics {
+        let stem = metric.replace('@', "-");
+        let [categories, ranks] = ["categories", "ranks"].map(|kind| format!("{kind}-{stem}"));
+        let (by_category, ranked) = (by_category(&categories, input, metric)?, by_rank(&ranks, input, metric)?);
+        drawn.extend([named(categories, by_category), named(ranks, ranked)].into_iter().flatten());
+    }
     Ok(drawn)
 }
 
@@ -178,39 +239,97 @@ fn lacks_events(input: &Input) -> bool {
 }
 
 /// Writes the plots of one metric by category.
-fn by_category(input: &Input, metric: &str) -> Result<Option<Drawn>> {
-    let (name, categories) = (format!("categories-{}", metric.replace('@', "-")), input.study.categories.join(", "));
-    let words = put(&name, input, self::categories(input.study, metric), |figure| Words {
-        title: format!("{} by category", heading(metric)),
+fn by_category(name: &str, input: &Input, metric: &str) -> Result<Option<Words>> {
+    let categories = input.study.categories.join(", ");
+    put(name, input, self::categories(input.study, metric), |figure| Words {
+        title: format!("{} by category", metric_name(input.study, metric)),
         caption: figure.remark,
         alt: format!("Dot plots of the rows {} in the categories {categories}; the table by category has the same figures.", input.rows),
-    })?;
-    let file = Some(input.folder.join(format!("{name}.svg")));
-    Ok(words.map(|Words { title, caption, alt }| Drawn { name, title, caption, alt, file }))
+    })
 }
 
-/// Writes the panels of one category.
-fn panels(study: &Study, store: &Store, category: &str, folder: &Path) -> Result<Option<Drawn>> {
-    let name = format!("panels-{category}");
-    let path = folder.join(format!("{name}.png"));
-    let title = format!("Test images of {category}");
-    let alt = format!("Test images of {category} with their ground truth and, below each, the score map of every row.");
-    let kept = |why: &str| (Some(path.clone()), format!("As an earlier report drew it. It could not be drawn again: {why}."));
-    let (file, caption) = match compare::sheet(study, store, category) {
-        Ok(Panels::Lacking(_)) if path.exists() => kept("maps of finished runs are gone"),
-        Ok(Panels::Drawn(picture) | Panels::Lacking(picture)) => {
-            file::replace(&path, &codec::encode_png(&picture))?;
-            let seed = study.seeds.first().map_or_else(String::new, |seed| format!(" of seed {seed}"));
-            (Some(path.clone()), format!("The same images under every row{seed}; how they were chosen stands below them."))
+/// Writes the plot of ranks in one metric.
+fn by_rank(name: &str, input: &Input, metric: &str) -> Result<Option<Words>> {
+    let figure = Ranks::of(input.study, metric).and_then(|of_metric| ranks(input.study, &of_metric));
+    put(name, input, figure, |figure| Words {
+        title: format!("Ranks in {}", metric_name(input.study, metric)),
+        caption: figure.remark,
+        alt: format!("Dot plot of the average ranks of the rows {} in {}.", input.rows, metric_name(input.study, metric)),
+    })
+}
+
+/// Writes the sheets of all categories: those chosen by area, then those chosen by score.
+fn all_panels(input: &Input) -> Result<Vec<Drawn>> {
+    let mut drawn = vec![];
+    for kind in [&Kind::OF_AREA, &Kind::OF_SCORE] {
+        for category in &input.study.categories {
+            drawn.extend(panels(input, category, kind)?);
         }
-        Ok(Panels::Absent) if path.exists() => kept("its runs or their maps are not there"),
-        Ok(Panels::Absent) => return Ok(None),
-        Ok(Panels::Nothing) => {
+    }
+    Ok(drawn)
+}
+
+/// A kind of sheet of test images.
+struct Kind {
+    /// What stands before the category in its name.
+    stem: &'static str,
+    title: &'static str,
+    shows: &'static str,
+    caption: &'static str,
+    draw: fn(&Input, &str) -> Result<Panels>,
+}
+
+impl Kind {
+    const OF_AREA: Self = Self {
+        stem: "panels-",
+        title: "Test images of",
+        shows: "the score map of every row",
+        caption: "The same images under every row",
+        draw: |input, category| compare::sheet(input.study, input.store, category),
+    };
+    const OF_SCORE: Self = Self {
+        stem: "panels-errors-",
+        title: "Worst false alarms and misses in",
+        shows: "the score map of the row whose worst errors they are",
+        caption: "Chosen by score: of each row the good image with the highest score, and of each kind of defect the image with the lowest",
+        draw: |input, category| {
+            // A paper's page holds one row's errors.
+            let most = if matches!(input.output, Output::Page) { 6 } else { 1 };
+            errors::sheet(input.study, input.store, category, most)
+        },
+    };
+}
+
+/// Writes a sheet of one category.
+fn panels(input: &Input, category: &str, kind: &Kind) -> Result<Option<Drawn>> {
+    let Input { study, folder, .. } = *input;
+    let name = format!("{}{category}", kind.stem);
+    let path = folder.join(format!("{name}.png"));
+    let title = format!("{} {category}", kind.title);
+    let alt = format!("Test images of {category} with their ground truth and, below each, {}.", kind.shows);
+    let kept = |why: &str| (Some(path.clone()), format!("As an earlier report drew it. It could not be drawn again: {why}."));
+    let seed = study.seeds.first().map_or_else(String::new, |seed| format!(" of seed {seed}"));
+    let (file, caption) = match ((kind.draw)(input, category), input.output) {
+        (Ok(Panels::Drawn(sheet) | Panels::Lacking(sheet)), Output::Paper(print, _)) => {
+            let (width, size) = print.pixels();
+            file::replace(&path, &plot::bitmap(&panel::print(&sheet, width, size), print))?;
+            (Some(path.clone()), format!("{}{seed}. Dark is low and bright is high. {}", kind.caption, sheet.caption))
+        }
+        // What an earlier report drew stays in a page; a paper gets what can be drawn.
+        (Ok(Panels::Absent | Panels::Nothing), Output::Paper(..)) => return Ok(None),
+        (Ok(Panels::Lacking(_)), Output::Page) if path.exists() => kept("maps of finished runs are gone"),
+        (Ok(Panels::Drawn(sheet) | Panels::Lacking(sheet)), Output::Page) => {
+            file::replace(&path, &codec::encode_png(&sheet.draw()))?;
+            (Some(path.clone()), format!("{}{seed}; how they were chosen stands below them.", kind.caption))
+        }
+        (Ok(Panels::Absent), Output::Page) if path.exists() => kept("its runs or their maps are not there"),
+        (Ok(Panels::Absent), Output::Page) => return Ok(None),
+        (Ok(Panels::Nothing), Output::Page) => {
             file::remove(&path)?;
             return Ok(None);
         }
-        Err(error) if path.exists() => kept(&error.what),
-        Err(error) => (None, compare::refusal(category, &error)),
+        (Err(error), Output::Page) if path.exists() => kept(&error.what),
+        (Err(error), _) => (None, compare::refusal(category, &error)),
     };
     Ok(Some(Drawn { name, title, caption, alt, file }))
 }
