@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use super::content::Page;
 use super::html::{address, escape, link, table, terms};
-use super::{Listing, Machines, Mark, Page};
+use super::listing::Listing;
+use super::machines::Machines;
+use super::mark::Mark;
 use crate::report::lineage;
 use crate::report::spell::{NOTHING, counted, spelled};
 use crate::run::{Environment, Git, Summary};

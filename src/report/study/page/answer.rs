@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use super::content::Page;
 use super::html::{address, attributes, escape, link};
-use super::{Mark, Page};
+use super::mark::Mark;
 use crate::report::spell::{counted, metric_name};
 use crate::report::study::{Finding, Kind};
 use crate::sweep::{Outcome, Study};

@@ -7,6 +7,7 @@
 
 mod about;
 mod answer;
+mod content;
 mod filter;
 mod html;
 mod listing;
@@ -15,6 +16,7 @@ mod mark;
 mod picture;
 mod runs;
 
+pub use content::Page;
 pub use listing::Listing;
 pub use machines::Machines;
 pub use mark::Mark;
@@ -25,10 +27,9 @@ use std::path::Path;
 
 use crate::Result;
 use crate::file;
-use crate::sweep::Study;
 
 use super::figure::Drawn;
-use super::{Comparison, Finding, Form, Table};
+use super::{Form, Table};
 use html::{address, attributes, escape, link, table};
 
 const STYLE: &str = include_str!("../../../../assets/report.css");
@@ -43,25 +44,6 @@ const PICTURES: [&str; 3] = ["interaction", "matrix", "course"];
 
 /// From so many columns on, paper is turned for the whole page.
 const BROAD: usize = 15;
-
-/// Everything on the page.
-#[derive(Debug, Clone, Copy)]
-pub struct Page<'a> {
-    pub study: &'a Study,
-    pub comparison: &'a Comparison,
-    /// The folder that the page lies in: `<results>/<sweep>`, beside `<results>/runs`.
-    pub folder: &'a Path,
-    /// What was asked and found, in a few sentences.
-    pub answer: &'a [String],
-    pub findings: &'a [Finding],
-    /// Tables that belong together; the very first is the one that the page is about.
-    pub tables: &'a [Vec<Listing>],
-    /// Those of [`super::figure::write_all`]; their files are read and become part of the page.
-    pub figures: &'a [Drawn],
-    pub machines: &'a Machines,
-    /// What to type to get all this again.
-    pub command: &'a str,
-}
 
 /// A table alone as HTML, to stand in a page of somebody else's.
 pub fn fragment(table: &Table, form: Form) -> String {
@@ -179,15 +161,5 @@ impl Page<'_> {
         } else {
             format!("<p class=\"note files\">The same in other formats: {}.</p>\n", links.join(", "))
         }
-    }
-
-    /// Whether there is a file of that path beside the page.
-    fn has(&self, path: &str) -> bool {
-        self.folder.join(path).is_file()
-    }
-
-    /// The name of a run's row.
-    fn row(&self, row: usize) -> &str {
-        self.study.rows.get(row).map_or(crate::report::spell::NOTHING, |row| &row.name)
     }
 }

@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
+use super::content::Page;
 use super::html::{address, attributes, escape, link, table};
-use super::{Listing, Mark, Page};
+use super::listing::Listing;
+use super::mark::Mark;
 use crate::report::spell::NOTHING;
 use crate::sweep::{Cell, Outcome};
 use crate::ui::text;
