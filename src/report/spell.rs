@@ -32,6 +32,12 @@ pub fn p_value(p: f64) -> String {
     if p < 0.001 { "<0.001".to_owned() } else { format!("{p:.3}") }
 }
 
+/// [`p_value`] with its sign: `= 0.031`, `< 0.001`.
+pub fn p_words(p: f64) -> String {
+    let text = p_value(p);
+    text.strip_prefix('<').map_or_else(|| format!("= {text}"), |limit| format!("< {limit}"))
+}
+
 /// `1 seed`, `3 seeds`.
 pub fn counted(n: usize, one: &str, several: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { several })

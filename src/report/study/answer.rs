@@ -4,12 +4,12 @@ use super::comparison::{Comparison, Line};
 use super::difference::{Difference, LEVEL};
 use super::effect::Effect;
 use super::effect_table::name;
-use super::findings::{more_seeds, p_words};
+use super::findings::more_seeds;
 use super::verdict::{Judgement, verdicts};
 use crate::num;
-use crate::report::spell::{counted, metric_name, percent, points};
-use crate::sweep::Study;
+use crate::report::spell::{counted, metric_name, p_words, percent, points};
 use crate::sweep::design::ROW;
+use crate::sweep::{Against, Study};
 
 /// Names that are listed before the rest is counted.
 const MOST: usize = 4;
@@ -87,14 +87,14 @@ fn range(levels: &[Effect], metric: &str) -> String {
 /// What the rows do, by their verdicts on all metrics.
 fn rows(comparison: &Comparison, study: &Study) -> Option<String> {
     let all = verdicts(study, comparison);
-    let is_axis = !study.axes.is_empty();
-    let words = |judgement: Judgement| match (judgement, is_axis) {
-        (Judgement::Earns, true) => ["is better", "are better"],
-        (Judgement::Costs, true) => ["is worse", "are worse"],
-        (Judgement::Mixed, true) => ["is better in one metric and worse in another", "are better in one metric and worse in another"],
-        (Judgement::Earns, false) => ["earns its place", "earn their place"],
-        (Judgement::Costs, false) => ["costs", "cost"],
-        (Judgement::Mixed, false) => ["gains in one metric and loses in another", "gain in one metric and lose in another"],
+    let modules = study.against == Against::Previous;
+    let words = |judgement: Judgement| match (judgement, modules) {
+        (Judgement::Earns, false) => ["is better", "are better"],
+        (Judgement::Costs, false) => ["is worse", "are worse"],
+        (Judgement::Mixed, false) => ["is better in one metric and worse in another", "are better in one metric and worse in another"],
+        (Judgement::Earns, true) => ["earns its place", "earn their place"],
+        (Judgement::Costs, true) => ["costs", "cost"],
+        (Judgement::Mixed, true) => ["gains in one metric and loses in another", "gain in one metric and lose in another"],
         (Judgement::Within, _) => ["is within the noise", "are within the noise"],
         (Judgement::Untold, _) => ["cannot be told", "cannot be told"],
     };

@@ -69,7 +69,7 @@ impl Comparison {
             metrics: study.metrics.clone(),
             lines,
             effects: effect::effects(study),
-            equal: equal::equal(study, &counterparts),
+            equal: equal::equal(study),
             counterparts,
             pairs,
             smallest_p: num::smallest_p(pairs, compared),

@@ -35,12 +35,18 @@ const HEADER: [&str; 23] = [
 const CITED: [&str; 2] = ["cited", "cited_difference"];
 
 /// A header and one line for each row and column, newlines `\n`.
+///
+/// Columns of text stand behind all others; a table of text alone is as it is printed.
 pub fn csv(table: &Table) -> String {
+    if table.columns.is_empty() {
+        return as_printed(table, Form::Full);
+    }
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     let invariant = "a string takes all that is written";
     let cites = table.lines.iter().flat_map(|line| &line.cells).any(|cell| cell.cited.is_some());
-    writer.write_record(HEADER.iter().chain(CITED.iter().filter(|_| cites))).expect(invariant);
-    for line in &table.lines {
+    let texts = table.texts.iter().map(|column| column.heading.as_str());
+    writer.write_record(HEADER.iter().chain(CITED.iter().filter(|_| cites)).copied().chain(texts)).expect(invariant);
+    for (at, line) in table.lines.iter().enumerate() {
         for (column, cell) in table.columns.iter().zip(&line.cells) {
             let mut record = [&line.name, &column.heading, &column.metric].map(|name| as_text(name)).to_vec();
             record.extend(fields(cell));
@@ -49,6 +55,7 @@ pub fn csv(table: &Table) -> String {
             if cites {
                 record.extend([cell.cited, cell.mean.zip(cell.cited).map(|(ours, theirs)| ours - theirs)].map(number));
             }
+            record.extend(table.texts.iter().map(|column| as_text(&column.cells[at])));
             writer.write_record(record).expect(invariant);
         }
     }

@@ -17,10 +17,10 @@ pub struct Equal {
     pub of: usize,
 }
 
-/// The rows that are compared and of which a pair came out equal.
-pub fn equal(study: &Study, counterparts: &[Option<usize>]) -> Vec<Equal> {
+/// The rows that stand opposite to one another in a comparison, and of which a pair came out equal.
+pub fn equal(study: &Study) -> Vec<Equal> {
     let mut all = vec![];
-    for (row, against) in counterparts.iter().enumerate().filter_map(|(row, against)| Some((row, (*against)?))) {
+    for (row, against) in study.comparisons().into_iter().flatten() {
         let places = study.categories.iter().flat_map(|category| study.seeds.iter().map(move |&seed| (category, seed)));
         let pair = |(category, seed): (&String, u64)| study.summary(row, category, seed).zip(study.summary(against, category, seed));
         let pairs: Vec<_> = places.filter_map(pair).collect();
@@ -48,11 +48,11 @@ mod tests {
     #[test]
     fn equal_runs_of_compared_rows_are_counted() {
         let mut study = example::ladder();
-        assert!(equal(&study, &study.counterparts()).is_empty());
+        assert!(equal(&study).is_empty());
         let first = study.summary(0, "gear", 1).unwrap().clone();
         let own = study.summary(1, "gear", 1).unwrap().clone();
         let twin = Summary { id: own.id, timing: own.timing, ..first };
         example::outcome(&mut study, 1, "gear", 1, Outcome::Finished(Box::new(twin)));
-        assert_eq!(equal(&study, &study.counterparts()), [Equal { row: 1, against: 0, n: 1, of: 6 }]);
+        assert_eq!(equal(&study), [Equal { row: 1, against: 0, n: 1, of: 6 }]);
     }
 }

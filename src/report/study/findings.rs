@@ -7,7 +7,7 @@ use super::comparison::{Comparison, Line};
 use super::difference::{Difference, LEVEL};
 use super::effect_table;
 use crate::num;
-use crate::report::spell::{counted, metric_name, p_value, percent, points};
+use crate::report::spell::{counted, metric_name, p_value, p_words, percent, points};
 use crate::sweep::{Against, Study};
 use crate::ui::text::number;
 
@@ -172,12 +172,6 @@ fn equal(comparison: &Comparison) -> Option<Finding> {
     let text =
         format!("Equal to the bit, losses and metrics: {}. What differs between them was never active in these runs.", all.join(", "));
     (!all.is_empty()).then(|| finding(Kind::Equal, text))
-}
-
-/// `= 0.031`, `< 0.001`.
-pub(super) fn p_words(p: f64) -> String {
-    let text = p_value(p);
-    text.strip_prefix('<').map_or_else(|| format!("= {text}"), |limit| format!("< {limit}"))
 }
 
 /// What a study compares: one, and several.

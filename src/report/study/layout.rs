@@ -3,7 +3,7 @@
 use super::Form;
 use super::difference::LEVEL;
 use super::table::{Cell, Column, Rank, Table, TableLine, Training};
-use crate::report::spell::{NOTHING, p_value, percent, points};
+use crate::report::spell::{NOTHING, p_value, p_words, percent, points};
 use crate::ui::text::number;
 
 /// One printed cell: a number that may be emphasised, and what follows it.
@@ -157,9 +157,7 @@ fn difference(cell: &Cell) -> Text {
 fn effect(cell: &Cell) -> Text {
     let Some(change) = &cell.difference else { return plain(NOTHING) };
     let interval = change.interval.map_or(String::new(), |[low, high]| format!(" [{}, {}]", points(low), points(high)));
-    let p = p_value(change.p_holm);
-    let p = if p.starts_with('<') { p } else { format!("= {p}") };
-    plain(&format!("{}{interval}, p {p}", points(change.mean)))
+    plain(&format!("{}{interval}, p {}", points(change.mean), p_words(change.p_holm)))
 }
 
 /// `97.8 (−1.2)`: the paper's figure, and ours less it, which has a star where runs of ours are missing; `95.5† (−1.2)`: an

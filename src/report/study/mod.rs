@@ -22,6 +22,7 @@ mod markdown;
 mod notes;
 pub mod page;
 mod pivot;
+mod rank_table;
 pub mod ranks;
 mod table;
 mod terminal;

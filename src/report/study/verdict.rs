@@ -9,7 +9,7 @@ use super::table::{Cell, Table, TableLine, TextColumn};
 use crate::num;
 use crate::report::spell::{NOTHING, points};
 use crate::run::Summary;
-use crate::sweep::Study;
+use crate::sweep::{Against, Study};
 
 /// What a row is by its complete differences in all metrics of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -79,12 +79,16 @@ fn mean(study: &Study, row: usize, value: &dyn Fn(&Summary) -> Option<f64>) -> O
 }
 
 impl Judgement {
-    /// In a few words, for a row that is a module or a system.
-    pub fn words(self) -> &'static str {
+    /// In a few words: of modules that build on one another, or of systems and values.
+    pub fn words(self, against: Against) -> &'static str {
+        let modules = against == Against::Previous;
         match self {
-            Self::Earns => "earns its place",
-            Self::Costs => "costs",
-            Self::Mixed => "gains and costs",
+            Self::Earns if modules => "earns its place",
+            Self::Costs if modules => "costs",
+            Self::Mixed if modules => "gains and costs",
+            Self::Earns => "better",
+            Self::Costs => "worse",
+            Self::Mixed => "better and worse",
             Self::Within => "within the noise",
             Self::Untold => "too few pairs to tell",
         }
@@ -115,13 +119,13 @@ impl Table {
                 training: None,
             }
         };
-        let texts: [(&str, fn(&Verdict) -> String); 4] = [
-            ("parameters", |v| v.parameters.map_or_else(|| NOTHING.into(), grouped)),
-            ("training, s", |v| pair(v.training_s)),
-            ("ms an image", |v| pair(v.image_ms)),
-            ("verdict", |v| v.judgement.words().to_owned()),
+        let texts: [(&str, &dyn Fn(&Verdict) -> String); 4] = [
+            ("parameters", &|v| v.parameters.map_or_else(|| NOTHING.into(), grouped)),
+            ("training, s", &|v| pair(v.training_s)),
+            ("ms an image", &|v| pair(v.image_ms)),
+            ("verdict", &|v| v.judgement.words(study.against).to_owned()),
         ];
-        let text = |(heading, spell): (&str, fn(&Verdict) -> String)| TextColumn {
+        let text = |(heading, spell): (&str, &dyn Fn(&Verdict) -> String)| TextColumn {
             heading: heading.to_owned(),
             cells: verdicts.iter().map(spell).collect(),
         };
@@ -149,10 +153,10 @@ fn notes(study: &Study) -> Vec<String> {
         format!(
             "Verdict: \"{}\" is a gain larger than the noise (p < {LEVEL}) in one metric at least and no such loss, \"{}\" the reverse, \
              \"{}\" both; \"{}\" neither.",
-            Judgement::Earns.words(),
-            Judgement::Costs.words(),
-            Judgement::Mixed.words(),
-            Judgement::Within.words()
+            Judgement::Earns.words(study.against),
+            Judgement::Costs.words(study.against),
+            Judgement::Mixed.words(study.against),
+            Judgement::Within.words(study.against)
         ),
         "Costs are this row's less its counterpart's; seconds of training a run and milliseconds of evaluating an image, metrics included, \
          are means over the runs on whatever machines they ran, and other work on these counts."
@@ -182,7 +186,7 @@ fn pair(values: Option<[f64; 2]>) -> String {
 mod tests {
     use super::super::example;
     use super::*;
-    use crate::sweep::{Against, Outcome};
+    use crate::sweep::Outcome;
 
     fn judgements(study: &Study) -> Vec<Judgement> {
         verdicts(study, &Comparison::of(study)).into_iter().map(|verdict| verdict.judgement).collect()
@@ -227,7 +231,7 @@ mod tests {
         let shown = super::super::render(&table, super::super::Form::Full, super::super::Format::Markdown);
         assert!(shown.contains("|  | n | image AUROC: Δ | parameters | training, s | ms an image | verdict |"), "{shown}");
         let line = shown.lines().find(|line| line.starts_with("| b ")).unwrap();
-        assert!(line.contains("+1 228 800 | +1.0 (11.0) | 0.0 (50.0) | earns its place |") && line.contains("p = 0.0"), "{line}");
+        assert!(line.contains("+1 228 800 | +1.0 (11.0) | 0.0 (50.0) | better |") && line.contains("p = 0.0"), "{line}");
         assert_eq!([grouped(0), grouped(-1234), grouped(56)], ["0", "−1 234", "+56"]);
     }
 }

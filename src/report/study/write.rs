@@ -42,8 +42,8 @@ pub struct Report<'a> {
 pub struct Written {
     pub study: Study,
     pub comparison: Comparison,
-    /// The main table; main effects where several things vary; what rows gain and cost; then one a metric by category where there
-    /// are several. Each with the stem of its files.
+    /// The main table; main effects where several things vary; what rows gain and cost; average ranks; then one a metric by category
+    /// where there are several. Each with the stem of its files.
     pub tables: Vec<(String, Table)>,
     /// What was found, in at most three sentences.
     pub answer: Vec<String>,
@@ -61,6 +61,7 @@ impl Report<'_> {
         let mut tables = vec![("table".to_owned(), Table::of(&study, &comparison, self.incomplete))];
         let effects = Table::effects(&study, &comparison, self.incomplete).map(|table| ("effects".to_owned(), table));
         tables.extend(effects.into_iter().chain(Table::verdicts(&study, &comparison).map(|table| ("verdicts".to_owned(), table))));
+        tables.extend(Table::ranks(&study).map(|table| ("ranks".to_owned(), table)));
         if study.categories.len() > 1 {
             for metric in &study.metrics {
                 let stem = format!("by-category-{}", metric.replace('@', "-"));
@@ -143,7 +144,7 @@ impl Report<'_> {
         }
         let fresh = |path: &Path| written.files.iter().any(|file| file == path);
         let ours = |name: &str| Format::FILES.iter().any(|(_, ending)| name.ends_with(&format!(".{ending}")));
-        let comes_and_goes = |name: &str| ["by-category-", "effects.", "verdicts."].iter().any(|begin| name.starts_with(begin));
+        let comes_and_goes = |name: &str| ["by-category-", "effects.", "verdicts.", "ranks."].iter().any(|begin| name.starts_with(begin));
         file::remove_stale(self.folder, &|path, name| comes_and_goes(name) && ours(name) && !fresh(path))?;
         let path = self.folder.join("findings.md");
         let all = [written.answer.join(" "), text(&written.findings)].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
@@ -214,8 +215,10 @@ impl Written {
             .filter(|f| f.extension().is_some_and(|e| e == "md" || e == "html"))
             .map(|f| f.display().to_string())
             .collect();
-        let others =
-            self.tables[1..].iter().filter(|(stem, _)| !stem.starts_with("by-category-")).map(|(_, table)| render(table, form, format));
+        let others = self.tables[1..]
+            .iter()
+            .filter(|(stem, _)| stem == "effects" || stem == "verdicts")
+            .map(|(_, table)| render(table, form, format));
         let answer = self.answer.join(" ") + "\n";
         let last = [text(&self.findings) + "\n", pages.join("\n") + "\n"];
         let parts: Vec<String> = [answer, table].into_iter().chain(others).chain(last).collect();

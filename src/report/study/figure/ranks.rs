@@ -4,7 +4,7 @@
 use super::dots::{Base, Dots, Lane, Mark, Panel};
 use super::look::{Entry, Sign, names, with_shared};
 use crate::report::plot::scale::Scale;
-use crate::report::spell::{metric_name, p_value};
+use crate::report::spell::{metric_name, p_words};
 use crate::report::study::ranks::{Ranks, Record, System};
 use crate::sweep::Study;
 
@@ -98,9 +98,9 @@ fn remark(study: &Study, ranks: &Ranks) -> String {
         );
     }
     words += &format!(
-        "Friedman's test of whether all are alike: p = {}. Differences are those from {}, paired by block. Seeds of one category are not \
+        "Friedman's test of whether all are alike: p {}. Differences are those from {}, paired by block. Seeds of one category are not \
          independent samples of other data.",
-        p_value(ranks.friedman.p),
+        p_words(ranks.friedman.p),
         name(ranks.reference)
     );
     if !ranks.left_out.is_empty() {
