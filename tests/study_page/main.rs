@@ -354,7 +354,7 @@ fn the_page_of_many_rows_and_categories_marks_what_each_part_is_about() {
     let (path, _) = page_of(&root, &(study, comparison, store), &tables);
     let html = std::fs::read_to_string(path).unwrap();
     assert_eq!(html.matches("<th scope=\"col\" class=\"n\" data-category=\"screw\">").count(), 3, "a column in each table by category");
-    assert_eq!(html.matches("<div class=\"block\" data-metric=\"pixel_auroc\">").count(), 2, "a table and a figure");
+    assert_eq!(html.matches("<div class=\"block\" data-metric=\"pixel_auroc\">").count(), 3, "a table and two figures");
     assert!(html.contains("<body class=\"broad\">"), "eighteen columns want broad paper");
     assert!(html.contains("what loss.beta=0.5 loss.score.gamma=1.0 has otherwise"), "settings in a cell");
     let picture = html.split("id=\"picture\"").nth(1).unwrap();

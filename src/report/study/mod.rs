@@ -15,6 +15,7 @@ mod equal;
 pub mod example;
 pub mod figure;
 mod findings;
+mod form;
 mod json;
 mod latex;
 mod layout;
@@ -38,44 +39,12 @@ pub use difference::{Difference, Figure, LEVEL};
 pub use effect::Effect;
 pub use equal::Equal;
 pub use findings::{Finding, Kind, findings, text};
+pub use form::{Form, Format};
 pub use pivot::Pivot;
 pub use table::{Cell, Change, Column, Incomplete, Rank, Table, TableLine, Training};
 pub use verdict::{Judgement, Verdict, verdicts};
 pub use view::View;
 pub use write::{Extent, Report, Written};
-
-/// What a table can be written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    Terminal,
-    Markdown,
-    Latex,
-    Csv,
-    Json,
-    Html,
-}
-
-/// How much of a table is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Form {
-    /// Everything: differences with p, published figures, how the rows trained
-    #[default]
-    Full,
-    /// As a paper prints it: mean ± deviation, best bold, a star where p < 0.05
-    Paper,
-    /// One line for each row and metric
-    Long,
-}
-
-impl Format {
-    /// Those of the files beside a sweep, with their endings.
-    pub const FILES: [(Self, &'static str); 4] = [(Self::Markdown, "md"), (Self::Latex, "tex"), (Self::Csv, "csv"), (Self::Json, "json")];
-
-    /// The form of the files: LaTeX is for papers.
-    pub fn form(self) -> Form {
-        if self == Self::Latex { Form::Paper } else { Form::Full }
-    }
-}
 
 /// A table in one form and format, with a newline at its end. JSON holds all in any form, and CSV in the full one.
 pub fn render(table: &Table, form: Form, format: Format) -> String {
