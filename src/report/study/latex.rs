@@ -274,7 +274,7 @@ fn math(sign: char) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Comparison, Incomplete, example};
+    use super::super::{Cell, Column, Comparison, Incomplete, TableLine, example};
     use super::*;
 
     fn ladder() -> Table {
@@ -325,15 +325,14 @@ mod tests {
 
     #[test]
     fn a_table_that_is_too_wide_is_parted_and_long_names_are_wrapped() {
-        let column = |at: usize| super::super::Column { heading: format!("category {at}"), metric: "image_auroc".into() };
-        let cell = super::super::Cell { mean: Some(0.5), n: 1, planned: 1, ..Default::default() };
-        let line =
-            super::super::TableLine { name: "a long name of words ".repeat(6), n: 1, planned: 1, cells: vec![cell; 15], training: None };
+        let column = |at: usize| Column { heading: format!("category {at}"), metric: "image_auroc".into() };
+        let cell = Cell { mean: Some(0.5), n: 1, planned: 1, ..Default::default() };
+        let line = TableLine { name: "a long name of words ".repeat(6), n: 1, planned: 1, cells: vec![cell; 15], training: None };
         let table = Table { title: "t".into(), columns: (0..15).map(column).collect(), lines: vec![line], ..Table::default() };
         let shown = latex(&table, Form::Paper);
         assert!(shown.contains(r"\begin{table*}") && shown.contains(r"\raggedright\arraybackslash}p{188pt}"), "{shown}");
-        let blocks = shown.matches(r"\begin{tabular}").count();
-        assert!((2..=4).contains(&blocks), "{blocks}");
+        let count = shown.matches(r"\begin{tabular}").count();
+        assert!((2..=4).contains(&count), "{count}");
         (0..15).for_each(|at| assert!(shown.contains(&format!(r"\shortstack[r]{{category\\{at}}}")), "{at}: {shown}"));
         for layout in blocks_of(&table) {
             assert!(Fit::of(&layout, TEXT_PT).total() <= TEXT_PT);
@@ -341,7 +340,7 @@ mod tests {
     }
 
     fn blocks_of(table: &Table) -> Vec<Layout> {
-        layouts(table, Form::Paper).iter().flat_map(|layout| super::blocks(layout, TEXT_PT)).collect()
+        layouts(table, Form::Paper).iter().flat_map(|layout| blocks(layout, TEXT_PT)).collect()
     }
 
     #[test]

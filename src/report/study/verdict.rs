@@ -119,16 +119,14 @@ impl Table {
                 training: None,
             }
         };
-        let texts: [(&str, &dyn Fn(&Verdict) -> String); 4] = [
+        let texts: [(&str, Spell); 4] = [
             ("parameters", &|v| v.parameters.map_or_else(|| NOTHING.into(), grouped)),
             ("training, s", &|v| pair(v.training_s)),
             ("ms an image", &|v| pair(v.image_ms)),
             ("verdict", &|v| v.judgement.words(study.against).to_owned()),
         ];
-        let text = |(heading, spell): (&str, &dyn Fn(&Verdict) -> String)| TextColumn {
-            heading: heading.to_owned(),
-            cells: verdicts.iter().map(spell).collect(),
-        };
+        let text =
+            |(heading, spell): (&str, Spell)| TextColumn { heading: heading.to_owned(), cells: verdicts.iter().map(spell).collect() };
         Some(Self {
             title: format!("{}: what each row gains and costs", title(study)),
             columns: columns(study),
@@ -163,6 +161,9 @@ fn notes(study: &Study) -> Vec<String> {
             .to_owned(),
     ]
 }
+
+/// How a column of text spells a verdict.
+type Spell<'a> = &'a dyn Fn(&Verdict) -> String;
 
 /// `+1 228 800`, `0`.
 fn grouped(count: i64) -> String {
