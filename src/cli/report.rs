@@ -53,7 +53,7 @@ pub struct Args {
     /// Print what comes of these runs alone, such as "loss.score.gamma=2 and category!=gear", and leave the files as they are
     #[arg(long = "where", value_name = "CONDITION")]
     pub condition: Option<String>,
-    /// What a key, row, metric or category is called in the tables, such as loss.score.gamma=γ; [labels] of the sweep file lasts
+    /// What a key, row, metric or category is called in the tables, such as loss.score.gamma=γ; the labels of the sweep file last
     #[arg(long, value_name = "NAME=TEXT", value_parser = label)]
     pub label: Vec<(String, String)>,
     /// How much of the table is printed

@@ -188,7 +188,7 @@ impl Attempt {
         failed.iter().try_for_each(|error| self.log(&format!("note: {error}")))
     }
 
-    /// Appends to events.jsonl; seen by others within [`HANDED_ON`], on disk with the next checkpoint.
+    /// Appends to events.jsonl; seen by others within some seconds, on disk with the next checkpoint.
     pub fn event(&mut self, event: &Event) -> Result<()> {
         self.events.append(event)?;
         if self.told.elapsed() >= HANDED_ON {

@@ -358,7 +358,7 @@ fn the_page_of_many_rows_and_categories_marks_what_each_part_is_about() {
     assert!(html.contains("<body class=\"broad\">"), "eighteen columns want broad paper");
     assert!(html.contains("what loss.beta=0.5 loss.score.gamma=1.0 has otherwise"), "settings in a cell");
     let picture = html.split("id=\"picture\"").nth(1).unwrap();
-    assert!(picture.split("</section>").next().unwrap().contains("id=\"matrix\""), "the picture of two axes is their map");
+    assert!(picture.split("</section>").next().unwrap().contains("id=\"interaction\""), "the picture of two axes is how they act together");
     assert_eq!(html.matches("8-connected.").count(), 1, "a note that all tables share stands below the first");
 }
 
