@@ -39,6 +39,7 @@ impl Table {
         table.rank_columns();
         table.notes = notes::of(study, comparison, &table);
         table.legend = notes::legend(study, comparison);
+        table.lead = notes::lead(study, comparison);
         table
     }
 

@@ -46,6 +46,7 @@ impl Table {
         }
         table.notes = notes::effects(study, comparison);
         table.legend = notes::effect_legend(study, comparison);
+        table.lead = format!("Each row and each value of a key is compared with {}, on average over all else.", notes::reference(study));
         Some(table)
     }
 }
@@ -68,6 +69,7 @@ mod tests {
         let shown = render(&table, Form::Full, Format::Terminal);
         let expected = "\
 What each part adds: each row and value on average over the rest
+Each row and each value of a key is compared with the first of each, on average over all else.
 
                         n  image AUROC         Δ (p)
 ────────────────────────────────────────────────────

@@ -8,6 +8,9 @@ use crate::names::in_line;
 /// Title, table, the table of trainings where there is one, and notes, with a newline at the end.
 pub fn markdown(table: &Table, form: Form) -> String {
     let mut lines = vec![format!("**{}**", escape(&table.title)), String::new()];
+    if !table.lead.is_empty() {
+        lines.extend([escape(&table.lead), String::new()]);
+    }
     for layout in layouts(table, form) {
         lines.extend(grid(&layout));
         lines.push(String::new());
@@ -56,6 +59,8 @@ mod tests {
         study.rows[2].name = "+ a|b_c".into();
         let shown = markdown(&Table::of(&study, &Comparison::of(&study), Incomplete::Refuse), Form::Full);
         let expected = r"**What each part adds**
+
+Each row is compared with the row above.
 
 |  | n | image AUROC | Δ (p) | paper (Δ) |
 | :-- | --: | --: | --: | --: |

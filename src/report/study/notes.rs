@@ -22,6 +22,11 @@ pub fn of(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> 
     notes
 }
 
+/// Which comparison a table of rows makes.
+pub fn lead(study: &Study, comparison: &Comparison) -> String {
+    if comparison.count() == 0 { String::new() } else { format!("Each row is compared with {}.", against(study)) }
+}
+
 /// What a paper prints below the table: what its cells are, and what a star is.
 pub fn legend(study: &Study, comparison: &Comparison) -> String {
     let over = match study.seeds.len() {
@@ -76,7 +81,7 @@ pub fn effect_legend(study: &Study, comparison: &Comparison) -> String {
 }
 
 /// With which level of its factor each level is compared.
-fn reference(study: &Study) -> &'static str {
+pub(super) fn reference(study: &Study) -> &'static str {
     match study.against {
         Against::Previous => "the first of each key, and rows against the one before",
         Against::Row(0) => "the first of each",

@@ -19,6 +19,9 @@ pub struct Table {
     pub texts: Vec<TextColumn>,
     /// What stands below: how to read it, protocol, backbone, missing runs.
     pub notes: Vec<String>,
+    /// Which comparison it makes, in the sentence above it; nothing where it makes none.
+    #[serde(skip)]
+    pub lead: String,
     /// What its cells are, in a sentence: all that a paper prints below it.
     #[serde(skip)]
     pub legend: String,

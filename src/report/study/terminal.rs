@@ -9,7 +9,8 @@ use crate::ui::text::{self, Align, Rule};
 pub fn terminal(table: &Table, form: Form) -> String {
     let grids: String = layouts(table, form).iter().map(|layout| grid(layout) + "\n\n").collect();
     let notes: String = notes(table, form).iter().map(|note| format!("{note}\n")).collect();
-    format!("{}\n\n{grids}{notes}", table.title)
+    let lead = if table.lead.is_empty() { String::new() } else { format!("\n{}", table.lead) };
+    format!("{}{lead}\n\n{grids}{notes}", table.title)
 }
 
 fn grid(layout: &Layout) -> String {
@@ -33,6 +34,7 @@ mod tests {
         let shown = terminal(&Table::of(&study, &Comparison::of(&study), Incomplete::Refuse), Form::Full);
         let expected = "\
 What each part adds
+Each row is compared with the row above.
 
                     n  image AUROC         Δ (p)     paper (Δ)  pixel AUROC         Δ (p)     paper (Δ)
 ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -133,6 +133,7 @@ impl Table {
             lines: verdicts.iter().map(line).collect(),
             texts: texts.map(text).to_vec(),
             notes: notes(study),
+            lead: super::notes::lead(study, comparison),
             legend: format!(
                 "Difference to {} in points, * p < {LEVEL}; parameters, training and evaluation: more than there, in brackets its own.",
                 super::notes::against(study)
