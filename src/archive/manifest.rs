@@ -50,6 +50,11 @@ impl Content {
     }
 }
 
+/// The error about an archive that is not in order.
+pub fn broken(path: &Path, why: &str) -> Error {
+    Error::environment(format!("{}: {why}", path.display()), "it is damaged, or not an archive of harness: fetch it again")
+}
+
 impl Manifest {
     /// Its file.
     pub fn text(&self) -> String {
@@ -59,17 +64,15 @@ impl Manifest {
     /// Reads one; `path` is named in errors.
     ///
     /// # Errors
-    /// What is no manifest, a newer one, and one that names anything but plain files below its folder.
+    /// What is not a manifest, a newer one, and one that names anything but plain files below its folder.
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
-        let broken = |why: String| {
-            Error::environment(format!("{}: {why}", path.display()), "it is damaged or no archive of harness: fetch it again")
-        };
+        let broken = |why: String| broken(path, &why);
         let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| broken(format!("{MANIFEST}: {e}")))?;
         check_format(path, value.get("format").and_then(serde_json::Value::as_u64), FORMAT)?;
         let manifest: Self = serde_json::from_value(value).map_err(|e| broken(format!("{MANIFEST}: {e}")))?;
         check_name("an archive", &manifest.sweep).map_err(|e| broken(e.what))?;
         if let Some(odd) = manifest.files.keys().find(|name| !is_plain(name) || *name == MANIFEST) {
-            return Err(broken(format!("{MANIFEST} names {odd:?}, which is no path below its folder")));
+            return Err(broken(format!("{MANIFEST} names {odd:?}, which does not stay below its folder")));
         }
         Ok(manifest)
     }
@@ -109,7 +112,7 @@ mod tests {
         assert_eq!(read(&manifest).unwrap(), manifest);
         for name in ["../x", "/x", MANIFEST] {
             let files = BTreeMap::from([(name.to_owned(), Content::of(b"x"))]);
-            assert!(read(&Manifest { files, ..manifest.clone() }).unwrap_err().what.contains("no path below"), "{name}");
+            assert!(read(&Manifest { files, ..manifest.clone() }).unwrap_err().what.contains("does not stay below"), "{name}");
         }
         for sweep in ["..", "a/b", ""] {
             assert_eq!(read(&Manifest { sweep: sweep.into(), ..manifest.clone() }).unwrap_err().exit_code(), 3, "{sweep}");

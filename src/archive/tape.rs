@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tar::EntryType;
 
-use super::manifest::{LONGEST_PATH, is_plain};
+use super::manifest::{LONGEST_PATH, broken, is_plain};
 use crate::file::open_regular;
 use crate::{Error, Result};
 
@@ -19,15 +19,14 @@ pub type Visit<'a> = &'a mut dyn FnMut(&str, u64, &mut dyn Read) -> Result<()>;
 /// # Errors
 /// Those of `visit`; what is not a tar file, links, devices and other special entries, a path that leads outside, a second folder.
 pub fn read(path: &Path, visit: Visit) -> Result<String> {
-    let broken =
-        |why: String| Error::environment(format!("{}: {why}", path.display()), "it is damaged or no archive of harness: fetch it again");
+    let broken = |why: String| broken(path, &why);
     let file = open_regular(path).map_err(|e| Error::io("read", path, &e))?;
     let mut archive = tar::Archive::new(BufReader::new(file));
     let mut top = None::<String>;
     let mut long = None::<String>;
     // Raw: what lengthens names is bounded here and not by what an entry says of itself.
     for entry in entries(&mut archive).map_err(|e| broken(e.to_string()))? {
-        let mut entry = entry.map_err(|e| broken(format!("it is no whole tar file ({e})")))?;
+        let mut entry = entry.map_err(|e| broken(format!("it is not a whole tar file ({e})")))?;
         let size = entry.header().size().map_err(|e| broken(e.to_string()))?;
         let kind = entry.header().entry_type();
         if kind == EntryType::GNULongName {
@@ -45,7 +44,7 @@ pub fn read(path: &Path, visit: Visit) -> Result<String> {
         let (folder, below) = name
             .split_once('/')
             .filter(|_| is_plain(&name))
-            .ok_or_else(|| broken(format!("{name:?} in it is no path below one folder")))?;
+            .ok_or_else(|| broken(format!("{name:?} in it does not stay below one folder")))?;
         if top.get_or_insert_with(|| folder.to_owned()) != folder {
             return Err(broken(format!("it has files in {:?} and in {folder:?}", top.unwrap_or_default())));
         }

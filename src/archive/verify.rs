@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 
-use super::manifest::{LONGEST, MANIFEST, Manifest};
+use super::manifest::{LONGEST, MANIFEST, Manifest, broken};
 use super::tape;
 use crate::file::{self, is_link};
 use crate::{Error, Result};
@@ -24,14 +24,13 @@ pub struct Verified {
 /// Compares every file with the manifest. Nothing is written, and no more is kept in memory than the manifest.
 ///
 /// # Errors
-/// What is no archive; of a tar file also links, paths that lead outside, and files that the manifest does not name or names smaller.
+/// What is not an archive; of a tar file also links, paths that lead outside, and files that the manifest does not name or names smaller.
 pub fn verify(path: &Path) -> Result<Verified> {
     if path.is_dir() { folder(path) } else { tar(path) }
 }
 
 fn tar(path: &Path) -> Result<Verified> {
-    let broken =
-        |why: String| Error::environment(format!("{}: {why}", path.display()), "it is damaged or no archive of harness: fetch it again");
+    let broken = |why: String| broken(path, &why);
     let mut known = None::<(Manifest, String)>;
     let (mut faults, mut seen) = (vec![], BTreeSet::new());
     let top = tape::read(path, &mut |name, size, content| {

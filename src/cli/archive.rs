@@ -8,6 +8,7 @@ use super::complete;
 use crate::archive::{self, Source, Verified};
 use crate::names::in_line;
 use crate::place::in_project;
+use crate::report::spell::counted;
 use crate::run::check_name;
 use crate::ui::text;
 use crate::{Error, Result, console, sayln, showln};
@@ -105,7 +106,7 @@ fn describe(verified: &Verified, folder: Option<&PathBuf>) {
     showln!("blake3 of its {}: {digest}", archive::MANIFEST);
     faults.iter().for_each(|fault| showln!("  {}", in_line(fault)));
     if *others > 0 {
-        showln!("{others} files there are none of its own");
+        showln!("{} there that the manifest does not name", counted(*others, "file", "files"));
     }
     if faults.is_empty() {
         showln!("every file is what the manifest says");

@@ -8,7 +8,7 @@ use crate::config::reference;
 use crate::{Error, Result};
 
 /// Keys at the top of a sweep file that no experiment has.
-const OF_SWEEPS: [&str; 15] = [
+const OF_SWEEPS: [&str; 17] = [
     "title",
     "base",
     "seeds",
@@ -17,6 +17,7 @@ const OF_SWEEPS: [&str; 15] = [
     "metrics",
     "against",
     "published",
+    "labels",
     "ablate",
     "quote",
     "grid",
@@ -24,6 +25,7 @@ const OF_SWEEPS: [&str; 15] = [
     "list",
     "random",
     "builtin",
+    "paper",
 ];
 
 /// What a file is for, as far as its keys tell.
@@ -110,6 +112,17 @@ mod tests {
         for path in of("experiments/detectors") {
             assert_ne!(of_file(&path), Some(Purpose::Sweep), "{}", path.display());
         }
+    }
+
+    #[test]
+    fn the_keys_of_a_sweep_are_those_that_it_reads() {
+        let said = crate::sweep::file::File::parse("title = \"t\"\nzzz = 1\n", "x.toml").unwrap_err().what;
+        let expected = said.split_once("expected one of ").expect("serde lists what it knows").1;
+        let known: Vec<&str> = expected.split(", ").map(|key| key.trim_matches('`')).filter(|key| *key != "profile").collect();
+        let (mut ours, mut theirs) = (OF_SWEEPS.to_vec(), known);
+        ours.sort_unstable();
+        theirs.sort_unstable();
+        assert_eq!(ours, theirs);
     }
 
     #[test]

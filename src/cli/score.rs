@@ -139,7 +139,7 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
     if outputs.stored().is_empty() {
         return Err(Error::environment(
             format!("the maps and image scores of run {id} are gone"),
-            "copy its folder maps/ back, or make the run again: `harness run … --force`, or of a sweep `harness runs rm ID` and the same command",
+            format!("copy its folder maps/ back, or {}", crate::error::AGAIN),
         ));
     }
     let one = |name: MapName| {

@@ -92,7 +92,7 @@ pub fn read_where<T: DeserializeOwned>(path: &Path, wanted: &dyn Fn(&[u8]) -> bo
         serde_json::from_slice(line).map_err(|e| {
             Error::environment(
                 format!("cannot understand line {} of {}: {e}", index + 1, path.display()),
-                "the file was changed or damaged: put a whole copy back, or make the run again: `harness run … --force`, or of a sweep `harness runs rm ID` and the same command",
+                format!("the file was changed or damaged: put a whole copy back, or {}", crate::error::AGAIN),
             )
         })
     });
@@ -105,7 +105,7 @@ pub fn truncate(path: &Path, len: u64) -> Result<()> {
     if have < len {
         return Err(Error::environment(
             format!("{} has {have} bytes and should have at least {len}", path.display()),
-            "the file was cut: `harness run … --force` starts the run over, of a sweep `harness runs rm ID` and the same command",
+            format!("the file was cut; {}", crate::error::AGAIN),
         ));
     }
     if have == len {

@@ -26,10 +26,7 @@ pub fn check(folder: &Path, summary: &Summary) -> Result<()> {
 /// The error about a summary in a run's folder.
 pub fn refused(folder: &Path, why: &str) -> Error {
     let what = format!("{} does not belong to its folder: {why}", folder.join("summary.json").display());
-    Error::environment(
-        what,
-        "put back the file that belongs there, or make the run again: `harness run … --force`, or of a sweep `harness runs rm ID` and the same command",
-    )
+    Error::environment(what, format!("put back the file that belongs there, or {}", crate::error::AGAIN))
 }
 
 #[cfg(test)]

@@ -177,7 +177,7 @@ impl Folder {
         }
         Err(Error::environment(
             format!("the weights of run {} are gone: it scores no new image, and is not exported", self.path.display()),
-            "copy its folder checkpoints/ back, or repeat its command with --force",
+            format!("copy its folder checkpoints/ back, or {}", crate::error::AGAIN),
         ))
     }
 

@@ -48,9 +48,11 @@ pub mod resolve;
 mod slots;
 mod sound;
 mod study;
+mod values;
 
 pub use axes::{Against, Axis, Counterpart};
 pub use citation::Citation;
 pub use plan::Plan;
 pub use published::Published;
 pub use study::{Cell, Outcome, Row, Study};
+pub use values::Values;

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::plan::Plan;
 use super::study::Study;
+use super::values::Values;
 use crate::store::Store;
 use crate::{Result, num};
 
@@ -59,14 +60,9 @@ pub fn power(plan: &Plan, store: &Store) -> Result<Vec<Power>> {
 /// Finished pairs, and the pooled standard deviation of their differences.
 fn spread(study: &Study, compared: &[Vec<(usize, usize)>], metric: &str) -> (usize, Option<f64>) {
     let (mut pairs, mut squares, mut freedom) = (0, 0.0, 0);
-    let value = |row: usize, category: &String, seed: u64| study.summary(row, category, seed)?.metric("", metric);
-    let places = || study.categories.iter().flat_map(|category| study.seeds.iter().map(move |&seed| (category, seed)));
+    let values = Values::of(study, metric);
     for rows in compared {
-        let of = |(category, seed): (&String, u64)| {
-            let difference = |&(row, against): &(usize, usize)| Some(value(row, category, seed)? - value(against, category, seed)?);
-            num::mean(&rows.iter().map(difference).collect::<Option<Vec<f64>>>()?)
-        };
-        let differences: Vec<f64> = places().filter_map(of).collect();
+        let differences = values.differences(rows);
         pairs += differences.len();
         if let Some(deviation) = num::standard_deviation(&differences) {
             squares += deviation * deviation * (differences.len() - 1) as f64;

@@ -32,6 +32,9 @@ fn an_archive_has_what_a_reader_needs_once_and_equal_results_give_equal_bytes() 
     {
         assert!(has(wanted), "{wanted} is not in {names:?}");
     }
+    for table in ["effects.tex", "verdicts.md", "ranks.csv", "sweep.toml"] {
+        assert!(has(&format!("results/small/{table}")), "{table} is not in {names:?}");
+    }
     for left in ["means.png", "weights.safetensors", "old.svg", "ledger.jsonl", ".lock", "log.txt"] {
         assert!(!has(left), "{left} is in {names:?}");
     }
@@ -95,7 +98,9 @@ fn what_was_changed_or_lost_in_a_folder_or_a_file_is_named() {
     std::fs::write(dir.path().join("small/readme"), "mine").unwrap();
     let (code, out, _) = super::harness(dir.path(), &["verify", "small"]);
     assert_eq!(code, 3, "{out}");
-    for words in ["results/small/table.md: another content", "plots/small/means.svg: missing", "1 files there are none of its own"] {
+    for words in
+        ["results/small/table.md: another content", "plots/small/means.svg: missing", "1 file there that the manifest does not name"]
+    {
         assert!(out.contains(words), "{words}: {out}");
     }
     // What does not fit its manifest is not brought in either.

@@ -130,9 +130,16 @@ pub fn sweep(dir: &Path, seeds: &[u64]) {
     plan["runs"] = runs.iter().map(run).collect();
     let folder = dir.join("results/small");
     std::fs::create_dir_all(folder.join("rows")).unwrap();
-    for (name, text) in
-        [("plan.json", plan.to_string()), ("rows/1.toml", String::new()), ("table.md", "t".into()), ("ledger.jsonl", "{}\n".into())]
-    {
+    for (name, text) in [
+        ("plan.json", plan.to_string()),
+        ("rows/1.toml", String::new()),
+        ("table.md", "t".into()),
+        ("ledger.jsonl", "{}\n".into()),
+        ("effects.tex", "e".into()),
+        ("verdicts.md", "v".into()),
+        ("ranks.csv", "r".into()),
+        ("sweep.toml", "s".into()),
+    ] {
         std::fs::write(folder.join(name), text).unwrap();
     }
     let plots = dir.join("plots/small");

@@ -27,12 +27,8 @@ pub fn to_bytes(tensors: &[(String, Tensor)]) -> Result<Vec<u8>> {
 
 /// The tensors of a safetensors file, on the CPU; `path` is named in errors.
 pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Vec<(String, Tensor)>> {
-    let broken = |e: String| {
-        Error::environment(
-            format!("{}: {e}", path.display()),
-            "the file is damaged; make the run again: `harness run … --force`, or of a sweep `harness runs rm ID` and the same command",
-        )
-    };
+    let broken =
+        |e: String| Error::environment(format!("{}: {e}", path.display()), format!("the file is damaged; {}", harness::error::AGAIN));
     let file = SafeTensors::deserialize(bytes).map_err(|e| broken(e.to_string()))?;
     file.tensors()
         .into_iter()

@@ -39,7 +39,7 @@ fn draw(run: &Finished, data: Option<&Path>) -> Result<()> {
     if outputs.stored().is_empty() {
         return Err(Error::environment(
             format!("the maps of run {id} are gone: nothing can be drawn of it"),
-            "copy its folder maps/ back, or repeat its command with --force",
+            format!("copy its folder maps/ back, or {}", crate::error::AGAIN),
         ));
     }
     folder.check_own()?;

@@ -3,7 +3,7 @@
 use crate::store::Store;
 use crate::store::gc::{Inventory, Item, Plan, What, Why};
 use crate::ui::text::{self, Align, Rule};
-use crate::{Error, Result, console, sayln, show, showln};
+use crate::{Result, console, sayln, show, showln};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -46,14 +46,7 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
             }
         }
     }
-    showln!("freed {}", text::bytes(freed));
-    match failed {
-        0 => Ok(()),
-        n => Err(Error::environment(
-            format!("{n} of {} could not be removed", plan.items.len()),
-            "fix the causes above and repeat the command",
-        )),
-    }
+    super::freed(freed, failed, plan.items.len())
 }
 
 fn described(plan: &Plan, store: &Store) -> String {

@@ -6,7 +6,7 @@ use crate::cli::complete;
 use crate::store::Store;
 use crate::store::slim::{Item, Part, Plan};
 use crate::ui::text::{self, Align, Rule};
-use crate::{Error, Result, console, sayln, showln};
+use crate::{Result, console, sayln, showln};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -95,14 +95,7 @@ fn carry_out(plan: &Plan) -> Result<()> {
             }
         }
     }
-    showln!("freed {}", text::bytes(freed));
-    match failed {
-        0 => Ok(()),
-        n => Err(Error::environment(
-            format!("{n} of {} could not be removed", plan.items.len()),
-            "fix the causes above and repeat the command",
-        )),
-    }
+    super::freed(freed, failed, plan.items.len())
 }
 
 /// What goes, part by part: runs are many and look alike.

@@ -56,7 +56,7 @@ impl Values {
             )),
             None => Err(Error::environment(
                 format!("the stored detector lacks `{name}`"),
-                "it belongs to another configuration or version; start over: `harness run … --force`, or of a sweep `harness runs rm ID` and the same command",
+                format!("it belongs to another configuration or version; {}", crate::error::AGAIN),
             )),
         }
     }

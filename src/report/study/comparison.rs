@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 
-use super::difference::{Difference, Figure, Values, adjust, values};
+use super::difference::{Difference, Figure, adjust};
 use super::effect::{self, Effect};
 use super::equal::{self, Equal};
 use super::table::Training;
 use crate::num;
 use crate::run::{Event, Summary};
 use crate::store::Store;
-use crate::sweep::{Cell, Row, Study, published};
+use crate::sweep::{Cell, Study, Values, published};
 use crate::{Error, Result};
 
 /// All numbers of a study. Ratios are 0..=1 here; renderers print percent.
@@ -53,11 +53,17 @@ impl Comparison {
         let mut lines: Vec<Line> = (0..study.rows.len()).map(|row| line(study, row)).collect();
         let counterparts = study.counterparts();
         for metric in &study.metrics {
-            let values = values(study, metric);
+            let values = Values::of(study, metric);
             for (row, line) in lines.iter_mut().enumerate() {
-                line.figures.insert(metric.clone(), figure(study, &values, &study.rows[row], row, metric));
+                let (paper, cited) = (study.rows[row].paper.as_ref(), study.rows[row].published.as_ref());
+                let figure = Figure {
+                    published: paper.and_then(|p| published::figure(p, metric, None)),
+                    cited: cited.and_then(|citation| citation.figure(metric, None)),
+                    ..Figure::of(study, &values, &[row])
+                };
+                line.figures.insert(metric.clone(), figure);
             }
-            for (row, difference) in differences(study, &values, &counterparts) {
+            for (row, difference) in differences(&values, &counterparts) {
                 let figure = lines[row].figures.get_mut(metric).expect("each line has each metric");
                 figure.difference = Some(difference);
             }
@@ -133,40 +139,9 @@ fn finite_mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     num::mean(&values?)
 }
 
-/// A row's figure without its difference.
-fn figure(study: &Study, values: &Values, row: &Row, index: usize, metric: &str) -> Figure {
-    let of = |category: &str, seed: u64| values.get(&(index, category, seed)).copied();
-    let categories: BTreeMap<String, f64> = study
-        .categories
-        .iter()
-        .filter_map(|c| {
-            let seeds: Vec<f64> = study.seeds.iter().filter_map(|&s| of(c, s)).collect();
-            Some((c.clone(), num::mean(&seeds)?))
-        })
-        .collect();
-    let complete = study.categories.iter().all(|c| study.seeds.iter().all(|&s| of(c, s).is_some()));
-    let of_seed = |seed: &u64| num::mean(&study.categories.iter().map(|c| of(c, *seed)).collect::<Option<Vec<_>>>()?);
-    let by_seed: Option<Vec<f64>> = study.seeds.iter().map(of_seed).collect();
-    // In the study's order of categories, so that the sum does not depend on their names.
-    let means: Vec<f64> = study.categories.iter().filter_map(|c| categories.get(c).copied()).collect();
-    Figure {
-        mean: num::mean(&means),
-        deviation: by_seed.and_then(|means| num::standard_deviation(&means)),
-        categories,
-        complete,
-        published: row.paper.as_ref().and_then(|p| published::figure(p, metric, None)),
-        cited: row.published.as_ref().and_then(|citation| citation.figure(metric, None)),
-        difference: None,
-    }
-}
-
 /// The paired differences of all rows that have a counterpart and a pair, adjusted over all that have a counterpart.
-fn differences(study: &Study, values: &Values, counterparts: &[Option<usize>]) -> Vec<(usize, Difference)> {
-    let of = |row: usize, against: usize| {
-        let pairs = study.categories.iter().flat_map(|c| study.seeds.iter().map(move |&s| (c.as_str(), s)));
-        let difference = |(c, s)| Some(values.get(&(row, c, s))? - values.get(&(against, c, s))?);
-        Difference::of(against, &pairs.filter_map(difference).collect::<Vec<_>>())
-    };
+fn differences(values: &Values, counterparts: &[Option<usize>]) -> Vec<(usize, Difference)> {
+    let of = |row: usize, against: usize| Difference::of(against, &values.differences(&[(row, against)]));
     let mut all: Vec<(usize, Difference)> =
         counterparts.iter().enumerate().filter_map(|(row, against)| Some((row, of(row, (*against)?)?))).collect();
     adjust(all.iter_mut().map(|(_, d)| d).collect(), counterparts.iter().flatten().count());
@@ -197,7 +172,7 @@ mod tests {
     use super::super::example;
     use super::*;
     use crate::run::event;
-    use crate::sweep::{Against, Outcome};
+    use crate::sweep::{Against, Outcome, Row};
 
     fn near(a: Option<f64>, b: f64) -> bool {
         a.is_some_and(|a| (a - b).abs() < 1e-12)

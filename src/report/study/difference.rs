@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::table::Change;
 use crate::num;
-use crate::sweep::{Cell, Study};
+use crate::sweep::{Study, Values};
 
 /// Adjusted p below which a difference is called larger than its noise.
 pub const LEVEL: f64 = 0.05;
@@ -51,13 +51,24 @@ pub struct Difference {
     pub n: usize,
 }
 
-/// One metric's values: by row, category and seed.
-pub(super) type Values<'a> = BTreeMap<(usize, &'a str, u64), f64>;
-
-/// What each finished run has of a metric.
-pub(super) fn values<'a>(study: &'a Study, metric: &str) -> Values<'a> {
-    let one = |c: &'a Cell| Some(((c.row, c.category.as_str(), c.seed), c.summary()?.metric("", metric)?));
-    study.cells.iter().filter_map(one).collect()
+impl Figure {
+    /// The figure of rows that are averaged; without what was published of it, and without its difference.
+    pub(super) fn of(study: &Study, values: &Values, rows: &[usize]) -> Self {
+        let of = |category: &str, seed: u64| values.mean(rows, category, seed);
+        let over_seeds = |c: &String| Some((c.clone(), num::mean(&study.seeds.iter().filter_map(|&s| of(c, s)).collect::<Vec<_>>())?));
+        let categories: BTreeMap<String, f64> = study.categories.iter().filter_map(over_seeds).collect();
+        let of_seed = |&seed: &u64| num::mean(&study.categories.iter().map(|c| of(c, seed)).collect::<Option<Vec<_>>>()?);
+        let by_seed: Option<Vec<f64>> = study.seeds.iter().map(of_seed).collect();
+        // In the study's order of categories, so that the sum does not depend on their names.
+        let means: Vec<f64> = study.categories.iter().filter_map(|c| categories.get(c).copied()).collect();
+        Self {
+            mean: num::mean(&means),
+            complete: by_seed.is_some(),
+            deviation: by_seed.and_then(|means| num::standard_deviation(&means)),
+            categories,
+            ..Self::default()
+        }
+    }
 }
 
 impl Difference {

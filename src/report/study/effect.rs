@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::difference::{Difference, Figure, Values, adjust, values};
-use crate::num;
+use super::difference::{Difference, Figure, adjust};
 use crate::sweep::design::Design;
-use crate::sweep::{Cell, Study};
+use crate::sweep::{Cell, Study, Values};
 
 /// One level of one factor, averaged over the others.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -35,12 +34,15 @@ pub fn effects(study: &Study) -> Vec<Effect> {
     }
     let mut all = levels(study, &design);
     for metric in &study.metrics {
-        let pairs = Pairs { study, values: values(study, metric) };
+        let values = Values::of(study, metric);
         for effect in &mut all {
-            let figure = pairs.figure(&effect.rows, effect.n == effect.planned);
-            effect.figures.insert(metric.clone(), figure);
+            effect.figures.insert(metric.clone(), Figure::of(study, &values, &effect.rows));
         }
-        let of = |place: usize| Some((place, pairs.difference(&all[place], all[place].against?, &all)?));
+        let of = |place: usize| {
+            let against = all[place].against?;
+            let rows: Vec<(usize, usize)> = all[place].rows.iter().copied().zip(all[against].rows.iter().copied()).collect();
+            Some((place, Difference::of(against, &values.differences(&rows))?))
+        };
         let found: Vec<(usize, Difference)> = (0..all.len()).filter_map(of).collect();
         for (place, difference) in found {
             all[place].figures.get_mut(metric).expect("each effect has each metric").difference = Some(difference);
@@ -71,50 +73,6 @@ fn levels(study: &Study, design: &Design) -> Vec<Effect> {
         }
     }
     all
-}
-
-/// One metric's values.
-struct Pairs<'a> {
-    study: &'a Study,
-    values: Values<'a>,
-}
-
-impl Pairs<'_> {
-    /// A level's figure without its difference.
-    fn figure(&self, rows: &[usize], complete: bool) -> Figure {
-        let of = |category: &str, seed: u64| -> Option<f64> {
-            let all: Option<Vec<f64>> = rows.iter().map(|row| self.values.get(&(*row, category, seed)).copied()).collect();
-            num::mean(&all?)
-        };
-        let (categories, seeds) = (&self.study.categories, &self.study.seeds);
-        let by_category: BTreeMap<String, f64> = categories
-            .iter()
-            .filter_map(|c| Some((c.clone(), num::mean(&seeds.iter().filter_map(|&s| of(c, s)).collect::<Vec<_>>())?)))
-            .collect();
-        let of_seed = |seed: &u64| num::mean(&categories.iter().map(|c| of(c, *seed)).collect::<Option<Vec<_>>>()?);
-        let by_seed: Option<Vec<f64>> = seeds.iter().map(of_seed).collect();
-        let means: Vec<f64> = categories.iter().filter_map(|c| by_category.get(c).copied()).collect();
-        Figure {
-            mean: num::mean(&means),
-            deviation: by_seed.and_then(|means| num::standard_deviation(&means)),
-            categories: by_category,
-            complete,
-            ..Figure::default()
-        }
-    }
-
-    /// Over pairs of category and seed: in each the mean over all pairs of runs that differ in this factor alone. Runs of one
-    /// seed share their first weights and their order of images, so that they are not independent observations; counting each would
-    /// find effects that are not there.
-    fn difference(&self, effect: &Effect, against: usize, all: &[Effect]) -> Option<Difference> {
-        let places = self.study.categories.iter().flat_map(|category| self.study.seeds.iter().map(move |&seed| (category.as_str(), seed)));
-        let of = |(category, seed)| {
-            let value = |row: usize| self.values.get(&(row, category, seed));
-            let pairs = effect.rows.iter().zip(&all[against].rows);
-            num::mean(&pairs.map(|(&row, &other)| Some(value(row)? - value(other)?)).collect::<Option<Vec<f64>>>()?)
-        };
-        Difference::of(against, &places.filter_map(of).collect::<Vec<_>>())
-    }
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ impl Params {
     pub fn restore(&self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
         for (name, mut tensor) in self.state() {
             let stored = get(&name).filter(|t| t.size() == tensor.size()).ok_or_else(|| {
-                let remedy = "it belongs to another configuration or version; start over: `harness run … --force`, or of a sweep `harness runs rm ID` and the same command";
+                let remedy = format!("it belongs to another configuration or version; {}", harness::error::AGAIN);
                 Error::environment(format!("the stored network lacks `{name}` {:?}", tensor.size()), remedy)
             })?;
             tch::no_grad(|| tensor.copy_(&stored));

@@ -201,6 +201,13 @@ fn patch(map: &Map, b: usize, top: usize, left: usize, cfg: &Consistency) -> Vec
     }
 }
 
+/// The patches of all images.
+pub fn patches(map: &Map, cfg: &Consistency) -> Vec<Vec<f64>> {
+    let ([b, _, h, w], [ph, pw]) = (map.size, cfg.patch.map(|n| n as usize));
+    let corners = (0..b).flat_map(|b| (0..h).step_by(ph).flat_map(move |y| (0..w).step_by(pw).map(move |x| (b, y, x))));
+    corners.map(|(b, top, left)| patch(map, b, top, left, cfg)).collect()
+}
+
 /// Eqs. (6) and (7): the loss and the mean relative row entropies of features and scores.
 pub fn consistency(f: &Map, z: &Map, mask: &Map, cfg: &Consistency) -> (f64, f64, f64) {
     let ([b, _, h, w], [_, _, height, width], [ph, pw]) = (f.size, mask.size, cfg.patch.map(|n| n as usize));

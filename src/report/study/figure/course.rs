@@ -3,12 +3,12 @@
 use plotters::backend::DrawingBackend;
 
 use super::group::groups;
-use super::look::{Entry, Fill, Sign, cut_up, key, key_height, widest, with_shared, wrapped};
+use super::look::{Entry, Fill, Sign, cut_up, key, widest, with_shared};
 use super::means::{CUT, sample};
 use super::multiples::{Multiples, Shape, short_key};
 use crate::Result;
 use crate::report::label::shortened;
-use crate::report::plot::frame::{Axis, Frame, LABEL, REMARK, TICK, remarks, title};
+use crate::report::plot::frame::{Axis, Frame, LABEL, TICK, remarks, title};
 use crate::report::plot::paper::{Paper, Stroke, Type};
 use crate::report::plot::scale::{Scale, Tick};
 use crate::report::plot::{Figure, Room, palette};
@@ -145,11 +145,7 @@ impl Course {
 
     /// Lines of small print, and the figure's height.
     fn below(&self, room: Room) -> (Vec<String>, f64) {
-        let places = self.places(room);
-        let inner = places.width - 2.0 * places.margin();
-        let lines = wrapped(&self.remark, REMARK, inner);
-        let small_print = room.either(14.0 * lines.len() as f64 + 20.0, 2.0);
-        (lines, places.bottom() + key_height(&self.entries(), inner) + small_print)
+        self.places(room).below(room, &self.remark, &self.entries())
     }
 
     fn frame<'a>(&'a self, places: &Multiples, index: usize, panel: &'a Panel) -> Frame<'a> {

@@ -158,7 +158,7 @@ fn read(path: &Path, test: &Source) -> Result<Vec<Scored>> {
         let record = record.map_err(|e| damaged(e.to_string()))?;
         let (key, score) = (record.get(0).unwrap_or_default(), record.get(column).unwrap_or_default());
         let Some(&index) = places.get(key) else { continue };
-        let score: f64 = score.parse().map_err(|_| damaged(format!("`{score}` of {key} is no score")))?;
+        let score: f64 = score.parse().map_err(|_| damaged(format!("`{score}` of {key} is not a score")))?;
         scores.extend(Scored::of(test, index, score));
     }
     scores.sort_by_key(|scored| scored.index);

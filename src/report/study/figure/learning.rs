@@ -3,11 +3,11 @@
 use plotters::backend::DrawingBackend;
 use plotters::style::RGBColor;
 
-use super::look::{Entry, key, key_height, names, with_shared, wrapped};
+use super::look::{Entry, key, names, with_shared};
 use super::multiples::{Multiples, Shape};
 use crate::Result;
 use crate::num;
-use crate::report::plot::frame::{Axis, Frame, LABEL, REMARK, remarks, title};
+use crate::report::plot::frame::{Axis, Frame, LABEL, remarks, title};
 use crate::report::plot::paper::{Paper, Stroke, Type};
 use crate::report::plot::scale::Scale;
 use crate::report::plot::series::envelope;
@@ -149,11 +149,7 @@ impl Learning {
 
     /// Lines of small print, height.
     fn below(&self, room: Room) -> (Vec<String>, f64) {
-        let places = self.places(room);
-        let inner = places.width - 2.0 * places.margin();
-        let lines = wrapped(&self.remark, REMARK, inner);
-        let small_print = room.either(14.0 * lines.len() as f64 + 20.0, 2.0);
-        (lines, places.bottom() + key_height(&self.entries(), inner) + small_print)
+        self.places(room).below(room, &self.remark, &self.entries())
     }
 }
 

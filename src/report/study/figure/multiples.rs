@@ -1,8 +1,8 @@
 //! Small plots beside and below one another: three on a screen, as many as a column holds in print.
 
-use super::look::{balanced, widest};
+use super::look::{Entry, balanced, key_height, widest, wrapped};
 use crate::report::plot::Room;
-use crate::report::plot::frame::LABEL;
+use crate::report::plot::frame::{LABEL, REMARK};
 use crate::report::plot::paper::text_width;
 
 /// What all plots of a figure are like, nominal pixels.
@@ -45,6 +45,14 @@ const LINE: f64 = 15.0;
 const ABREAST: [usize; 2] = [3, 5];
 
 impl Multiples {
+    /// A remark in lines of small print, and the height of the whole figure with it and with a key of these entries.
+    pub fn below(&self, room: Room, remark: &str, entries: &[(Entry, String)]) -> (Vec<String>, f64) {
+        let inner = self.width - 2.0 * self.margin();
+        let lines = wrapped(remark, REMARK, inner);
+        let small_print = room.either(14.0 * lines.len() as f64 + 20.0, 2.0);
+        (lines, self.bottom() + key_height(entries, inner) + small_print)
+    }
+
     /// The places of plots under these names, which may be empty, and under a title.
     pub fn of(room: Room, names: &[String], title: &str, shape: Shape) -> Self {
         let margin = room.margin();

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use plotters::backend::DrawingBackend;
 
-use super::look::{Entry, Sign, key, key_height, names, with_shared, wrapped};
+use super::look::{Entry, Sign, key, names, with_shared};
 use super::multiples::{Multiples, Shape};
 use crate::Result;
 use crate::num;
-use crate::report::plot::frame::{Axis, Frame, LABEL, REMARK, remarks, title};
+use crate::report::plot::frame::{Axis, Frame, LABEL, remarks, title};
 use crate::report::plot::paper::{Paper, Stroke, Type};
 use crate::report::plot::scale::Scale;
 use crate::report::plot::series::envelope;
@@ -107,11 +107,7 @@ impl Training {
 
     /// Lines of small print, height.
     fn below(&self, room: Room) -> (Vec<String>, f64) {
-        let places = self.places(room);
-        let inner = places.width - 2.0 * places.margin();
-        let lines = wrapped(&self.remark, REMARK, inner);
-        let small_print = room.either(14.0 * lines.len() as f64 + 20.0, 2.0);
-        (lines, places.bottom() + key_height(&self.entries(), inner) + small_print)
+        self.places(room).below(room, &self.remark, &self.entries())
     }
 }
 

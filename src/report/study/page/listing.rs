@@ -32,7 +32,7 @@ impl Listing {
     pub fn of(table: &Table, form: Form, study: Option<&Study>) -> Vec<Self> {
         let mut all: Vec<Self> = layouts(table, form).into_iter().map(Self::from).collect();
         let main = all.first_mut().expect("the main table is there");
-        main.title.clone_from(&table.title);
+        main.title = if table.lead.is_empty() { table.title.clone() } else { format!("{}. {}", table.title, table.lead) };
         main.notes = notes(table, form);
         main.columns = marks(table, study, &main.header);
         if let [first, rest @ ..] = &table.columns[..]

@@ -201,7 +201,7 @@ impl Detector for CutPaste {
                 (groups == 1 || groups == self.positions()) && mean.size() == [groups, d] && factor.size() == [groups, d * (d + 1) / 2]
             })
             .ok_or_else(|| {
-                let remedy = "it belongs to another configuration or version; start over: `harness run … --force`, or of a sweep `harness runs rm ID` and the same command";
+                let remedy = format!("it belongs to another configuration or version; {}", harness::error::AGAIN);
                 Error::environment(format!("the stored detector lacks Gaussians of {d} features"), remedy)
             })?;
         self.gaussians = Some(Gaussians::new(mean.to_device(self.device), factor.to_device(self.device)));

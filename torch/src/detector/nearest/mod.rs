@@ -129,7 +129,7 @@ impl Detector for Nearest {
         let width = self.width();
         let fits = |t: &Tensor| matches!(t.size().as_slice(), [k, d] if *k > 0 && *d == width);
         let members = get("nearest.members").filter(fits).ok_or_else(|| {
-            let remedy = "it belongs to another configuration or version; start over: `harness run … --force`, or of a sweep `harness runs rm ID` and the same command";
+            let remedy = format!("it belongs to another configuration or version; {}", harness::error::AGAIN);
             Error::environment(format!("the stored detector lacks `nearest.members` [.., {width}]"), remedy)
         })?;
         self.memory = Some(Memory::new(members.to_device(self.backbone.device())));

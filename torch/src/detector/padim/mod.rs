@@ -106,7 +106,7 @@ impl Detector for Padim {
         let (d, p, on) = (self.cfg.padim.channels, self.positions(), self.features.device());
         let find = |name: &str, shape: [i64; 2]| {
             get(name).filter(|t| t.size() == shape).map(|t| t.to_device(on)).ok_or_else(|| {
-                let remedy = "it belongs to another configuration or version; start over: `harness run … --force`, or of a sweep `harness runs rm ID` and the same command";
+                let remedy = format!("it belongs to another configuration or version; {}", harness::error::AGAIN);
                 Error::environment(format!("the stored detector lacks `{name}` {shape:?}"), remedy)
             })
         };

@@ -197,7 +197,7 @@ impl Detector for Psvdd {
         let size = self.cfg.data.size as i64;
         let find = |name: &str, fits: &dyn Fn(&[i64]) -> bool| {
             get(name).filter(|t| fits(&t.size())).map(|t| t.to_device(self.device)).ok_or_else(|| {
-                let remedy = "it belongs to another configuration or version; start over: `harness run … --force`, or of a sweep `harness runs rm ID` and the same command";
+                let remedy = format!("it belongs to another configuration or version; {}", harness::error::AGAIN);
                 Error::environment(format!("the stored detector lacks `{name}` for images of {size} px"), remedy)
             })
         };

@@ -257,7 +257,7 @@ impl Detector for Us {
         let device = self.device;
         let find = |name: &str, numbers: i64| {
             get(name).filter(|t| t.size() == [numbers]).map(|t| t.to_device(device)).ok_or_else(|| {
-                let remedy = "it belongs to another configuration or version; start over: `harness run … --force`, or of a sweep `harness runs rm ID` and the same command";
+                let remedy = format!("it belongs to another configuration or version; {}", harness::error::AGAIN);
                 Error::environment(format!("the stored detector lacks `{name}`"), remedy)
             })
         };
