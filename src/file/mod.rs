@@ -5,6 +5,7 @@
 
 mod folder;
 mod json;
+pub mod lease;
 pub mod lines;
 mod own;
 mod replace;

@@ -132,7 +132,10 @@ fn counts(planned: &Planned, scores: Option<&Scores>, Count { parameters, traine
 fn last_epoch(attempt: &Attempt) -> Result<(BTreeMap<String, f64>, Option<f64>)> {
     let events = event::read(&attempt.folder().events_jsonl())?;
     let last = events.into_iter().rev().find_map(|event| match event {
-        Event::Epoch { losses, stats, grad_norm, .. } => Some((losses.into_iter().chain(stats).collect(), grad_norm)),
+        Event::Epoch { losses, stats, grad_norm, .. } => {
+            let stats = stats.into_iter().filter(|(_, value)| value.is_finite());
+            Some((losses.into_iter().chain(stats).collect(), grad_norm))
+        }
         _ => None,
     });
     Ok(last.unwrap_or_default())
