@@ -45,7 +45,10 @@ fn a_sweep_is_given_to_slurm_with_a_job_for_its_tables_and_leaves_at_once() {
     // An array's numbers stay below MaxArraySize, which is 4.
     assert!(worker.contains("#SBATCH --array=1-3\n") && worker.contains("#SBATCH --gres=gpu:1\n"), "{worker}");
     assert!(worker.contains("--name small") && worker.contains("--jobs 1") && worker.contains("--no-wait"), "{worker}");
-    assert!(report.contains("report small --partial") && given(42, "words").contains("--dependency=afterany:41"), "{report}");
+    assert!(
+        report.contains("exec ") && report.contains(" report small --results ") && given(42, "words").contains("--dependency=afterany:41"),
+        "{report}"
+    );
     let slurm = fixture.path("results/small/slurm");
     assert_eq!(std::fs::read_to_string(slurm.join("worker.sh")).unwrap(), worker);
     assert!(fixture.path("results/small/plan.json").exists(), "the plan is there for the workers");
