@@ -1,0 +1,51 @@
+//! Rounds until all runs have ended, through times in which the server is not there.
+
+use std::time::{Duration, Instant};
+
+use super::exporter::Exporter;
+use super::fault::Fault;
+use crate::Result;
+use crate::run::Stop;
+
+/// Between two rounds.
+pub const PAUSE: Duration = Duration::from_secs(30);
+
+/// How soon a stop is heard.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Sends what is new now and after each `pause`, until all runs are finished or failed and no sweep is at them, or `stop` asks for it; how
+/// many runs have not begun. What happens is said to `say`: a server that went away once, and once that it is there again.
+///
+/// # Errors
+/// What another try does not mend.
+pub fn watch(exporter: &mut Exporter, pause: Duration, stop: &Stop, say: &mut dyn FnMut(&str)) -> Result<usize> {
+    let (mut waiting, mut was_down) = (0, false);
+    while !stop.requested() {
+        match exporter.round(&mut |_, _| {}) {
+            Ok(round) => {
+                if std::mem::take(&mut was_down) {
+                    say(&format!("{} answers again", exporter.url()));
+                }
+                waiting = round.waiting;
+                if round.is_over {
+                    break;
+                }
+            }
+            Err(Fault::Down(why)) => {
+                if !std::mem::replace(&mut was_down, true) {
+                    say(&format!("{} does not answer: {why}; asking again every {} s", exporter.url(), pause.as_secs()));
+                }
+            }
+            Err(Fault::Refused(error)) => return Err(error),
+        }
+        rest(pause, stop);
+    }
+    Ok(waiting)
+}
+
+fn rest(time: Duration, stop: &Stop) {
+    let began = Instant::now();
+    while began.elapsed() < time && !stop.requested() {
+        std::thread::sleep(PATIENCE.min(time));
+    }
+}
