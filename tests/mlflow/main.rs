@@ -1,6 +1,8 @@
 //! `harness export mlflow` as people type it, against a recorder on loopback. `just mlflow-check` asks a real server.
 
 mod recorder;
+// Not every store that can be made is needed here.
+#[allow(dead_code)]
 #[path = "../support/runs.rs"]
 mod runs;
 
