@@ -1,5 +1,6 @@
 //! Reproducible research on image anomaly detection: see ARCHITECTURE.md for the tour.
 
+pub mod allowance;
 pub mod archive;
 pub mod calibration;
 pub mod cli;

@@ -215,7 +215,7 @@ fn a_run_that_another_process_works_on_is_left_alone() {
     let second = child(dir.path(), 0).wait_with_output().unwrap();
     assert_eq!(second.status.code(), Some(3));
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    let host = harness::file::wait::host().map_or(String::new(), |host| format!(" on {host}"));
+    let host = harness::file::lease::host().map_or(String::new(), |host| format!(" on {host}"));
     assert!(said.contains(&format!("is being run by process {}{host} since 20", first.id())), "{said}");
     first.kill().unwrap();
     first.wait().unwrap();

@@ -20,6 +20,7 @@ pub mod report;
 pub mod run;
 pub mod runs;
 pub mod score;
+mod submit;
 pub mod sweep;
 mod typed;
 pub mod version;
@@ -30,6 +31,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::Result;
+use crate::allowance;
 use crate::console;
 use crate::error::exit;
 use crate::launcher;
@@ -117,6 +119,7 @@ impl Cli {
 /// What `harness` does: carries a verb out, or hands it to `harness-torch`.
 pub fn main() -> ExitCode {
     completions::answer(<Cli as clap::CommandFactory>::command);
+    allowance::bound_threads();
     let cli = parse();
     exit_code(carry_out(&cli, &|_| launcher::exec()), cli.output())
 }

@@ -4,18 +4,19 @@ use std::path::PathBuf;
 
 use super::complete;
 use super::purpose;
+use super::submit;
 use crate::config::Profile;
 use crate::place::in_project;
 use crate::report::study::{Extent, Form, Format, Incomplete, Report, View};
-use crate::sweep::backend;
 use crate::sweep::conduct::Planned;
 use crate::sweep::decide::Failed;
 use crate::sweep::execute::Tally;
 use crate::sweep::pilot;
 use crate::sweep::request::{Request, reporting};
+use crate::sweep::share::{Others, Share};
 use crate::sweep::{Outcome, Study};
 use crate::ui::{Mode, Output, Verbosity};
-use crate::{Error, Result, console, show, showln};
+use crate::{Error, Result, console, sayln, show, showln};
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
@@ -61,6 +62,21 @@ pub struct Args {
     /// Stop everything after this many failures
     #[arg(long, value_name = "N")]
     pub max_failures: Option<usize>,
+    /// The K-th of N that carry out this sweep: begins with another run than the others, and goes on to what they leave
+    #[arg(long, value_name = "K/N")]
+    pub worker: Option<Share>,
+    /// End once nothing is free, instead of waiting for runs that others are at; `harness report` then makes the tables
+    #[arg(long)]
+    pub no_wait: bool,
+    /// With --slurm: how many workers, by default one for each run to do, up to 8
+    #[arg(long, value_name = "N")]
+    pub workers: Option<usize>,
+    /// Give the sweep to Slurm and leave: an array of workers, and a job for the tables. Everything after it goes to sbatch
+    #[arg(long, value_name = "SBATCH OPTION", num_args = 0.., allow_hyphen_values = true, conflicts_with_all = ["dry_run", "devices", "worker", "slurm_script"])]
+    pub slurm: Option<Vec<String>>,
+    /// Print the worker's script instead, for a site that needs changes to it
+    #[arg(long, value_name = "SBATCH OPTION", num_args = 0.., allow_hyphen_values = true, conflicts_with_all = ["dry_run", "devices", "worker"])]
+    pub slurm_script: Option<Vec<String>>,
     /// Progress as JSON lines on stderr, the tables' numbers as JSON on stdout
     #[arg(long)]
     pub json: bool,
@@ -75,13 +91,14 @@ impl Args {
             name: self.name.clone(),
             results: self.results.clone(),
             plots: self.plots.clone(),
-            backend: backend::Kind::Local,
             jobs: self.jobs,
             devices: self.devices.clone(),
             only: self.only.clone(),
             failed: if self.retry { Failed::Retry } else { Failed::Leave },
             retries: self.retries,
             max_failures: if self.fail_fast { 1 } else { self.max_failures.unwrap_or(usize::MAX) },
+            share: self.worker.unwrap_or(Share::WHOLE),
+            others: if self.no_wait { Others::Leave } else { Others::Await },
         }
     }
 }
@@ -94,8 +111,14 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     purpose::check_sweep(&args.file)?;
     let request = args.request();
     let sweep = Planned::new(&request)?;
+    if let Some(options) = &args.slurm_script {
+        return submit::script(&sweep, &request, args.workers, options);
+    }
     if !args.dry_run {
         sweep.check_store()?;
+    }
+    if let Some(options) = &args.slurm {
+        return submit::submit(&sweep, &request, args.workers, options);
     }
     let mut progress = sweep.announce(Mode::detect(verbosity, if args.json { Output::Json } else { Output::People }))?;
     if args.dry_run {
@@ -127,11 +150,24 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
     };
     // The last round is written below, with figures and findings.
     let mut round = |complete: usize| match sweep.is_whole() && complete < plan.seeds.len() {
-        true => report(complete).write(Extent::Tables).map(|_| sweep.folder.folder.join("table.md")).map(Some),
-        false => Ok(None),
+        true if request.others == Others::Await => {
+            report(complete).write(Extent::Tables).map(|_| sweep.folder.folder.join("table.md")).map(Some)
+        }
+        _ => Ok(None),
     };
     let tally = sweep.carry_out(&request, progress, &mut round)?;
     let look = reporting(&request.results, &plan.name);
+    if request.others == Others::Leave {
+        // Of many workers each would write the same tables, some of them too early.
+        conclude(&tally, &look)?;
+        sayln!(
+            "nothing is free any more: {} finished here, {} before or elsewhere, {} being run by others; `{look}` makes the tables",
+            tally.finished,
+            tally.reused,
+            tally.elsewhere
+        );
+        return Ok(());
+    }
     let written = match report(plan.seeds.len()).write_unless_lost(Extent::All) {
         Ok(written) => written,
         // What became of the runs comes first: it says how the others are made.

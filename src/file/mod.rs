@@ -5,7 +5,9 @@
 
 mod folder;
 mod json;
+pub mod lease;
 pub mod lines;
+pub mod mount;
 mod own;
 mod replace;
 pub mod wait;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::lease;
 use crate::{Error, Result, sayln};
 
 /// How a lock is taken.
@@ -43,10 +44,7 @@ pub fn lock(file: &File, path: &Path, share: Share) -> Result<()> {
         match tried {
             Ok(()) => return Ok(()),
             Err(TryLockError::Error(error)) => {
-                return Err(Error::environment(
-                    format!("cannot lock {}: {error}", path.display()),
-                    "its file system may not support locks: choose another folder with `--results`",
-                ));
+                return Err(unsupported(path, &error));
             }
             Err(TryLockError::WouldBlock) => {}
         }
@@ -61,25 +59,26 @@ pub fn lock(file: &File, path: &Path, share: Share) -> Result<()> {
     }
 }
 
+/// The error where a file system has no locks.
+pub fn unsupported(path: &Path, error: &std::io::Error) -> Error {
+    Error::environment(
+        format!("cannot lock {}: {error}", path.display()),
+        "its file system seems to be without locks (Lustre needs the mount option flock): choose another folder with `--results`",
+    )
+}
+
 /// Who holds the lock of a file, as far as this machine's kernel or the file tells: `process 12 (harness) on HOST`.
 pub fn holder(path: &Path) -> String {
     let Some(pid) = inode(path).and_then(|inode| locked_by(&std::fs::read_to_string("/proc/locks").ok()?, inode)) else {
         return noted(path).unwrap_or_else(|| "another process, perhaps of another machine".into());
     };
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).map_or(String::new(), |name| format!(" ({})", name.trim()));
-    format!("process {pid}{name}{}", host().map_or(String::new(), |host| format!(" on {host}")))
+    format!("process {pid}{name}{}", lease::host().map_or(String::new(), |host| format!(" on {host}")))
 }
 
-/// Who noted itself in the file, as holders of a run do: on a network's file system the kernel knows only those of its own machine.
+/// Who holds the lease beside a lock: on a network's file system the kernel knows only those of its own machine.
 fn noted(path: &Path) -> Option<String> {
-    let note: serde_json::Value = serde_json::from_slice(&super::content(path).ok()?).ok()?;
-    Some(format!("process {} on {}", note["pid"].as_u64()?, note["host"].as_str()?))
-}
-
-/// This machine's name, where it has one.
-pub fn host() -> Option<String> {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
-    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+    lease::living(&path.with_file_name(lease::FILE)).map(|holder| holder.words())
 }
 
 #[cfg(unix)]

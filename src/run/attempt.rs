@@ -68,7 +68,7 @@ pub struct Attempt {
     /// Seconds of earlier attempts up to the checkpoint.
     before_s: f64,
     followers: Vec<Box<dyn Follower>>,
-    _lock: Lock,
+    lock: Lock,
 }
 
 /// Opens the folder of a run: finished, or locked and ready to be worked on.
@@ -135,7 +135,7 @@ pub fn open_within(folder: &Folder, id: &Id, ask: &Ask<'_>, extent: Option<Exten
         folder: folder.clone(),
         record,
         followers: vec![],
-        _lock: lock,
+        lock,
     };
     if resumed.is_none() {
         attempt.event(&Event::Start { format: event::FORMAT, id: id.to_string() })?;
@@ -192,6 +192,7 @@ impl Attempt {
     pub fn event(&mut self, event: &Event) -> Result<()> {
         self.events.append(event)?;
         if self.told.elapsed() >= HANDED_ON {
+            self.lock.check()?;
             self.events.flush()?;
             self.told = Instant::now();
         }
@@ -219,8 +220,12 @@ impl Attempt {
 
     /// Writes a checkpoint in place of the one before: all events so far, `at`, and the tensors (a safetensors file).
     /// `run`, `events_len` and `wall_s` of `at` are filled in here.
+    ///
+    /// # Errors
+    /// A run that another process took over, see [`Lock::check`]; files that cannot be written.
     pub fn checkpoint(&mut self, at: Position, tensors: &[u8]) -> Result<()> {
         let start = Instant::now();
+        self.lock.check()?;
         let run = Id::parse(&self.record.id).map_or_else(String::new, |id| id.name());
         let position = Position { run, events_len: self.events.sync()?, wall_s: self.wall_s(), ..at };
         let size_bytes = checkpoint::save(&self.folder, &position, tensors)?;
@@ -244,9 +249,11 @@ impl Attempt {
     /// Ends the run for good: its trained weights (a safetensors file) stay, its checkpoint goes.
     /// Maps and figures have to be there already. Maps are synced here, all together.
     pub fn finish(mut self, weights: &[u8], summary: &Summary) -> Result<()> {
+        self.lock.check()?;
         file::replace(&self.folder.weights(), weights)?;
         file::sync_all(&self.folder.maps())?;
         self.end(Outcome::Finished, None)?;
+        self.lock.check()?;
         file::write_json(&self.folder.summary_json(), summary)?;
         file::remove(&self.folder.folds_json())?;
         file::remove(&checkpoint::damaged(&self.folder))?;
@@ -254,6 +261,7 @@ impl Attempt {
     }
 
     fn end(&mut self, status: Outcome, error: Option<String>) -> Result<()> {
+        self.lock.check()?;
         self.events.sync()?;
         let at = format!("{:.3}", jiff::Timestamp::now());
         let wall_s = self.began.elapsed().as_secs_f64();

@@ -180,7 +180,7 @@ impl Cpu {
         let has: Vec<&str> = has.split_whitespace().collect();
         Self {
             model: field(cpuinfo, "model name", ':').unwrap_or_default().to_owned(),
-            cores: std::thread::available_parallelism().map_or(1, |n| n.get()),
+            cores: crate::allowance::cores(),
             flags: FLAGS.iter().filter(|flag| has.contains(*flag)).map(|flag| flag.to_string()).collect(),
         }
     }

@@ -103,7 +103,7 @@ fn arrive(into: &Store, theirs: &Entry, here: &Id, expected: Expected) -> Result
     remove_all(&arriving)?;
     std::fs::create_dir(&arriving).map_err(|e| Error::io("create", &arriving, &e))?;
     let now = crate::run::now();
-    let lock = Lock::acquire(&arriving.join(".lock"), now)?;
+    let mut lock = Lock::acquire(&arriving.join(".lock"), now)?;
     let copied = copy(theirs.folder.path(), &arriving, expected).and_then(|copied| match copied {
         Err(why) => Ok(Fate::Refused(why)),
         Ok(bytes) => {
@@ -114,6 +114,7 @@ fn arrive(into: &Store, theirs: &Entry, here: &Id, expected: Expected) -> Result
                 std::fs::create_dir_all(experiment).map_err(|e| Error::io("create", experiment, &e))?;
             }
             std::fs::rename(&arriving, target.path()).map_err(|e| Error::io("create", target.path(), &e))?;
+            lock.moved_to(&target.lock());
             file::sync_all(experiment).map(|()| Fate::Brought(bytes))
         }
     });
@@ -129,7 +130,9 @@ fn arrive(into: &Store, theirs: &Entry, here: &Id, expected: Expected) -> Result
 /// Copies the files of a run; the bytes, or why it is not taken.
 fn copy(from: &Path, to: &Path, expected: Expected) -> Result<Result<u64, String>> {
     let mut bytes = 0;
-    let passing = |name: &str| name == ".lock" || name == "checkpoints/last.ckpt" || is_temporary(name.rsplit('/').next().unwrap_or(name));
+    let passing = |name: &str| {
+        [".lock", ".lease"].contains(&name) || name == "checkpoints/last.ckpt" || is_temporary(name.rsplit('/').next().unwrap_or(name))
+    };
     for (name, path) in file::tree(from)?.into_iter().filter(|(name, _)| !passing(name)) {
         if is_link(&path) || !path.is_file() {
             return Ok(Err(format!("{} is neither a file nor a folder", path.display())));

@@ -2,8 +2,8 @@
 
 use super::plan::Plan;
 use super::progress::SweepProgress;
-use super::slots::cores;
 use super::study::Study;
+use crate::allowance::cores;
 use crate::config::Profile;
 use crate::names::in_line;
 use crate::ui::text;

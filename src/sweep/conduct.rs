@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::announce::Announcement;
-use super::backend::{self, Backend, Local};
+use super::backend::Local;
 use super::dry::DryRun;
 use super::execute::{self, Assignment, Options, Tally};
 use super::file::File;
@@ -17,7 +17,7 @@ use super::resolve::{Resolved, resolve};
 use super::{chosen, measure, name, slots};
 use crate::file;
 use crate::names::in_line;
-use crate::run::Stop;
+use crate::run::{Lock, Stop};
 use crate::store::Store;
 use crate::ui::Mode;
 use crate::{Error, Result, launcher};
@@ -121,6 +121,30 @@ impl Planned {
         Ok(would.measured(&mut measure))
     }
 
+    /// How many runs would start or resume.
+    ///
+    /// # Errors
+    /// What is there of the sweep cannot be read.
+    pub fn to_do(&self, request: &Request) -> Result<usize> {
+        Ok(DryRun::of(&self.plan, &self.rows, &self.folder, request.failed, self.slots.len())?.to_do())
+    }
+
+    /// Writes the plan and the rows' configurations into the sweep's folder, for those who carry it out.
+    ///
+    /// # Errors
+    /// A folder that cannot be written or is in use with another plan.
+    pub fn write_plan(&self) -> Result<()> {
+        self.hold().map(drop)
+    }
+
+    fn hold(&self) -> Result<Lock> {
+        let config = |(i, row): (usize, &super::resolve::ResolvedRow)| Some((i, row.config.as_ref()?.to_toml()));
+        let configs: Vec<(usize, String)> = self.resolved.rows.iter().enumerate().filter_map(config).collect();
+        let lock = self.folder.hold(&self.plan, &configs)?;
+        file::replace(&self.folder.file(), self.text.as_bytes())?;
+        Ok(lock)
+    }
+
     /// Takes the sweep's folder and carries the plan out; `round` is that of [`execute::execute`].
     ///
     /// # Errors
@@ -138,22 +162,20 @@ impl Planned {
         for device in self.slots.iter().filter(|device| *device != "cpu").collect::<BTreeSet<_>>() {
             launcher::probe(device)?;
         }
-        let config = |(i, row): (usize, &super::resolve::ResolvedRow)| Some((i, row.config.as_ref()?.to_toml()));
-        let configs: Vec<(usize, String)> = self.resolved.rows.iter().enumerate().filter_map(config).collect();
-        let _lock = self.folder.hold(&self.plan, &configs)?;
-        file::replace(&self.folder.file(), self.text.as_bytes())?;
-        let options = Options { command: typed(), failed: request.failed, retries: request.retries, max_failures: request.max_failures };
+        let _lock = self.hold()?;
+        let options = Options {
+            command: typed(),
+            failed: request.failed,
+            retries: request.retries,
+            max_failures: request.max_failures,
+            share: request.share,
+            others: request.others,
+        };
         let stop = Stop::install()?;
         let assignment = Assignment { plan: &self.plan, rows: &self.rows, folder: &self.folder, options: &options };
-        let mut backend = self.backend(request.backend);
-        let tally = execute::execute(assignment, backend.as_mut(), &mut progress, &stop, round);
+        let mut backend = Local::new(self.slots.clone());
+        let tally = execute::execute(assignment, &mut backend, &mut progress, &stop, round);
         progress.close();
         tally
-    }
-
-    fn backend(&self, kind: backend::Kind) -> Box<dyn Backend> {
-        match kind {
-            backend::Kind::Local => Box::new(Local::new(self.slots.clone())),
-        }
     }
 }

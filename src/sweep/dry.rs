@@ -46,7 +46,7 @@ impl<'a> DryRun<'a> {
     /// A ledger or summary that cannot be read.
     pub fn of(plan: &'a Plan, rows: &[usize], folder: &SweepFolder, requested: Failed, slots: usize) -> Result<Self> {
         let store = Store::new(&folder.results);
-        let last = Ledger::of(&folder.folder).last(&store)?;
+        let failed = Ledger::of(&folder.folder).failed(&store)?;
         let (mut spent, mut sizes) = (BTreeMap::<usize, Vec<f64>>::new(), BTreeMap::<usize, Vec<f64>>::new());
         let mut runs = vec![];
         for run in plan.distinct(rows) {
@@ -58,7 +58,7 @@ impl<'a> DryRun<'a> {
                 spent.entry(run.row).or_default().push(summary.timing.wall_s);
                 sizes.entry(run.row).or_default().push(removal::size_bytes(store.folder(&id).path()) as f64);
             }
-            let action = Action::of(status, last.get(&id), requested);
+            let action = Action::of(status, failed.contains(&id), requested);
             runs.push((run, id, action));
         }
         let todo = runs.iter().filter(|(_, _, action)| action.starts()).map(|(run, ..)| run.row).collect();
@@ -101,6 +101,11 @@ impl<'a> DryRun<'a> {
         }
         let seconds = expected(&self.spent, &self.todo).map(|s| s / self.slots as f64);
         (seconds, expected(&self.sizes, &self.todo).map(|bytes| bytes as u64))
+    }
+
+    /// Runs that would start or resume.
+    pub fn to_do(&self) -> usize {
+        self.todo.len()
     }
 
     pub fn json(&self) -> Value {

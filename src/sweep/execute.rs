@@ -3,7 +3,7 @@
 //! Everything that decides is read from the run store each time, never remembered from before, so that another sweep, a
 //! kill or a repeat of the command changes nothing but who does the work.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,11 @@ use super::backend::{Backend, Ended, Handle, LaunchSpec, RunMessage, Started, Up
 use super::board::Board;
 use super::decide::{Action, Failed};
 use super::folder::SweepFolder;
-use super::ledger::{How, Last, Ledger, What};
+use super::ledger::{How, Ledger, What};
 use super::plan::{Plan, PlannedRun};
 use super::progress::SweepProgress;
 use super::request::reporting;
+use super::share::{Others, Share};
 use crate::file::wait::holder;
 use crate::names::in_line;
 use crate::run::{Id, Status, Stop};
@@ -41,6 +42,9 @@ pub struct Options {
     pub retries: u32,
     /// Stop everything after this many failures.
     pub max_failures: usize,
+    /// Where in the order of the plan it begins.
+    pub share: Share,
+    pub others: Others,
 }
 
 /// What became of it.
@@ -52,6 +56,8 @@ pub struct Tally {
     pub failed: Vec<(Id, String)>,
     /// Runs that a signal ended, or that somebody stopped.
     pub stopped: Vec<Id>,
+    /// Runs that other processes were still at, where those are not awaited.
+    pub elsewhere: usize,
 }
 
 /// One run of the plan while it is carried out.
@@ -68,7 +74,7 @@ struct Task {
 #[derive(PartialEq)]
 enum State {
     Waiting,
-    /// Another process runs it, or a queue holds it.
+    /// Another process runs it.
     Elsewhere,
     Running,
     Done,
@@ -127,6 +133,7 @@ pub fn execute(
             work.on_update(handle, update)?;
         }
     }
+    work.tally.elsewhere = work.tasks.iter().filter(|task| task.state == State::Elsewhere).count();
     let left = work.tasks.iter().any(|task| task.state != State::Done) || !work.tally.stopped.is_empty();
     if stop.requested() && left {
         let stopped = Error::stopped("the sweep was stopped; finished runs are kept, the others have their checkpoints");
@@ -144,8 +151,8 @@ struct Work<'a> {
     store: Store,
     board: Option<Board>,
     ledger: Ledger,
-    /// What the ledger knew of earlier attempts when this began.
-    before: BTreeMap<Id, Last>,
+    /// The runs whose last attempt had failed when this began, as the ledger knows.
+    before: BTreeSet<Id>,
     tasks: Vec<Task>,
     /// Tasks to look at, the next one first.
     queue: VecDeque<usize>,
@@ -168,8 +175,8 @@ impl<'a> Work<'a> {
         let store = Store::new(&assignment.folder.results);
         let mut work = Self {
             board: Some(Board::of(assignment.plan, assignment.folder)),
-            before: ledger.last(&store)?,
-            queue: (0..tasks.len()).collect(),
+            before: ledger.failed(&store)?,
+            queue: assignment.options.share.order(tasks.len()).collect(),
             elsewhere: (vec![], Instant::now()),
             running: BTreeMap::new(),
             tally: Tally::default(),
@@ -187,7 +194,8 @@ impl<'a> Work<'a> {
     }
 
     fn is_over(&self) -> bool {
-        self.running.is_empty() && (self.halted || self.tasks.iter().all(|task| task.state == State::Done))
+        let left = || self.queue.is_empty() && self.assignment.options.others == Others::Leave;
+        self.running.is_empty() && (self.halted || left() || self.tasks.iter().all(|task| task.state == State::Done))
     }
 
     /// Starts nothing more and asks what runs to write its checkpoint and stop.
@@ -231,7 +239,6 @@ impl<'a> Work<'a> {
                 let who = holder(&self.store.folder(&id).lock());
                 self.wait(number, &format!("is being run by {who}"));
             }
-            Action::WaitInQueue => self.wait(number, "is queued already and is not started a second time"),
             Action::Start | Action::Resume => self.start(number, id)?,
         }
         Ok(())
@@ -239,14 +246,9 @@ impl<'a> Work<'a> {
 
     fn action(&mut self, number: usize, id: &Id) -> Result<Action> {
         let retried = self.tasks[number].retries > 0;
-        if let Some(Last::Queued { job }) = self.before.get(id)
-            && !self.backend.is_queued(job)?
-        {
-            self.before.remove(id);
-        }
-        let last = self.before.get(id).filter(|last| !(retried && **last == Last::Failed));
+        let failed = self.before.contains(id) && !retried;
         let requested = if retried { Failed::Retry } else { self.assignment.options.failed };
-        Ok(Action::of(self.store.folder(id).status(), last, requested))
+        Ok(Action::of(self.store.folder(id).status(), failed, requested))
     }
 
     fn give_up(&mut self, number: usize, id: Id) {
@@ -275,11 +277,8 @@ impl<'a> Work<'a> {
         let task = &mut self.tasks[number];
         let spec =
             LaunchSpec { config: &folder.config(task.row), id: &id, category: &task.category, results: &folder.results, sweep: &plan.name };
-        let (handle, started) = self.backend.start(&spec)?;
-        self.ledger.append(match started {
-            Started::Running { pid, device } => What::Start { id: id.clone(), pid, device },
-            Started::Queued { job } => What::Queued { id: id.clone(), job },
-        })?;
+        let Started { handle, pid, device } = self.backend.start(&spec)?;
+        self.ledger.append(What::Start { id: id.clone(), pid, device })?;
         self.progress.started(number, &name(plan, task), task.row);
         task.state = State::Running;
         self.running.insert(handle, Running { number, stepped: false, id, began: Instant::now() });

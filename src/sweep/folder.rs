@@ -1,12 +1,10 @@
 //! The folder of a sweep: its plan, the configurations that its runs are started from, and who holds it.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::plan::{self, Plan};
-use crate::file::{self, wait};
+use crate::file;
 use crate::run::Lock;
 use crate::{Error, Result};
 
@@ -19,20 +17,6 @@ pub struct SweepFolder {
     pub results: PathBuf,
     /// `<results>/<sweep>`.
     pub folder: PathBuf,
-}
-
-/// A sweep's folder as long as its plan is carried out. Any number of processes may hold it with the same plan, none with
-/// another: runs read their configuration there when they start, and tables are written there.
-#[derive(Debug)]
-pub struct FolderLock {
-    file: File,
-}
-
-impl Drop for FolderLock {
-    /// Frees it at once: merely closed, it would live on in a child that is just being forked.
-    fn drop(&mut self) {
-        let _ = self.file.unlock();
-    }
 }
 
 /// Two that begin at once may each see the other's lock for an instant.
@@ -60,7 +44,7 @@ impl SweepFolder {
 
     /// Whether a living process carries out the plan in this folder.
     pub fn is_held(&self) -> bool {
-        Lock::is_shared(&self.folder.join(".lock"))
+        Lock::is_shared(&self.lock())
     }
 
     /// The plan of the last command.
@@ -73,41 +57,39 @@ impl SweepFolder {
         Ok(plan)
     }
 
-    /// Takes the folder for `plan`, and writes plan.json and one configuration a row (`configs`, as TOML by row) unless
-    /// another process holds it with the same plan.
+    /// Takes the folder for `plan`, and writes plan.json and one configuration a row (`configs`, as TOML by row) unless another process
+    /// holds it with the same plan. Any number of processes may hold it with the same plan, none with another: runs read their
+    /// configuration there when they start, and tables are written there.
     ///
     /// # Errors
     /// `Kind::Environment`: another process carries out another plan there; a folder that cannot be written.
-    pub fn hold(&self, plan: &Plan, configs: &[(usize, String)]) -> Result<FolderLock> {
-        let path = self.folder.join(".lock");
-        let io = |e: &std::io::Error| Error::io("lock", &path, e);
-        let rows = self.folder.join("rows");
+    pub fn hold(&self, plan: &Plan, configs: &[(usize, String)]) -> Result<Lock> {
+        let (path, rows) = (self.lock(), self.folder.join("rows"));
         std::fs::create_dir_all(&rows).map_err(|e| Error::io("create", &rows, &e))?;
-        let mut file = file::open_own(&path, OpenOptions::new().read(true).write(true).create(true).truncate(false)).map_err(|e| io(&e))?;
         for _ in 0..TRIES {
-            if file.try_lock().is_ok() {
+            if let Some(_alone) = Lock::if_free(&path, crate::run::now())? {
                 // No other process holds it: the folder becomes this plan's, and what killed ones left is nobody's.
                 file::remove_leftovers(&self.folder)?;
                 configs.iter().try_for_each(|(row, text)| file::replace(&self.config(*row), text.as_bytes()))?;
                 file::write_json(&self.plan(), plan)?;
-                let pid = std::process::id().to_string();
-                let written = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(pid.as_bytes()));
-                written.and_then(|()| file.unlock()).map_err(|e| io(&e))?;
             }
-            wait::lock(&file, &path, wait::Share::Shared)?;
+            let lock = Lock::share(&path, crate::run::now())?;
             // While the lock is shared, no process can replace the plan.
             if self.read()?.is_some_and(|found| found.is_same(plan)) {
-                return Ok(FolderLock { file });
+                return Ok(lock);
             }
-            file.unlock().map_err(|e| io(&e))?;
+            drop(lock);
             std::thread::sleep(PAUSE);
         }
-        let mut pid = String::new();
-        let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut pid));
+        let holder = Lock::holder(&path).map_or("another process".to_owned(), |holder| holder.words());
         let command = self.read()?.map_or(String::new(), |found| format!(" (`{}`)", found.command));
         Err(Error::environment(
-            format!("{} is in use by process {} with another plan{command}", self.folder.display(), pid.trim()),
+            format!("{} is in use by {holder} with another plan{command}", self.folder.display()),
             "give this sweep a folder of its own with --name, or wait until that one is done",
         ))
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.folder.join(".lock")
     }
 }

@@ -1,7 +1,7 @@
 //! ledger.jsonl of a sweep: what was started and how it ended, a line each, appended and never changed. Tables do not
 //! depend on it; it tells people what happened and remembers failures that came too early for a run's own folder.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -27,8 +27,8 @@ pub enum What {
     Begin { pid: u32, command: String },
     /// A run's process was started, on its device.
     Start { id: Id, pid: u32, device: String },
-    /// A run was put into the queue of another program, under a job id. A start or an end of it comes later, if at all.
-    Queued { id: Id, job: String },
+    /// Workers were given to Slurm: the ids of their array and of the job that makes the tables.
+    Submit { job: String, report: Option<String>, workers: usize, command: String },
     /// It ended.
     End {
         id: Id,
@@ -49,16 +49,6 @@ pub enum How {
     /// Ended by a signal, such as one for want of memory; resumable.
     Killed,
     Failed,
-}
-
-/// What the ledger knows of the last attempt at a run, where that matters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Last {
-    Failed,
-    /// It waits in a queue, or has left it without a word.
-    Queued {
-        job: String,
-    },
 }
 
 /// The ledger of one sweep's folder. Any number of processes may append.
@@ -97,23 +87,19 @@ impl Ledger {
         Ok((!broken.is_empty()).then_some(said))
     }
 
-    /// What is known of the last attempts. A failure whose run's folder is gone is forgotten: who removed one wants it made
-    /// again.
-    pub fn last(&self, store: &Store) -> Result<BTreeMap<Id, Last>> {
-        let mut last = BTreeMap::new();
+    /// The runs whose last attempt failed: a failure is undone by a good end, not by another try. One whose run's folder is gone is
+    /// forgotten: who removed it wants it made again.
+    pub fn failed(&self, store: &Store) -> Result<BTreeSet<Id>> {
+        let mut failed = BTreeSet::new();
         for entry in self.read()? {
             match entry.what {
-                What::Begin { .. } => None,
-                What::Queued { id, job } => last.insert(id, Last::Queued { job }),
-                What::End { id, how: How::Failed, .. } => last.insert(id, Last::Failed),
-                What::End { id, .. } => last.remove(&id),
-                // A failure is undone by a good end, not by another try.
-                What::Start { id, .. } if matches!(last.get(&id), Some(Last::Queued { .. })) => last.remove(&id),
-                What::Start { .. } => None,
+                What::End { id, how: How::Failed, .. } => failed.insert(id),
+                What::End { id, .. } => failed.remove(&id),
+                What::Begin { .. } | What::Start { .. } | What::Submit { .. } => false,
             };
         }
-        last.retain(|id, what| *what != Last::Failed || store.folder(id).path().is_dir());
-        Ok(last)
+        failed.retain(|id| store.folder(id).path().is_dir());
+        Ok(failed)
     }
 }
 
@@ -126,8 +112,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Ledger::of(dir.path());
         let store = Store::new(&dir.path().join("results"));
-        let failed =
-            || ledger.last(&store).unwrap().into_iter().filter(|(_, last)| *last == Last::Failed).map(|(id, _)| id).collect::<Vec<_>>();
+        let failed = || ledger.failed(&store).unwrap().into_iter().collect::<Vec<_>>();
         assert!(failed().is_empty());
         let end = |seed, how| What::End { id: id(seed), how, wall_s: 1.0, error: None };
         for what in [end(0, How::Failed), end(1, How::Failed), end(0, How::Finished)] {
@@ -148,27 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_queued_until_it_starts_or_ends() {
-        let dir = tempfile::tempdir().unwrap();
-        let (ledger, store) = (Ledger::of(dir.path()), Store::new(&dir.path().join("results")));
-        let queue = |job: &str| ledger.append(What::Queued { id: id(0), job: job.into() }).unwrap();
-        let last = || ledger.last(&store).unwrap().remove(&id(0));
-        let queued = |job: &str| Some(Last::Queued { job: job.into() });
-        queue("17");
-        assert_eq!(last(), queued("17"), "whether or not its folder is there");
-        ledger.append(What::Start { id: id(0), pid: 1, device: "cpu".into() }).unwrap();
-        assert_eq!(last(), None);
-        queue("18");
-        ledger.append(What::End { id: id(0), how: How::Stopped, wall_s: 1.0, error: None }).unwrap();
-        assert_eq!(last(), None);
-        store.claim(&id(0)).unwrap();
-        ledger.append(What::End { id: id(0), how: How::Failed, wall_s: 1.0, error: None }).unwrap();
-        queue("19");
-        assert_eq!(last(), queued("19"), "a failure that is tried again");
-    }
-
-    #[test]
-    fn a_ledger_from_before_there_were_queues_is_read() {
+    fn a_ledger_of_an_earlier_version_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Ledger::of(dir.path());
         let old = concat!(
@@ -181,7 +146,7 @@ mod tests {
         );
         std::fs::write(&ledger.path, old).unwrap();
         assert_eq!(ledger.read().unwrap().len(), 3);
-        assert!(ledger.last(&Store::new(dir.path())).unwrap().is_empty());
+        assert!(ledger.failed(&Store::new(dir.path())).unwrap().is_empty());
     }
 
     #[test]

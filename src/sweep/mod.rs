@@ -15,6 +15,7 @@
 //! | `ledger` | what was started and how it ended, a line each |
 //! | `execute` | the loop that carries the plan out |
 //! | `backend` | where runs are computed: child processes of this machine |
+//! | `share`, `slurm` | where a worker among many begins; an array of them on a cluster |
 //! | `progress` | progress for people and machines |
 //! | `citation`, `published` | published figures of any system; the lines of the paper's own tables among them |
 //! | `study` | plan + run store -> what was found, for tables and figures |
@@ -45,7 +46,9 @@ pub mod progress;
 pub mod published;
 pub mod request;
 pub mod resolve;
+pub mod share;
 mod slots;
+pub mod slurm;
 mod sound;
 mod study;
 mod values;

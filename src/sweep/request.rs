@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::backend;
 use super::decide::Failed;
+use super::share::{Others, Share};
 use crate::config::Profile;
 use crate::place::in_project;
 
@@ -20,7 +20,6 @@ pub struct Request {
     pub results: PathBuf,
     /// Figures go below it, into a folder of the sweep's name.
     pub plots: PathBuf,
-    pub backend: backend::Kind,
     /// Runs at once.
     pub jobs: Option<usize>,
     pub devices: Vec<String>,
@@ -32,12 +31,31 @@ pub struct Request {
     pub retries: u32,
     /// Stop everything after this many failures.
     pub max_failures: usize,
+    /// Where among other workers this one begins, and what it does about what they are at.
+    pub share: Share,
+    pub others: Others,
 }
 
 impl Request {
     /// The command that repeats the whole sweep, whichever rows and failures this one was about.
     pub fn repeating(&self) -> String {
-        let mut parts = vec!["harness".to_owned(), "sweep".to_owned(), self.file.display().to_string()];
+        shell(std::iter::once("harness".to_owned()).chain(self.words()))
+    }
+
+    /// What a worker among others is started with.
+    pub fn worker(&self) -> Vec<String> {
+        let mut words = self.words();
+        let rows = self.only.iter().flat_map(|row| ["--only".to_owned(), row.clone()]);
+        words.extend(rows);
+        words.extend((self.failed == Failed::Retry).then(|| "--retry".to_owned()));
+        words.extend(self.jobs.iter().flat_map(|jobs| ["--jobs".to_owned(), jobs.to_string()]));
+        words.extend((self.retries > 0).then(|| format!("--retries={}", self.retries)));
+        words.extend((self.max_failures < usize::MAX).then(|| format!("--max-failures={}", self.max_failures)));
+        words
+    }
+
+    fn words(&self) -> Vec<String> {
+        let mut parts = vec!["sweep".to_owned(), self.file.display().to_string()];
         let mut option = |name: &str, value: Option<String>| {
             if let Some(value) = value {
                 parts.extend([name.to_owned(), value]);
@@ -50,7 +68,7 @@ impl Request {
             option(&format!("--{name}"), (folder != Path::new(name)).then(|| folder.display().to_string()));
         }
         parts.extend(self.overrides.iter().cloned());
-        shell(parts)
+        parts
     }
 }
 
@@ -69,7 +87,7 @@ pub fn typed() -> String {
 }
 
 /// Arguments as a POSIX shell reads them back.
-fn shell(arguments: impl IntoIterator<Item = String>) -> String {
+pub fn shell(arguments: impl IntoIterator<Item = String>) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_=+./:,@%".contains(c);
     let quoted = |argument: String| match !argument.is_empty() && argument.chars().all(plain) {
         true => argument,
@@ -89,13 +107,14 @@ impl Request {
             name: None,
             results: "results".into(),
             plots: "plots".into(),
-            backend: backend::Kind::Local,
             jobs: None,
             devices: vec![],
             only: vec![],
             failed: Failed::Leave,
             retries: 0,
             max_failures: usize::MAX,
+            share: Share::WHOLE,
+            others: Others::Await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How many runs at once, and on which devices.
 
 use super::resolve::Resolved;
+use crate::allowance::cores;
 use crate::config::check_device;
 use crate::{Error, Result, launcher};
 
@@ -24,11 +25,6 @@ pub fn device_kind(devices: &[String], resolved: &Resolved) -> Result<String> {
 /// The most threads that a run takes.
 pub fn threads(resolved: &Resolved) -> usize {
     resolved.rows.iter().filter_map(|row| Some(row.config.as_ref()?.run.threads)).max().unwrap_or(1).max(1)
-}
-
-/// The cores of this machine.
-pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The device of each slot: `jobs` of them, else as many as the cores or the devices allow.

@@ -86,7 +86,7 @@ fn read(store: &Store, dir: &Path) -> Result<()> {
     entries.iter().map(Facts::read).for_each(drop);
     let listed = Inventory::of(store).map(|inventory| Plan::of(&inventory, 0, jiff::Timestamp::UNIX_EPOCH));
     let ledger = Ledger::of(&store.results().join(SWEEP));
-    let told = ledger.last(store).and_then(|_| ledger.damage());
+    let told = ledger.failed(store).and_then(|_| ledger.damage());
     let folder = SweepFolder::new(store.results(), SWEEP);
     let Some(plan) = folder.read()? else { return Ok(()) };
     let plots = dir.join("plots");

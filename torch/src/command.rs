@@ -21,6 +21,7 @@ pub fn main() -> ExitCode {
         return cli::exit_code(answer, Output::People);
     }
     launcher::start_ourselves();
+    harness::allowance::bound_threads();
     let cli = cli::parse();
     let unknown = || Err(Error::run("harness-torch does not carry this verb out", "this is a fault of the program: please report it"));
     let with_tensors = |verb: &Verb| match verb {

@@ -6,7 +6,9 @@ use std::process::Command;
 use serde::Serialize;
 
 use super::finding::Finding;
+use crate::allowance;
 use crate::data::hash::cache_folder;
+use crate::file::mount::Mount;
 use crate::run::{Cpu, env};
 use crate::store::{Store, removal};
 use crate::ui::text;
@@ -21,6 +23,12 @@ pub struct Machine {
     pub cpu: Cpu,
     pub memory_bytes: Option<u64>,
     pub memory_available_bytes: Option<u64>,
+    /// What bounds the cores and the memory that may be used below what there is: a scheduler's variable, `cgroup`.
+    pub cores_bound_by: Option<String>,
+    pub memory_allowed_bytes: Option<u64>,
+    pub memory_bound_by: Option<String>,
+    /// The file system of the results, and how far its locks reach.
+    pub results_mount: Option<String>,
     pub results: PathBuf,
     /// Free space where results go, for this user.
     pub results_free_bytes: Option<u64>,
@@ -35,11 +43,16 @@ impl Machine {
     pub fn here(results: &Path) -> Self {
         let memory = env::Memory::here();
         let cache = cache_folder();
+        let bound = memory.and_then(|memory| allowance::memory_bound(memory.total_bytes));
         Self {
             os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             cpu: Cpu::here(),
             memory_bytes: memory.map(|memory| memory.total_bytes),
             memory_available_bytes: memory.and_then(|memory| memory.available_bytes),
+            cores_bound_by: allowance::core_bound().by,
+            memory_allowed_bytes: bound.as_ref().map(|bound| bound.amount),
+            memory_bound_by: bound.and_then(|bound| bound.by),
+            results_mount: Mount::of(standing(results)).map(|mount| mount.words()),
             results: results.to_owned(),
             results_free_bytes: free(standing(results)),
             results_fault: fault(results),
@@ -63,9 +76,18 @@ impl Machine {
             Some(fault) => Err(format!("{results}: {fault}")),
         };
         let cache = self.cache.as_ref().map(|folder| format!("{}: {}", folder.display(), bytes(self.cache_bytes)));
+        let by = |by: &Option<String>| by.as_ref().map_or(String::new(), |by| format!(" allowed by {by}"));
+        let allowed = match self.memory_allowed_bytes {
+            Some(allowed) => format!("; {}{}", text::bytes(allowed), by(&self.memory_bound_by)),
+            None => String::new(),
+        };
+        let memory = format!("{}, {} available{allowed}", bytes(self.memory_bytes), bytes(self.memory_available_bytes));
+        let cores = format!("{} cores{}", self.cpu.cores, by(&self.cores_bound_by));
+        let mount = self.results_mount.clone().ok_or_else(|| "the system does not say".to_owned());
         vec![
-            Finding::useful("processor", Ok(format!("{}, {} cores: {flags}", self.cpu.model, self.cpu.cores)), ""),
-            Finding::useful("memory", Ok(format!("{}, {} available", bytes(self.memory_bytes), bytes(self.memory_available_bytes))), ""),
+            Finding::useful("processor", Ok(format!("{}, {cores}: {flags}", self.cpu.model)), ""),
+            Finding::useful("memory", Ok(memory), ""),
+            Finding::useful("file system", mount, "look at how the folder is mounted before several machines share it"),
             Finding::useful("disk", disk, "`harness runs gc` and `harness runs slim` say what can go; or another folder: --results"),
             Finding::needed("results", written, "check the permissions, or choose another folder with --results"),
             Finding::useful("cache of hashes", cache.ok_or_else(|| "there is no home folder".into()), "set XDG_CACHE_HOME"),

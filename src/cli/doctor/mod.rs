@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::data::root;
 use crate::launcher;
 use crate::place::in_project;
+use crate::sweep::slurm::Site;
 use crate::weights;
 use crate::{Error, Result, console, showln};
 
@@ -36,6 +37,7 @@ pub fn run(args: &Args) -> Result<()> {
     let machine = Machine::here(&args.results);
     let mut findings = vec![compiler(), python(), npm(), libtorch(), backbone(), data(), gpu(), cuda()];
     findings.extend(machine.findings());
+    findings.extend(slurm());
     let blocking: Vec<&str> = findings.iter().filter(|finding| finding.blocks()).map(|finding| finding.what).collect();
     if args.json {
         let findings: Vec<_> = findings.iter().map(Finding::json).collect();
@@ -95,6 +97,12 @@ fn cuda() -> Finding {
         Ok(_) => Finding::useful("CUDA", Ok("libtorch sees a GPU".into()), ""),
         Err(error) => Finding::useful("CUDA", Err(error.what), &error.remedy),
     }
+}
+
+/// Only where Slurm's programs are: elsewhere nobody misses them.
+fn slurm() -> Option<Finding> {
+    let answer = || Site::here().map(|site| site.words()).ok_or_else(|| "its controller does not answer".to_owned());
+    Site::is_meant().then(|| Finding::useful("Slurm", answer(), "ask who runs the cluster; SLURM_CONF names its configuration"))
 }
 
 fn version(program: &str) -> std::result::Result<String, String> {

@@ -1,5 +1,6 @@
 //! `harness runs gc`: shows what can go from the store; with `--apply` it goes.
 
+use super::freed;
 use crate::store::Store;
 use crate::store::gc::{Inventory, Item, Plan, What, Why};
 use crate::ui::text::{self, Align, Rule};
@@ -35,10 +36,10 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
         showln!("nothing was removed; pass --apply to remove it");
         return Ok(());
     }
-    let (mut freed, mut failed) = (0, 0);
+    let (mut bytes, mut failed) = (0, 0);
     for item in &plan.items {
         match item.carry_out(now) {
-            Ok(true) => freed += item.size_bytes,
+            Ok(true) => bytes += item.size_bytes,
             Ok(false) => showln!("{} stays: it has changed in the meantime", name(item, store)),
             Err(error) => {
                 sayln!("harness: {error}");
@@ -46,7 +47,7 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
             }
         }
     }
-    super::freed(freed, failed, plan.items.len())
+    freed::say(bytes, failed, plan.items.len())
 }
 
 fn described(plan: &Plan, store: &Store) -> String {

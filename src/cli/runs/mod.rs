@@ -3,6 +3,7 @@
 mod diff;
 mod draw;
 mod flat;
+mod freed;
 mod gc;
 mod label;
 mod list;
@@ -14,10 +15,9 @@ mod table;
 
 use std::path::PathBuf;
 
+use crate::Result;
 use crate::place::in_project;
 use crate::store::Store;
-use crate::ui::text;
-use crate::{Error, Result, showln};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -72,14 +72,5 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Merge(_) => unreachable!("it was carried out above"),
         Verb::Rm(args) => remove::run(&store, args),
         Verb::Gc(args) => gc::run(&store, args),
-    }
-}
-
-/// The end of a verb that removes: what is free now, and an error where some of `all` could not be removed.
-fn freed(bytes: u64, failed: usize, all: usize) -> Result<()> {
-    showln!("freed {}", text::bytes(bytes));
-    match failed {
-        0 => Ok(()),
-        n => Err(Error::environment(format!("{n} of {all} could not be removed"), "fix the causes above and repeat the command")),
     }
 }

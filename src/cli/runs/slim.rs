@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::freed;
 use crate::cli::complete;
 use crate::store::Store;
 use crate::store::slim::{Item, Part, Plan};
@@ -84,10 +85,10 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
 
 fn carry_out(plan: &Plan) -> Result<()> {
     let now = crate::run::now();
-    let (mut freed, mut failed) = (0, 0);
+    let (mut bytes, mut failed) = (0, 0);
     for item in &plan.items {
         match item.carry_out(now) {
-            Ok(true) => freed += item.size_bytes,
+            Ok(true) => bytes += item.size_bytes,
             Ok(false) => showln!("{} stays: it is not finished any more", item.id),
             Err(error) => {
                 sayln!("harness: {error}");
@@ -95,7 +96,7 @@ fn carry_out(plan: &Plan) -> Result<()> {
             }
         }
     }
-    super::freed(freed, failed, plan.items.len())
+    freed::say(bytes, failed, plan.items.len())
 }
 
 /// What goes, part by part: runs are many and look alike.

@@ -58,14 +58,14 @@ impl Backend for Local {
         self.slots.iter().filter(|slot| slot.child.is_none()).count()
     }
 
-    fn start(&mut self, spec: &LaunchSpec) -> Result<(Handle, Started)> {
+    fn start(&mut self, spec: &LaunchSpec) -> Result<Started> {
         let handle = Handle(self.next);
         self.next += 1;
         let slot = self.slots.iter_mut().find(|slot| slot.child.is_none()).expect("the caller asked whether a slot is free");
         let child = Child::start(spec, &slot.device, handle, &self.sender)?;
-        let started = Started::Running { pid: child.pid(), device: slot.device.clone() };
+        let started = Started { handle, pid: child.pid(), device: slot.device.clone() };
         slot.child = Some((handle, child));
-        Ok((handle, started))
+        Ok(started)
     }
 
     fn poll(&mut self, patience: Duration) -> Result<Vec<(Handle, Update)>> {
@@ -82,9 +82,5 @@ impl Backend for Local {
 
     fn stop(&mut self) {
         self.slots.iter_mut().filter_map(|slot| slot.child.as_mut()).for_each(|(_, child)| child.stop());
-    }
-
-    fn is_queued(&mut self, _job: &str) -> Result<bool> {
-        Ok(true)
     }
 }

@@ -1,10 +1,10 @@
-//! Where the runs of a sweep are computed. The loop in `execute` knows this contract and nothing of processes, queues or hosts.
+//! Where the runs of a sweep are computed. The loop in `execute` knows this contract and nothing of processes.
 //!
 //! | file | backend |
 //! |---|---|
 //! | `local` | child processes of this machine, one a slot; `child` is one of them |
 //!
-//! A further one is a file beside them, a variant of [`Kind`] and a line where `conduct` opens it.
+//! Other machines need no other backend: each of them carries out the same sweep, and takes what is free, see [`super::slurm`].
 
 mod child;
 mod local;
@@ -19,14 +19,6 @@ use serde::Deserialize;
 use super::ledger::How;
 use crate::Result;
 use crate::run::Id;
-
-/// The backends that there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Kind {
-    /// Child processes of this machine.
-    #[default]
-    Local,
-}
 
 /// What a run is started with.
 #[derive(Debug, Clone, Copy)]
@@ -44,13 +36,12 @@ pub struct LaunchSpec<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Handle(pub u64);
 
-/// What became of a run that was given to a backend.
+/// A run that was started.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Started {
-    /// It runs.
-    Running { pid: u32, device: String },
-    /// It waits in the queue of another program, under this job id.
-    Queued { job: String },
+pub struct Started {
+    pub handle: Handle,
+    pub pid: u32,
+    pub device: String,
 }
 
 /// What a backend tells of a run.
@@ -105,7 +96,7 @@ pub trait Backend {
     ///
     /// # Errors
     /// The run cannot be started at all.
-    fn start(&mut self, spec: &LaunchSpec) -> Result<(Handle, Started)>;
+    fn start(&mut self, spec: &LaunchSpec) -> Result<Started>;
 
     /// What happened since it was last asked, in order; waits up to `patience` for something to happen.
     ///
@@ -115,11 +106,4 @@ pub trait Backend {
 
     /// Asks every run to write its checkpoint and stop. Their ends are told by [`Backend::poll`].
     fn stop(&mut self);
-
-    /// Whether a job that an earlier command queued is still in the queue. A backend that knows no queue answers yes: a run
-    /// must not be started twice.
-    ///
-    /// # Errors
-    /// The queue cannot be asked.
-    fn is_queued(&mut self, job: &str) -> Result<bool>;
 }

@@ -166,7 +166,9 @@ fn pack(snapshot: &Snapshot) -> Result<(Saved, Vec<u8>)> {
 /// What [`pack`] made, read back; `path` is named in errors.
 pub fn unpack(at: &Saved, bytes: &[u8], path: &Path) -> Result<Snapshot> {
     let odd = || Error::environment(format!("{}: the checkpoint's state cannot be read", path.display()), harness::error::AGAIN);
-    let sums: Vec<f64> = serde_json::from_value(at.state["sums"].clone()).map_err(|_| odd())?;
+    // null where a step's statistic had no value: JSON has no word for a number that is not finite.
+    let sums: Vec<Option<f64>> = serde_json::from_value(at.state["sums"].clone()).map_err(|_| odd())?;
+    let sums: Vec<f64> = sums.into_iter().map(|sum| sum.unwrap_or(f64::NAN)).collect();
     let updates = at.state["updates"].as_i64().ok_or_else(odd)?;
     let (best, named): (Vec<_>, Vec<_>) = tensors::from_bytes(bytes, path)?.into_iter().partition(|(name, _)| name.starts_with(BEST));
     let best = at.state["best_quality"]

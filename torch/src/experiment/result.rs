@@ -145,6 +145,7 @@ fn trained(attempt: &Attempt) -> Result<Trained> {
         match event {
             Event::Step { step, .. } => trained.steps = step,
             Event::Epoch { step, losses, stats, grad_norm, .. } => {
+                let stats = stats.into_iter().filter(|(_, value)| value.is_finite());
                 trained = Trained { steps: step, losses: losses.into_iter().chain(stats).collect(), grad_norm };
             }
             Event::Start { .. } | Event::Eval { .. } => {}

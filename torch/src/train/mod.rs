@@ -231,8 +231,9 @@ pub fn step(job: &Job, fed: Fed, optimizer: &mut Optimizer, lr: f64, draws: &mut
     Ok((names, Tensor::cat(&[values, norm.to_kind(Kind::Double).view([1])], 0)))
 }
 
+/// A statistic may be without a value, as that of anomalous cells in a batch that has none.
 fn finite(values: &[Value], step: u64, lr: f64) -> Result<()> {
-    match values.iter().find(|value| !value.value.is_finite()) {
+    match values.iter().find(|value| value.quantity != Quantity::Statistic && !value.value.is_finite()) {
         None => Ok(()),
         Some(Value { name, value, .. }) => Err(Error::run(
             format!("{name} is {value} after step {step} (learning rate {lr:.2e})"),

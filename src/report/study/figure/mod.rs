@@ -9,6 +9,7 @@
 //! | `interaction` | metrics over one factor, a line for each value of another | two varied keys, or one of words beside named rows |
 //! | `learning` | the loss of every run | events |
 //! | `training` | the gradient's norm and what else training recorded, a line a row | events |
+//! | `scores` | quantiles of normal and anomalous cells' scores over the epochs, a plot a row | events with them |
 //! | `categories-METRIC` | every row and seed in every category | two categories |
 //! | `ranks-METRIC` | average ranks with the critical difference, differences from the reference | three systems, two categories |
 //! | `panels-CATEGORY` | images, ground truth and maps of every row | maps and data |
@@ -33,6 +34,7 @@ mod means;
 mod multiples;
 mod print;
 mod ranks;
+mod scores;
 mod training;
 
 pub use categories::categories;
@@ -45,6 +47,7 @@ pub use matrix::Matrix;
 pub use means::means;
 pub use print::write_print;
 pub use ranks::ranks;
+pub use scores::Scores;
 pub use training::Training;
 
 use std::path::{Path, PathBuf};
@@ -108,7 +111,7 @@ struct Words {
 type Drawer = fn(&str, &Input) -> Result<Option<Words>>;
 
 /// Every plot in the order of a page, by name.
-const PLOTS: [(&str, Drawer); 7] = [
+const PLOTS: [(&str, Drawer); 8] = [
     ("means", |name, input| {
         put(name, input, means(input.study, input.comparison), |figure| Words {
             title: "Every row".into(),
@@ -164,6 +167,16 @@ const PLOTS: [(&str, Drawer); 7] = [
             title: "Course of training".into(),
             alt: format!(
                 "Line plots over the epochs of what training recorded beside the loss, a line for each of the rows {}.",
+                input.rows
+            ),
+            caption: figure.remark,
+        })
+    }),
+    ("scores", |name, input| {
+        put(name, input, Scores::of(input.study, input.store)?, |figure| Words {
+            title: "Scores in training".into(),
+            alt: format!(
+                "Bands of the scores of normal and of anomalous cells over the epochs, one small plot for each of the rows {}.",
                 input.rows
             ),
             caption: figure.remark,

@@ -1,5 +1,5 @@
-//! What training recorded beside the loss, over the epochs: the gradient's norm, the share of the row entropies, statistics of scores; a
-//! plot for each, a line for each row.
+//! What training recorded beside the loss, over the epochs: the gradient's norm and the share of the row entropies; a plot for each, a
+//! line for each row. Scores have a figure of their own, [`super::scores`].
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use plotters::backend::DrawingBackend;
 
 use super::look::{Entry, Sign, key, names, with_shared};
 use super::multiples::{Multiples, Shape};
+use super::scores::is_quantile;
 use crate::Result;
 use crate::num;
 use crate::report::plot::frame::{Axis, Frame, LABEL, remarks, title};
@@ -63,7 +64,8 @@ impl Training {
             for cell in study.cells.iter().filter(|cell| cell.row == row && cell.summary().is_some()) {
                 let Some(history) = History::of(&event::read(&store.folder(&cell.id).events_jsonl())?) else { continue };
                 epochs = epochs.max(history.epochs);
-                for series in std::iter::once(history.grad_norm).chain(history.statistics).filter(|s| !s.epochs.is_empty()) {
+                let statistics = history.statistics.into_iter().filter(|series| !is_quantile(&series.name));
+                for series in std::iter::once(history.grad_norm).chain(statistics).filter(|s| !s.epochs.is_empty()) {
                     runs.entry(series.name).or_default().push(series.epochs);
                 }
             }

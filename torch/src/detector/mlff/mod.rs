@@ -2,6 +2,7 @@
 
 pub mod loss;
 pub mod model;
+mod spread;
 
 use std::sync::Arc;
 
@@ -56,7 +57,8 @@ impl Learner for Mlff {
 
     fn loss(&self, fed: &Fed, draws: &mut ChaCha8Rng) -> Result<Terms> {
         let out = self.network.forward(&fed.images, Mode::Train);
-        Ok(loss::total(&out.features, out.scores.as_ref(), &fed.mask, &self.cfg.loss, draws)?.logged())
+        let terms = loss::total(&out.features, out.scores.as_ref(), &fed.mask, &self.cfg.loss, draws)?.logged();
+        Ok(spread::with_spread(terms, &out, &fed.mask, &self.cfg.loss))
     }
 
     fn check_batch(&self, images: usize) -> Result<()> {
