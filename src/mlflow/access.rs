@@ -150,7 +150,8 @@ mod tests {
             ("sqlite:///mlflow.db", "mlflow server --backend-store-uri"),
             ("mlruns", "mlflow server"),
             ("databricks", "http://"),
-            ("http://", "host and port"),
+            ("http://#/x", "begins with http://"),
+            ("http:///x", "host and port"),
             ("http://lab?token=x", "host and port"),
         ] {
             let error = access(Some(url), &[]).unwrap_err();

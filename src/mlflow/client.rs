@@ -99,9 +99,9 @@ impl Client {
 
     /// The text of an answer, or what failed.
     fn answer(&self, answer: Result<Response<Body>, ureq::Error>) -> Reply<Result<String, Failure>> {
-        let down = |error: ureq::Error| Fault::Down(self.access.hidden(&plain(&error)));
-        let mut answer = answer.map_err(down)?;
-        let bytes = answer.body_mut().with_config().limit(LONGEST).read_to_vec().map_err(down)?;
+        let away = |error: ureq::Error| self.away(&self.access.hidden(&plain(&error)));
+        let mut answer = answer.map_err(away)?;
+        let bytes = answer.body_mut().with_config().limit(LONGEST).read_to_vec().map_err(away)?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if answer.status().is_success() {
             return Ok(Ok(text));
@@ -114,6 +114,16 @@ impl Client {
         let text = if told.trim_start().starts_with('<') { "a page" } else { told.trim() };
         let text = in_line(&quoted_longer(&self.access.hidden(text))).into_owned();
         Ok(Err(Failure { status: answer.status().as_u16(), code, text, location }))
+    }
+
+    /// No answer came.
+    fn away(&self, why: &str) -> Fault {
+        if !why.contains("certificate") {
+            return Fault::Away(why.to_owned());
+        }
+        let what = format!("{} is not trusted: {why}", self.url());
+        Error::environment(what, "name a file of certificates that its own may be signed by: MLFLOW_TRACKING_SERVER_CERT_PATH=FILE.pem")
+            .into()
     }
 
     fn json(&self, call: &str, text: &str) -> Reply<Value> {
@@ -132,7 +142,7 @@ impl Client {
         let Failure { status, code, text, location } = failure;
         let url = self.url();
         if *status == 429 || *status >= 500 {
-            return Fault::Down(format!("status {status} to {call}: {text}"));
+            return Fault::Unable(format!("status {status} to {call}: {text}"));
         }
         let error = match status {
             300..=399 => Error::environment(
@@ -173,7 +183,11 @@ fn quoted_longer(text: &str) -> String {
 /// Why a server was not reached, in a few words.
 fn plain(error: &ureq::Error) -> String {
     match error {
-        ureq::Error::Io(error) => error.to_string().to_lowercase(),
+        ureq::Error::Io(error) => {
+            let text = error.to_string();
+            let mut letters = text.chars();
+            letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+        }
         ureq::Error::HostNotFound => "there is no host of that name".into(),
         ureq::Error::Timeout(what) => format!("it took too long ({what})"),
         other => quoted(&other.to_string()).into_owned(),

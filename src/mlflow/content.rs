@@ -49,7 +49,7 @@ pub enum State {
 pub struct Data {
     /// The category.
     pub name: String,
-    /// Of the content; the server takes 36 characters.
+    /// The first digits of the content's hash; the server takes 36, and shows them beside the name.
     pub digest: String,
     /// The folder that holds the categories, as it was typed.
     pub root: String,
@@ -90,11 +90,11 @@ impl State {
 }
 
 impl Data {
-    /// The server's longest digest.
-    const LONGEST: usize = 36;
+    /// As many digits as a run's id has.
+    const DIGITS: usize = 10;
 
     pub fn new(category: &str, hash: &str, root: &str) -> Self {
-        Self { name: category.into(), digest: hash.chars().take(Self::LONGEST).collect(), root: root.into() }
+        Self { name: category.into(), digest: hash.chars().take(Self::DIGITS).collect(), root: root.into() }
     }
 }
 

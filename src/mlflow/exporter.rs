@@ -82,10 +82,7 @@ impl<'a> Exporter<'a> {
             // Who knows what it has when it is there again.
             self.known.clear();
         }
-        sent.map(|()| Round {
-            is_over: groups.iter().all(|group| group.is_over),
-            waiting: groups.iter().map(|group| group.waiting).sum(),
-        })
+        sent.map(|()| Round { is_over: groups.iter().all(|group| group.is_over), waiting: groups.iter().map(|group| group.waiting).sum() })
     }
 
     fn group(&mut self, group: &Group, tell: &mut dyn FnMut()) -> Reply<()> {

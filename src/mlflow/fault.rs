@@ -4,8 +4,10 @@ use crate::Error;
 
 #[derive(Debug)]
 pub enum Fault {
-    /// The server does not answer, or is not able to just now; why, in a few words.
-    Down(String),
+    /// The server is not there; why, in a few words.
+    Away(String),
+    /// It is there and not able to just now.
+    Unable(String),
     /// What was asked cannot be done.
     Refused(Error),
 }
@@ -23,8 +25,13 @@ impl Fault {
     pub fn error(self, url: &str) -> Error {
         match self {
             Self::Refused(error) => error,
-            Self::Down(why) => {
-                let port = url.rsplit(':').next().map(|end| end.split('/').next().unwrap_or(end)).filter(|port| port.parse::<u16>().is_ok());
+            Self::Unable(why) => Error::environment(
+                format!("the server at {url} is not able to: {why}"),
+                "see its log; then repeat the command, or let --watch wait for it",
+            ),
+            Self::Away(why) => {
+                let port =
+                    url.rsplit(':').next().map(|end| end.split('/').next().unwrap_or(end)).filter(|port| port.parse::<u16>().is_ok());
                 let start = format!("mlflow server --backend-store-uri sqlite:///mlflow.db --port {}", port.unwrap_or("5000"));
                 Error::environment(
                     format!("no MLflow server answers at {url}: {why}"),
@@ -41,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_answer_is_started_at_the_port_that_was_asked_for() {
-        let of = |url: &str| Fault::Down("connection refused".into()).error(url);
+        let of = |url: &str| Fault::Away("connection refused".into()).error(url);
         assert!(of("http://127.0.0.1:5077").remedy.contains("--port 5077"));
         assert!(of("http://lab:8080/mlflow").remedy.contains("--port 8080"));
         let error = of("http://lab");

@@ -8,11 +8,11 @@ use super::group::Member;
 use super::names::cut;
 use super::options::{Attach, Options, Params};
 use super::{names, points, times};
+use crate::Result;
 use crate::config::reference;
 use crate::file;
 use crate::run::{Environment, Folder, Record, Summary, env, summary_compared};
 use crate::store::query::Facts;
-use crate::Result;
 
 /// The server's longest values of tags and parameters are longer since version 3; these are taken by all.
 const LONGEST_TAG: usize = 5000;
@@ -59,7 +59,11 @@ pub fn content(member: &Member, parent: Option<Parent>, varied: &BTreeSet<String
     let hash = tags.get("harness.data_hash").cloned();
     Ok(Some(Content {
         key: whole_key,
-        name: if member.rows.is_empty() { id } else { format!("{} · {} · seed {}", member.rows.join("; "), record.category, entry.id.seed) },
+        name: if member.rows.is_empty() {
+            id
+        } else {
+            format!("{} · {} · seed {}", member.rows.join("; "), record.category, entry.id.seed)
+        },
         began_ms: times.began,
         ended_ms: times.ended,
         state: State::of(entry.status),

@@ -59,7 +59,8 @@ impl Server {
             let id = self.text(call, &experiment["experiment_id"])?;
             if experiment["lifecycle_stage"] == "deleted" {
                 let what = format!("the experiment {name:?} was deleted at {}, and its name is not free", self.url());
-                let remedy = format!("bring it back with `mlflow experiments restore --experiment-id {id}`, or give another name with --experiment");
+                let remedy =
+                    format!("bring it back with `mlflow experiments restore --experiment-id {id}`, or give another name with --experiment");
                 return Err(Error::config(what, remedy).into());
             }
             return Ok(id);

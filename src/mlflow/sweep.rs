@@ -35,7 +35,7 @@ pub fn group(name: &str, store: &Store, options: &Options) -> Result<Group> {
     let (members, waiting) = members(&study, store);
     let ended = waiting == 0 && members.iter().all(|member| is_over(member.entry.status));
     let found = Found { folder: &folder, plan: &plan, study: &study, members: &members, waiting, held };
-    let varied = plan.varied().into_iter().filter(|key| *key != "run.seeds" && *key != "data.categories").map(str::to_owned).collect();
+    let varied = plan.varied().into_iter().map(str::to_owned).collect();
     Ok(Group {
         experiment: options.experiment.clone().unwrap_or_else(|| name.to_owned()),
         parent: Some(found.content(options)?),
@@ -213,7 +213,10 @@ mod tests {
     fn a_note_that_is_too_long_ends_with_a_whole_line_and_says_where_the_rest_is() {
         let text: String = (0..100).map(|n| format!("| row {n} | 97.1 |\n")).collect();
         let short = shortened(&text, 300);
-        assert!(short.chars().count() <= 300 && short.contains("| row 9 | 97.1 |\n") && short.ends_with("among the artifacts.\n"), "{short}");
+        assert!(
+            short.chars().count() <= 300 && short.contains("| row 9 | 97.1 |\n") && short.ends_with("among the artifacts.\n"),
+            "{short}"
+        );
         assert_eq!(shortened(&text, 10_000), text);
     }
 }

@@ -217,7 +217,9 @@ fn search(state: &State, asked: &Value) -> Answer {
     let (tag, value) = filter.strip_prefix("tags.`").unwrap().split_once("` = '").unwrap();
     let value = value.strip_suffix('\'').unwrap();
     let fits = |run: &&(&String, &Run)| {
-        !run.1.deleted && list(&asked["experiment_ids"]).contains(&json!(run.1.experiment)) && run.1.tags.get(tag).is_some_and(|is| is == value)
+        !run.1.deleted
+            && list(&asked["experiment_ids"]).contains(&json!(run.1.experiment))
+            && run.1.tags.get(tag).is_some_and(|is| is == value)
     };
     let found: Vec<Value> = state.runs.iter().filter(|run| fits(&run)).map(|(id, _)| shown(state, id)).collect();
     // Without any, the real one leaves the member out.
