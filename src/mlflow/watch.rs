@@ -14,8 +14,8 @@ pub const PAUSE: Duration = Duration::from_secs(30);
 /// How soon a stop is heard.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Sends what is new now and after each `pause`, until all runs are finished or failed and no sweep is at them, or `stop` asks for it; how
-/// many runs have not begun. What happens is said to `say`: what a round sent, once that the server went away, once that it is there again.
+/// Sends what is new now and after each `pause`, until all runs are finished or failed, no sweep is at them and a round had nothing left to
+/// send (a sweep writes its tables after its last run), or `stop` asks for it; how many runs have not begun. What happens is said to `say`: what a round sent, once that the server went away, once that it is there again.
 ///
 /// # Errors
 /// What another try does not mend.
@@ -29,12 +29,13 @@ pub fn watch(exporter: &mut Exporter, pause: Duration, stop: &Stop, say: &mut dy
                     say(&format!("{} answers again", exporter.url()));
                 }
                 let counts = &exporter.counts;
-                if before != (counts.points, counts.files) {
+                let has_sent = before != (counts.points, counts.files);
+                if has_sent {
                     let (points, files) = (counts.points - before.0, counts.files - before.1);
                     say(&format!("sent {}, {}", counted(points, "number", "numbers"), counted(files, "file", "files")));
                 }
                 waiting = round.waiting;
-                if round.is_over {
+                if round.is_over && !has_sent {
                     break;
                 }
             }

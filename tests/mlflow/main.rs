@@ -352,7 +352,7 @@ fn a_connection_that_breaks_off_leaves_what_was_sent_and_the_next_command_sends_
 fn watching_works_through_a_server_that_is_down_for_a_while_and_ends_with_the_runs() {
     let (dir, server) = (tempfile::tempdir().unwrap(), Recorder::start());
     let running = begin(dir.path(), &made(0));
-    let id = running.folder().record().unwrap().unwrap().id;
+    let (id, figures) = (running.folder().record().unwrap().unwrap().id, running.folder().figures());
     let store = Store::new(&dir.path().join("results"));
     let subjects = [Subject::find(&store, &id).unwrap()];
     let options = Options { plots: dir.path().join("plots"), experiment: None, attach: Attach::Small, params: Params::Differing };
@@ -367,13 +367,19 @@ fn watching_works_through_a_server_that_is_down_for_a_while_and_ends_with_the_ru
             0 => server.state().instead = None,
             // It is up; what there is was sent; the run finishes.
             2 => drop(finish(running.take().unwrap(), 0.9)),
+            // It was sent; a sweep's tables and figures come last.
+            3 => {
+                std::fs::create_dir_all(&figures).unwrap();
+                std::fs::write(figures.join("late.png"), "late").unwrap();
+            }
             _ => {}
         }
         said.push(text.to_owned());
     };
     let waiting = watch(&mut exporter, Duration::from_millis(20), &Stop::default(), &mut say).unwrap();
     assert!(said[0].contains("does not answer: status 503") && said[1].contains("answers again"), "{said:?}");
-    assert_eq!((waiting, &said[2..]), (0, ["sent 0 numbers, 3 files", "sent 1 number, 4 files"].map(String::from).as_slice()));
+    let rounds = ["sent 0 numbers, 3 files", "sent 1 number, 4 files", "sent 0 numbers, 5 files"].map(String::from);
+    assert_eq!((waiting, &said[2..]), (0, rounds.as_slice()));
     assert_eq!(server.run("harness.run", &id).status, "FINISHED");
     // Who asks for a stop ends it.
     let (stop, before) = (Stop::default(), server.state().requests.len());
