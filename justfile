@@ -84,6 +84,10 @@ test *ARGS: setup
 test-slow *ARGS: build weights
     @cargo test --release --workspace --quiet --test survive --test gpu_check -- --ignored --nocapture --test-threads 1 "$@"
 
+# a sweep on a Slurm cluster of two nodes within this machine, its workers killed, requeued and preempted: the tables must be a local sweep's (root; installs Debian's packages, elsewhere it says so and skips)
+test-slurm: build
+    @scripts/slurm-check.sh
+
 # every parser fed damaged inputs for so many seconds in all: what was tried, and what fails into target/fuzz/
 fuzz SECONDS="60": setup
     @HARNESS_FUZZ_SECONDS={{SECONDS}} cargo test --release --workspace --quiet --test fuzz

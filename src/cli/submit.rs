@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::file;
 use crate::sweep::conduct::Planned;
 use crate::sweep::ledger::{Ledger, What};
-use crate::sweep::request::{Request, reporting, typed};
+use crate::sweep::request::{Request, reporting, shell, typed};
 use crate::sweep::slurm::{Batch, Site, submit as given};
 use crate::{Error, Result, show, showln};
 
@@ -47,9 +47,10 @@ pub fn submit(sweep: &Planned, request: &Request, workers: Option<usize>, option
         }
         Err(error) => {
             showln!(
-                "{} workers are job {job}; the job that would make the tables was refused ({}): `{look}` makes them",
+                "{} workers are job {job}; the job that would make the tables was refused ({}): `harness {}` makes them",
                 batch.workers,
-                error.what
+                error.what,
+                shell(batch.report.iter().cloned())
             );
             job
         }
@@ -62,11 +63,11 @@ pub fn submit(sweep: &Planned, request: &Request, workers: Option<usize>, option
 
 fn batch(sweep: &Planned, request: &Request, workers: Option<usize>, options: &[String]) -> Result<Batch> {
     let to_do = sweep.to_do(request)?;
-    let look = reporting(&request.results, &sweep.plan.name);
     if to_do == 0 {
+        let tables = shell(request.tables(&sweep.plan.name));
         return Err(Error::config(
             "nothing is to be done: every run is finished, or failed before",
-            format!("`{look}` makes the tables; --retry tries runs again that failed"),
+            format!("`harness {tables}` makes the tables; --retry tries runs again that failed"),
         ));
     }
     if workers == Some(0) {
@@ -75,13 +76,11 @@ fn batch(sweep: &Planned, request: &Request, workers: Option<usize>, options: &[
     let most = Site::here().map_or(usize::MAX, |site| site.max_array.saturating_sub(1).max(1));
     let here = std::env::current_dir().map_err(|e| Error::io("find", Path::new("."), &e))?;
     let program: PathBuf = std::env::current_exe().map_err(|e| Error::io("find", Path::new("harness"), &e))?;
-    let report = ["report", &sweep.plan.name, "--partial", "--results"].map(str::to_owned).into_iter();
-    let folders = [request.results.display().to_string(), "--plots".to_owned(), request.plots.display().to_string()];
     let batch = Batch {
         name: sweep.plan.name.clone(),
         program: program.display().to_string(),
         worker: request.worker(),
-        report: report.chain(folders).collect(),
+        report: request.tables(&sweep.plan.name),
         workers: workers.unwrap_or(WORKERS).min(to_do).min(most),
         options: options.to_vec(),
         output: here.join(&sweep.folder.folder).join("slurm"),

@@ -12,7 +12,7 @@ use crate::sweep::conduct::Planned;
 use crate::sweep::decide::Failed;
 use crate::sweep::execute::Tally;
 use crate::sweep::pilot;
-use crate::sweep::request::{Request, reporting};
+use crate::sweep::request::{Request, reporting, shell};
 use crate::sweep::share::{Others, Share};
 use crate::sweep::{Outcome, Study};
 use crate::ui::{Mode, Output, Verbosity};
@@ -161,10 +161,11 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
         // Of many workers each would write the same tables, some of them too early.
         conclude(&tally, &look)?;
         sayln!(
-            "nothing is free any more: {} finished here, {} before or elsewhere, {} being run by others; `{look}` makes the tables",
+            "nothing is free any more: {} finished here, {} before or elsewhere, {} being run by others; `harness {}` makes the tables",
             tally.finished,
             tally.reused,
-            tally.elsewhere
+            tally.elsewhere,
+            shell(request.tables(&plan.name))
         );
         return Ok(());
     }

@@ -80,13 +80,8 @@ impl Lease {
         let holder = Holder::this_process(format!("{now:.0}"));
         let text = serde_json::to_string(&holder).expect("a holder is plain data") + "\n";
         for _ in 0..TRIES {
-            match super::open_own(path, OpenOptions::new().write(true).create_new(true)) {
-                Ok(mut file) => {
-                    file.write_all(text.as_bytes())?;
-                    return Ok(Ok(Self { path: path.to_owned(), nonce: holder.nonce, _beat: beat(file) }));
-                }
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
+            if let Some(file) = create(path, text.as_bytes())? {
+                return Ok(Ok(Self { path: path.to_owned(), nonce: holder.nonce, _beat: beat(file) }));
             }
             let found = read(path);
             if is_living(path, found.as_ref()) {
@@ -103,13 +98,20 @@ impl Lease {
     }
 
     /// Whether it is still this process's: false once another one took it for dead, as that of a machine that was suspended.
-    pub fn is_own(&self) -> bool {
-        read(&self.path).is_some_and(|holder| holder.nonce == self.nonce)
+    ///
+    /// # Errors
+    /// A file that is there and cannot be read: nobody knows.
+    pub fn is_own(&self) -> io::Result<bool> {
+        match super::content(&self.path) {
+            Ok(bytes) => Ok(serde_json::from_slice::<Holder>(&bytes).is_ok_and(|holder| holder.nonce == self.nonce)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Gives it up, as dropping it does.
     pub fn release(&mut self) {
-        if self.is_own() {
+        if self.is_own().unwrap_or(false) {
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -136,6 +138,25 @@ pub fn is_held(path: &Path) -> bool {
 pub fn host() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+/// A new file of this content, on disk before it has its name; `None` where there is one already.
+fn create(path: &Path, text: &[u8]) -> io::Result<Option<File>> {
+    let (temporary, mut file) = create_beside(path)?;
+    let made = file.write_all(text).and_then(|()| file.sync_all()).and_then(|()| match std::fs::hard_link(&temporary, path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+        // A file system without hard links: a kill between name and content leaves an empty one, which counts by its age.
+        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
+            match super::open_own(path, OpenOptions::new().write(true).create_new(true)) {
+                Ok(mut file) => file.write_all(text).map(|()| Some(file)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+                Err(error) => Err(error),
+            }
+        }
+        linked => linked.map(|()| Some(file)),
+    });
+    let _ = std::fs::remove_file(&temporary);
+    made
 }
 
 fn read(path: &Path) -> Option<Holder> {
@@ -249,7 +270,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(".lease");
         let lease = taken(&path).unwrap();
-        assert!(lease.is_own() && is_held(&path));
+        assert!(lease.is_own().unwrap() && is_held(&path));
         assert_eq!(taken(&path).unwrap_err().unwrap().pid, std::process::id());
         drop(lease);
         assert!(!is_held(&path) && !path.exists());
@@ -283,7 +304,7 @@ mod tests {
         assert_eq!(taken(&path).unwrap_err(), Some(holder));
         foreign(&path, 2 * LIFE);
         assert_eq!(living(&path), None);
-        assert!(taken(&path).unwrap().is_own());
+        assert!(taken(&path).unwrap().is_own().unwrap());
     }
 
     #[test]
@@ -292,9 +313,9 @@ mod tests {
         let path = dir.path().join(".lease");
         let lease = taken(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
-        assert!(!lease.is_own());
+        assert!(!lease.is_own().unwrap());
         let holder = foreign(&path, Duration::ZERO);
-        assert!(!lease.is_own());
+        assert!(!lease.is_own().unwrap());
         drop(lease);
         assert_eq!(living(&path), Some(holder));
     }
@@ -321,7 +342,7 @@ mod tests {
                 let all: Vec<_> = (0..8).map(|_| scope.spawn(|| taken(&path).ok())).collect();
                 all.into_iter().filter_map(|one| one.join().unwrap()).collect()
             });
-            assert_eq!(leases.iter().filter(|lease| lease.is_own()).count(), 1);
+            assert_eq!(leases.iter().filter(|lease| lease.is_own().unwrap()).count(), 1);
         }
     }
 

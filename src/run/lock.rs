@@ -104,9 +104,9 @@ impl Lock {
     /// another one may have taken over. To be asked before anything is written that counts.
     ///
     /// # Errors
-    /// `Kind::Environment` naming who has it now.
+    /// `Kind::Environment` naming who has it now; a lease that cannot be read.
     pub fn check(&self) -> Result<()> {
-        if self.lease.is_own() {
+        if self.lease.is_own().map_err(|e| Error::io("read", &beside(&self.path), &e))? {
             return Ok(());
         }
         let who = Self::holder(&self.path).map_or("another process".to_owned(), |holder| holder.words());

@@ -54,6 +54,14 @@ impl Request {
         words
     }
 
+    /// What makes the tables of the sweep that is called so: `report`, its name.
+    pub fn tables(&self, name: &str) -> Vec<String> {
+        let folders =
+            [("results", &self.results), ("plots", &self.plots)].into_iter().filter(|(usual, folder)| **folder != in_project(usual));
+        let folders = folders.flat_map(|(usual, folder)| [format!("--{usual}"), folder.display().to_string()]);
+        ["report".to_owned(), name.to_owned()].into_iter().chain(folders).collect()
+    }
+
     fn words(&self) -> Vec<String> {
         let mut parts = vec!["sweep".to_owned(), self.file.display().to_string()];
         let mut option = |name: &str, value: Option<String>| {
@@ -137,6 +145,8 @@ mod tests {
         assert_eq!(reporting(Path::new("/my results"), "x"), "harness report x --partial --results '/my results'");
         assert_eq!(reporting(&in_project("results"), "x"), "harness report x --partial");
         let moved = Request { results: "/there".into(), devices: vec!["cuda:0".into(), "cuda:1".into()], ..Request::example() };
+        let there = Request { results: "/there".into(), plots: in_project("plots"), ..Request::example() };
+        assert_eq!(shell(there.tables("x")), "report x --results /there");
         assert_eq!(moved.repeating(), "harness sweep try.toml --devices cuda:0,cuda:1 --results /there");
     }
 }

@@ -21,6 +21,7 @@ mod dashes;
 pub(in crate::report) mod frame;
 mod histogram;
 mod history;
+mod ink;
 mod loss;
 pub(in crate::report) mod palette;
 pub(in crate::report) mod paper;

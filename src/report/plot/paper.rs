@@ -8,12 +8,13 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontTransform, IntoFont, IntoTextStyle, RGBColor, ShapeStyle, TextStyle};
 
 use super::dashes::dashes;
-use super::palette;
 use super::pdf;
 use super::room::{DENSE, Print, Room};
 use crate::image::{Rgb, codec, draw};
 use crate::names::in_line;
 use crate::{Error, Result};
+
+pub use super::ink::{Anchor, Run, Stroke, Type};
 
 /// What can be drawn.
 pub trait Figure {
@@ -42,65 +43,6 @@ const ASCENT_EM: f64 = 0.92822265625;
 /// The SVG backend divides the font's size by this and sets text so far below its point, em.
 const SVG_EM: f64 = 1.24;
 const SVG_TOP_EM: f64 = 0.76;
-
-/// Where a point of text stands: to its right, around it, or to its left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Anchor {
-    Left,
-    Middle,
-    Right,
-}
-
-/// Which way text runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Run {
-    Across,
-    /// From below upwards.
-    Up,
-}
-
-/// How text looks: its size is the em in nominal pixels.
-#[derive(Debug, Clone, Copy)]
-pub struct Type {
-    pub em: f64,
-    pub colour: RGBColor,
-    pub anchor: Anchor,
-    pub run: Run,
-}
-
-impl Type {
-    /// Black text that starts at its point.
-    pub fn of(em: f64) -> Self {
-        Self { em, colour: palette::BLACK, anchor: Anchor::Left, run: Run::Across }
-    }
-
-    pub fn anchored(self, anchor: Anchor) -> Self {
-        Self { anchor, ..self }
-    }
-
-    pub fn coloured(self, colour: RGBColor) -> Self {
-        Self { colour, ..self }
-    }
-}
-
-/// How a line looks; its width in nominal pixels.
-#[derive(Debug, Clone, Copy)]
-pub struct Stroke {
-    pub colour: RGBColor,
-    pub width: f64,
-    /// Lengths of a dash and of the gap after it.
-    pub dash: Option<(f64, f64)>,
-}
-
-impl Stroke {
-    pub fn solid(colour: RGBColor, width: f64) -> Self {
-        Self { colour, width, dash: None }
-    }
-
-    pub fn dashed(colour: RGBColor, width: f64) -> Self {
-        Self { colour, width, dash: Some((7.0, 3.5)) }
-    }
-}
 
 /// What the two backends do differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -357,6 +299,7 @@ fn fault(error: impl std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::plot::palette;
     use std::path::Path;
 
     struct Marks;

@@ -1,6 +1,8 @@
 //! Sweeps as processes: together, failing, interrupted. What kills and faults do to them is in tests/survive.
 
 mod fixture;
+mod nodes;
+mod slurm;
 
 use std::process::{Command, Output};
 
