@@ -105,6 +105,10 @@ onnx-check *ARGS: setup
 tables-check *ARGS: setup
     @scripts/tables-check.sh "$@"
 
+# a tiny sweep on a real MLflow server, sent again and again, in a Python of its own under .deps/ (once, 1 GB; needs pip)
+mlflow-check: build
+    @scripts/mlflow-check.sh
+
 # the page of a sweep in a real browser: sorting, filters, paper, contrast and labels; screenshots to target/page-check/ (needs npm and Chromium, else it says so and skips)
 page-check *PAGES: setup
     @scripts/page-check.sh "$@"

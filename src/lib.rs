@@ -14,6 +14,7 @@ pub mod file;
 pub mod image;
 pub mod launcher;
 pub mod metric;
+pub mod mlflow;
 pub mod names;
 pub mod num;
 pub mod place;

@@ -21,7 +21,7 @@ const SRC: &[&[&str]] = &[
     &["export"],
     &["ui", "launcher"],
     &["sweep"],
-    &["report", "archive"],
+    &["report", "archive", "mlflow"],
     &["cli"],
 ];
 

@@ -25,6 +25,11 @@ fn config() -> Config {
 }
 
 fn open(results: &Path, seed: u64, repeat: Repeat) -> (Box<Attempt>, Option<Position>) {
+    open_of(results, seed, repeat, None)
+}
+
+/// A run that a sweep starts.
+fn open_of(results: &Path, seed: u64, repeat: Repeat, sweep: Option<&str>) -> (Box<Attempt>, Option<Position>) {
     let given = run::env::Provenance { device: "cpu".into(), threads: 1, data_hash: "d".into(), ..Default::default() };
     let environment = Environment::capture(Path::new("/"), None, given);
     let config = config().to_toml();
@@ -35,7 +40,7 @@ fn open(results: &Path, seed: u64, repeat: Repeat) -> (Box<Attempt>, Option<Posi
         argv: &["harness".into()],
         tags: &[],
         note: None,
-        sweep: None,
+        sweep,
         repeat,
         now: run::now(),
     };
@@ -70,6 +75,7 @@ fn finish(mut attempt: Box<Attempt>, seed: u64, auroc: f64) {
         ("test/A/image_auroc".to_owned(), Some(0.5)),
         ("test/aupro@0.3".to_owned(), None),
     ]);
+    // As earlier versions told of it.
     attempt.event(&Event::Eval { epoch: 2, step: 0, metrics: metrics.clone() }).unwrap();
     let figures = attempt.folder().figures();
     std::fs::create_dir_all(&figures).unwrap();
@@ -302,6 +308,38 @@ fn figures_and_hyperparameters_are_there_once_the_run_is_finished() {
     assert!(!hparams.contains_key("run.seeds"), "seeds of one configuration are one group");
     let end = content("_hparams_/session_end_info", 4);
     assert_eq!(get(&end, 1), Some(Field::Int(1)));
+}
+
+#[test]
+fn hyperparameters_begin_with_those_in_which_the_rows_of_the_sweep_differ() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = [0.1, 0.2].map(|lr| serde_json::json!({ "name": lr.to_string(), "config": { "optim.lr": lr, "data.size": 64 } }));
+    std::fs::create_dir_all(dir.path().join("rates")).unwrap();
+    let plan = serde_json::json!({ "format": 1, "rows": rows, "runs": [] });
+    std::fs::write(dir.path().join("rates/plan.json"), plan.to_string()).unwrap();
+    let infos = |seed: u64, sweep: Option<&str>| -> Vec<(String, u64)> {
+        let (attempt, _) = open_of(dir.path(), seed, Repeat::Reuse, sweep);
+        let folder = attempt.folder().clone();
+        attempt.stop();
+        let bytes = std::fs::read(file(&folder)).unwrap();
+        let experiment = records(&bytes).into_iter().find_map(|event| {
+            let summary = get(event, 5)?;
+            let value = get(summary.bytes(), 1).unwrap();
+            let is_it = get(value.bytes(), 1).unwrap().text() == "_hparams_/experiment";
+            let data = get(get(value.bytes(), 9)?.bytes(), 1)?;
+            is_it.then(|| get(get(data.bytes(), 2).unwrap().bytes(), 2).unwrap().bytes())
+        });
+        let infos = fields(experiment.unwrap()).into_iter().filter(|(field, _)| *field == 4);
+        let differs = |info: &[u8]| if let Some(Field::Int(differs)) = get(info, 7) { differs } else { 0 };
+        infos.map(|(_, info)| (get(info.bytes(), 1).unwrap().text(), differs(info.bytes()))).collect()
+    };
+    let of = |name: &str, differs: u64| (name.to_owned(), differs);
+    let (alone, swept) = (infos(0, None), infos(1, Some("rates")));
+    assert_eq!(alone[..2], [of("category", 1), of("loss.score.gamma", 1)]);
+    assert_eq!(swept[..3], [of("category", 1), of("optim.lr", 1), of("loss.score.gamma", 1)]);
+    let names = |infos: &[(String, u64)]| infos.iter().map(|(name, _)| name.clone()).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(names(&alone), names(&swept), "every key has a column whichever run is asked");
+    assert!(swept[3..].iter().all(|(_, differs)| *differs == 0) && swept.len() > 100);
 }
 
 #[test]

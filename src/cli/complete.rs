@@ -32,6 +32,11 @@ pub fn sweeps() -> ArgValueCandidates {
     })
 }
 
+/// What runs and sweeps are called.
+pub fn runs_and_sweeps() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| sweeps().candidates().into_iter().chain(runs().candidates()).collect())
+}
+
 /// Names of the rows of all sweeps.
 pub fn rows() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {

@@ -69,7 +69,7 @@ pub enum Verb {
     Rank(rank::Args),
     /// Compute the metrics of score maps: a run's, or from any other source
     Score(score::Args),
-    /// Write a finished run for other programs: an ONNX file that gives the same maps and scores
+    /// Runs for other programs: an ONNX file that gives the same maps and scores; runs and sweeps on an MLflow server
     Export(export::Args),
     /// Write a finished run as one file, which `predict --model` scores with where there is no run store
     Bundle(bundle::Args),
@@ -140,7 +140,7 @@ pub fn carry_out(cli: &Cli, with_tensors: &dyn Fn(&Verb) -> Result<()>) -> Resul
         Verb::Calibrate(args) => calibrate::show(args),
         Verb::Bench(args) => args.resolve().and_then(|_| with_tensors(&cli.verb)),
         Verb::Score(args) => score::run(args),
-        Verb::Export(args) => export::run(args),
+        Verb::Export(args) => export::run(args, cli.verbosity()),
         Verb::Bundle(args) => bundle::run(args),
         Verb::Archive(args) => archive::run(args),
         Verb::Verify(args) => archive::verify(args),

@@ -95,10 +95,8 @@ fn last_metrics(path: &Path) -> Result<Option<BTreeMap<String, Option<f64>>>> {
     let mut tail = Vec::new();
     file.take(TAIL).read_to_end(&mut tail).map_err(|e| io(&e))?;
     let last = tail.strip_suffix(b"\n").unwrap_or(&tail).rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
-    Ok(match serde_json::from_slice(last) {
-        Ok(Event::Eval { step: 0, metrics, .. }) => Some(metrics),
-        _ => None,
-    })
+    let told = serde_json::from_slice(last).ok().filter(Event::concludes);
+    Ok(if let Some(Event::Eval { metrics, .. }) = told { Some(metrics) } else { None })
 }
 
 #[cfg(test)]
@@ -139,7 +137,7 @@ mod tests {
         assert!(check(&folder, &summary).is_ok(), "nothing is there to compare with");
         let mut events = event::Writer::open(&folder.events_jsonl()).unwrap();
         events.append(&Event::Start { format: event::FORMAT, id: summary.id.clone() }).unwrap();
-        events.append(&Event::Eval { epoch: 1, step: 0, metrics: summary.metrics.clone() }).unwrap();
+        events.append(&Event::Eval { epoch: 1, step: 9, metrics: summary.metrics.clone() }).unwrap();
         events.flush().unwrap();
         let cfg = Config::default();
         std::fs::write(folder.config_toml(), cfg.to_toml()).unwrap();

@@ -15,6 +15,9 @@ use std::path::Path;
 /// The format of events.jsonl, which its first line names.
 pub const FORMAT: u32 = 1;
 
+/// The splits that a run's metrics stand under: [`super::summary::split`] says which.
+pub const SPLITS: [&str; 2] = ["test", "best_on_test"];
+
 /// How a line begins of a kind of event that earlier versions knew, for remarks: nothing ever read it.
 const NOTE: &[u8] = br#"{"event":"note","#;
 
@@ -51,6 +54,14 @@ pub enum Event {
     },
     /// Metrics after `step` steps, keyed `split/metric`; `None` where a metric has no value.
     Eval { epoch: u64, step: u64, metrics: BTreeMap<String, Option<f64>> },
+}
+
+impl Event {
+    /// Whether this is the evaluation at a run's end, and none by which an epoch was chosen. Earlier versions gave it the step 0.
+    pub fn concludes(&self) -> bool {
+        let is_of_tests = |name: &String| SPLITS.iter().any(|split| name.strip_prefix(split).is_some_and(|rest| rest.starts_with('/')));
+        matches!(self, Self::Eval { step, metrics, .. } if *step == 0 || metrics.keys().any(is_of_tests))
+    }
 }
 
 /// One line of timing.jsonl.
@@ -123,6 +134,15 @@ mod tests {
             text.lines().nth(1).unwrap(),
             r#"{"event":"step","epoch":0,"step":3,"losses":{"total":0.3333333333333333},"lr":0.001,"grad_norm":0.30000000000000004}"#
         );
+    }
+
+    #[test]
+    fn the_evaluation_at_a_runs_end_is_told_from_one_that_chose_an_epoch() {
+        let eval = |step, name: &str| Event::Eval { epoch: 1, step, metrics: BTreeMap::from([(name.to_owned(), Some(0.5))]) };
+        assert!(eval(12, "test/image_auroc").concludes() && eval(12, "best_on_test/S/image_auroc").concludes());
+        assert!(eval(0, "test/image_auroc").concludes(), "as earlier versions wrote it");
+        assert!(!eval(12, "pseudo_val/pixel_ap").concludes() && !eval(12, "selected_on_test/pixel_auroc").concludes());
+        assert!(!step(0.5).concludes());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! summary.json: the result of a run with the protocol of its metrics. Written last; its presence means finished.
 
-use super::event::nan_for_null;
+use super::event::{SPLITS, nan_for_null};
 use crate::config::Checkpoint;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -40,8 +40,8 @@ pub struct Summary {
 /// The split that a run's metrics stand under: never `test` where the test set chose the epoch.
 pub fn split(rule: Checkpoint) -> &'static str {
     match rule {
-        Checkpoint::Last | Checkpoint::BestPseudoVal => "test",
-        Checkpoint::BestTest => "best_on_test",
+        Checkpoint::Last | Checkpoint::BestPseudoVal => SPLITS[0],
+        Checkpoint::BestTest => SPLITS[1],
     }
 }
 

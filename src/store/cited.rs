@@ -33,6 +33,20 @@ impl Plan {
         let row = self.rows.get(usize::try_from(planned.row.as_u64()?).ok()?)?;
         row.get("name")?.as_str().map(str::to_owned)
     }
+
+    /// Configuration keys that have several values among the rows; quoted rows have none.
+    fn varied(&self) -> BTreeSet<String> {
+        let rows = self.rows.as_array().into_iter().flatten().filter_map(|row| row.get("config")?.as_object());
+        let mut rows = rows.filter(|config| !config.is_empty());
+        let Some(first) = rows.next() else { return BTreeSet::new() };
+        rows.flat_map(|row| row.iter().filter(|(key, value)| first.get(*key) != Some(*value))).map(|(key, _)| key.clone()).collect()
+    }
+}
+
+/// Configuration keys in which the rows of a sweep differ, for what is only shown: none where its plan cannot be read.
+pub fn varied(results: &Path, sweep: &str) -> BTreeSet<String> {
+    let plan = read_json::<Plan>(&results.join(sweep).join("plan.json"), PLAN_FORMAT).ok().flatten();
+    plan.map(|plan| plan.varied()).unwrap_or_default()
 }
 
 /// A run's place in a sweep.
@@ -176,6 +190,11 @@ mod tests {
             "d",
             r#"{"format":1,"rows":[{"name":"base"},{"name":"wide"}],"runs":[{"id":"x/0123456789-s7","row":1},{"id":"x/0123456789-s7","row":0}]}"#,
         );
+        let row = |name: &str, config: &str| format!(r#"{{"name":"{name}","config":{config}}}"#);
+        let rows = [row("a", r#"{"k":1,"l":[1],"m":true}"#), row("quoted", "{}"), row("b", r#"{"k":1,"l":[2],"m":false}"#)].join(",");
+        put("e", &format!(r#"{{"format":1,"rows":[{rows}],"runs":[]}}"#));
+        assert_eq!(varied(dir.path(), "e"), ["l", "m"].map(str::to_owned).into());
+        assert!(varied(dir.path(), "d").is_empty() && varied(dir.path(), "nowhere").is_empty());
         let rows = Cited::read(dir.path()).unwrap().rows(&Id::parse("full/0123456789-s7").unwrap());
         assert_eq!(rows.iter().map(|place| (place.sweep.as_str(), place.row.as_str())).collect::<Vec<_>>(), [("d", "base"), ("d", "wide")]);
         std::fs::create_dir_all(dir.path().join("archive/2026")).unwrap();

@@ -13,7 +13,7 @@ pub mod removal;
 mod runs;
 pub mod slim;
 
-pub use cited::{Cited, PLAN_FORMAT, Place};
+pub use cited::{Cited, PLAN_FORMAT, Place, varied};
 pub use difference::{Difference, Pair};
 pub use found::{config_found, config_with_weights};
 pub use runs::{Entry, Store};

@@ -140,7 +140,8 @@ impl Store {
         }
     }
 
-    fn entry(&self, id: Id) -> Entry {
+    /// The run of that id as it stands now, there or not.
+    pub fn entry(&self, id: Id) -> Entry {
         let folder = self.folder(&id);
         let record = folder.record().ok().flatten();
         Entry { status: folder.status_beside(record.as_ref()), id, folder, record }

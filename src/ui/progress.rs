@@ -200,7 +200,7 @@ impl Progress {
         let epoch = (info.epochs > 0).then(|| format!("epoch {}/{}", info.epoch + 1, info.epochs));
         let step = format!("step {}/{}", info.step, self.total);
         let losses = info.losses.iter().map(|(name, loss)| format!("{name} {}", text::number(*loss)));
-        let rate = self.pace.images_per_s().map(|rate| format!("{rate:.1} images/s"));
+        let rate = self.pace.images_per_s().filter(|rate| *rate > 0.0).map(|rate| format!("{rate:.1} images/s"));
         let left = self.pace.left_s(self.total).map(|left| format!("{} left", text::duration(left)));
         let parts: Vec<String> = match place {
             Place::Bar => epoch.into_iter().chain(left).chain(rate).chain(losses).collect(),

@@ -3,10 +3,13 @@
 //! A run is a session; sessions with one `group_name`, the hash of the configuration, are the seeds of one configuration,
 //! and the dashboard shows their mean. Messages and field numbers: `tensorboard/plugins/hparams/{plugin_data,api}.proto`.
 
+use std::collections::BTreeSet;
+
 use toml::Value;
 
 use super::message;
-use crate::config::{self, Config, reference};
+use crate::config::reference::{self, Key};
+use crate::config::{self, Config};
 use crate::eval;
 use crate::export::protobuf::Message;
 use crate::run::{Id, Outcome, summary};
@@ -18,22 +21,29 @@ const STRING: u64 = 1;
 const BOOL: u64 = 2;
 const FLOAT64: u64 = 3;
 
-/// Which hyperparameters and metrics there are: the same for every run of a configuration, and TensorBoard takes one run's.
-/// `differs` stands at keys whose value is not that of base.toml. Seeds of one configuration are one group, and the category
-/// stands for itself: their keys are left out.
-pub fn experiment(cfg: &Config) -> Message {
+/// Which hyperparameters and metrics there are: the same for every run of a configuration, and TensorBoard takes one run's, in this
+/// order. Keys in which the rows of the run's sweep differ (`varied`) come first, then those whose value is not that of base.toml; at
+/// both stands `differs`. All others follow, because another run may differ in them. Seeds of one configuration are one group, and the
+/// category stands for itself: their keys are left out.
+pub fn experiment(cfg: &Config, varied: &BTreeSet<String>) -> Message {
     let table = table(cfg);
-    let infos = reference::keys().iter().filter(|key| key.is_shared()).map(|key| {
-        let differs = reference::lookup(&table, &key.path).is_some_and(|value| *value != key.default);
+    let place = |key: &&Key| match () {
+        () if varied.contains(&key.path) => 0,
+        () if reference::lookup(&table, &key.path).is_some_and(|value| *value != key.default) => 1,
+        () => 2,
+    };
+    let mut keys: Vec<&Key> = reference::keys().iter().filter(|key| key.is_shared()).collect();
+    keys.sort_by_key(place);
+    let info = |key: &&Key| {
         let info = Message::new().text(1, &key.path).text(3, &key.doc).int(4, kind(&key.default));
-        info.int(7, u64::from(differs))
-    });
+        info.int(7, u64::from(place(key) < 2))
+    };
     let category = Message::new().text(1, "category").int(4, STRING).int(7, 1);
     let metrics = metrics(cfg).into_iter().map(|tag| {
         let name = Message::new().text(2, &tag);
         Message::new().message(1, &name).text(3, &tag)
     });
-    plugin("experiment", 2, &Message::new().message(4, &category).each(4, infos).each(5, metrics))
+    plugin("experiment", 2, &Message::new().message(4, &category).each(4, keys.iter().map(info)).each(5, metrics))
 }
 
 /// The run's own values; `began` in seconds since 1970.

@@ -17,7 +17,7 @@ mod message;
 mod picture;
 mod record;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ use crate::config::Config;
 use crate::file;
 use crate::file::lines;
 use crate::run::{Event, Folder, Follower, Id, Outcome, Timing, event};
-use crate::{Error, Result};
+use crate::{Error, Result, store};
 
 /// Longest time in seconds that what was written stays in the buffer: TensorBoard looks every five.
 const FLUSH_S: f64 = 5.0;
@@ -55,7 +55,7 @@ impl Writer {
         let began = earlier.began.unwrap_or(now);
 
         let mut events = vec![message::opening(began), message::restart(began)];
-        let setup = [hparams::experiment(cfg), hparams::session_start(id, category, cfg, began)];
+        let setup = [hparams::experiment(cfg, &varied(folder)), hparams::session_start(id, category, cfg, began)];
         events.extend(setup.map(|value| message::summary(began, 0, [value])));
         let (kept, step) = replay(folder, &earlier, now)?;
         events.extend(kept);
@@ -138,6 +138,14 @@ fn files(tb: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Keys in which the rows of the sweep differ that started the run.
+fn varied(folder: &Folder) -> BTreeSet<String> {
+    let sweep = folder.record().ok().flatten().and_then(|record| record.sweep);
+    // RESULTS/runs/<experiment>/<run>
+    let results = folder.path().ancestors().nth(3);
+    results.zip(sweep).map(|(results, sweep)| store::varied(results, &sweep)).unwrap_or_default()
+}
+
 /// Wall times of the file that an earlier attempt wrote.
 struct Earlier {
     began: Option<f64>,
@@ -182,7 +190,7 @@ fn replay(folder: &Folder, earlier: &Earlier, now: f64) -> Result<(Vec<Message>,
     Ok((messages, last))
 }
 
-/// The step of an event; 0 where it has none.
+/// The step of an event; 0 where it has none, as the last evaluation has in runs of earlier versions.
 fn step(event: &Event) -> u64 {
     match event {
         Event::Start { .. } => 0,

@@ -49,13 +49,13 @@ pub fn conclude(task: &Task, attempt: &mut Attempt, detector: &dyn Detector, fit
     let evaluations = if test.is_empty() { vec![] } else { evaluate(task, test, &protocol, &stored)? };
     let metrics = metrics(summary::split(cfg.train.checkpoint), &evaluations);
     let epoch = detector.estimate(planned.category.train.len()).epochs;
+    let Trained { steps, losses, grad_norm } = trained(attempt)?;
     if !test.is_empty() {
-        attempt.event(&Event::Eval { epoch, step: 0, metrics: metrics.clone() })?;
+        attempt.event(&Event::Eval { epoch, step: steps, metrics: metrics.clone() })?;
         file::replace(&attempt.folder().scores_csv(), &eval::table(&evaluations, fitted.normal.as_ref()))?;
     }
     report::run::write(attempt.folder(), test, &cfg.eval, &evaluations, &|name, i| stored.map(name, &test.items()[i].key))?;
 
-    let (losses, grad_norm) = last_epoch(attempt)?;
     let summary = Summary {
         format: summary::FORMAT,
         id: planned.id.to_string(),
@@ -128,17 +128,30 @@ fn counts(planned: &Planned, scores: Option<&Scores>, Count { parameters, traine
     ])
 }
 
-/// Means and gradient norm of the last epoch, as events.jsonl has them: the epoch may belong to an earlier attempt.
-fn last_epoch(attempt: &Attempt) -> Result<(BTreeMap<String, f64>, Option<f64>)> {
-    let events = event::read(&attempt.folder().events_jsonl())?;
-    let last = events.into_iter().rev().find_map(|event| match event {
-        Event::Epoch { losses, stats, grad_norm, .. } => {
-            let stats = stats.into_iter().filter(|(_, value)| value.is_finite());
-            Some((losses.into_iter().chain(stats).collect(), grad_norm))
+/// What a training came to.
+#[derive(Default)]
+struct Trained {
+    /// Steps that were made; 0 where nothing was trained.
+    steps: u64,
+    /// Means of the last epoch.
+    losses: BTreeMap<String, f64>,
+    grad_norm: Option<f64>,
+}
+
+/// As events.jsonl has it: the last epoch may belong to an earlier attempt.
+fn trained(attempt: &Attempt) -> Result<Trained> {
+    let mut trained = Trained::default();
+    for event in event::read(&attempt.folder().events_jsonl())? {
+        match event {
+            Event::Step { step, .. } => trained.steps = step,
+            Event::Epoch { step, losses, stats, grad_norm, .. } => {
+                let stats = stats.into_iter().filter(|(_, value)| value.is_finite());
+                trained = Trained { steps: step, losses: losses.into_iter().chain(stats).collect(), grad_norm };
+            }
+            Event::Start { .. } | Event::Eval { .. } => {}
         }
-        _ => None,
-    });
-    Ok(last.unwrap_or_default())
+    }
+    Ok(trained)
 }
 
 /// Pixel AUROC of the headline map on the test set, or image AUROC of a detector without a map and of data without masks: for

@@ -1,10 +1,10 @@
-//! `harness export`: a finished run as a file for other programs.
+//! `harness export onnx`: a finished run as a model in a file.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::complete;
-use super::finished::Finished;
+use crate::cli::complete;
+use crate::cli::finished::Finished;
 use crate::data::Source;
 use crate::eval::{self, MapName};
 use crate::export::onnx::{self, Check, Input, Model, Run};
@@ -14,18 +14,6 @@ use crate::{Error, Result, file, sayln, showln};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[command(subcommand)]
-    format: Format,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum Format {
-    /// An ONNX model from the bytes of an image to its map and score, and beside it a check against the run's own
-    Onnx(Onnx),
-}
-
-#[derive(Debug, clap::Args)]
-struct Onnx {
     /// The run: its id, a unique prefix of its hash, or `latest`
     #[arg(long, value_name = "ID", add = complete::runs())]
     run: String,
@@ -71,8 +59,11 @@ impl FromStr for Size {
     }
 }
 
+/// Writes the model and its check.
+///
+/// # Errors
+/// A run, map or size that cannot be exported; data that are not what they were.
 pub fn run(args: &Args) -> Result<()> {
-    let Format::Onnx(args) = &args.format;
     let found = Finished::find(&args.results, &args.run)?;
     let map = map_of(&found, args.map.as_deref())?;
     let source = if args.no_check && args.input.is_some() { None } else { Some(test_images(&found, args.data.as_deref())?) };
