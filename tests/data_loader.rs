@@ -94,7 +94,7 @@ fn images_that_are_loaded_larger_are_cropped_or_resized_after_their_pseudo_anoma
         for (at, &item) in batch.items.iter().enumerate() {
             let image = resize(&decode(&items[item % 3].path).unwrap(), SIZE + 9, Resize::Nearest);
             let before = if chosen[item] {
-                let sample = pseudo::pseudo(&image, &config.pseudo, &mut stream(11, "pseudo", 2, item as u64));
+                let sample = pseudo::pseudo(&image, &image, &config.pseudo, &mut stream(11, "pseudo", 2, item as u64));
                 (sample.image, sample.mask)
             } else {
                 (image, Mask::filled(SIZE + 9, SIZE + 9, 0))
@@ -128,7 +128,7 @@ fn slow_item(items: &[Item], config: &Config, epoch: u64, item: usize) -> (Rgb, 
         return (image, Mask::filled(SIZE, SIZE, 0));
     }
     let of = if config.pseudo.mode == RatioMode::Fixed { 0 } else { epoch };
-    let sample = pseudo::pseudo(&image, &config.pseudo, &mut stream(11, "pseudo", of, item as u64));
+    let sample = pseudo::pseudo(&image, &image, &config.pseudo, &mut stream(11, "pseudo", of, item as u64));
     (sample.image, sample.mask)
 }
 
@@ -267,7 +267,7 @@ fn the_kind_of_a_view_names_the_generator_that_lies_on_top() {
     };
     let with = |confetti, cutpaste, scar| {
         let mut config = config.clone();
-        config.pseudo.weight = Weight { confetti, cutpaste, scar };
+        config.pseudo.weight = Weight { confetti, cutpaste, scar, ..config.pseudo.weight };
         config
     };
     for (config, kind) in [(with(1.0, 0.0, 0.0), Name::Confetti), (with(0.0, 1.0, 0.0), Name::CutPaste), (with(0.0, 0.0, 1.0), Name::Scar)]

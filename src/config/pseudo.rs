@@ -17,6 +17,9 @@ pub struct Pseudo {
     pub confetti: Confetti,
     pub cutpaste: CutPaste,
     pub scar: Scar,
+    pub perlin: Perlin,
+    pub simplex: Simplex,
+    pub nsa: Nsa,
 }
 
 /// How often each generator is drawn, relative to the others; 0 = never.
@@ -26,6 +29,9 @@ pub struct Weight {
     pub confetti: f64,
     pub cutpaste: f64,
     pub scar: f64,
+    pub perlin: f64,
+    pub simplex: f64,
+    pub nsa: f64,
 }
 
 /// How the generators with a weight above 0 share the chosen images.
@@ -34,7 +40,7 @@ pub struct Weight {
 pub enum Combine {
     /// One of them on each image, drawn by weight.
     One,
-    /// All of them on each image: CutPaste, scar, confetti, in that order.
+    /// All of them on each image: CutPaste, scar, confetti, Perlin, simplex, NSA, in that order.
     All,
 }
 
@@ -101,11 +107,77 @@ pub struct Scar {
     pub jitter: f64,
 }
 
+/// A texture blended in under Perlin noise (DRAEM, Zavrtanik et al. 2021).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Perlin {
+    /// Noise above it is anomalous.
+    pub threshold: f64,
+    /// Greatest turn of the noise either way, degrees.
+    pub rotation: f64,
+    /// Least and greatest share of the texture where it is blended in.
+    pub opacity: [f64; 2],
+    pub texture: Texture,
+    /// Blots on the object alone.
+    pub foreground: bool,
+}
+
+/// What is blended in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Texture {
+    /// Clouds, stripes, checks, dots or grain.
+    Procedural,
+    /// The image's own tiles in another order (MemSeg).
+    Own,
+}
+
+/// Simplex noise in a box (RD++, Tien et al. 2023). Lengths are px of an image of 256 px; they scale with the image's side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Simplex {
+    /// Least and greatest side of the box.
+    pub side: [f64; 2],
+    /// Of the noise, in units of the whole range of values.
+    pub strength: f64,
+    pub octaves: u32,
+    /// Amplitude of an octave by that of the one before.
+    pub persistence: f64,
+    /// Of the first octave, px of the image as it is.
+    pub wavelength: u32,
+}
+
+/// Patches of another normal image, blended in without a seam (NSA, Schlüter et al. 2022).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nsa {
+    /// The most patches on an image: after the first each is there with probability 1/2.
+    pub patches: u32,
+    /// Least and greatest side of a patch, shares of the image's side.
+    pub size: [f64; 2],
+    /// Scale of the Gamma variate of shape 2 that is added to the least side.
+    pub scale: f64,
+    /// Least and greatest factor of resizing, and the deviation of the normal variate about 1 that is cut to them.
+    pub resize: [f64; 2],
+    pub resize_deviation: f64,
+    pub gradients: Gradients,
+}
+
+/// Which gradients a patch has after blending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gradients {
+    /// Its own.
+    Source,
+    /// At each pair of pixels the stronger of its own and the image's.
+    Mixed,
+}
+
 impl Weight {
     /// True where no generator can be drawn.
     pub fn is_zero(&self) -> bool {
-        let Self { confetti, cutpaste, scar } = *self;
-        [confetti, cutpaste, scar].iter().all(|&weight| weight <= 0.0)
+        let Self { confetti, cutpaste, scar, perlin, simplex, nsa } = *self;
+        [confetti, cutpaste, scar, perlin, simplex, nsa].iter().all(|&weight| weight <= 0.0)
     }
 }
 
@@ -115,7 +187,11 @@ impl Pseudo {
     /// # Errors
     /// `Kind::Config` naming the keys and the remedy.
     pub fn check(&self) -> Result<()> {
-        let Self { confetti, cutpaste, scar, .. } = self;
+        let Self { confetti, cutpaste, scar, perlin, simplex, nsa, .. } = self;
+        ordered("pseudo.perlin.opacity", perlin.opacity, "the smaller share")?;
+        ordered("pseudo.simplex.side", simplex.side, "the smaller side")?;
+        ordered("pseudo.nsa.size", nsa.size, "the smaller share")?;
+        ordered("pseudo.nsa.resize", nsa.resize, "the smaller factor")?;
         ordered("pseudo.confetti.size", confetti.size.map(f64::from), "the smaller side")?;
         ordered("pseudo.cutpaste.area", cutpaste.area, "the smaller share")?;
         ordered("pseudo.scar.width", scar.width, "the smaller width")?;
@@ -170,13 +246,24 @@ mod tests {
         assert!(refused(|p| p.cutpaste.area = [0.2, 0.1]).contains("pseudo.cutpaste.area"));
         assert!(refused(|p| p.scar.width = [3.0, 2.0]).contains("pseudo.scar.width"));
         assert!(refused(|p| p.scar.length = [3.0, 2.0]).contains("pseudo.scar.length"));
+        assert!(refused(|p| p.perlin.opacity = [0.9, 0.2]).contains("pseudo.perlin.opacity"));
+        assert!(refused(|p| p.simplex.side = [9.0, 2.0]).contains("pseudo.simplex.side"));
+        assert!(refused(|p| p.nsa.size = [0.4, 0.1]).contains("pseudo.nsa.size"));
+        assert!(refused(|p| p.nsa.resize = [1.4, 0.1]).contains("pseudo.nsa.resize"));
     }
 
     #[test]
     fn weights_may_all_be_zero_only_where_nothing_is_drawn() {
-        let none = |p: &mut Pseudo| p.weight = Weight { confetti: 0.0, cutpaste: 0.0, scar: 0.0 };
-        let error = refused(|p| p.weight = Weight { confetti: 0.0, cutpaste: 0.0, scar: 0.0 });
-        assert!(["confetti", "cutpaste", "scar"].iter().all(|name| error.contains(&format!("pseudo.weight.{name}"))), "{error}");
+        fn none(p: &mut Pseudo) {
+            p.weight = Weight { confetti: 0.0, cutpaste: 0.0, scar: 0.0, perlin: 0.0, simplex: 0.0, nsa: 0.0 };
+        }
+        let error = refused(none);
+        assert!(
+            ["confetti", "cutpaste", "scar", "perlin", "simplex", "nsa"]
+                .iter()
+                .all(|name| error.contains(&format!("pseudo.weight.{name}"))),
+            "{error}"
+        );
         let mut pseudo = Config::default().pseudo;
         none(&mut pseudo);
         pseudo.ratio = 0.0;

@@ -122,7 +122,9 @@ mod tests {
         pseudo.insert("both".into(), both.into());
         super::table(&mut table);
         // What did not exist then is today's default; that is not this module's business.
-        put(&mut table, "pseudo.weight.scar", 0.0.into());
+        for name in ["scar", "perlin", "simplex", "nsa"] {
+            put(&mut table, &format!("pseudo.weight.{name}"), 0.0.into());
+        }
         Config::deserialize(Value::Table(table)).unwrap().pseudo
     }
 

@@ -33,7 +33,7 @@ pub struct Blob {
 }
 
 impl Generator for Confetti {
-    fn apply(&self, image: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
+    fn apply(&self, image: &Rgb, _: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
         Some(apply(image, self, draws)).filter(|(_, mask)| !mask.is_empty())
     }
 }

@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 const TRIES: usize = 10;
 
 impl Generator for CutPaste {
-    fn apply(&self, image: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
+    fn apply(&self, image: &Rgb, _: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
         apply(image, self, draws)
     }
 

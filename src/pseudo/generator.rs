@@ -9,9 +9,9 @@ use crate::image::{Mask, Rgb};
 
 /// A way of making a pseudo anomaly. Its settings in the configuration are the generator.
 pub trait Generator {
-    /// The image with the anomaly on it, and a mask of its size that is not empty; `None` where nothing shows. Draws from
-    /// `draws` alone, in a fixed order.
-    fn apply(&self, image: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)>;
+    /// The image with the anomaly on it, and a mask of its size that is not empty; `None` where nothing shows. `other` is another
+    /// normal image of the same size, or the image itself where there is none. Draws from `draws` alone, in a fixed order.
+    fn apply(&self, image: &Rgb, other: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)>;
 
     /// True where the mask is a whole region, false where it is the pixels that changed.
     fn marks_region(&self) -> bool {
@@ -19,17 +19,27 @@ pub trait Generator {
     }
 }
 
-/// Names the generators, in the order in which they are put on one image: what is pasted lies under noise.
+/// Names the generators, in the order in which they are put on one image. A new one comes last: numbers and draws of the others stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Name {
     CutPaste,
     Scar,
     Confetti,
+    Perlin,
+    Simplex,
+    Nsa,
 }
 
 impl Name {
     /// Each name as its keys spell it, in order.
-    pub const ALL: [(Self, &'static str); 3] = [(Self::CutPaste, "cutpaste"), (Self::Scar, "scar"), (Self::Confetti, "confetti")];
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::CutPaste, "cutpaste"),
+        (Self::Scar, "scar"),
+        (Self::Confetti, "confetti"),
+        (Self::Perlin, "perlin"),
+        (Self::Simplex, "simplex"),
+        (Self::Nsa, "nsa"),
+    ];
 
     /// The number of this kind of view in a batch: 1 and up in the order of [`Name::ALL`]; 0 is a normal view.
     pub fn kind(self) -> u8 {
@@ -49,6 +59,9 @@ pub fn generator(name: Name, cfg: &Pseudo) -> (&dyn Generator, f64) {
         Name::CutPaste => (&cfg.cutpaste, cfg.weight.cutpaste),
         Name::Scar => (&cfg.scar, cfg.weight.scar),
         Name::Confetti => (&cfg.confetti, cfg.weight.confetti),
+        Name::Perlin => (&cfg.perlin, cfg.weight.perlin),
+        Name::Simplex => (&cfg.simplex, cfg.weight.simplex),
+        Name::Nsa => (&cfg.nsa, cfg.weight.nsa),
     }
 }
 
@@ -70,7 +83,8 @@ mod tests {
         named.sort();
         weights.sort();
         assert_eq!(named, weights);
-        let cfg = Pseudo { weight: Weight { confetti: 3.0, cutpaste: 1.0, scar: 2.0 }, ..Config::default().pseudo };
-        assert_eq!(Name::ALL.map(|(name, _)| generator(name, &cfg).1), [1.0, 2.0, 3.0]);
+        let weight = Weight { cutpaste: 1.0, scar: 2.0, confetti: 3.0, perlin: 4.0, simplex: 5.0, nsa: 6.0 };
+        let cfg = Pseudo { weight, ..Config::default().pseudo };
+        assert_eq!(Name::ALL.map(|(name, _)| generator(name, &cfg).1), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     }
 }

@@ -30,16 +30,23 @@ impl Sample {
 /// Gives an image a pseudo anomaly: by one generator drawn by weight, or by each that has a weight, as `cfg.combine` says.
 /// Where nothing changed (ten empty pastes, noise that does not show, no weight above 0) the sample is the image itself,
 /// labelled normal. The mask is where a channel changed, and with `cutpaste.mask = "rect"` all of a pasted rectangle.
-pub fn pseudo(image: &Rgb, cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Sample {
+///
+/// `other` is another normal image of the same size, for generators that take parts of one ([`needs_other`]).
+pub fn pseudo(image: &Rgb, other: &Rgb, cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Sample {
     match cfg.combine {
-        Combine::One => one(image, cfg, draws),
-        Combine::All => all(image, cfg, draws),
+        Combine::One => one(image, other, cfg, draws),
+        Combine::All => all(image, other, cfg, draws),
     }
 }
 
-fn one(image: &Rgb, cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Sample {
+/// Whether any generator that may be drawn takes parts of another image.
+pub fn needs_other(cfg: &Pseudo) -> bool {
+    cfg.weight.nsa > 0.0
+}
+
+fn one(image: &Rgb, other: &Rgb, cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Sample {
     let Some(name) = drawn(cfg, draws) else { return Sample::normal(image.clone()) };
-    match generator(name, cfg).0.apply(image, draws) {
+    match generator(name, cfg).0.apply(image, other, draws) {
         Some((image, mask)) => Sample { image, mask, by: vec![name] },
         None => Sample::normal(image.clone()),
     }
@@ -60,14 +67,14 @@ fn drawn(cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Option<Name> {
 }
 
 /// Each generator with a weight above 0, one over the other.
-fn all(image: &Rgb, cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Sample {
+fn all(image: &Rgb, other: &Rgb, cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Sample {
     let (mut out, mut by, mut regions) = (image.clone(), Vec::new(), Vec::new());
     for (name, _) in Name::ALL {
         let (how, weight) = generator(name, cfg);
         if weight <= 0.0 {
             continue;
         }
-        if let Some((next, mask)) = how.apply(&out, draws) {
+        if let Some((next, mask)) = how.apply(&out, other, draws) {
             out = next;
             by.push(name);
             regions.extend(how.marks_region().then_some(mask));
@@ -123,8 +130,12 @@ mod tests {
         Pseudo { ratio, mode, ..Config::default().pseudo }
     }
 
+    fn none() -> Weight {
+        Weight { confetti: 0.0, cutpaste: 0.0, scar: 0.0, perlin: 0.0, simplex: 0.0, nsa: 0.0 }
+    }
+
     fn weights([confetti, cutpaste, scar]: [f64; 3]) -> Weight {
-        Weight { confetti, cutpaste, scar }
+        Weight { confetti, cutpaste, scar, ..none() }
     }
 
     fn count(chosen: &[bool]) -> usize {
@@ -135,7 +146,7 @@ mod tests {
     fn a_degenerate_sample_is_the_image_itself_and_normal() {
         let black = Rgb::filled(40, 40, [0; 3]);
         let cfg = Pseudo { weight: weights([0.0, 1.0, 0.0]), ..Config::default().pseudo };
-        assert_eq!(pseudo(&black, &cfg, &mut item_stream(&cfg, 0, 0, 0)), Sample::normal(black));
+        assert_eq!(pseudo(&black, &black, &cfg, &mut item_stream(&cfg, 0, 0, 0)), Sample::normal(black));
     }
 
     #[test]
@@ -143,7 +154,7 @@ mod tests {
         let image = picture(40, 40, 0);
         let made = |combine, weight| -> Vec<Vec<Name>> {
             let cfg = Pseudo { combine, weight: weights(weight), ..Config::default().pseudo };
-            (0..200).map(|i| pseudo(&image, &cfg, &mut item_stream(&cfg, 0, 0, i)).by).collect()
+            (0..200).map(|i| pseudo(&image, &image, &cfg, &mut item_stream(&cfg, 0, 0, i)).by).collect()
         };
         for (name, weight) in [(Name::Confetti, [0.1, 0.0, 0.0]), (Name::CutPaste, [0.0, 7.0, 0.0]), (Name::Scar, [0.0, 0.0, 1.0])] {
             assert!(made(Combine::One, weight).iter().all(|by| *by == [name]), "{name}");
@@ -179,7 +190,7 @@ mod tests {
     fn noise_lies_over_a_paste() {
         let image = picture(64, 64, 4);
         let cfg = Pseudo { combine: Combine::All, ..Config::default().pseudo };
-        let sample = pseudo(&image, &cfg, &mut item_stream(&cfg, 0, 0, 9));
+        let sample = pseudo(&image, &image, &cfg, &mut item_stream(&cfg, 0, 0, 9));
         let mut rng = item_stream(&cfg, 0, 0, 9);
         let (pasted, _) = cutpaste::apply(&image, &cfg.cutpaste, &mut rng).unwrap();
         assert_eq!(sample.image, confetti::apply(&pasted, &cfg.confetti, &mut rng).0);

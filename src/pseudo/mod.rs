@@ -1,4 +1,4 @@
-//! Pseudo anomalies: confetti noise, CutPaste, scars and their mix (docs/method.md, "Data and pseudo anomalies"). Pure, on u8
+//! Pseudo anomalies: confetti noise, CutPaste, scars, textures under Perlin noise, simplex noise, NSA, and their mix (docs/method.md, "Data and pseudo anomalies"). Pure, on u8
 //! images.
 //!
 //! Every function draws from the stream that it is given, in a fixed order; the stream of a training item is
@@ -9,16 +9,20 @@
 //! no number.
 
 pub mod augment;
+mod blend;
 pub mod color;
 pub mod confetti;
 pub mod cutpaste;
 pub mod generator;
 mod mix;
+mod nsa;
 pub mod perlin;
 pub mod scar;
+pub mod simplex;
+mod texture;
 
 pub use generator::{Generator, Name, generator};
-pub use mix::{Sample, chosen, item_stream, pseudo, stream_epoch};
+pub use mix::{Sample, chosen, item_stream, needs_other, pseudo, stream_epoch};
 
 use crate::image::{Mask, Rgb};
 use rand::{Rng, RngExt};
@@ -73,7 +77,12 @@ mod tests {
 
     /// Every item, confetti with this share of the weights, on one another where `combine` says so.
     fn configuration(confetti: f64, combine: Combine) -> Pseudo {
-        Pseudo { ratio: 1.0, combine, weight: Weight { confetti, cutpaste: 1.0 - confetti, scar: 0.0 }, ..Config::default().pseudo }
+        Pseudo {
+            ratio: 1.0,
+            combine,
+            weight: Weight { confetti, cutpaste: 1.0 - confetti, ..Config::default().pseudo.weight },
+            ..Config::default().pseudo
+        }
     }
 
     #[test]
@@ -81,7 +90,7 @@ mod tests {
         use rayon::prelude::*;
         let cfg = configuration(0.5, Combine::One);
         let image = picture(72, 64, 3);
-        let make = |epoch: u64, index: u64| pseudo(&image, &cfg, &mut item_stream(&cfg, 7, epoch, index));
+        let make = |epoch: u64, index: u64| pseudo(&image, &image, &cfg, &mut item_stream(&cfg, 7, epoch, index));
         let forwards: Vec<Sample> = (0..12).map(|i| make(2, i)).collect();
         let mut backwards: Vec<Sample> = (0..12).rev().map(|i| make(2, i)).collect();
         backwards.reverse();
@@ -98,7 +107,7 @@ mod tests {
         let hash = |cfg: &Pseudo| {
             let mut hasher = blake3::Hasher::new();
             for index in 0..4 {
-                let sample = pseudo(&picture(64, 48, 1), cfg, &mut item_stream(cfg, 0, 0, index));
+                let sample = pseudo(&picture(64, 48, 1), &picture(64, 48, 1), cfg, &mut item_stream(cfg, 0, 0, index));
                 hasher.update(&sample.image.data).update(&sample.mask.data);
             }
             hasher.finalize().to_hex()[..16].to_owned()
@@ -114,12 +123,13 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn the_mask_is_exactly_where_a_channel_changed(w in 8..80_usize, h in 8..80_usize, seed: u64, weights in [0.0..1.0, 0.0..1.0, 0.0..1.0], all: bool) {
+        fn the_mask_is_exactly_where_a_channel_changed(w in 8..80_usize, h in 8..80_usize, seed: u64, weights in proptest::array::uniform6(0.0..1.0), all: bool) {
             let image = picture(w, h, seed % 1000);
-            let [confetti, cutpaste, scar] = weights;
+            let [confetti, cutpaste, scar, perlin, simplex, nsa] = weights;
+            let other = picture(w, h, 1 + seed % 1000);
             let combine = if all { Combine::All } else { Combine::One };
-            let cfg = Pseudo { weight: Weight { confetti, cutpaste, scar }, ..configuration(0.5, combine) };
-            let sample = pseudo(&image, &cfg, &mut item_stream(&cfg, seed, 0, 0));
+            let cfg = Pseudo { weight: Weight { confetti, cutpaste, scar, perlin, simplex, nsa }, ..configuration(0.5, combine) };
+            let sample = pseudo(&image, &other, &cfg, &mut item_stream(&cfg, seed, 0, 0));
             prop_assert_eq!(&sample.mask, &changed(&image, &sample.image));
             prop_assert_eq!(sample.mask.is_empty(), sample.by.is_empty());
         }
@@ -129,7 +139,7 @@ mod tests {
             let image = picture(48, 56, seed % 1000);
             let mut cfg = configuration(0.3, if all { Combine::All } else { Combine::One });
             cfg.cutpaste.mask = CutPasteMask::Rect;
-            let sample = pseudo(&image, &cfg, &mut item_stream(&cfg, seed, 0, 0));
+            let sample = pseudo(&image, &image, &cfg, &mut item_stream(&cfg, seed, 0, 0));
             let change = changed(&image, &sample.image);
             prop_assert!(change.data.iter().zip(&sample.mask.data).all(|(c, m)| c <= m));
         }

@@ -17,10 +17,39 @@ const FINEST: u32 = 5;
 /// be corners, where the noise is 0. It is drawn on sides that are powers of two and brought to `width` x `height` bilinearly
 /// (DRAEM, Zavrtanik et al. 2021; SuperSimpleNet, Rolih et al. 2024).
 pub fn blots<R: Rng>(width: usize, height: usize, threshold: f64, draws: &mut R) -> Mask {
+    above(&octave(width, height, draws), threshold)
+}
+
+/// The same, the noise turned about its middle by up to `rotation` degrees either way, 0 where it has left the image (DRAEM).
+pub fn blots_turned<R: Rng>(width: usize, height: usize, threshold: f64, rotation: f64, draws: &mut R) -> Mask {
+    let noise = octave(width, height, draws);
+    let (sin, cos) = uniform(draws, -rotation, rotation).to_radians().sin_cos();
+    let middle = [width, height].map(|side| (side as f64 - 1.0) / 2.0);
+    let turned = |x: usize, y: usize| -> f32 {
+        let (dx, dy) = (x as f64 - middle[0], y as f64 - middle[1]);
+        let (u, v) = (middle[0] + dx * cos + dy * sin, middle[1] + dy * cos - dx * sin);
+        let pixel = |x: f64, y: f64| match (0.0..width as f64).contains(&x) && (0.0..height as f64).contains(&y) {
+            true => f64::from(noise.at(x as usize, y as usize)),
+            false => 0.0,
+        };
+        let (left, top) = (u.floor(), v.floor());
+        let upper = between(pixel(left, top), pixel(left + 1.0, top), u - left);
+        let lower = between(pixel(left, top + 1.0), pixel(left + 1.0, top + 1.0), u - left);
+        between(upper, lower, v - top) as f32
+    };
+    let data = (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| turned(x, y)).collect();
+    above(&Map::from_vec(width, height, data), threshold)
+}
+
+/// Perlin noise over a lattice whose cells along each axis are drawn.
+fn octave<R: Rng>(width: usize, height: usize, draws: &mut R) -> Map {
     let sides = [width, height].map(usize::next_power_of_two);
     let cells = sides.map(|side| 1 << draws.random_range(0..=side.ilog2().saturating_sub(1).min(FINEST)));
-    let noise = upsample::bilinear(&noise(sides, cells, draws), width, height, Align::Edges);
-    Mask::from_vec(width, height, noise.data.iter().map(|&value| u8::from(f64::from(value) > threshold)).collect())
+    upsample::bilinear(&noise(sides, cells, draws), width, height, Align::Edges)
+}
+
+fn above(noise: &Map, threshold: f64) -> Mask {
+    Mask::from_vec(noise.width, noise.height, noise.data.iter().map(|&value| u8::from(f64::from(value) > threshold)).collect())
 }
 
 /// Perlin noise between -1 and 1 of `[width, height]` pixels, over a lattice of `[columns, rows]` cells that divide them.
@@ -47,7 +76,7 @@ pub fn noise<R: Rng>([width, height]: [usize; 2], [columns, rows]: [usize; 2], d
 }
 
 /// A vector of length 1: a point of the unit disc, drawn by rejection, pushed out to its edge.
-fn direction<R: Rng>(draws: &mut R) -> [f64; 2] {
+pub(super) fn direction<R: Rng>(draws: &mut R) -> [f64; 2] {
     loop {
         let (x, y) = (uniform(draws, -1.0, 1.0), uniform(draws, -1.0, 1.0));
         let square = x * x + y * y;
@@ -141,6 +170,20 @@ mod tests {
                 assert!((0.1..0.4).contains(&share), "{width}x{height}: {share}");
                 assert!(masks.iter().filter(|mask| mask.is_empty()).count() < 30);
             }
+        }
+    }
+
+    #[test]
+    fn a_turn_by_nothing_is_none_and_by_a_right_angle_moves_every_pixel() {
+        for side in [16, 33] {
+            let plain = blots(side, side, 0.2, &mut stream(0, "test", 0, 1));
+            assert_eq!(blots_turned(side, side, 0.2, 0.0, &mut stream(0, "test", 0, 1)), plain);
+            let share = |rotation: f64| -> f64 {
+                let masks = (0..100).map(|index| blots_turned(side, side, 0.2, rotation, &mut stream(0, "test", 0, index)));
+                masks.map(|mask| mask.area()).sum::<usize>() as f64 / (100 * side * side) as f64
+            };
+            // What leaves the corners is 0, which is below the threshold.
+            assert!(share(90.0) < share(0.0) && share(90.0) > 0.5 * share(0.0));
         }
     }
 

@@ -16,7 +16,7 @@ const TRIES: usize = 10;
 const REFERENCE: f64 = 256.0;
 
 impl Generator for Scar {
-    fn apply(&self, image: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
+    fn apply(&self, image: &Rgb, _: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
         apply(image, self, image.width.min(image.height), draws)
     }
 }

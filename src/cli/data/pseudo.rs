@@ -8,9 +8,10 @@ use crate::cli::run::resolve;
 use crate::config::{Config, Profile};
 use crate::data::{self, Epoch, Plan, Recipe, Shape, Source, Views};
 use crate::image::montage::montage;
-use crate::image::{Rgb, codec, draw};
+use crate::image::{Mask, Rgb, codec, draw};
 use crate::place::in_project;
-use crate::pseudo::{Name, Sample, color};
+use crate::pseudo::{Name, Sample, color, generator};
+use crate::seed::stream;
 use crate::{Error, Result, showln};
 
 #[derive(Debug, clap::Args)]
@@ -23,6 +24,9 @@ pub struct Args {
     /// Items to make, the first of the first epoch, 1 to 100
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u8).range(1..=100))]
     count: u8,
+    /// The first image under every generator instead, whatever its weight: four draws of each
+    #[arg(long, conflicts_with = "count")]
+    each: bool,
     /// The picture to write
     #[arg(long, value_name = "FILE.png", default_value_os_t = in_project("plots/pseudo.png"))]
     out: PathBuf,
@@ -38,9 +42,14 @@ pub fn run(args: &Args) -> Result<()> {
     let category = dataset.category(name)?;
     let source = Source::of(category.train, cfg, 0);
     let seed = cfg.run.seeds.first().copied().unwrap_or(0);
+    showln!("profile {} · {} · category {name} · seed {seed}", resolved.profile, root.display());
+    if args.each {
+        codec::write_png(&args.out, &each(&source, cfg, seed)?)?;
+        showln!("gallery: {}", args.out.display());
+        return Ok(());
+    }
     let (sheet, stats) = gallery(source, cfg, seed, usize::from(args.count))?;
     codec::write_png(&args.out, &sheet)?;
-    showln!("profile {} · {} · category {name} · seed {seed}", resolved.profile, root.display());
     showln!("{stats}");
     showln!("gallery: {}", args.out.display());
     Ok(())
@@ -96,7 +105,7 @@ fn gallery(source: Source, cfg: &Config, seed: u64, count: usize) -> Result<(Rgb
     let mut made = Vec::new();
     for &item in &items {
         let before = recipe.normal(item)?;
-        if let Some(sample) = recipe.with_pseudo_anomaly(item, &before) {
+        if let Some(sample) = recipe.with_pseudo_anomaly(item, &before)? {
             made.push(Pair { item, before, sample });
         }
     }
@@ -111,6 +120,29 @@ fn gallery(source: Source, cfg: &Config, seed: u64, count: usize) -> Result<(Rgb
         made.iter().map(|pair| vec![(*pair.before).clone(), pair.sample.image.clone(), outlined(&pair.sample)]).collect();
     let columns = ["original", "pseudo anomaly", "mask"].map(String::from);
     Ok((montage(&tiles, &labels, &columns), stats))
+}
+
+/// Draws of each generator on one image.
+const DRAWS: u64 = 4;
+
+/// The first image under every generator, a row each: draws of it, with the mask's outline.
+fn each(source: &Source, cfg: &Config, seed: u64) -> Result<Rgb> {
+    let image = source.loaded(0)?;
+    let other = source.loaded(1 % source.len())?;
+    let row = |(name, _): (Name, &str)| -> Vec<Rgb> {
+        let drawn = (0..DRAWS).flat_map(|draw| {
+            let made = generator(name, &cfg.pseudo).0.apply(&image, &other, &mut stream(seed, "each", name as u64, draw));
+            let (image, mask) = made.unwrap_or_else(|| ((*image).clone(), Mask::filled(image.width, image.height, 0)));
+            let sample = Sample { image, mask, by: vec![name] };
+            [sample.image.clone(), outlined(&sample)]
+        });
+        std::iter::once((*image).clone()).chain(drawn).collect()
+    };
+    let tiles: Vec<Vec<Rgb>> = Name::ALL.into_iter().map(row).collect();
+    let labels: Vec<String> = Name::ALL.iter().map(|(_, name)| (*name).to_owned()).collect();
+    let columns: Vec<String> =
+        std::iter::once("original".to_owned()).chain((1..=DRAWS).flat_map(|n| [format!("draw {n}"), "mask".into()])).collect();
+    Ok(montage(&tiles, &labels, &columns))
 }
 
 fn outlined(sample: &Sample) -> Rgb {

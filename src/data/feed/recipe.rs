@@ -69,9 +69,27 @@ impl Recipe {
     }
 
     /// The same item with its pseudo anomaly; `None` where it is not chosen to have one.
-    pub fn with_pseudo_anomaly(&self, item: usize, normal: &Rgb) -> Option<Sample> {
+    ///
+    /// # Errors
+    /// Another image, which the anomaly takes a part of, cannot be read.
+    pub fn with_pseudo_anomaly(&self, item: usize, normal: &Rgb) -> Result<Option<Sample>> {
+        if !self.chosen[item] {
+            return Ok(None);
+        }
+        let other = self.other(item)?;
         let mut draws = pseudo::item_stream(&self.pseudo, self.seed, self.epoch, item as u64);
-        self.chosen[item].then(|| pseudo::pseudo(normal, &self.pseudo, &mut draws))
+        Ok(Some(pseudo::pseudo(normal, other.as_deref().unwrap_or(normal), &self.pseudo, &mut draws)))
+    }
+
+    /// Another normal image, where an anomaly may need one and there is one.
+    fn other(&self, item: usize) -> Result<Option<Arc<Rgb>>> {
+        let count = self.source.len();
+        if !pseudo::needs_other(&self.pseudo) || count < 2 {
+            return Ok(None);
+        }
+        let mut draws = stream(self.seed, "other", pseudo::stream_epoch(&self.pseudo, self.epoch), item as u64);
+        let steps = draws.random_range(1..count);
+        self.source.loaded((item + steps) % count).map(Some)
     }
 
     /// The views of an item, `views.count()` of them.
@@ -110,7 +128,7 @@ impl Recipe {
 
     fn pseudo_view(&self, item: usize) -> Result<View> {
         let image = self.normal(item)?;
-        Ok(match self.with_pseudo_anomaly(item, &image) {
+        Ok(match self.with_pseudo_anomaly(item, &image)? {
             None => View::normal(image),
             Some(Sample { image, mask, by }) => {
                 View { image: Arc::new(image), mask: Some(mask), kind: by.last().map_or(0, |name| name.kind()) }
@@ -130,7 +148,7 @@ impl Recipe {
                 Arc::new(whole.crop(x, y, side, side))
             }
         };
-        let pasted = self.pseudo.cutpaste.apply(&image, &mut draws);
+        let pasted = self.pseudo.cutpaste.apply(&image, &image, &mut draws);
         // A crop shows the picture at its own scale: so does a scar in it.
         let scarred = scar::apply(&image, &self.pseudo.scar, self.source.size(), &mut draws);
         let with = |made, name| View::with(made, name, &image);

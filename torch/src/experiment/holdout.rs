@@ -60,7 +60,8 @@ impl Holdout {
                 let clean = Mask::filled(image.width, image.height, 0);
                 return Ok(((*image).clone(), clean));
             }
-            let sample = pseudo::pseudo(&image, &cfg.pseudo, &mut seed::stream(seed, "holdout", 1, i as u64));
+            let other = if pseudo::needs_other(&cfg.pseudo) { source.get((i + 1) % source.len())? } else { image.clone() };
+            let sample = pseudo::pseudo(&image, &other, &cfg.pseudo, &mut seed::stream(seed, "holdout", 1, i as u64));
             Ok((sample.image, sample.mask))
         });
         Ok(Self { images: images.collect::<Result<_>>()? })
