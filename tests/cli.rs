@@ -210,3 +210,14 @@ fn a_teacher_shows_how_it_was_made_and_what_cannot_be_distilled_is_refused_befor
         assert!(code == 2 && error.contains(named), "{error}");
     }
 }
+
+#[test]
+fn help_and_version_are_printed_once() {
+    let dir = tempfile::tempdir().unwrap();
+    for words in [&["--help"][..], &["run", "--help"], &["export", "mlflow", "-h"]] {
+        let (code, out, error) = harness(dir.path(), words);
+        assert_eq!((code, out.matches("Usage: ").count(), error.as_str()), (0, 1, ""), "{words:?}");
+    }
+    let (code, out, _) = harness(dir.path(), &["--version"]);
+    assert_eq!((code, out.matches("harness 0.").count()), (0, 1), "{out}");
+}

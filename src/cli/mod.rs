@@ -166,6 +166,7 @@ pub fn parse() -> Cli {
         }
         if !told.use_stderr() {
             console::end_unless(told.print());
+            std::process::exit(0);
         }
         end_with_setting(&told);
         told.exit()

@@ -17,7 +17,7 @@ pub const KEY: &str = "harness.key";
 /// One run of MLflow.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Content {
-    /// Tells it apart from all others of its experiment: [`KEY`].
+    /// Tells it apart from all others of its experiment: the tag of that name.
     pub key: String,
     pub name: String,
     /// Milliseconds since 1970.

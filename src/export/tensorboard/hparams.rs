@@ -21,9 +21,10 @@ const STRING: u64 = 1;
 const BOOL: u64 = 2;
 const FLOAT64: u64 = 3;
 
-/// Which hyperparameters and metrics there are: the same for every run of a configuration, and TensorBoard takes one run's, in this
-/// order. Keys in which the rows of the run's sweep differ (`varied`) come first, then those whose value is not that of base.toml; at
-/// both stands `differs`. All others follow, because another run may differ in them. Seeds of one configuration are one group, and the
+/// Which hyperparameters and metrics there are: the same for every run of a configuration, and TensorBoard takes one run's. Keys in which
+/// the rows of the run's sweep differ (`varied`) come first, then those whose value is not that of base.toml, then all others, because
+/// another run may differ in them. `differs` stands at the first kind, or without a sweep at the second: TensorBoard 2.21 sorts by it and
+/// then by name (`backend_context.py`), and shows the first five. Seeds of one configuration are one group, and the
 /// category stands for itself: their keys are left out.
 pub fn experiment(cfg: &Config, varied: &BTreeSet<String>) -> Message {
     let table = table(cfg);
@@ -34,9 +35,10 @@ pub fn experiment(cfg: &Config, varied: &BTreeSet<String>) -> Message {
     };
     let mut keys: Vec<&Key> = reference::keys().iter().filter(|key| key.is_shared()).collect();
     keys.sort_by_key(place);
+    let last = i32::from(varied.is_empty());
     let info = |key: &&Key| {
         let info = Message::new().text(1, &key.path).text(3, &key.doc).int(4, kind(&key.default));
-        info.int(7, u64::from(place(key) < 2))
+        info.int(7, u64::from(place(key) <= last))
     };
     let category = Message::new().text(1, "category").int(4, STRING).int(7, 1);
     let metrics = metrics(cfg).into_iter().map(|tag| {
