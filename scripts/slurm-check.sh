@@ -133,6 +133,8 @@ restarts=$(scontrol -o show job "$array" | grep -o 'Restarts=[0-9]*' | cut -d= -
 [ "$restarts" -ge 2 ] || die "workers were requeued $restarts times: the check did not check"
 compared=0
 for file in "$D"/here/check/*.md "$D"/here/check/*.csv "$D"/here/check/*.tex; do
+    # What rows cost in time is the one thing that depends on the machine.
+    case $(basename "$file") in verdicts.*) continue ;; esac
     cmp "$file" "$D/there/check/$(basename "$file")" || die "$(basename "$file") differs"
     compared=$((compared + 1))
 done
