@@ -76,7 +76,7 @@ fn foreground(image: &Rgb) -> Mask {
     let threshold = otsu(&values);
     let bright: Vec<u8> = values.iter().map(|&v| u8::from(v > threshold)).collect();
     let (w, h) = (image.width, image.height);
-    let on_border = |i: usize| i % w == 0 || i % w == w - 1 || i / w == 0 || i / w == h - 1;
+    let on_border = |i: usize| [0, w - 1].contains(&(i % w)) || [0, h - 1].contains(&(i / w));
     let border: Vec<u8> = (0..w * h).filter(|&i| on_border(i)).map(|i| bright[i]).collect();
     let background = u8::from(2 * border.iter().filter(|b| **b == 1).count() > border.len());
     let object: Vec<u8> = bright.iter().map(|&b| u8::from(b != background)).collect();
