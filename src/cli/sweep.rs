@@ -155,7 +155,7 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
         }
         _ => Ok(None),
     };
-    let tally = sweep.carry_out(&request, progress, &mut round)?;
+    let (tally, _held) = sweep.carry_out(&request, progress, &mut round)?;
     let look = reporting(&request.results, &plan.name);
     if request.others == Others::Leave {
         // Of many workers each would write the same tables, some of them too early.

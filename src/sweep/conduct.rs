@@ -145,7 +145,8 @@ impl Planned {
         Ok(lock)
     }
 
-    /// Takes the sweep's folder and carries the plan out; `round` is that of [`execute::execute`].
+    /// Takes the sweep's folder and carries the plan out; `round` is that of [`execute::execute`]. The folder stays this plan's as long as
+    /// the lock lives: until its tables are written.
     ///
     /// # Errors
     /// A folder that cannot be written or is in use with another plan, a device that is not there, a stop.
@@ -154,7 +155,7 @@ impl Planned {
         request: &Request,
         mut progress: SweepProgress,
         round: &mut dyn FnMut(usize) -> Result<Option<PathBuf>>,
-    ) -> Result<Tally> {
+    ) -> Result<(Tally, Lock)> {
         file::probe(&self.plots).map_err(|error| {
             let what = format!("cannot write figures to {}: {error}", self.plots.display());
             Error::environment(what, "choose another folder with `--plots`")
@@ -162,7 +163,7 @@ impl Planned {
         for device in self.slots.iter().filter(|device| *device != "cpu").collect::<BTreeSet<_>>() {
             launcher::probe(device)?;
         }
-        let _lock = self.hold()?;
+        let lock = self.hold()?;
         let options = Options {
             command: typed(),
             failed: request.failed,
@@ -176,6 +177,6 @@ impl Planned {
         let mut backend = Local::new(self.slots.clone());
         let tally = execute::execute(assignment, &mut backend, &mut progress, &stop, round);
         progress.close();
-        tally
+        Ok((tally?, lock))
     }
 }
