@@ -10,6 +10,7 @@ if [ "${1:-}" != --fill ]; then
     "$harness" sweep experiments/ablation.toml
     "$harness" sweep experiments/ratio.toml
     "$harness" data show "$("$harness" data builtin)" --category gear --out docs/img/builtin.png
+    "$harness" data pseudo experiments/full.toml data.categories=gear --each --out docs/img/generators.png
     cp plots/ablation/means.png docs/img/ablation.png
     cp plots/ablation/panels-gear.png docs/img/panels.png
     cp plots/ratio/course.png docs/img/ratio.png
