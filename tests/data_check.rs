@@ -382,3 +382,17 @@ fn a_region_of_interest_has_to_fit_and_to_hold_the_defects() {
     let [(grade, what)] = &found(&["data.roi=[0, 0, 20, 12]"])[..] else { panic!("one finding") };
     assert!(*grade == Grade::Spoils && what.contains("does not fit"), "{what}");
 }
+
+#[test]
+fn names_after_which_no_map_could_be_written_are_found_before_training() {
+    let root = nut();
+    let long = "x".repeat(201);
+    put(root.path(), &format!("nut/test/good/{long}.png"), &image(9, 16, 16));
+    let report = checked(root.path(), &[]);
+    let found = report.categories[0].findings.iter().find(|finding| finding.what.contains("names of more than 200 bytes")).unwrap();
+    assert!(found.grade == Grade::Spoils && found.files.len() == 1 && found.files[0].contains(&long), "{found:?}");
+    // The longest that may be.
+    fs::rename(root.path().join(format!("nut/test/good/{long}.png")), root.path().join(format!("nut/test/good/{}.png", &long[1..])))
+        .unwrap();
+    assert!(checked(root.path(), &[]).categories[0].findings.iter().all(|finding| !finding.what.contains("names of more")));
+}

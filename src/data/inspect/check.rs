@@ -71,7 +71,8 @@ pub(super) fn of_place(category: &Category) -> Vec<Finding> {
             vec![Finding::new(Grade::Fact, what, Vec::new())]
         }
     };
-    refusal.into_iter().chain::<Vec<Finding>>(place).chain(of_classes(category)).chain(of_labels(category)).collect()
+    let names = of_names(category).into_iter();
+    refusal.into_iter().chain::<Vec<Finding>>(place).chain(of_classes(category)).chain(of_labels(category)).chain(names).collect()
 }
 
 /// What the images and masks show.
@@ -418,6 +419,20 @@ fn of_folders(listing: &Listing, category: &Category) -> Vec<Finding> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The longest name of a category or of a test image, bytes: maps and figures are named after them, and a file system takes 255, of
+/// which `.panels-errors-`, `.png` and the marks of a file that is being written take up to 45.
+const LONGEST_NAME: usize = 200;
+
+/// Names after which no file could be written.
+fn of_names(category: &Category) -> Option<Finding> {
+    let is_long = |name: &str| name.len() > LONGEST_NAME;
+    let part = |item: &&Item| item.key.split('/').any(|part| is_long(part.rsplit_once('.').map_or(part, |(stem, _)| stem)));
+    let items = category.test.iter().filter(part).map(|item| item.path.display().to_string());
+    let own = is_long(&category.name).then(|| category.folder().join(&category.name).display().to_string());
+    let what = format!("names of more than {LONGEST_NAME} bytes: maps and figures that are called so could not be written; rename them");
+    Finding::some(Grade::Spoils, &what, items.chain(own).collect())
 }
 
 /// What is missing among the labels of the test images.

@@ -18,7 +18,7 @@ use crate::data::dataset::source::Source;
 use crate::{Error, Result, file};
 
 /// Raised when a check of the content finds otherwise.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 #[derive(Serialize, Deserialize)]
 struct Kept {
