@@ -85,11 +85,24 @@ pub fn probe(requested: &str) -> Result<String> {
         "cpu" | "cuda" if output.status.success() => Ok(kind),
         _ => {
             let said = String::from_utf8_lossy(&output.stderr);
-            let why = said.trim().trim_start_matches("harness: ");
-            let (what, remedy) = why.split_once("\n  help: ").unwrap_or((why, "see `harness doctor`"));
-            Err(Error::environment(what, remedy))
+            match said.trim().trim_start_matches("harness: ") {
+                // Such as one that the system ended for want of memory.
+                "" => Err(silent(output.status)),
+                why => {
+                    let (what, remedy) = why.split_once("\n  help: ").unwrap_or((why, "see `harness doctor`"));
+                    Err(Error::environment(what, remedy))
+                }
+            }
         }
     }
+}
+
+/// The error of a `harness-torch` that ended without a word.
+fn silent(status: std::process::ExitStatus) -> Error {
+    Error::environment(
+        format!("{} ended without a word ({status})", binary().display()),
+        "find what ended it: the system's log names processes that were stopped for want of memory; then repeat the command",
+    )
 }
 
 /// The error of a `harness-torch` that cannot be started.
