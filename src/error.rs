@@ -64,20 +64,32 @@ pub struct Error {
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// The most that is said of one fault, bytes: what it quotes may be of any length.
+const MOST: usize = 8000;
+
+/// A text that says what it leaves out where it is too long.
+fn bounded(text: String) -> String {
+    if text.len() <= MOST {
+        return text;
+    }
+    let end = text.floor_char_boundary(MOST);
+    format!("{}… ({} bytes more)", &text[..end], text.len() - end)
+}
+
 impl Error {
     /// A fault of the command line or the configuration ([`exit::USAGE`]).
     pub fn config(what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { kind: Kind::Config, what: what.into(), remedy: remedy.into() }
+        Self { kind: Kind::Config, what: bounded(what.into()), remedy: bounded(remedy.into()) }
     }
 
     /// A fault of data, files, weights or devices ([`exit::ENVIRONMENT`]).
     pub fn environment(what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { kind: Kind::Environment, what: what.into(), remedy: remedy.into() }
+        Self { kind: Kind::Environment, what: bounded(what.into()), remedy: bounded(remedy.into()) }
     }
 
     /// A run that failed ([`exit::FAILED`]).
     pub fn run(what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { kind: Kind::Run, what: what.into(), remedy: remedy.into() }
+        Self { kind: Kind::Run, what: bounded(what.into()), remedy: bounded(remedy.into()) }
     }
 
     /// A run that was stopped and can be resumed ([`exit::STOPPED`]).
@@ -130,5 +142,18 @@ impl Error {
             Kind::Environment => exit::ENVIRONMENT,
             Kind::Stopped => exit::STOPPED,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_that_quotes_without_end_is_cut_and_says_so() {
+        let error = Error::config("ä".repeat(9000), "x");
+        assert!(error.what.len() < MOST + 40 && error.what.ends_with("… (10000 bytes more)"), "{}", error.what.len());
+        let whole = "x".repeat(MOST);
+        assert_eq!(Error::run(whole.clone(), "").what, whole);
     }
 }

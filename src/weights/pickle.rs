@@ -4,6 +4,7 @@
 //! only the instructions and the half dozen names that tensors need are known; whatever else occurs is an error that
 //! names it. Cost: one node for each instruction at most, so memory is bounded by the input's length.
 
+use crate::names::quoted;
 use std::collections::HashMap;
 
 /// A reference to a node of the arena; objects may share others, as in Python.
@@ -91,7 +92,7 @@ fn name(module: &str, name: &str) -> Result<Name, String> {
         ("torch", "IntStorage") => Dtype::Other(4),
         ("torch", "ShortStorage") => Dtype::Other(2),
         ("torch", "CharStorage" | "ByteStorage" | "BoolStorage") => Dtype::Other(1),
-        _ => return Err(format!("it wants to call `{module}.{name}`, which no state dict of plain tensors needs")),
+        _ => return Err(format!("it wants to call `{}.{}`, which no state dict of plain tensors needs", quoted(module), quoted(name))),
     };
     Ok(Name::Storage(dtype))
 }
