@@ -60,7 +60,7 @@ impl Batch {
         lines.insert(2, format!("#SBATCH --array=1-{}", self.workers));
         lines.extend([
             "#SBATCH --requeue".to_owned(),
-            format!("#SBATCH --signal=B:TERM@{NOTICE_S}"),
+            format!("#SBATCH --signal=B:USR1@{NOTICE_S}"),
             String::new(),
             "# What the site needs (module load, a container) goes here.".to_owned(),
             String::new(),
@@ -68,11 +68,13 @@ impl Batch {
                 .to_owned(),
             "# what is left after its KillWait (30 s, as a rule): a step has to be shorter than that, or it is lost.".to_owned(),
             format!("{} --worker \"${{SLURM_ARRAY_TASK_ID:-1}}/{}\" --no-wait & child=$!", self.command(&self.worker), self.workers),
-            "trap 'kill -TERM $child 2>/dev/null' TERM".to_owned(),
+            "# USR1 is the notice before the time limit; TERM is scancel, or preemption and requeue, after which Slurm queues by itself.".to_owned(),
+            "trap 'kill -TERM $child 2>/dev/null' USR1".to_owned(),
+            "trap 'ended=1; kill -TERM $child 2>/dev/null' TERM".to_owned(),
             "until wait $child; rc=$?; ! kill -0 $child 2>/dev/null; do :; done".to_owned(),
             "# 75: stopped, resumable.".to_owned(),
             format!(
-                "if [ $rc = 75 ] && [ \"${{SLURM_RESTART_COUNT:-0}}\" -lt {MOST_RESTARTS} ]; then scontrol requeue \"$SLURM_JOB_ID\"; fi"
+                "if [ $rc = 75 ] && [ -z \"$ended\" ] && [ \"${{SLURM_RESTART_COUNT:-0}}\" -lt {MOST_RESTARTS} ]; then scontrol requeue \"$SLURM_JOB_ID\"; fi"
             ),
             "exit $rc".to_owned(),
         ]);
@@ -170,7 +172,7 @@ mod tests {
 
     /// The script with a worker and a `scontrol` that are shell scripts: what was asked of Slurm, and how the script ended.
     #[cfg(unix)]
-    fn ran(worker: &str, restarts: &str, signal: bool) -> (String, Option<i32>) {
+    fn ran(worker: &str, restarts: &str, signal: Option<&str>) -> (String, Option<i32>) {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let put = |name: &str, text: &str| {
@@ -186,12 +188,12 @@ mod tests {
         let mut shell = std::process::Command::new("bash");
         shell.arg("script").current_dir(dir.path()).env("PATH", path).env("SLURM_JOB_ID", "17").env("SLURM_RESTART_COUNT", restarts);
         let mut child = shell.stderr(std::process::Stdio::null()).spawn().unwrap();
-        if signal {
+        if let Some(signal) = signal {
             while !dir.path().join("begun").exists() {
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
             let pid = child.id().to_string();
-            assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+            assert!(std::process::Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
         }
         let code = child.wait().unwrap().code();
         (std::fs::read_to_string(dir.path().join("asked")).unwrap_or_default(), code)
@@ -200,12 +202,14 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_worker_that_was_stopped_goes_back_into_the_queue_so_often() {
-        assert_eq!(ran("exit 75", "0", false), ("requeue 17\n".into(), Some(75)));
-        assert_eq!(ran("exit 75", "100", false), (String::new(), Some(75)));
-        assert_eq!(ran("exit 0", "0", false), (String::new(), Some(0)));
-        assert_eq!(ran("exit 1", "0", false), (String::new(), Some(1)));
+        assert_eq!(ran("exit 75", "0", None), ("requeue 17\n".into(), Some(75)));
+        assert_eq!(ran("exit 75", "100", None), (String::new(), Some(75)));
+        assert_eq!(ran("exit 0", "0", None), (String::new(), Some(0)));
+        assert_eq!(ran("exit 1", "0", None), (String::new(), Some(1)));
         // The shell alone gets the signal; the worker needs a moment for its checkpoint.
         let worker = "trap 'sleep 0.2; exit 75' TERM; touch begun; while :; do sleep 0.05; done";
-        assert_eq!(ran(worker, "0", true), ("requeue 17\n".into(), Some(75)));
+        assert_eq!(ran(worker, "0", Some("USR1")), ("requeue 17\n".into(), Some(75)));
+        // Whoever cancels a job wants it gone.
+        assert_eq!(ran(worker, "0", Some("TERM")), (String::new(), Some(75)));
     }
 }
