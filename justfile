@@ -84,7 +84,7 @@ test *ARGS: setup
 test-slow *ARGS: build weights
     @cargo test --release --workspace --quiet --test survive --test gpu_check -- --ignored --nocapture --test-threads 1 "$@"
 
-# a sweep on a Slurm cluster of two nodes within this machine, its workers killed, requeued and preempted: the tables must be a local sweep's (root; installs Debian's packages, elsewhere it says so and skips)
+# sweeps on a Slurm cluster of two nodes within this machine, disturbed in seven ways: the tables must be a local sweep's (root; installs Debian's packages, elsewhere it says so and skips; ten minutes)
 test-slurm: build
     @scripts/slurm-check.sh
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# A sweep of twelve small runs on a Slurm cluster of two nodes on this machine (loopback alone), with workers killed, requeued and preempted:
-# its tables must be the bytes of the same sweep carried out here. Needs root, and Debian's packages, which it installs; elsewhere it says
-# so and skips. Takes some seven minutes, of which Slurm keeps requeued jobs waiting for four.
+# Sweeps of twelve small runs on a Slurm cluster of two nodes on this machine (loopback alone): a run and a worker killed, workers requeued,
+# preempted, cancelled and at their time limit, a node that fails. Their tables must be the bytes of the same sweep carried out here.
+# Needs root, and Debian's packages, which it installs; elsewhere it says so and skips. Takes some ten minutes, in which Slurm lets
+# requeued jobs wait for most of the time.
 #   slurm-check.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -95,50 +96,85 @@ sweep() { "$harness" sweep "$D/check.toml" --name check --results "$D/$1" --plot
 say "the same sweep here"
 sweep here >"$D/here.txt" 2>&1 || die "see $D/here.txt"
 
-say "the sweep goes to the cluster"
-began=$SECONDS
-sweep there --workers 2 --slurm --cpus-per-task=1 | tee "$D/submitted.txt"
-[ $((SECONDS - began)) -lt 60 ] || die "submitting took $((SECONDS - began)) s"
-array=$(sed -n 's/.*workers are job \([0-9]*\);.*/\1/p' "$D/submitted.txt")
-report=$(sed -n 's/.*job \([0-9]*\) makes the tables.*/\1/p' "$D/submitted.txt")
-[ -n "$array" ] && [ -n "$report" ] || die "no job ids were printed"
-
-finished() { find "$D/there/runs" -name summary.json 2>/dev/null | wc -l; }
 state() { scontrol -o show job "$1" 2>/dev/null | sed -n 's/.*JobState=\([A-Z_]*\).*/\1/p' | sort -u | tr '\n' ' '; }
-running() { pgrep -f "harness-torch run .*$D/there" | head -n 1; }
+restarts() { scontrol -o show job "$1" | sed -n 's/.*Restarts=\([0-9]*\).*/\1/p' | awk '{ n += $1 } END { print n + 0 }'; }
+finished() { find "$D/$1/runs" -name summary.json 2>/dev/null | wc -l; }
+run_of() { pgrep -f "harness-torch run .*$D/$1/" | head -n 1; }
 wait_for() { # WHAT SECONDS COMMAND…
     local what=$1 until=$((SECONDS + $2))
     shift 2
     until "$@"; do [ $SECONDS -lt $until ] || die "waited in vain for $what: $(squeue -h)"; sleep 0.5; done
 }
-at_least() { [ "$(finished)" -ge "$1" ]; }
-is_running() { [ -n "$(running)" ]; }
+at_least() { [ "$(finished "$1")" -ge "$2" ]; }
+is_running() { [ -n "$(run_of "$1")" ]; }
+is_at() { [[ $(state "$1") == *$2* ]]; }
+has_restarted() { [ "$(restarts "$1")" -ge 1 ]; }
+submit() { # RESULTS OPTIONS…: sets array and report
+    sweep "$@" | tee "$D/submitted.txt"
+    array=$(sed -n 's/.*workers are job \([0-9]*\);.*/\1/p' "$D/submitted.txt")
+    report=$(sed -n 's/.*job \([0-9]*\) makes the tables.*/\1/p' "$D/submitted.txt")
+    [ -n "$array" ] && [ -n "$report" ] || die "no job ids were printed"
+}
+same() { # RESULTS: every run is finished, each step stands once, the tables are those of the sweep here
+    at_least "$1" 12 || die "$(finished "$1") of 12 runs are finished"
+    local compared=0 twice
+    for file in "$D"/here/check/*.md "$D"/here/check/*.csv "$D"/here/check/*.tex; do
+        # What rows cost in time is the one thing that depends on the machine.
+        case $(basename "$file") in verdicts.*) continue ;; esac
+        cmp "$file" "$D/$1/check/$(basename "$file")" || die "$(basename "$file") differs"
+        compared=$((compared + 1))
+    done
+    [ $compared -ge 3 ] || die "there are no tables to compare"
+    twice=$(for events in "$D/$1"/runs/*/*/events.jsonl; do grep -o '"event":"step","epoch":[0-9]*,"step":[0-9]*' "$events" | sort | uniq -d; done | wc -l)
+    [ "$twice" = 0 ] || die "$twice steps stand twice in events.jsonl"
+    say "$compared tables are the same bytes, and no step stands twice"
+}
 
-wait_for "a run" 120 is_running
+say "the sweep goes to the cluster: three workers on two nodes"
+began=$SECONDS
+submit there --workers 3 --slurm --cpus-per-task=1
+[ $((SECONDS - began)) -lt 60 ] || die "submitting took $((SECONDS - began)) s"
+wait_for "a run" 120 is_running there
 sleep 3
-say "one run's process is killed with SIGKILL ($(finished) of 12 finished)"
-kill -KILL "$(running)"
-wait_for "the first finished runs" 300 at_least 2
-say "a worker is requeued ($(finished) of 12 finished)"
+say "a run's process is killed with SIGKILL ($(finished there) of 12 finished)"
+kill -KILL "$(run_of there)"
+wait_for "finished runs" 300 at_least there 1
+say "a worker is requeued ($(finished there) of 12 finished)"
 scontrol requeue "${array}_1"
-wait_for "further finished runs" 400 at_least 4
-# The other one is pushed aside by a job that may do so.
-say "a job of a higher partition pushes a worker aside ($(finished) of 12 finished)"
+wait_for "further finished runs" 300 at_least there 2
+say "a worker is killed with SIGKILL ($(finished there) of 12 finished)"
+kill -KILL "$(pgrep -f "harness sweep .*$D/there .*--worker 2/3")"
+wait_for "the third worker" 120 is_at "${array}_3" RUNNING
+wait_for "further finished runs" 300 at_least there 4
+node=$(scontrol -o show job "${array}_3" | sed -n 's/.* NodeList=\(n[12]\).*/\1/p')
+say "its node fails: $node ($(finished there) of 12 finished)"
+scontrol update NodeName="$node" State=DOWN Reason=check
+sleep 3
+scontrol update NodeName="$node" State=RESUME
+wait_for "a worker to come back" 400 is_running there
+wait_for "further finished runs" 300 at_least there 5
+say "a job of a higher partition pushes a worker aside ($(finished there) of 12 finished)"
 printf '#!/bin/bash\nsleep 5\n' | sbatch --parsable --partition=high --nodes=2 --exclusive --output=/dev/null >/dev/null
-wait_for "the report's job" 900 sh -c '[ "$(scontrol -o show job "$1" | sed -n "s/.*JobState=\([A-Z]*\).*/\1/p")" = COMPLETED ]' - "$report"
-say "workers ended ($(state "$array")), requeued $(scontrol -o show job "$array" | grep -o 'Restarts=[0-9]*' | sort | uniq -c | tr '\n' ' ')"
+wait_for "the report's job" 900 is_at "$report" COMPLETED
+times=$(restarts "$array")
+say "workers ended ($(state "$array")) after $times restarts"
+[ "$times" -ge 3 ] || die "the check did not check"
+same there
 
-at_least 12 || die "$(finished) of 12 runs are finished"
-restarts=$(scontrol -o show job "$array" | grep -o 'Restarts=[0-9]*' | cut -d= -f2 | paste -sd+ | bc)
-[ "$restarts" -ge 2 ] || die "workers were requeued $restarts times: the check did not check"
-compared=0
-for file in "$D"/here/check/*.md "$D"/here/check/*.csv "$D"/here/check/*.tex; do
-    # What rows cost in time is the one thing that depends on the machine.
-    case $(basename "$file") in verdicts.*) continue ;; esac
-    cmp "$file" "$D/there/check/$(basename "$file")" || die "$(basename "$file") differs"
-    compared=$((compared + 1))
-done
-[ $compared -ge 3 ] || die "there are no tables to compare"
-twice=$(for events in "$D"/there/runs/*/*/events.jsonl; do grep -o '"event":"step","epoch":[0-9]*,"step":[0-9]*' "$events" | sort | uniq -d; done | wc -l)
-[ "$twice" = 0 ] || die "$twice steps stand twice in events.jsonl"
-say "$compared tables are the same bytes; $restarts requeues; no step stands twice"
+say "another one meets its time limit"
+submit later --workers 1 --slurm --cpus-per-task=1 --time=2
+wait_for "the notice before the limit" 200 has_restarted "$array"
+is_at "$array" PENDING || die "the worker is $(state "$array"), and not back in the queue"
+scancel "$array" "$report"
+say "and is cancelled at work ($(finished later) of 12 finished)"
+submit later --workers 2 --slurm --cpus-per-task=1
+wait_for "a run" 120 is_running later
+sleep 2
+scancel "$array" "$report"
+wait_for "an end" 60 is_at "$array" CANCELLED
+sleep 3
+[ "$(restarts "$array")" = 0 ] && ! is_at "$array" PENDING || die "a cancelled worker came back: $(state "$array")"
+! is_running later || die "a cancelled worker goes on"
+submit later --workers 2 --slurm --cpus-per-task=1
+wait_for "the report's job" 600 is_at "$report" COMPLETED
+same later

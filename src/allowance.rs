@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(bound(64, &[("SLURM_CPUS_PER_TASK", "4"), ("SLURM_CPUS_ON_NODE", "16")]), (4, Some("SLURM_CPUS_PER_TASK".into())));
         assert_eq!(bound(64, &[("SLURM_CPUS_ON_NODE", "16")]), (16, Some("SLURM_CPUS_ON_NODE".into())));
         assert_eq!(bound(64, &[("NSLOTS", "8"), ("LSB_DJOB_NUMPROC", "2")]), (2, Some("LSB_DJOB_NUMPROC".into())));
-        assert_eq!(bound(2, &[("PBS_NCPUS", "8")]), (2, None), "there is no more than the machine has");
+        assert_eq!(bound(2, &[("PBS_NCPUS", "8")]), (2, None), "the machine has two");
         assert_eq!(bound(2, &[("NCPUS", "0"), ("NSLOTS", "many")]), (2, None));
     }
 

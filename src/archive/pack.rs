@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::manifest::{self, Content, MANIFEST, Manifest, is_plain};
 use crate::file::{self, Durable, is_link};
-use crate::report::study::Format;
+use crate::report::study::is_shown;
 use crate::run::{Folder, summary_compared};
 use crate::store::Store;
 use crate::sweep::Plan;
-use crate::sweep::folder::{self, SweepFolder};
+use crate::sweep::folder::SweepFolder;
 use crate::{Error, Result};
 
 /// Where a sweep's files lie.
@@ -102,8 +102,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// Plan, sweep file, configurations of the rows, all tables, findings and page. What was begun when and by which process is left out.
 fn of_sweep(folder: &Path, sweep: &str) -> Result<Files> {
-    let table = |name: &str| !name.contains('/') && Format::FILES.iter().any(|(_, ending)| name.ends_with(&format!(".{ending}")));
-    let kept = |name: &str| table(name) || matches!(name, folder::FILE | "report.html") || name.starts_with("rows/");
+    let kept = |name: &str| is_shown(name) || name.starts_with("rows/");
     let all = file::tree(folder)?.into_iter().filter(|(name, _)| kept(name));
     all.map(|(name, path)| named(format!("results/{sweep}/{name}"), path)).collect()
 }

@@ -6,7 +6,7 @@ use crate::file;
 use crate::sweep::conduct::Planned;
 use crate::sweep::ledger::{Ledger, What};
 use crate::sweep::request::{Request, reporting, shell, typed};
-use crate::sweep::slurm::{Batch, Site, submit as given};
+use crate::sweep::slurm::{Batch, Site, sbatch};
 use crate::{Error, Result, show, showln};
 
 /// Workers where nothing else is asked for.
@@ -34,9 +34,9 @@ pub fn submit(sweep: &Planned, request: &Request, workers: Option<usize>, option
     for (name, text) in [("worker.sh", &worker), ("report.sh", &report)] {
         file::replace(&batch.output.join(name), text.as_bytes())?;
     }
-    let job = given(&worker, &[])?;
+    let job = sbatch(&worker, &[])?;
     // The workers are under way, whatever becomes of the tables.
-    let report = given(&report, &[format!("--dependency=afterany:{job}")]);
+    let report = sbatch(&report, &[format!("--dependency=afterany:{job}")]);
     let submitted = What::Submit { job: job.clone(), report: report.as_ref().ok().cloned(), workers: batch.workers, command: typed() };
     Ledger::of(&sweep.folder.folder).append(submitted)?;
     let look = reporting(&request.results, &sweep.plan.name);

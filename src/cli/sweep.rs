@@ -149,11 +149,10 @@ pub fn run(args: &Args, verbosity: Verbosity) -> Result<()> {
         incomplete: Incomplete::Refuse,
     };
     // The last round is written below, with figures and findings.
-    let mut round = |complete: usize| match sweep.is_whole() && complete < plan.seeds.len() {
-        true if request.others == Others::Await => {
-            report(complete).write(Extent::Tables).map(|_| sweep.folder.folder.join("table.md")).map(Some)
-        }
-        _ => Ok(None),
+    let writes = sweep.is_whole() && request.others == Others::Await;
+    let mut round = |complete: usize| match writes && complete < plan.seeds.len() {
+        true => report(complete).write(Extent::Tables).map(|_| sweep.folder.folder.join("table.md")).map(Some),
+        false => Ok(None),
     };
     let (tally, _held) = sweep.carry_out(&request, progress, &mut round)?;
     let look = reporting(&request.results, &plan.name);

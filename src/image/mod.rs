@@ -3,6 +3,7 @@
 pub mod blur;
 pub mod codec;
 pub mod draw;
+pub mod encode;
 mod jpeg;
 pub mod montage;
 pub mod npy;

@@ -57,7 +57,7 @@ fn single(numbers: Numbers, name: &Path) -> Result<Map> {
 /// Writes a map as `.npy` version 1.0, `<f4`, C order, shape (height, width), replacing the file whole; maps come by the hundred
 /// and are [`crate::file::Durable::OnceSynced`].
 pub fn write(path: &Path, map: &Map) -> Result<()> {
-    codec::write_many(path, &encode(map))
+    super::encode::write_many(path, &encode(map))
 }
 
 /// The bytes of a `.npy` file.

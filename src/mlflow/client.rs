@@ -29,7 +29,7 @@ pub struct Client {
     access: Access,
 }
 
-/// What came back with a status that is no success.
+/// An answer whose status is not one of success.
 #[derive(Debug)]
 struct Failure {
     status: u16,
@@ -127,7 +127,7 @@ impl Client {
     }
 
     fn json(&self, call: &str, text: &str) -> Reply<Value> {
-        serde_json::from_str(text).map_err(|_| self.stranger(&format!("what it answers to {call} is no JSON")).into())
+        serde_json::from_str(text).map_err(|_| self.stranger(&format!("what it answers to {call} is not JSON")).into())
     }
 
     /// Something else than MLflow listens there.
@@ -188,7 +188,7 @@ fn plain(error: &ureq::Error) -> String {
             let mut letters = text.chars();
             letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
         }
-        ureq::Error::HostNotFound => "there is no host of that name".into(),
+        ureq::Error::HostNotFound => "no host has that name".into(),
         ureq::Error::Timeout(what) => format!("it took too long ({what})"),
         other => quoted(&other.to_string()).into_owned(),
     }

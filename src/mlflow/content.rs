@@ -99,7 +99,7 @@ impl Data {
 }
 
 impl Attached {
-    /// The file at `path` as `name`; none where there is no such file.
+    /// The file at `path` as `name`; none where it is missing.
     ///
     /// # Errors
     /// One that cannot be looked at.

@@ -31,7 +31,11 @@ pub fn of(folder: &Folder, began_ms: i64, summary: Option<&Summary>) -> Result<V
     let speeds: BTreeMap<u64, f64> = timings.iter().filter_map(speed).collect();
     let (mut points, mut last) = (vec![], 0);
     for event in event::read(&folder.events_jsonl())? {
-        let (step, mut values) = values(&event);
+        // The evaluation of the whole run is told by its summary: until that is there, it is not over.
+        if event.concludes() {
+            continue;
+        }
+        let (step, mut values) = (event.step(), event.numbers());
         last = last.max(step);
         if let Event::Epoch { epoch, .. } = &event {
             values.extend(speeds.get(epoch).map(|speed| ("epoch/images_per_s".to_owned(), *speed)));
@@ -46,25 +50,4 @@ pub fn of(folder: &Folder, began_ms: i64, summary: Option<&Summary>) -> Result<V
 
 fn at(began_ms: i64, step: u64) -> i64 {
     began_ms.saturating_add(i64::try_from(step).unwrap_or(i64::MAX))
-}
-
-/// The step and the numbers of an event.
-fn values(event: &Event) -> (u64, Vec<(String, f64)>) {
-    let named = |group: &'static str, numbers: &BTreeMap<String, f64>| -> Vec<(String, f64)> {
-        numbers.iter().map(|(name, value)| (format!("{group}/{name}"), *value)).collect()
-    };
-    let norm = |name: &str, norm: &Option<f64>| norm.map(|norm| (name.to_owned(), norm)).into_iter().collect::<Vec<_>>();
-    match event {
-        Event::Start { .. } => (0, vec![]),
-        Event::Step { step, losses, lr, grad_norm, stats, .. } => {
-            let lr = vec![("optim/lr".to_owned(), *lr)];
-            (*step, [named("loss", losses), named("stats", stats), lr, norm("optim/grad_norm", grad_norm)].concat())
-        }
-        Event::Epoch { step, losses, grad_norm, stats, .. } => {
-            (*step, [named("epoch", losses), named("epoch", stats), norm("epoch/grad_norm", grad_norm)].concat())
-        }
-        // The evaluation of the whole run is told by its summary: until that is there, it is not over.
-        event if event.concludes() => (0, vec![]),
-        Event::Eval { step, metrics, .. } => (*step, metrics.iter().filter_map(|(name, value)| Some((name.clone(), (*value)?))).collect()),
-    }
 }

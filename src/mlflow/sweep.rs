@@ -8,10 +8,10 @@ use super::names::{self, cut};
 use super::options::{Attach, Options};
 use super::points::Point;
 use super::times::{self, milliseconds};
-use crate::report::study::{Comparison, Format};
+use crate::report::study::{Comparison, is_shown};
 use crate::run::{Id, Status};
 use crate::store::{Entry, Store};
-use crate::sweep::folder::{self, SweepFolder};
+use crate::sweep::folder::SweepFolder;
 use crate::sweep::ledger::{Ledger, What};
 use crate::sweep::{Plan, Study};
 use crate::{Error, Result};
@@ -178,9 +178,7 @@ impl Found<'_> {
         if options.attach == Attach::None {
             return Ok(vec![]);
         }
-        let table = |name: &str| Format::FILES.iter().any(|(_, ending)| name.ends_with(&format!(".{ending}")));
-        let kept = |name: &str| !name.contains('/') && (table(name) || matches!(name, folder::FILE | "report.html"));
-        let mut files = Attached::below("", &self.folder.folder, &kept)?;
+        let mut files = Attached::below("", &self.folder.folder, &is_shown)?;
         files.extend(Attached::below("figures/", &options.plots.join(&self.plan.name), &|name| name.ends_with(".png"))?);
         Ok(files)
     }

@@ -13,6 +13,11 @@ pub trait Generator {
     /// normal image of the same size, or the image itself where there is none. Draws from `draws` alone, in a fixed order.
     fn apply(&self, image: &Rgb, other: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)>;
 
+    /// True where it takes parts of another image.
+    fn takes_another(&self) -> bool {
+        false
+    }
+
     /// True where the mask is a whole region, false where it is the pixels that changed.
     fn marks_region(&self) -> bool {
         false

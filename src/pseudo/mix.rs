@@ -41,7 +41,7 @@ pub fn pseudo(image: &Rgb, other: &Rgb, cfg: &Pseudo, draws: &mut ChaCha8Rng) ->
 
 /// Whether any generator that may be drawn takes parts of another image.
 pub fn needs_other(cfg: &Pseudo) -> bool {
-    cfg.weight.nsa > 0.0
+    Name::ALL.iter().map(|(name, _)| generator(*name, cfg)).any(|(how, weight)| weight > 0.0 && how.takes_another())
 }
 
 fn one(image: &Rgb, other: &Rgb, cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Sample {

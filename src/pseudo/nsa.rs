@@ -18,6 +18,10 @@ const TRIES: usize = 10;
 const LEAST: usize = 3;
 
 impl Generator for Nsa {
+    fn takes_another(&self) -> bool {
+        true
+    }
+
     fn apply(&self, image: &Rgb, other: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
         if image.width < LEAST || image.height < LEAST || (other.width, other.height) != (image.width, image.height) {
             return None;

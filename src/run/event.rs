@@ -57,6 +57,34 @@ pub enum Event {
 }
 
 impl Event {
+    /// Its numbers by the names that other programs know them by: `loss/…`, `stats/…` and `optim/…` of a step, `epoch/…` of an epoch,
+    /// metrics by their own. Metrics without a value are left out.
+    pub fn numbers(&self) -> Vec<(String, f64)> {
+        let under = |group: &str, numbers: &BTreeMap<String, f64>| -> Vec<(String, f64)> {
+            numbers.iter().map(|(name, value)| (format!("{group}/{name}"), *value)).collect()
+        };
+        let norm = |name: &str, norm: &Option<f64>| norm.map(|norm| (name.to_owned(), norm)).into_iter().collect::<Vec<_>>();
+        match self {
+            Self::Start { .. } => vec![],
+            Self::Step { losses, lr, grad_norm, stats, .. } => {
+                let lr = vec![("optim/lr".to_owned(), *lr)];
+                [under("loss", losses), under("stats", stats), lr, norm("optim/grad_norm", grad_norm)].concat()
+            }
+            Self::Epoch { losses, grad_norm, stats, .. } => {
+                [under("epoch", losses), under("epoch", stats), norm("epoch/grad_norm", grad_norm)].concat()
+            }
+            Self::Eval { metrics, .. } => metrics.iter().filter_map(|(name, value)| Some((name.clone(), (*value)?))).collect(),
+        }
+    }
+
+    /// The steps that were made when it happened; 0 at the start, and of the last evaluation in runs of earlier versions.
+    pub fn step(&self) -> u64 {
+        match self {
+            Self::Start { .. } => 0,
+            Self::Step { step, .. } | Self::Epoch { step, .. } | Self::Eval { step, .. } => *step,
+        }
+    }
+
     /// Whether this is the evaluation at a run's end, and none by which an epoch was chosen. Earlier versions gave it the step 0.
     pub fn concludes(&self) -> bool {
         let is_of_tests = |name: &String| SPLITS.iter().any(|split| name.strip_prefix(split).is_some_and(|rest| rest.starts_with('/')));

@@ -90,7 +90,7 @@ impl Writer {
 
 impl Follower for Writer {
     fn event(&mut self, event: &Event) -> Result<()> {
-        self.step = self.step.max(step(event));
+        self.step = self.step.max(event.step());
         self.put(scalars(event))
     }
 
@@ -178,7 +178,7 @@ fn replay(folder: &Folder, earlier: &Earlier, now: f64) -> Result<(Vec<Message>,
         timings.iter().filter_map(|t| if let Timing::Epoch { epoch, .. } = t { Some((*epoch, t)) } else { None }).collect();
     let (mut messages, mut last) = (Vec::new(), 0);
     for event in event::read(&folder.events_jsonl())? {
-        last = step(&event).max(last);
+        last = event.step().max(last);
         let mut values = scalars(&event);
         if let Event::Epoch { epoch, .. } = &event {
             values.extend(speeds.get(epoch).and_then(|timing| speed(timing)));
@@ -190,33 +190,8 @@ fn replay(folder: &Folder, earlier: &Earlier, now: f64) -> Result<(Vec<Message>,
     Ok((messages, last))
 }
 
-/// The step of an event; 0 where it has none, as the last evaluation has in runs of earlier versions.
-fn step(event: &Event) -> u64 {
-    match event {
-        Event::Start { .. } => 0,
-        Event::Step { step, .. } | Event::Epoch { step, .. } | Event::Eval { step, .. } => *step,
-    }
-}
-
 fn scalars(event: &Event) -> Vec<Message> {
-    let named = |group: &'static str, numbers: &BTreeMap<String, f64>| -> Vec<Message> {
-        numbers.iter().map(|(name, value)| message::scalar(&format!("{group}/{name}"), *value)).collect()
-    };
-    let norm = |tag: &str, norm: &Option<f64>| norm.map(|norm| message::scalar(tag, norm));
-    match event {
-        Event::Start { .. } => vec![],
-        Event::Step { losses, lr, grad_norm, stats, .. } => {
-            let mut values = [named("loss", losses), named("stats", stats), vec![message::scalar("optim/lr", *lr)]].concat();
-            values.extend(norm("optim/grad_norm", grad_norm));
-            values
-        }
-        Event::Epoch { losses, grad_norm, stats, .. } => {
-            let mut values = [named("epoch", losses), named("epoch", stats)].concat();
-            values.extend(norm("epoch/grad_norm", grad_norm));
-            values
-        }
-        Event::Eval { metrics, .. } => metrics.iter().filter_map(|(name, value)| Some(message::scalar(name, (*value)?))).collect(),
-    }
+    event.numbers().iter().map(|(name, value)| message::scalar(name, *value)).collect()
 }
 
 fn speed(timing: &Timing) -> Option<Message> {

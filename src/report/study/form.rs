@@ -27,6 +27,11 @@ impl Format {
     /// Those of the files beside a sweep, with their endings.
     pub const FILES: [(Self, &'static str); 4] = [(Self::Markdown, "md"), (Self::Latex, "tex"), (Self::Csv, "csv"), (Self::Json, "json")];
 
+    /// Whether a file is called as a table is.
+    pub fn is_file(name: &str) -> bool {
+        Self::FILES.iter().any(|(_, ending)| name.rsplit_once('.').is_some_and(|(_, found)| found == *ending))
+    }
+
     /// The form of the files: LaTeX is for papers.
     pub fn form(self) -> Form {
         if self == Self::Latex { Form::Paper } else { Form::Full }

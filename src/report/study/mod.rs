@@ -44,7 +44,7 @@ pub use pivot::Pivot;
 pub use table::{Cell, Change, Column, Incomplete, Rank, Table, TableLine, Training};
 pub use verdict::{Judgement, Verdict, verdicts};
 pub use view::View;
-pub use write::{Extent, Report, Written};
+pub use write::{Extent, Report, Written, is_shown};
 
 /// A table in one form and format, with a newline at its end. JSON holds all in any form, and CSV in the full one.
 pub fn render(table: &Table, form: Form, format: Format) -> String {

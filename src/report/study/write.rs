@@ -8,7 +8,7 @@ use super::{Comparison, Finding, Form, Format, Incomplete, Pivot, Table, View, a
 use crate::file;
 use crate::store::Store;
 use crate::sweep::board::Board;
-use crate::sweep::folder::SweepFolder;
+use crate::sweep::folder::{self, SweepFolder};
 use crate::sweep::{Cell, Outcome, Plan, Study};
 use crate::{Error, Result};
 
@@ -19,6 +19,15 @@ pub enum Extent {
     Tables,
     /// Figures and the page too.
     All,
+}
+
+/// The page, beside the tables.
+const PAGE: &str = "report.html";
+
+/// Whether a file of a sweep's folder, by its path in it, shows people what the sweep is and found: the file it was made of, plan, tables,
+/// findings, page.
+pub fn is_shown(name: &str) -> bool {
+    !name.contains('/') && (Format::is_file(name) || name == folder::FILE || name == PAGE)
 }
 
 /// A sweep's report: which of its runs, and where it goes.
@@ -143,9 +152,8 @@ impl Report<'_> {
             }
         }
         let fresh = |path: &Path| written.files.iter().any(|file| file == path);
-        let ours = |name: &str| Format::FILES.iter().any(|(_, ending)| name.ends_with(&format!(".{ending}")));
         let comes_and_goes = |name: &str| ["by-category-", "effects.", "verdicts.", "ranks."].iter().any(|begin| name.starts_with(begin));
-        file::remove_stale(self.folder, &|path, name| comes_and_goes(name) && ours(name) && !fresh(path))?;
+        file::remove_stale(self.folder, &|path, name| comes_and_goes(name) && Format::is_file(name) && !fresh(path))?;
         let path = self.folder.join("findings.md");
         let all = [written.answer.join(" "), text(&written.findings)].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
         file::replace(&path, format!("{}\n", escape_lines(&all.join("\n\n"))).as_bytes())?;
@@ -184,7 +192,7 @@ impl Report<'_> {
         }
         let figures = figure::write_all(&written.study, &written.comparison, self.store, self.plots)?;
         written.files.extend(figures.iter().filter_map(|drawn| drawn.file.clone()));
-        let path = self.folder.join("report.html");
+        let path = self.folder.join(PAGE);
         let page = Page {
             study: &written.study,
             comparison: &written.comparison,

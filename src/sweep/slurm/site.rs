@@ -57,7 +57,7 @@ impl Site {
 ///
 /// # Errors
 /// `Kind::Environment`: no `sbatch` here; what it says where it refuses.
-pub fn submit(script: &str, options: &[String]) -> Result<String> {
+pub fn sbatch(script: &str, options: &[String]) -> Result<String> {
     let elsewhere = "--slurm needs a machine from which jobs are submitted; --slurm-script prints the script instead";
     let mut command = Command::new("sbatch");
     command.arg("--parsable").args(options).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -3,13 +3,13 @@
 use plotters::backend::DrawingBackend;
 
 use super::group::groups;
-use super::look::{Entry, Fill, Sign, cut_up, key, widest, with_shared};
+use super::look::{Entry, Fill, Sign, cut_up, widest, with_shared};
 use super::means::{CUT, sample};
-use super::multiples::{Multiples, Shape, short_key};
+use super::multiples::{Multiples, Shape, Words, short_key};
 use crate::Result;
 use crate::report::label::shortened;
-use crate::report::plot::frame::{Axis, Frame, LABEL, TICK, remarks, title};
-use crate::report::plot::paper::{Paper, Stroke, Type};
+use crate::report::plot::frame::{Axis, Frame, TICK};
+use crate::report::plot::paper::{Paper, Stroke};
 use crate::report::plot::scale::{Scale, Tick};
 use crate::report::plot::{Figure, Room, palette};
 use crate::report::spell::metric_name;
@@ -143,13 +143,11 @@ impl Course {
         Multiples::of(room, &self.panels.iter().map(|panel| panel.of.clone()).collect::<Vec<_>>(), &self.title, SHAPE)
     }
 
-    /// Lines of small print, and the figure's height.
-    fn below(&self, room: Room) -> (Vec<String>, f64) {
-        self.places(room).below(room, &self.remark, &self.entries())
+    fn words(&self) -> Words<'_> {
+        Words { title: &self.title, entries: self.entries(), remark: &self.remark }
     }
 
-    fn frame<'a>(&'a self, places: &Multiples, index: usize, panel: &'a Panel) -> Frame<'a> {
-        let [left, top, right, bottom] = places.plot(index);
+    fn frame<'a>(&'a self, [left, top, right, bottom]: [f64; 4], panel: &'a Panel) -> Frame<'a> {
         let ticks = |length: f64, each: f64| (length / each).clamp(2.0, 6.0) as usize;
         let level = |(i, name): (usize, &String)| Tick { at: i as f64, label: Some(name.clone()) };
         let levels: Vec<Tick> = self.levels.iter().enumerate().map(level).collect();
@@ -183,22 +181,15 @@ fn along(low: f64, high: f64) -> Scale {
 
 impl Figure for Course {
     fn size(&self, room: Room) -> (u32, u32) {
-        (self.places(room).width.ceil() as u32, self.below(room).1.ceil() as u32)
+        self.places(room).size(room, &self.words())
     }
 
     fn draw<B: DrawingBackend>(&self, paper: &mut Paper<B>) -> Result<()> {
         let places = self.places(paper.room());
-        let margin = places.margin();
-        title(paper, margin, &self.title)?;
-        for (index, panel) in self.panels.iter().enumerate() {
-            for (line, words) in places.names[index].iter().enumerate() {
-                paper.text(places.name_at(index, line), words, Type::of(LABEL))?;
-            }
-            self.draw_panel(paper, &self.frame(&places, index, panel), panel)?;
-        }
-        let (lines, height) = self.below(paper.room());
-        key(paper, [margin, places.bottom()], places.width - 2.0 * margin, &self.entries())?;
-        remarks(paper, [margin, height - 12.0], &lines)
+        places.draw(paper, &self.words(), |paper, index, place| {
+            let panel = &self.panels[index];
+            self.draw_panel(paper, &self.frame(place, panel), panel)
+        })
     }
 }
 
@@ -286,7 +277,7 @@ mod tests {
         };
         let image = codec::decode_bytes(&png(&course).unwrap(), Path::new("course.png")).unwrap().rgb;
         let places = course.places(Room::Screen);
-        let frame = course.frame(&places, 0, &course.panels[0]);
+        let frame = course.frame(places.plot(0), &course.panels[0]);
         let colour = |[x, y]: [f64; 2]| image.at((2.0 * x) as usize, (2.0 * y) as usize);
         for at in [[0.0, 95.0], [0.125, 95.5], [0.25, 96.0], [1.0, 98.0]] {
             assert_eq!(colour(frame.at(at)), [0, 114, 178], "{at:?}");

@@ -3,12 +3,12 @@
 use plotters::backend::DrawingBackend;
 use plotters::style::RGBColor;
 
-use super::look::{Entry, key, names, with_shared};
-use super::multiples::{Multiples, Shape};
+use super::look::{Entry, names, with_shared};
+use super::multiples::{Multiples, Shape, Words};
 use crate::Result;
 use crate::num;
-use crate::report::plot::frame::{Axis, Frame, LABEL, remarks, title};
-use crate::report::plot::paper::{Paper, Stroke, Type};
+use crate::report::plot::frame::{Axis, Frame};
+use crate::report::plot::paper::{Paper, Stroke};
 use crate::report::plot::scale::Scale;
 use crate::report::plot::series::envelope;
 use crate::report::plot::{Figure, History, Room, palette};
@@ -147,9 +147,8 @@ impl Learning {
         Multiples::of(room, &names, &self.title, SHAPE)
     }
 
-    /// Lines of small print, height.
-    fn below(&self, room: Room) -> (Vec<String>, f64) {
-        self.places(room).below(room, &self.remark, &self.entries())
+    fn words(&self) -> Words<'_> {
+        Words { title: &self.title, entries: self.entries(), remark: &self.remark }
     }
 }
 
@@ -177,15 +176,13 @@ fn mean(runs: &[Curve]) -> Vec<[f64; 2]> {
 
 impl Figure for Learning {
     fn size(&self, room: Room) -> (u32, u32) {
-        (self.places(room).width.ceil() as u32, self.below(room).1.ceil() as u32)
+        self.places(room).size(room, &self.words())
     }
 
     fn draw<B: DrawingBackend>(&self, paper: &mut Paper<B>) -> Result<()> {
         let places = self.places(paper.room());
-        let margin = places.margin();
-        title(paper, margin, &self.title)?;
-        for (index, panel) in self.panels.iter().enumerate() {
-            let [left, top, right, bottom] = places.plot(index);
+        places.draw(paper, &self.words(), |paper, index, [left, top, right, bottom]| {
+            let panel = &self.panels[index];
             // Rows add up different parts: one scale for all would press the small ones flat.
             let values: Vec<f64> = panel.runs.iter().flat_map(|c| c.points.iter().map(|p| p[1])).collect();
             let scale = Scale::of_magnitudes(values.into_iter());
@@ -199,15 +196,9 @@ impl Figure for Learning {
             let x = Axis { title: "epochs", scale: x, ticks: x.whole_ticks(((right - left) / 30.0).clamp(2.0, 5.0) as usize) };
             let y = Axis { title: y_title, scale, ticks: scale.ticks(((bottom - top) / 26.0).clamp(2.0, 4.0) as usize) };
             let frame = Frame { left, top, right, bottom, x, y };
-            for (line, words) in places.names[index].iter().enumerate() {
-                paper.text(places.name_at(index, line), words, Type::of(LABEL))?;
-            }
             frame.draw(paper)?;
-            self.draw_panel(paper, &frame, panel)?;
-        }
-        let (lines, height) = self.below(paper.room());
-        key(paper, [margin, places.bottom()], places.width - 2.0 * margin, &self.entries())?;
-        remarks(paper, [margin, height - 12.0], &lines)
+            self.draw_panel(paper, &frame, panel)
+        })
     }
 }
 

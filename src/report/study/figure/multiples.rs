@@ -1,9 +1,12 @@
 //! Small plots beside and below one another: three on a screen, as many as a column holds in print.
 
-use super::look::{Entry, balanced, key_height, widest, wrapped};
+use plotters::backend::DrawingBackend;
+
+use super::look::{Entry, balanced, key, key_height, widest, wrapped};
+use crate::Result;
 use crate::report::plot::Room;
-use crate::report::plot::frame::{LABEL, REMARK};
-use crate::report::plot::paper::text_width;
+use crate::report::plot::frame::{LABEL, REMARK, remarks, title};
+use crate::report::plot::paper::{Paper, Type, text_width};
 
 /// What all plots of a figure are like, nominal pixels.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +20,13 @@ pub struct Shape {
     /// Ticks and title of an axis to the left, in print, and below.
     pub before: f64,
     pub below: f64,
+}
+
+/// What stands around the plots.
+pub struct Words<'a> {
+    pub title: &'a str,
+    pub entries: Vec<(Entry, String)>,
+    pub remark: &'a str,
 }
 
 /// Their places.
@@ -45,8 +55,33 @@ const LINE: f64 = 15.0;
 const ABREAST: [usize; 2] = [3, 5];
 
 impl Multiples {
+    /// Draws a figure of such plots: its title, and above each plot its name; `plot` draws the plot of that number at its place; then the key
+    /// and the small print.
+    pub fn draw<B: DrawingBackend>(
+        &self,
+        paper: &mut Paper<B>,
+        words: &Words,
+        mut plot: impl FnMut(&mut Paper<B>, usize, [f64; 4]) -> Result<()>,
+    ) -> Result<()> {
+        title(paper, self.margin, words.title)?;
+        for (index, name) in self.names.iter().enumerate() {
+            for (line, words) in name.iter().enumerate() {
+                paper.text(self.name_at(index, line), words, Type::of(LABEL))?;
+            }
+            plot(paper, index, self.plot(index))?;
+        }
+        let (lines, height) = self.below(paper.room(), words.remark, &words.entries);
+        key(paper, [self.margin, self.bottom()], self.width - 2.0 * self.margin, &words.entries)?;
+        remarks(paper, [self.margin, height - 12.0], &lines)
+    }
+
+    /// Width and height of the whole figure.
+    pub fn size(&self, room: Room, words: &Words) -> (u32, u32) {
+        (self.width.ceil() as u32, self.below(room, words.remark, &words.entries).1.ceil() as u32)
+    }
+
     /// A remark in lines of small print, and the height of the whole figure with it and with a key of these entries.
-    pub fn below(&self, room: Room, remark: &str, entries: &[(Entry, String)]) -> (Vec<String>, f64) {
+    fn below(&self, room: Room, remark: &str, entries: &[(Entry, String)]) -> (Vec<String>, f64) {
         let inner = self.width - 2.0 * self.margin();
         let lines = wrapped(remark, REMARK, inner);
         let small_print = room.either(14.0 * lines.len() as f64 + 20.0, 2.0);

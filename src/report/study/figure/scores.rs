@@ -3,12 +3,12 @@
 use plotters::backend::DrawingBackend;
 use plotters::style::RGBColor;
 
-use super::look::{Entry, key, names, with_shared};
-use super::multiples::{Multiples, Shape};
+use super::look::{Entry, names, with_shared};
+use super::multiples::{Multiples, Shape, Words};
 use crate::Result;
 use crate::num;
-use crate::report::plot::frame::{Axis, Frame, LABEL, remarks, title};
-use crate::report::plot::paper::{Paper, Stroke, Type};
+use crate::report::plot::frame::{Axis, Frame};
+use crate::report::plot::paper::{Paper, Stroke};
 use crate::report::plot::scale::Scale;
 use crate::report::plot::{Figure, History, Room, Series, palette};
 use crate::run::event;
@@ -68,7 +68,7 @@ impl Scores {
         }
         let remark = "Scores of the training batches' cells as they were at each step; a band goes from 5 % to 95 % of them, the line is the \
                       median. Means over an epoch's steps and over finished runs. S is the score map, A the distance to the centre, \
-                      shown where no score is trained. Each plot has an axis of its own.";
+                      shown of rows without the score constraint. Each plot has an axis of its own.";
         let remark = with_shared(remark, &names);
         Ok((!panels.is_empty()).then(|| Self { title: format!("{}: scores in training", study.title), panels, remark }))
     }
@@ -82,9 +82,8 @@ impl Scores {
         Multiples::of(room, &self.panels.iter().map(|panel| panel.name.clone()).collect::<Vec<_>>(), &self.title, SHAPE)
     }
 
-    /// Lines of small print, height.
-    fn below(&self, room: Room) -> (Vec<String>, f64) {
-        self.places(room).below(room, &self.remark, &self.entries())
+    fn words(&self) -> Words<'_> {
+        Words { title: &self.title, entries: self.entries(), remark: &self.remark }
     }
 }
 
@@ -147,22 +146,15 @@ impl Panel {
 
 impl Figure for Scores {
     fn size(&self, room: Room) -> (u32, u32) {
-        (self.places(room).width.ceil() as u32, self.below(room).1.ceil() as u32)
+        self.places(room).size(room, &self.words())
     }
 
     fn draw<B: DrawingBackend>(&self, paper: &mut Paper<B>) -> Result<()> {
         let places = self.places(paper.room());
-        let margin = places.margin();
-        title(paper, margin, &self.title)?;
-        for (index, panel) in self.panels.iter().enumerate() {
-            for (line, words) in places.names[index].iter().enumerate() {
-                paper.text(places.name_at(index, line), words, Type::of(LABEL))?;
-            }
-            panel.draw(paper, &panel.frame(places.plot(index)))?;
-        }
-        let (lines, height) = self.below(paper.room());
-        key(paper, [margin, places.bottom()], places.width - 2.0 * margin, &self.entries())?;
-        remarks(paper, [margin, height - 12.0], &lines)
+        places.draw(paper, &self.words(), |paper, index, place| {
+            let panel = &self.panels[index];
+            panel.draw(paper, &panel.frame(place))
+        })
     }
 }
 

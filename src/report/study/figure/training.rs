@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use plotters::backend::DrawingBackend;
 
-use super::look::{Entry, Sign, key, names, with_shared};
-use super::multiples::{Multiples, Shape};
+use super::look::{Entry, Sign, names, with_shared};
+use super::multiples::{Multiples, Shape, Words};
 use super::scores::is_quantile;
 use crate::Result;
 use crate::num;
-use crate::report::plot::frame::{Axis, Frame, LABEL, remarks, title};
-use crate::report::plot::paper::{Paper, Stroke, Type};
+use crate::report::plot::frame::{Axis, Frame};
+use crate::report::plot::paper::{Paper, Stroke};
 use crate::report::plot::scale::Scale;
 use crate::report::plot::series::envelope;
 use crate::report::plot::{Figure, History, Room};
@@ -107,9 +107,8 @@ impl Training {
         Multiples::of(room, &self.panels.iter().map(|panel| panel.name.clone()).collect::<Vec<_>>(), &self.title, SHAPE)
     }
 
-    /// Lines of small print, height.
-    fn below(&self, room: Room) -> (Vec<String>, f64) {
-        self.places(room).below(room, &self.remark, &self.entries())
+    fn words(&self) -> Words<'_> {
+        Words { title: &self.title, entries: self.entries(), remark: &self.remark }
     }
 }
 
@@ -132,15 +131,13 @@ fn mean(runs: &[Vec<[f64; 2]>]) -> Vec<[f64; 2]> {
 
 impl Figure for Training {
     fn size(&self, room: Room) -> (u32, u32) {
-        (self.places(room).width.ceil() as u32, self.below(room).1.ceil() as u32)
+        self.places(room).size(room, &self.words())
     }
 
     fn draw<B: DrawingBackend>(&self, paper: &mut Paper<B>) -> Result<()> {
-        let places = self.places(paper.room());
-        let (margin, rows) = (places.margin(), self.rows());
-        title(paper, margin, &self.title)?;
-        for (index, panel) in self.panels.iter().enumerate() {
-            let [left, top, right, bottom] = places.plot(index);
+        let (places, rows) = (self.places(paper.room()), self.rows());
+        places.draw(paper, &self.words(), |paper, index, [left, top, right, bottom]| {
+            let panel = &self.panels[index];
             let scale =
                 Scale::of_magnitudes(panel.lines.iter().flat_map(|line| line.points.iter().map(|p| p[1])).collect::<Vec<_>>().into_iter());
             let x = Scale::Linear { low: 0.0, high: self.epochs.max(1) as f64 };
@@ -148,9 +145,6 @@ impl Figure for Training {
             let y_title = if paper.room().is_screen() && matches!(scale, Scale::Log { .. }) { "logarithmic" } else { "" };
             let y = Axis { title: y_title, scale, ticks: scale.ticks(4) };
             let frame = Frame { left, top, right, bottom, x, y };
-            for (line, words) in places.names[index].iter().enumerate() {
-                paper.text(places.name_at(index, line), words, Type::of(LABEL))?;
-            }
             frame.draw(paper)?;
             for line in &panel.lines {
                 let stroke = stroke(rows.iter().position(|row| *row == line.row).unwrap_or(0));
@@ -160,10 +154,8 @@ impl Figure for Training {
                     paper.dot(frame.at(only), 2.5, stroke.colour)?;
                 }
             }
-        }
-        let (lines, height) = self.below(paper.room());
-        key(paper, [margin, places.bottom()], places.width - 2.0 * margin, &self.entries())?;
-        remarks(paper, [margin, height - 12.0], &lines)
+            Ok(())
+        })
     }
 }
 

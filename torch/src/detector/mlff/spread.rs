@@ -16,11 +16,12 @@ const OF_SCORES: [[&str; 3]; 2] =
 const OF_DISTANCES: [[&str; 3]; 2] =
     [["A_normal_p05", "A_normal_p50", "A_normal_p95"], ["A_anomalous_p05", "A_anomalous_p50", "A_anomalous_p95"]];
 
-/// The terms with the quantiles of S over a batch's cells, or of A where nothing trains a score; not finite where a batch lacks such cells.
+/// The terms with the quantiles of S over a batch's cells, or of A without the score constraint: of the map that scores an image. Not
+/// finite where a batch lacks such cells.
 pub fn with_spread(terms: Terms, out: &Output, mask: &Tensor, cfg: &Loss) -> Terms {
     let _guard = tch::no_grad_guard();
     let (map, names) = match &out.scores {
-        Some(scores) if cfg.score.enabled || cfg.consistency.enabled => (activate(scores, cfg.score.activation), OF_SCORES),
+        Some(scores) if cfg.score.enabled => (activate(scores, cfg.score.activation), OF_SCORES),
         _ => (distance(&out.features), OF_DISTANCES),
     };
     let [_, _, h, w] = map.size()[..] else { unreachable!("a map has four dimensions") };
@@ -32,12 +33,12 @@ pub fn with_spread(terms: Terms, out: &Output, mask: &Tensor, cfg: &Loss) -> Ter
 }
 
 /// [`QUANTILES`] of the cells of `map` at which `chosen` holds, each the value of the nearest rank: [3]; infinite where there is none.
-/// Nothing is read on the host.
+/// Nothing is read on the host, nor copied to the device.
 fn quantiles(map: &Tensor, chosen: &Tensor) -> Tensor {
     let values = map.where_scalarother(chosen, f64::INFINITY).flatten(0, -1).sort(0, false).0;
     let last = chosen.sum(Kind::Double) - 1.0;
-    let ranks = (Tensor::from_slice(&QUANTILES).to_device(map.device()) * last).round().clamp_min(0.0).to_kind(Kind::Int64);
-    values.gather(0, &ranks, false)
+    let ranks = QUANTILES.map(|quantile| (&last * quantile).round().clamp_min(0.0));
+    values.gather(0, &Tensor::stack(&ranks, 0).to_kind(Kind::Int64), false)
 }
 
 #[cfg(test)]
