@@ -1,5 +1,6 @@
 //! Names as people see them. A category, file or tag may be called so that a terminal changes its title, colours or the order of
-//! letters when it prints it, or that a picture is no well-formed XML: such characters are spelled out.
+//! letters when it prints it, or that a picture is no well-formed XML: such characters are spelled out. And places of a machine as others
+//! may see them.
 
 use std::borrow::Cow;
 
@@ -19,6 +20,40 @@ pub fn quoted(text: &str) -> Cow<'_, str> {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
     }
+}
+
+/// A text or a command of a shell with each absolute path cut to its last part (`…/mvtec`): what a page that is passed on tells of
+/// its machine.
+pub fn without_places(text: &str) -> Cow<'_, str> {
+    if !text.contains('/') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let (mut rest, mut before, mut quote) = (text, ' ', None);
+    while let Some(c) = rest.chars().next() {
+        let begins = c == '/' && (before.is_whitespace() || "'\"`=,:;([{<>".contains(before)) && !rest.starts_with("//");
+        if begins {
+            // Within quotes a path may hold spaces.
+            let ends = |c: char| quote.map_or(c.is_whitespace() || "'\"`,;:)]}<>".contains(c), |quote| c == quote);
+            let path = &rest[..rest.find(ends).unwrap_or(rest.len())];
+            let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+            out.push_str(if name.is_empty() { path } else { "…/" });
+            out.push_str(name);
+            (rest, before) = (&rest[path.len()..], '/');
+            continue;
+        }
+        if "'\"`".contains(c) {
+            quote = match quote {
+                Some(open) if open == c => None,
+                // An apostrophe opens nothing.
+                None if !before.is_alphanumeric() => Some(c),
+                open => open,
+            };
+        }
+        out.push(c);
+        (rest, before) = (&rest[c.len_utf8()..], c);
+    }
+    Cow::Owned(out)
 }
 
 fn escaped(text: &str, stays: fn(char) -> bool) -> Cow<'_, str> {
@@ -52,6 +87,25 @@ mod tests {
         assert_eq!(spelled("a\nb\tc\rd"), "a\nb\tc\\rd");
         assert_eq!(in_line("a\nb\tc"), r"a\nb\tc");
         assert_eq!(in_line("gnp\u{202e}.\u{2066}\u{9b}\u{7f}\u{fffe}"), r"gnp\u{202e}.\u{2066}\u{9b}\u{7f}\u{fffe}");
+    }
+
+    #[test]
+    fn a_text_that_is_passed_on_names_no_place() {
+        for (text, want) in [
+            (
+                "harness sweep a.toml data.root=/home/ann/mvtec --results=/scratch/x/",
+                "harness sweep a.toml data.root=…/mvtec --results=…/x",
+            ),
+            ("harness sweep 'data.root=/home/ann lee/my data' x", "harness sweep 'data.root=…/my data' x"),
+            ("cannot read /home/ann/a.png: gone", "cannot read …/a.png: gone"),
+            ("it isn't in '/home/ann', \"/b/c d\" or [/e/f, /g]", "it isn't in '…/ann', \"…/c d\" or […/f, …/g]"),
+            ("weights/resnet50.safetensors, 3/4, a / b, ~/x, ../y", "weights/resnet50.safetensors, 3/4, a / b, ~/x, ../y"),
+            ("--to https://example.org/a/b", "--to https://example.org/a/b"),
+            ("/", "/"),
+            ("/home/é/中", "…/中"),
+        ] {
+            assert_eq!(without_places(text), want);
+        }
     }
 
     #[test]

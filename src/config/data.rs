@@ -29,6 +29,8 @@ pub struct Data {
     pub resize: Resize,
     pub mask_rule: MaskRule,
     pub orientation: Orientation,
+    /// Images and masks of more pixels are refused; never changes a result.
+    pub max_pixels: usize,
     pub masks: Masks,
     /// Outside of it maps are not scored.
     pub roi: Roi,
@@ -39,6 +41,11 @@ pub struct Data {
 }
 
 impl Data {
+    /// How image files are read.
+    pub fn reading(&self) -> Reading {
+        Reading { orientation: self.orientation, max_pixels: self.max_pixels }
+    }
+
     /// The key by which another section reads other data, if there is one.
     pub fn differs(&self, other: &Self) -> Option<&'static str> {
         let keys = [
@@ -159,6 +166,21 @@ pub enum Orientation {
     Apply,
     /// Pixels are taken as they lie in the file.
     Ignore,
+}
+
+/// How image files are read: images and masks alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    pub orientation: Orientation,
+    /// Files of more pixels are refused before memory is taken.
+    pub max_pixels: usize,
+}
+
+impl Default for Reading {
+    /// Turned upright; some 200 MB of pixels as RGB, as in base.toml.
+    fn default() -> Self {
+        Self { orientation: Orientation::Apply, max_pixels: 1 << 26 }
+    }
 }
 
 /// Which values of a mask's file are anomalous: one rule for all masks, whatever else lies beside them.

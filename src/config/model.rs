@@ -11,6 +11,9 @@ pub struct Model {
     pub self_calibration: bool,
     /// STLNet texture branch on or off.
     pub stlnet: bool,
+    /// Factor of the learning rate for the backbone.
+    pub backbone_lr: f64,
+    pub backbone_norms: Norms,
     pub backbone: Backbone,
     pub low: Low,
     pub stl: Stl,
@@ -20,6 +23,7 @@ pub struct Model {
     pub sc: SelfCalibration,
     pub fusion: Fusion,
     pub score: ScoreHead,
+    pub noise: FeatureNoise,
     pub ablation: AblationHead,
 }
 
@@ -33,8 +37,29 @@ pub struct Low {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stl {
+    pub join: Join,
     /// Channels of the reduced low-level map X0.
     pub width: i64,
+}
+
+/// How the texture branch meets stages 1 and 2 in the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Join {
+    /// Its maps take their place.
+    Replace,
+    /// They come beside them, by a convolution that starts at zero.
+    Add,
+}
+
+/// What the batch norms of a trained backbone use in training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Norms {
+    /// The batch's statistics.
+    Train,
+    /// Those that came with the weights.
+    Fixed,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,6 +83,8 @@ pub enum Window {
     Full,
     /// Half a step each side: plain binning.
     Half,
+    /// A full step each side, and what is fired falls to 0 at its ends.
+    Hat,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -165,6 +192,20 @@ pub enum MidActivation {
 pub struct ScoreHead {
     /// Hidden channels of an MLP score head; 0 = one linear map.
     pub hidden: i64,
+    /// Add the distance of F to its centre.
+    pub residual: bool,
+}
+
+/// Pseudo anomalies in the backbone's maps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureNoise {
+    /// Share of the images without a pseudo anomaly that get it; 0 = none do.
+    pub share: f64,
+    /// Standard deviation, in the unit of each channel's own.
+    pub std: f64,
+    /// Perlin noise above it is anomalous.
+    pub threshold: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -18,7 +18,24 @@ pub struct Train {
     pub drop_last: bool,
     /// Greatest gradient norm; 0 = no clipping.
     pub clip_norm: f64,
+    pub average: Average,
+    /// What a step leaves of the moving average.
+    pub average_decay: f64,
+    /// The part of the steps of which `Average::Tail` is the mean.
+    pub average_tail: f64,
     pub memory_format: MemoryFormat,
+}
+
+/// Of which steps the weights that are evaluated are a mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Average {
+    /// Of the last alone.
+    None,
+    /// Of all, the later the more.
+    Ema,
+    /// Of the last part.
+    Tail,
 }
 
 /// Which weights are evaluated and kept.

@@ -9,7 +9,7 @@
 //! strict mode that `image` lets through.
 
 use super::{Rgb, jpeg};
-use crate::config::Orientation;
+use crate::config::{Orientation, Reading};
 use crate::file;
 use crate::{Error, Result};
 use ::image::error::{ImageError, LimitErrorKind};
@@ -29,10 +29,7 @@ pub const IMAGE_EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "bmp", "tif", "ti
 pub const ENDINGS: &str = "images end in .png, .jpg, .bmp, .tif or .webp";
 
 /// Greatest width and height that is decoded, px.
-pub const MAX_SIDE: usize = 16_384;
-
-/// Greatest number of pixels that is decoded: some 200 MB as RGB. A file of a few kB may claim any number.
-pub const MAX_PIXELS: usize = 1 << 26;
+pub const MAX_SIDE: usize = 65_535;
 
 /// Images of more pixels than this are decoded one at a time, so that threads together need not much more than one does.
 const LARGE: usize = 1 << 24;
@@ -61,19 +58,19 @@ pub struct Decoded {
     pub turned: bool,
 }
 
-/// Reads an image file, as its pixels lie in it. Errors: missing, truncated or of another format.
+/// Reads an image file of the default number of pixels at most, as its pixels lie in it. Errors: missing, truncated or of another format.
 pub fn decode(path: &Path) -> Result<Rgb> {
     Ok(decode_bytes(&read(path)?, path)?.rgb)
 }
 
-/// Decodes the content of an image file, as its pixels lie in it; `name` stands in errors.
+/// Decodes the content of an image file, likewise; `name` stands in errors.
 pub fn decode_bytes(bytes: &[u8], name: &Path) -> Result<Decoded> {
-    decode_as(bytes, name, Orientation::Ignore)
+    decode_as(bytes, name, Reading { orientation: Orientation::Ignore, ..Reading::default() })
 }
 
 /// Decodes the content of an image file, turned as its tag asks if that is wanted; `name` stands in errors.
-pub fn decode_as(bytes: &[u8], name: &Path, orientation: Orientation) -> Result<Decoded> {
-    let Raw { pixels: decoded, turned } = raw(bytes, name, orientation)?;
+pub fn decode_as(bytes: &[u8], name: &Path, reading: Reading) -> Result<Decoded> {
+    let Raw { pixels: decoded, turned } = raw(bytes, name, reading)?;
     let (width, height) = (decoded.width() as usize, decoded.height() as usize);
     let had_alpha = decoded.color().has_alpha();
     let deepest = match &decoded {
@@ -103,15 +100,15 @@ pub fn decode_as(bytes: &[u8], name: &Path, orientation: Orientation) -> Result<
     Ok(Decoded { rgb: Rgb::from_vec(width, height, data), had_alpha, deepest, transparent, more_pages, turned })
 }
 
-/// Width and height of an image file, px, from its header alone, which is refused beyond [`MAX_PIXELS`]: those of [`decode_as`].
-pub fn dimensions(path: &Path, orientation: Orientation) -> Result<(usize, usize)> {
+/// Width and height of an image file, px, from its header alone: those of [`decode_as`], which refuses what this refuses.
+pub fn dimensions(path: &Path, reading: Reading) -> Result<(usize, usize)> {
     let file = file::open_regular(path).map_err(|e| Error::io("open", path, &e))?;
-    Ok(header(BufReader::new(file), path)?.size(orientation))
+    header(BufReader::new(file), path)?.bounded(path, reading)
 }
 
 /// [`dimensions`] of a file's content; `name` stands in errors.
-pub fn dimensions_bytes(bytes: &[u8], name: &Path, orientation: Orientation) -> Result<(usize, usize)> {
-    Ok(header(Cursor::new(bytes), name)?.size(orientation))
+pub fn dimensions_bytes(bytes: &[u8], name: &Path, reading: Reading) -> Result<(usize, usize)> {
+    header(Cursor::new(bytes), name)?.bounded(name, reading)
 }
 
 /// What a file says before its pixels.
@@ -122,26 +119,28 @@ struct Header {
 }
 
 impl Header {
-    fn size(&self, orientation: Orientation) -> (usize, usize) {
+    /// Width and height as they are read, px, unless these are too many.
+    fn bounded(&self, name: &Path, Reading { orientation, max_pixels }: Reading) -> Result<(usize, usize)> {
+        let (width, height) = (self.width, self.height);
+        if width.saturating_mul(height) > max_pixels {
+            return Err(Error::environment(
+                format!("{} has {width}x{height} px, more than {max_pixels} in all", name.display()),
+                "raise data.max_pixels if there is memory for it, make the image smaller, or cut it into tiles",
+            ));
+        }
         let lies = matches!(self.tag, Tag::Rotate90 | Tag::Rotate270 | Tag::Rotate90FlipH | Tag::Rotate270FlipH);
-        if lies && orientation == Orientation::Apply { (self.height, self.width) } else { (self.width, self.height) }
+        Ok(if lies && orientation == Orientation::Apply { (height, width) } else { (width, height) })
     }
 }
 
 fn header<R: BufRead + Seek>(source: R, name: &Path) -> Result<Header> {
-    let (width, height, tag) = guarded(name, || {
+    guarded(name, || {
         let mut decoder = open(source, name, 0)?.into_decoder().map_err(|e| failure(&e, name))?;
         // A tag that cannot be read asks for nothing.
         let tag = decoder.orientation().unwrap_or(Tag::NoTransforms);
-        Ok((decoder.dimensions().0 as usize, decoder.dimensions().1 as usize, tag))
-    })?;
-    if width.saturating_mul(height) > MAX_PIXELS {
-        return Err(Error::environment(
-            format!("{} has {width}x{height} px; at most {} million pixels are read", name.display(), MAX_PIXELS / 1_000_000),
-            "make the image smaller, or cut it into tiles",
-        ));
-    }
-    Ok(Header { width, height, tag })
+        let (width, height) = decoder.dimensions();
+        Ok(Header { width: width as usize, height: height as usize, tag })
+    })
 }
 
 /// Whether a file's orientation tag (EXIF) asks for a turn or a flip; not of a file that is no image.
@@ -162,11 +161,12 @@ pub(super) struct Raw {
 }
 
 /// Decodes a file, turned as its tag asks if that is wanted.
-pub(super) fn raw(bytes: &[u8], name: &Path, orientation: Orientation) -> Result<Raw> {
+pub(super) fn raw(bytes: &[u8], name: &Path, reading: Reading) -> Result<Raw> {
     if tiff_facts(bytes).is_some_and(|facts| facts.float) {
         return Err(floats(name));
     }
-    let Header { width, height, tag } = header(Cursor::new(bytes), name)?;
+    let header = header(Cursor::new(bytes), name)?;
+    let (width, height) = header.bounded(name, reading)?;
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = (width * height > LARGE).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
     let reader = open(Cursor::new(bytes), name, width * height)?;
@@ -184,10 +184,10 @@ pub(super) fn raw(bytes: &[u8], name: &Path, orientation: Orientation) -> Result
         }
         other => other,
     };
-    if orientation == Orientation::Apply {
-        pixels.apply_orientation(tag);
+    if reading.orientation == Orientation::Apply {
+        pixels.apply_orientation(header.tag);
     }
-    Ok(Raw { pixels, turned: tag != Tag::NoTransforms })
+    Ok(Raw { pixels, turned: header.tag != Tag::NoTransforms })
 }
 
 fn floats(name: &Path) -> Error {
@@ -285,7 +285,7 @@ fn narrow_over_black(value: u16, alpha: u16) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::truth;
+    use super::super::truth::{self, Values};
     use super::*;
     use crate::config::MaskRule;
     use crate::image::Mask;
@@ -390,12 +390,18 @@ mod tests {
         };
         for asked in [
             decode_bytes(&header(16_384, 16_384), here()).map(drop),
-            dimensions_bytes(&header(16_384, 4097), here(), Orientation::Apply).map(drop),
+            dimensions_bytes(&header(16_384, 4097), here(), Reading::default()).map(drop),
         ] {
             let error = asked.unwrap_err();
-            assert!(error.what.contains("some.png has 16384x") && error.what.contains("67 million pixels"), "{error}");
+            assert!(error.what.contains("some.png has 16384x") && error.what.contains("more than 67108864 in all"), "{error}");
+            assert!(error.remedy.contains("data.max_pixels"), "{error}");
         }
-        assert_eq!(dimensions_bytes(&header(16_384, 4096), here(), Orientation::Apply).unwrap(), (16_384, 4096));
+        assert_eq!(dimensions_bytes(&header(16_384, 4096), here(), Reading::default()).unwrap(), (16_384, 4096));
+        let with = |max_pixels: usize| Reading { max_pixels, ..Reading::default() };
+        assert_eq!(dimensions_bytes(&header(16_384, 16_384), here(), with(1 << 28)).unwrap(), (16_384, 16_384));
+        let square = png_of(3, [1, 0], &[], &[0b1010_0000]);
+        assert!(decode_as(&square, here(), with(3)).is_ok() && decode_as(&square, here(), with(2)).is_err());
+        assert!(Values::of(&square, here(), with(3)).is_ok() && Values::of(&square, here(), with(2)).is_err());
     }
 
     #[test]
@@ -418,7 +424,7 @@ mod tests {
         TiffEncoder::new_big(&mut bytes).unwrap().write_image::<Gray8>(2, 1, &[7, 9]).unwrap();
         let decoded = decode_bytes(bytes.get_ref(), here()).unwrap();
         assert_eq!((decoded.rgb.data, decoded.more_pages), (vec![7, 7, 7, 9, 9, 9], false));
-        assert_eq!(dimensions_bytes(bytes.get_ref(), here(), Orientation::Apply).unwrap(), (2, 1));
+        assert_eq!(dimensions_bytes(bytes.get_ref(), here(), Reading::default()).unwrap(), (2, 1));
         let mut bytes = Cursor::new(Vec::new());
         let mut encoder = TiffEncoder::new(&mut bytes).unwrap();
         (0..3).for_each(|page| encoder.write_image::<Gray8>(2, 1, &[page, 9]).unwrap());
@@ -452,13 +458,13 @@ mod tests {
         for (tag, width, bright) in standing {
             for (format, bytes) in tagged(tag) {
                 let at = |decoded: &Decoded, place: usize| decoded.rgb.data[3 * place] > 100;
-                let turned = decode_as(&bytes, here(), Orientation::Apply).unwrap();
+                let turned = decode_as(&bytes, here(), Reading::default()).unwrap();
                 assert_eq!((turned.rgb.width, at(&turned, bright), at(&turned, 1 - bright)), (width, true, false), "{format} {tag}");
-                assert_eq!(dimensions_bytes(&bytes, here(), Orientation::Apply).unwrap(), (width, 3 - width), "{format} {tag}");
-                let plain = decode_as(&bytes, here(), Orientation::Ignore).unwrap();
+                assert_eq!(dimensions_bytes(&bytes, here(), Reading::default()).unwrap(), (width, 3 - width), "{format} {tag}");
+                let plain = decode_bytes(&bytes, here()).unwrap();
                 assert_eq!((plain.rgb.width, at(&plain, 0), plain.turned), (2, true, tag != 1), "{format} {tag}");
                 assert_eq!(asks_for_a_turn(Cursor::new(&bytes), here()), tag != 1, "{format} {tag}");
-                let mask = truth::Values::of(&bytes, here(), Orientation::Apply).unwrap().mask(MaskRule::Half, here()).unwrap();
+                let mask = Values::of(&bytes, here(), Reading::default()).unwrap().mask(MaskRule::Half, here()).unwrap();
                 assert_eq!((mask.width, mask.data[bright]), (width, 1), "{format} {tag}");
             }
         }
@@ -494,7 +500,7 @@ mod tests {
         bmp[18..22].copy_from_slice(&60_000_u32.to_le_bytes());
         bmp[22..26].copy_from_slice(&60_000_u32.to_le_bytes());
         let error = decode_bytes(&bmp, here()).unwrap_err();
-        assert!(error.what.contains("MiB") || error.what.contains("larger than"), "{error}");
+        assert!(error.what.contains("60000x60000 px, more than"), "{error}");
         assert!(decode_bytes(b"not an image at all, only text", here()).unwrap_err().what.contains("known format"));
     }
 
@@ -505,7 +511,7 @@ mod tests {
         let path = folder.path().join("picture.jpg");
         write_png(&path, &pattern()).unwrap();
         assert_eq!(decode(&path).unwrap(), pattern());
-        assert_eq!(dimensions(&path, Orientation::Apply).unwrap(), (7, 5));
+        assert_eq!(dimensions(&path, Reading::default()).unwrap(), (7, 5));
         let mask = Mask::from_vec(3, 2, vec![0, 1, 0, 1, 1, 0]);
         let path = folder.path().join("mask.png");
         write_mask_png(&path, &mask).unwrap();
@@ -513,7 +519,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside them");
         let missing = folder.path().join("missing.png");
         assert!(decode(&missing).unwrap_err().what.contains("missing.png"));
-        assert!(dimensions(&missing, Orientation::Apply).is_err());
+        assert!(dimensions(&missing, Reading::default()).is_err());
         write_png(&folder.path().join("new/folder/picture.png"), &pattern()).unwrap();
         assert!(write_png(&path.join("below a file.png"), &pattern()).is_err());
     }

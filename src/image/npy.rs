@@ -2,13 +2,16 @@
 //!
 //! NaN passes: what uses a map decides whether it may hold one. Both readers refuse what they would have to guess at.
 
-use super::codec::{self, MAX_SIDE};
+use super::codec::MAX_SIDE;
 use super::numbers::{self, Numbers};
 use super::{Map, Map64};
 use crate::{Error, Result};
 use std::path::Path;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
+
+/// Greatest number of pixels of a TIFF map, which may be compressed: a file of a few kB may claim any number.
+const MAX_TIFF: usize = 1 << 26;
 
 /// Bytes at the start of a file in which its header is looked for.
 const HEADER: u64 = 4096;
@@ -215,7 +218,7 @@ pub fn tiff_numbers(bytes: &[u8], name: &Path) -> Result<Numbers> {
     let read = || -> TiffResult<_> {
         let mut decoder = Decoder::new(std::io::Cursor::new(bytes))?;
         let (colour, (width, height)) = (decoder.colortype()?, decoder.dimensions()?);
-        let small = width.max(height) as usize <= MAX_SIDE && width as usize * height as usize <= codec::MAX_PIXELS;
+        let small = width.max(height) as usize <= MAX_SIDE && width as usize * height as usize <= MAX_TIFF;
         let grey = matches!(colour, ColorType::Gray(_)) && small;
         let pixels = if grey { Some(decoder.read_image()?) } else { None };
         Ok((width as usize, height as usize, pixels, decoder.more_images()))
@@ -249,8 +252,7 @@ pub fn tiff_numbers(bytes: &[u8], name: &Path) -> Result<Numbers> {
         Some(DecodingResult::U64(data)) => whole(data.into_iter().map(numbers::unsigned).collect())?,
         Some(DecodingResult::I64(data)) => whole(data.into_iter().map(numbers::signed).collect())?,
         None => {
-            let what =
-                format!("{} is not a TIFF of one channel and at most {} million pixels", name.display(), codec::MAX_PIXELS / 1_000_000);
+            let what = format!("{} is not a TIFF of one channel and at most {MAX_TIFF} px", name.display());
             return Err(Error::environment(what, REMEDY));
         }
     };

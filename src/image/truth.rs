@@ -4,7 +4,7 @@
 
 use super::codec::{self, FORMATS};
 use super::{Mask, Plane};
-use crate::config::{MaskRule, Orientation};
+use crate::config::{MaskRule, Reading};
 use crate::{Error, Result};
 use ::image::DynamicImage;
 use std::path::Path;
@@ -25,7 +25,7 @@ pub struct Values {
 /// # Errors
 /// A file that cannot be read, and a grey one where the rule is about kinds of damage.
 pub fn decode_mask(path: &Path, rule: MaskRule) -> Result<Mask> {
-    Values::of(&codec::read(path)?, path, Orientation::Apply)?.mask(rule, path)
+    Values::of(&codec::read(path)?, path, Reading::default())?.mask(rule, path)
 }
 
 impl Values {
@@ -33,8 +33,8 @@ impl Values {
     ///
     /// # Errors
     /// What is not an image, and floating-point pixels.
-    pub fn of(bytes: &[u8], name: &Path, orientation: Orientation) -> Result<Self> {
-        let decoded = codec::raw(bytes, name, orientation)?.pixels;
+    pub fn of(bytes: &[u8], name: &Path, reading: Reading) -> Result<Self> {
+        let decoded = codec::raw(bytes, name, reading)?.pixels;
         let (width, height) = (decoded.width() as usize, decoded.height() as usize);
         let brightest = |channels: &[u16], alpha: u16, full: u32| {
             let brightest = channels.iter().copied().max().unwrap_or(0);
@@ -98,7 +98,7 @@ mod tests {
     fn values(image: DynamicImage) -> Values {
         let mut out = Cursor::new(Vec::new());
         image.write_to(&mut out, ImageFormat::Png).unwrap();
-        Values::of(&out.into_inner(), Path::new("some_mask.png"), Orientation::Ignore).unwrap()
+        Values::of(&out.into_inner(), Path::new("some_mask.png"), Reading::default()).unwrap()
     }
 
     fn mask(image: DynamicImage, rule: MaskRule) -> Vec<u8> {

@@ -271,12 +271,13 @@ mod tests {
     proptest! {
         #[test]
         fn what_never_changes_a_result_never_changes_the_hash(seeds in proptest::collection::vec(0u64..9, 0..4), workers in 1usize..64,
-                cache_mb in 0usize..4096, every in 0.1f64..1e4, root in "[a-z/]{1,12}", device in "cuda:[0-9]") {
+                cache_mb in 0usize..4096, max_pixels in 1usize..1_000_000, every in 0.1f64..1e4, root in "[a-z/]{1,12}", device in "cuda:[0-9]") {
             let mut cfg = Config::default();
             cfg.run.seeds = seeds;
             cfg.run.device = device;
             cfg.data.workers = workers;
             cfg.data.cache_mb = cache_mb;
+            cfg.data.max_pixels = max_pixels;
             cfg.data.root = root;
             cfg.train.checkpoint_every_s = every;
             prop_assert_eq!(hash(&cfg), hash(&Config::default()));

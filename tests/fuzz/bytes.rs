@@ -3,7 +3,7 @@
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
-use harness::config::{BackboneName, MaskRule, Orientation};
+use harness::config::{BackboneName, MaskRule, Reading};
 use harness::image::numbers::Numbers;
 use harness::image::truth::Values;
 use harness::image::{Map, codec, npy};
@@ -190,8 +190,8 @@ fn png_sealed(bytes: &[u8]) -> Vec<u8> {
 /// A picture that is accepted has three bytes a pixel, of the size that its header says.
 fn picture(input: &[u8], _: &Path) -> Result<()> {
     let name = Path::new("try.png");
-    let decoded = codec::decode_as(input, name, Orientation::Apply)?;
-    let (width, height) = codec::dimensions_bytes(input, name, Orientation::Apply)?;
+    let decoded = codec::decode_as(input, name, Reading::default())?;
+    let (width, height) = codec::dimensions_bytes(input, name, Reading::default())?;
     assert_eq!((decoded.rgb.width, decoded.rgb.height), (width, height));
     assert_eq!(decoded.rgb.data.len(), 3 * width * height);
     Ok(())
@@ -200,7 +200,7 @@ fn picture(input: &[u8], _: &Path) -> Result<()> {
 /// A mask that is accepted marks no more by half of full scale than by any value but 0.
 fn mask(input: &[u8], _: &Path) -> Result<()> {
     let name = Path::new("try.png");
-    let values = Values::of(input, name, Orientation::Apply)?;
+    let values = Values::of(input, name, Reading::default())?;
     let half = values.mask(MaskRule::Half, name)?;
     let any = values.mask(MaskRule::Nonzero, name)?;
     assert!(half.data.iter().zip(&any.data).all(|(half, any)| half <= any && *any <= 1));

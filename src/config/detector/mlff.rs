@@ -1,7 +1,7 @@
 //! The paper's method: relations between the keys of `[model]` and `[loss]`.
 
 use super::method::{Method, Outputs};
-use crate::config::{BaselineHead, Config, Family, Freeze, Offset};
+use crate::config::{BaselineHead, Config, Family, Freeze, Join, Offset};
 use crate::{Error, Result};
 
 pub(super) const METHOD: Method = Method {
@@ -49,6 +49,7 @@ fn check(cfg: &Config) -> Result<()> {
     if cfg.loss.consistency.enabled {
         check_patch(cfg)?;
     }
+    check_head(cfg)?;
     check_something_trains(cfg)?;
     check_batch(cfg, cfg.train.batch)
 }
@@ -91,6 +92,16 @@ fn check_patch(cfg: &Config) -> Result<()> {
         format!("loss.consistency.patch: [{h}, {w}] does not divide the feature map of {side}x{side} cells"),
         "choose a patch that divides data.size / model.fusion.stride",
     ))
+}
+
+fn check_head(cfg: &Config) -> Result<()> {
+    if cfg.model.stlnet && cfg.model.stl.join == Join::Add && cfg.model.ablation.head == BaselineHead::Raw && !cfg.loss.score.enabled {
+        return Err(Error::config(
+            "model.stl.join: \"add\" needs the head's convolutions, and model.ablation.head = \"raw\" has none",
+            "use model.stl.join = \"replace\" or model.ablation.head = \"same\"",
+        ));
+    }
+    Ok(())
 }
 
 fn check_something_trains(cfg: &Config) -> Result<()> {

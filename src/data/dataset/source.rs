@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::hash::Contents;
 use super::item::Item;
-use crate::config::{Config, Data, MaskRule, Orientation, Resize, Roi};
+use crate::config::{Config, Data, MaskRule, Orientation, Reading, Resize, Roi};
 use crate::image::{Mask, Rgb, codec, resize::resize, truth::Values};
 use crate::{Error, Result};
 
@@ -31,7 +31,7 @@ pub struct Source {
     margin: usize,
     how: Resize,
     rule: MaskRule,
-    orientation: Orientation,
+    reading: Reading,
     roi: Roi,
     /// Defective images have masks, as far as there are any.
     masked: bool,
@@ -58,14 +58,14 @@ impl Source {
     }
 
     /// What a run looks at: `data.size`, `data.crop` where its detector reads it, `data.margin`, `data.resize`, `data.mask_rule`,
-    /// `data.orientation`, `data.roi`.
+    /// `data.orientation`, `data.max_pixels`, `data.roi`.
     pub fn of(items: Vec<Item>, cfg: &Config, cache_mb: usize) -> Self {
         let data = &cfg.data;
         let crop = if cfg.detector.reads("data.crop") { data.crop } else { 0 };
         let margin = if cfg.detector.reads("data.margin") { data.margin } else { 0 };
         Self {
             rule: data.mask_rule,
-            orientation: data.orientation,
+            reading: data.reading(),
             roi: data.roi.clone(),
             margin,
             ..Self::loading(items, [data.size, crop.max(data.size)], data.resize, cache_mb)
@@ -74,7 +74,7 @@ impl Source {
 
     /// One image for a look at its region of interest: what `data` says of reading, and nothing of the network's input.
     pub(in crate::data) fn within(item: Item, data: &Data) -> Self {
-        Self { orientation: data.orientation, roi: data.roi.clone(), ..Self::new(vec![item], 1, data.resize, 0) }
+        Self { reading: data.reading(), roi: data.roi.clone(), ..Self::new(vec![item], 1, data.resize, 0) }
     }
 
     fn loading(items: Vec<Item>, [size, loaded]: [usize; 2], how: Resize, cache_mb: usize) -> Self {
@@ -88,7 +88,7 @@ impl Source {
             margin: 0,
             how,
             rule: MaskRule::default(),
-            orientation: Orientation::default(),
+            reading: Reading::default(),
             roi: Roi::default(),
             masked,
             contents: None,
@@ -156,11 +156,11 @@ impl Source {
     /// Image `index` in its own size.
     pub fn picture(&self, index: usize) -> Result<Rgb> {
         let (slot, path) = (&self.slots[index], &self.items[index].path);
-        let decoded = codec::decode_as(&self.read(path)?, path, self.orientation)?;
+        let decoded = codec::decode_as(&self.read(path)?, path, self.reading)?;
         if decoded.had_alpha {
             self.alpha.store(true, Ordering::Relaxed);
         }
-        slot.turned.store(decoded.turned && self.orientation == Orientation::Apply, Ordering::Relaxed);
+        slot.turned.store(decoded.turned && self.reading.orientation == Orientation::Apply, Ordering::Relaxed);
         let _ = slot.dimensions.set((decoded.rgb.width, decoded.rgb.height));
         Ok(decoded.rgb)
     }
@@ -190,8 +190,8 @@ impl Source {
         }
         let path = &self.items[index].path;
         let found = match &self.contents {
-            None => codec::dimensions(path, self.orientation)?,
-            Some(_) => codec::dimensions_bytes(&self.read(path)?, path, self.orientation)?,
+            None => codec::dimensions(path, self.reading)?,
+            Some(_) => codec::dimensions_bytes(&self.read(path)?, path, self.reading)?,
         };
         Ok(*self.slots[index].dimensions.get_or_init(|| found))
     }
@@ -220,7 +220,7 @@ impl Source {
         let rule = truth.rule.unwrap_or(self.rule);
         let mut mask = Mask::filled(width, height, 0);
         for path in &truth.files {
-            let one = Values::of(&self.read(path)?, path, self.orientation)?.mask(rule, path)?;
+            let one = Values::of(&self.read(path)?, path, self.reading)?.mask(rule, path)?;
             if (one.width, one.height) != (width, height) {
                 let what = format!("mask {} has {}x{} px, its image {width}x{height}", path.display(), one.width, one.height);
                 let turned = |path: &Path| codec::read(path).is_ok_and(|bytes| codec::asks_for_a_turn(Cursor::new(bytes), path));
@@ -256,7 +256,7 @@ impl Source {
             }
             Roi::Named(name) => {
                 let path = Path::new(name);
-                Values::of(&self.read(path)?, path, self.orientation)?.mask(MaskRule::Nonzero, path)?
+                Values::of(&self.read(path)?, path, self.reading)?.mask(MaskRule::Nonzero, path)?
             }
         };
         if (mask.width, mask.height) != (width, height) || mask.is_empty() {

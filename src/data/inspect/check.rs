@@ -144,7 +144,7 @@ struct Marked {
 
 fn see(item: Item, data: &config::Data) -> Seen {
     let image = codec::read(&item.path).and_then(|bytes| {
-        let decoded = codec::decode_as(&bytes, &item.path, data.orientation)?;
+        let decoded = codec::decode_as(&bytes, &item.path, data.reading())?;
         let (width, height) = (decoded.rgb.width, decoded.rgb.height);
         let two_tone = [1, 255].iter().any(|&high| decoded.rgb.data.contains(&high) && is_of(&decoded.rgb, high));
         let hash = pixels(&decoded.rgb);
@@ -178,10 +178,10 @@ fn see_truth(truth: &Truth, data: &config::Data, inside: Option<&Mask>) -> Resul
     let (mut all, mut hashes, mut grey, mut turned): (Option<Mask>, Vec<_>, _, _) = (None, vec![], false, false);
     for path in &truth.files {
         let bytes = codec::read(path)?;
-        let decoded = codec::decode_as(&bytes, path, data.orientation)?;
+        let decoded = codec::decode_as(&bytes, path, data.reading())?;
         hashes.push(pixels(&decoded.rgb));
         turned |= decoded.turned;
-        let values = Values::of(&bytes, path, data.orientation)?;
+        let values = Values::of(&bytes, path, data.reading())?;
         let kinds = values.kinds();
         // Where the rule comes with the file, its values are known to be kinds of damage, or shades.
         grey |= truth.rule.is_none() && !kinds.is_empty() && kinds != [1] && kinds != [255] && kinds != [values.full];

@@ -84,7 +84,7 @@ fn known(category: &Category, contents: &Contents, cfg: &Config, find: impl FnOn
 fn name(category: &Category, contents: &Contents, cfg: &Config) -> PathBuf {
     let folder = category.folder();
     let folder = folder.canonicalize().unwrap_or(folder).join(&category.name);
-    let config::Data { mask_rule, orientation, size, margin, .. } = cfg.data;
-    let all = format!("{} {mask_rule:?} {orientation:?} {size} {margin} {}", contents.hash, folder.display());
+    let config::Data { mask_rule, orientation, max_pixels, size, margin, .. } = cfg.data;
+    let all = format!("{} {mask_rule:?} {orientation:?} {max_pixels} {size} {margin} {}", contents.hash, folder.display());
     format!("check-{}.json", &blake3::hash(all.as_bytes()).to_hex()[..16]).into()
 }

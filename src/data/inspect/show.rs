@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use crate::Result;
-use crate::config::Orientation;
+use crate::config::Reading;
 use crate::data::dataset::category::Category;
 use crate::data::dataset::item::{GOOD, Item, Truth};
 use crate::image::draw::{blit, fill_rect, fitted, outline, text, text_height};
@@ -96,7 +96,7 @@ struct Tile {
 impl Tile {
     fn of(item: &Item) -> Self {
         let caption = item.key.rsplit('/').next().unwrap_or_default().to_owned();
-        let decoded = codec::read(&item.path).and_then(|bytes| codec::decode_as(&bytes, &item.path, Orientation::Apply));
+        let decoded = codec::read(&item.path).and_then(|bytes| codec::decode_as(&bytes, &item.path, Reading::default()));
         let Ok(codec::Decoded { rgb: image, .. }) = decoded else {
             return Self { image: None, caption, fault: Some("unreadable") };
         };

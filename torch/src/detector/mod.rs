@@ -10,6 +10,7 @@ pub mod fcdd;
 mod features;
 pub mod mlff;
 pub mod nearest;
+pub mod noise;
 mod normalization;
 pub mod padim;
 mod pass;

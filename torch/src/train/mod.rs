@@ -4,6 +4,7 @@
 //! Where it stands is four numbers (epoch, batch, step and the sums of this epoch's losses); together with the tensors of
 //! the learner and the optimiser they are a [`Snapshot`], from which the same function goes on bit for bit.
 
+mod average;
 mod learner;
 mod snapshot;
 
@@ -12,6 +13,7 @@ pub use snapshot::{Best, Position, Snapshot};
 
 use std::sync::Arc;
 
+use average::Average;
 use harness::config::{Config, Train};
 use harness::data::{self, Batch, Loader, Shape, Source};
 use harness::{Error, Result};
@@ -21,6 +23,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::input;
 use crate::optim::{At, Optimizer, learning_rate};
+use crate::tensors::find;
 
 /// Reading a value from a GPU waits for it: there, only every so many steps are reported, and each epoch's last.
 pub const REPORT_EVERY_ON_GPU: u64 = 10;
@@ -129,7 +132,8 @@ impl Length {
     }
 }
 
-/// Trains from `start` (or from the beginning) to the last epoch. With a rule of selection the best weights are put back.
+/// Trains from `start` (or from the beginning) to the last epoch. With a rule of selection the best weights are put back, else with
+/// `train.average` the mean.
 ///
 /// # Errors
 /// `Kind::Stopped` when the sink asked to stop, `Kind::Run` when the loss is no longer finite, `Kind::Config` where an epoch
@@ -140,9 +144,10 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
     let batches = shape.batches();
     let Length { epochs, steps } = Length::of(&cfg.train, batches);
     let mut optimizer = Optimizer::new(&cfg.optim, learner.trained());
+    let mut average = Average::new(&cfg.train, steps, learner);
     let (mut at, mut best) = (Position::default(), None);
     if let Some(snapshot) = start {
-        snapshot.restore(learner, &mut optimizer)?;
+        snapshot.restore(learner, &mut optimizer, average.as_mut())?;
         (at, best) = (snapshot.position.clone(), snapshot.best);
     }
     let report_every = if device.is_cuda() { REPORT_EVERY_ON_GPU } else { 1 };
@@ -169,6 +174,7 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
             at.add(&values);
             at.batch += 1;
             at.step += 1;
+            average.iter_mut().for_each(|average| average.add(at.step, learner));
             (images, unreported) = (images + count, unreported + count);
             let last = at.batch == batches || at.step == steps;
             if last || at.step.is_multiple_of(report_every) {
@@ -184,7 +190,7 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
                 due if !last => {
                     // Steps that were not reported count here too: no run could go on from what is not a number.
                     finite(&at.means(), at.step, lr)?;
-                    sink.checkpoint(&Snapshot::take(&at, best.as_ref(), learner, &optimizer))?;
+                    sink.checkpoint(&Snapshot::take(&at, best.as_ref(), learner, &optimizer, average.as_ref()))?;
                     if due == Due::Stop {
                         return Err(Error::stopped(format!("stopped in epoch {} of {epochs}", at.epoch + 1)));
                     }
@@ -203,19 +209,24 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
         let last = At { epoch: at.epoch, batch: at.batch.saturating_sub(1), batches, steps };
         finite(&means, at.step, learning_rate(&cfg.optim, last))?;
         sink.epoch(&Epoch { epoch: at.epoch, step: at.step, means: &means, images })?;
+        let own = average.as_ref().map(|average| average.lend(learner)).transpose()?;
         if let Some(quality) = sink.quality(at.epoch as u64, at.step, &|images| learner.score(images))? {
             best = snapshot::better(best, quality, learner);
         }
+        if let Some(own) = own {
+            learner.restore(&|name| find(&own, name))?;
+        }
         at.next_epoch();
-        sink.checkpoint(&Snapshot::take(&at, best.as_ref(), learner, &optimizer))?;
+        sink.checkpoint(&Snapshot::take(&at, best.as_ref(), learner, &optimizer, average.as_ref()))?;
         if at.stopping && at.epoch < epochs {
             return Err(Error::stopped(format!("stopped after epoch {} of {epochs}", at.epoch)));
         }
     }
-    if let Some(best) = &best {
-        best.put_back(learner)?;
+    match (&best, &average) {
+        (Some(best), _) => best.put_back(learner),
+        (None, Some(average)) => average.lend(learner).map(drop),
+        (None, None) => Ok(()),
     }
-    Ok(())
 }
 
 /// One step on `fed`: forward, losses, backward, update. What it measured, and the values, f64 on the device; reading them waits

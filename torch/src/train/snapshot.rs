@@ -3,6 +3,7 @@
 use harness::Result;
 use tch::{Device, Kind, Tensor};
 
+use super::average::Average;
 use super::learner::{Learner, Named, Value};
 use crate::optim::Optimizer;
 use crate::tensors::find;
@@ -92,20 +93,30 @@ pub struct Snapshot {
     pub position: Position,
     /// Updates the optimiser has made.
     pub updates: i64,
-    /// Learner and optimiser by name, as they stand: shared, not copied.
+    /// Learner, optimiser and mean by name, as they stand: shared, not copied.
     pub tensors: Vec<(String, Tensor)>,
     pub best: Option<Best>,
 }
 
 impl Snapshot {
-    pub(super) fn take(position: &Position, best: Option<&Best>, learner: &dyn Learner, optimizer: &Optimizer) -> Self {
+    pub(super) fn take(
+        position: &Position,
+        best: Option<&Best>,
+        learner: &dyn Learner,
+        optimizer: &Optimizer,
+        average: Option<&Average>,
+    ) -> Self {
         let (moments, updates) = optimizer.state();
         let mut tensors = learner.state();
         tensors.extend(moments);
+        tensors.extend(average.into_iter().flat_map(Average::state));
         Self { position: position.clone(), updates, tensors, best: best.map(Best::share) }
     }
 
-    pub(super) fn restore(&self, learner: &dyn Learner, optimizer: &mut Optimizer) -> Result<()> {
+    pub(super) fn restore(&self, learner: &dyn Learner, optimizer: &mut Optimizer, average: Option<&mut Average>) -> Result<()> {
+        if let Some(average) = average {
+            average.restore(&|name| find(&self.tensors, name));
+        }
         learner.restore(&|name| find(&self.tensors, name))?;
         optimizer.restore(&|name| find(&self.tensors, name), self.updates)
     }

@@ -7,6 +7,7 @@ use harness::config::{BackboneName, Config, Detector as Which, MemoryFormat, Noi
 use harness::data::{Source, builtin};
 use harness::image::Mask;
 use harness::seed::stream;
+use harness_torch::detector::noise::{disturb, labels};
 use harness_torch::detector::supersimplenet::{Logits, Network, embed, loss, noise};
 use harness_torch::detector::{self, Detector, Parts, SuperSimpleNet};
 use harness_torch::nn::Mode;
@@ -225,8 +226,8 @@ fn noise_lies_under_the_masks_and_has_the_deviation_that_is_asked_for() {
     let unit = Tensor::from_slice(&[0.5f32, 1.0, 2.0, 0.0]);
     for (deviation, expected) in [(None, [0.3; 4]), (Some(&unit), [0.15, 0.3, 0.6, 0.0])] {
         let mut draws = stream(3, "test", 0, 0);
-        let added = noise::disturb(&features, &masks, 0.3, deviation, &mut draws) - &features;
-        let labels = noise::labels(&masks, &added); // [6, side, side]
+        let added = disturb(&features, &masks, 0.3, deviation, &mut draws) - &features;
+        let labels = labels(&masks, &added); // [6, side, side]
         let (under, count) = (labels.unsqueeze(1), labels.sum(Kind::Double).double_value(&[]));
         assert!(count > 100.0);
         let outside: Tensor = &added * (1.0 - &under);
@@ -238,7 +239,7 @@ fn noise_lies_under_the_masks_and_has_the_deviation_that_is_asked_for() {
         }
     }
     let nothing = vec![Mask::filled(16, 16, 0); 6];
-    assert!(noise::disturb(&features, &nothing, 0.3, None, &mut stream(3, "test", 0, 0)).equal(&features));
+    assert!(disturb(&features, &nothing, 0.3, None, &mut stream(3, "test", 0, 0)).equal(&features));
 }
 
 #[test]

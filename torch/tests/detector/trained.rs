@@ -16,7 +16,20 @@ use super::{noise, one_thread};
 /// The tiniest configuration that exercises all parts of each, over its own paper profile.
 const EACH: &[&[&str]] = &[
     &["detector=mlff", "model.stl.width=16", "model.fusion.mid=16"],
-    &["detector=rd", "rd.blocks=1"],
+    &[
+        "detector=mlff",
+        "model.stl.width=16",
+        "model.fusion.mid=16",
+        "model.stl.join=add",
+        "model.qco.window=hat",
+        "model.score.residual=true",
+        "model.noise.share=0.7",
+        "model.backbone_norms=fixed",
+        "model.backbone_lr=0.1",
+        "train.average=ema",
+        "train.average_decay=0.5",
+    ],
+    &["detector=rd", "rd.blocks=1", "train.average=tail", "train.average_tail=0.5"],
     &["detector=fcdd", "data.crop=69"],
     &["detector=fcdd", "data.crop=69", "fcdd.network=cnn", "fcdd.border=normalized", "fcdd.mask=pixel"],
     &["detector=supersimplenet", "supersimplenet.hidden=16", "supersimplenet.reduce=8", "supersimplenet.noise=relative"],

@@ -86,6 +86,20 @@ fn the_other_window_and_a_head_between_the_strides_score_the_same() {
 }
 
 #[test]
+fn a_texture_branch_beside_the_stages_and_a_head_on_the_distance_score_the_same() {
+    let words = [
+        "model.qco.window=hat",
+        "model.stl.join=add",
+        "model.score.residual=true",
+        "model.backbone_norms=fixed",
+        "train.average=ema",
+        "optim.lr=0.1",
+    ];
+    compared(&mlff(&words), &[]);
+    compared(&mlff(&[&words[1..3], &["model.fusion.mid_activation=bn_relu"]].concat()), &["--map", "A"]);
+}
+
+#[test]
 fn the_baseline_without_a_head_scores_the_same_by_distance() {
     let words = [
         "model.stlnet=false",

@@ -36,7 +36,7 @@ fn the_head_is_two_convolutions_of_the_resized_maps_concatenation() {
         let mid = conv(&concatenate(&parts, side), "head.mid.conv", 1);
         let mid = if activation == MidActivation::BnRelu { norm(&params, "head.mid.bn", &mid).relu() } else { mid };
         let expected = conv(&mid, "head.feature", 0);
-        let got = head.forward(&parts, side, Mode::Eval);
+        let got = head.forward(&parts, None, side, Mode::Eval);
         assert_eq!((got.size(), got.kind()), (vec![2, 8, side, side], Kind::Float));
         assert!(distance(&got, &expected) < 1e-5 * expected.abs().max().double_value(&[]).max(1.0), "{activation:?} {side}");
     }

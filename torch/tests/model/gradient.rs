@@ -21,7 +21,17 @@ fn images() -> Tensor {
 fn the_gradient_of_the_encoding_is_that_of_finite_differences() {
     one_thread();
     let sines = |shape: &[i64], pace| wave(shape, pace).to_kind(Kind::Double);
-    let choices = [(Levels::Midpoint, Window::Full), (Levels::Midpoint, Window::Half), (Levels::Endpoint, Window::Half)];
+    let choices = [
+        (Levels::Midpoint, Window::Full),
+        (Levels::Midpoint, Window::Half),
+        (Levels::Endpoint, Window::Half),
+        (Levels::Midpoint, Window::Hat),
+    ];
+    // Whether value i of two groups is the least or the greatest of its own.
+    let spans = |x: &Tensor, i: usize| {
+        let (group, value) = (x.get(i as i64 / 11), x.view(-1).double_value(&[i as i64]));
+        value == group.min().double_value(&[]) || value == group.max().double_value(&[])
+    };
     for (levels, window) in choices {
         let x = sines(&[2, 11], 0.83) * 0.5;
         let (on_codes, on_levels) = (sines(&[2, 11, 5], 1.7), sines(&[2, 5], 0.9));
@@ -37,6 +47,10 @@ fn the_gradient_of_the_encoding_is_that_of_finite_differences() {
                 let _ = moved.view(-1).narrow(0, i as i64, 1).g_add_scalar_(by);
                 loss(&moved).double_value(&[])
             };
+            // The window is a constant to autograd, also where it is what a distance is measured in: of what spans it no derivative.
+            if window == Window::Hat && spans(&x, i) {
+                continue;
+            }
             let numeric = (moved(1e-7) - moved(-1e-7)) / 2e-7;
             assert!((analytic - numeric).abs() < 1e-5, "{levels:?} {window:?} {i}: {analytic} {numeric}");
         }
@@ -57,7 +71,7 @@ fn the_heads_gradients_are_those_of_upsampling_and_concatenating_first() {
     let leaves: Vec<&Tensor> = parts.iter().chain(params.trained_weights().map(|p| &p.tensor)).collect();
     let upstream = wave(&literal.size(), 0.7);
     let gradients = |y: Tensor| Tensor::run_backward(&[(y * &upstream).sum(Kind::Float)], &leaves, false, false);
-    for (fast, slow) in gradients(head.forward(&parts, 8, Mode::Train)).iter().zip(gradients(literal)) {
+    for (fast, slow) in gradients(head.forward(&parts, None, 8, Mode::Train)).iter().zip(gradients(literal)) {
         assert!(distance(fast, &slow) < 1e-5 * slow.abs().max().double_value(&[]).max(1.0));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use harness::config::{BackboneName, BaselineHead, Config, Data, Freeze, MemoryFormat, Precision};
+use harness::config::{BackboneName, BaselineHead, Config, Data, Freeze, Join, MemoryFormat, Norms, Precision};
 use harness_torch::detector::mlff::loss;
 use harness_torch::detector::mlff::model::{Network, Output};
 use harness_torch::nn::{Mode, ParamKind, Values, Weights};
@@ -82,6 +82,70 @@ fn a_toggle_removes_exactly_the_parameters_of_its_module_and_the_others_start_al
             );
         }
     }
+}
+
+#[test]
+fn a_texture_branch_that_is_added_begins_as_if_it_was_not_there_and_learns() {
+    one_thread();
+    let mut cfg = tiny();
+    cfg.model.stl.join = Join::Add;
+    let (with, without) = (build(&cfg, 7), {
+        cfg.model.stlnet = false;
+        build(&cfg, 7)
+    });
+    let x = images(2, 0.37);
+    let features = |network: &Network| network.forward(&x, Mode::Eval).features;
+    assert!(features(&with).equal(&features(&without)));
+    let mut optimizer = Optimizer::new(&cfg.optim, with.trained());
+    for _ in 0..2 {
+        let loss = with.forward(&x, Mode::Train).features.square().sum(Kind::Float);
+        let _ = optimizer.step(&loss, 1e-4, 0.0);
+    }
+    let moved = |name: &str| {
+        !with.params().get(name).unwrap().equal(
+            build(
+                &{
+                    let mut cfg = cfg.clone();
+                    cfg.model.stlnet = true;
+                    cfg
+                },
+                7,
+            )
+            .params()
+            .get(name)
+            .unwrap(),
+        )
+    };
+    assert!(moved("head.texture.conv.weight") && moved("tem.out.conv.weight"));
+}
+
+#[test]
+fn a_residual_head_adds_the_distance_of_the_features() {
+    one_thread();
+    let mut cfg = tiny();
+    let plain = build(&cfg, 7).forward(&images(2, 0.37), Mode::Eval);
+    cfg.model.score.residual = true;
+    let residual = build(&cfg, 7).forward(&images(2, 0.37), Mode::Eval);
+    let want = plain.scores.unwrap() + loss::distance(&plain.features);
+    assert!(distance(&residual.scores.unwrap(), &want) < 1e-6);
+}
+
+#[test]
+fn fixed_norms_of_the_backbone_stay_and_its_weights_learn_at_a_rate_of_their_own() {
+    one_thread();
+    let mut cfg = tiny();
+    (cfg.model.backbone_norms, cfg.model.backbone_lr) = (Norms::Fixed, 0.25);
+    let network = build(&cfg, 7);
+    let before: Vec<(String, Tensor)> = network.state().into_iter().map(|(name, t)| (name, t.detach().copy())).collect();
+    let mut optimizer = Optimizer::new(&cfg.optim, network.trained());
+    let out = network.forward(&images(2, 0.37), Mode::Train);
+    let loss = out.features.square().sum(Kind::Float) + out.scores.unwrap().square().sum(Kind::Float);
+    let _ = optimizer.step(&loss, 1e-3, 0.0);
+    for ((name, before), (_, after)) in before.iter().zip(network.state()) {
+        let running = name.contains("running");
+        assert_eq!(before.equal(&after), running && name.starts_with("backbone."), "{name}");
+    }
+    assert!(network.trained().iter().all(|t| t.lr == if t.name.starts_with("backbone.") { 0.25 } else { 1.0 }));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Configurations that cannot make a network are refused by key.
 
-use harness::config::{BackboneName, Config, StrideIn};
+use harness::config::{BackboneName, BaselineHead, Config, Join, StrideIn};
 use harness::error::Kind;
 use harness_torch::detector::mlff::model::Network;
 use harness_torch::nn::{Source, Values, Weights};
@@ -27,6 +27,10 @@ fn sizes_that_do_not_divide_are_refused_by_key() {
     refused("model.ptfem.scales", |cfg| cfg.model.ptfem.scales = vec![2, 1, 2]);
     refused("loss.consistency.patch", |cfg| cfg.loss.consistency.patch = [2, 3]);
     refused("loss.consistency.patch", |cfg| cfg.loss.consistency.patch = [32, 4]);
+    refused("model.stl.join", |cfg| {
+        (cfg.model.stl.join, cfg.model.ablation.head) = (Join::Add, BaselineHead::Raw);
+        (cfg.loss.score.enabled, cfg.loss.consistency.enabled) = (false, false);
+    });
     refused("train.batch", |cfg| (cfg.train.batch, cfg.model.sc.r) = (1, 4));
 }
 

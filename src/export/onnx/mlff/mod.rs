@@ -11,7 +11,7 @@ use super::ops::Window;
 use super::parts::{Folded, Given, Parts, Tolerance, columns};
 use super::pixels;
 use crate::Result;
-use crate::config::{Activation, BaselineHead, MidActivation};
+use crate::config::{Activation, BaselineHead, Join, MidActivation};
 
 /// Pixels of an image whose quantization level rounding may decide: a similarity in the middle of a step fires that level and one
 /// neighbour, one at its edge that level alone. 128 levels at 256 px were seen to lose one in every fifth image at most.
@@ -24,13 +24,21 @@ const FLIPS: usize = 4;
 pub fn write(p: &Parts, x: &Value) -> Result<Given> {
     let (model, loss) = (&p.cfg.model, &p.cfg.loss);
     let [c1, c2, c3] = backbone::stages(p, &pixels::normalized(p, x)?)?;
-    let mut parts = if model.stlnet { texture_maps(p, &[c1, c2])? } else { vec![c1, c2] };
-    parts.push(if model.self_calibration { calibration::write(p, &c3)? } else { c3 });
-    let features = head(p, &parts)?;
+    let mut low = vec![c1, c2];
+    let mut beside = vec![];
+    if model.stlnet {
+        let maps = texture_maps(p, &low)?;
+        match model.stl.join {
+            Join::Replace => low = maps,
+            Join::Add => beside = maps,
+        }
+    }
+    let high = if model.self_calibration { calibration::write(p, &c3)? } else { c3 };
+    let features = head(p, &[low, vec![high]].concat(), &beside)?;
     let distance = distance(p.graph, &features);
     let maps = match (loss.score.enabled, loss.consistency.enabled) {
-        (true, _) => vec![scores(p, &features)?, distance],
-        (false, true) => vec![distance, scores(p, &features)?],
+        (true, _) => vec![scores(p, &features, &distance)?, distance],
+        (false, true) => vec![distance.clone(), scores(p, &features, &distance)?],
         (false, false) => vec![distance],
     };
     let loose_cells = if model.stlnet { FLIPS * cells_of_a_flip(p) } else { 0 };
@@ -44,7 +52,7 @@ fn cells_of_a_flip(p: &Parts) -> usize {
 }
 
 /// T2, T1 and X0 of the first two stages.
-fn texture_maps(p: &Parts, stages: &[Value; 2]) -> Result<Vec<Value>> {
+fn texture_maps(p: &Parts, stages: &[Value]) -> Result<Vec<Value>> {
     let x0 = reduced(p, stages)?;
     let t1 = texture::write(p, &x0)?;
     let t2 = pyramid::write(p, &t1, &x0)?;
@@ -52,7 +60,7 @@ fn texture_maps(p: &Parts, stages: &[Value; 2]) -> Result<Vec<Value>> {
 }
 
 /// X0: each stage mapped at the smaller of its own and the common size, as a sum over stages.
-fn reduced(p: &Parts, stages: &[Value; 2]) -> Result<Value> {
+fn reduced(p: &Parts, stages: &[Value]) -> Result<Value> {
     let g = p.graph;
     let side = p.cfg.data.size / p.cfg.model.low.stride;
     let Folded { weight, bias } = p.folded(["low.reduce.conv", "low.reduce.bn"], 0)?;
@@ -70,24 +78,39 @@ fn reduced(p: &Parts, stages: &[Value; 2]) -> Result<Value> {
     Ok(g.relu(&sum))
 }
 
-/// F [1, C, h, w] of the parts of Z, each at its own size.
-fn head(p: &Parts, parts: &[Value]) -> Result<Value> {
+/// F [1, C, h, w] of the parts of Z, each at its own size, and of what comes beside them.
+fn head(p: &Parts, parts: &[Value], beside: &[Value]) -> Result<Value> {
     let (g, model) = (p.graph, &p.cfg.model);
     let side = p.cfg.data.size / model.fusion.stride;
-    let sized: Vec<Value> = parts.iter().map(|part| g.resized(part, side)).collect();
-    let fused = g.concat(&sized.iter().collect::<Vec<_>>(), 1);
+    let joined = |parts: &[Value]| {
+        let sized: Vec<Value> = parts.iter().map(|part| g.resized(part, side)).collect();
+        g.concat(&sized.iter().collect::<Vec<_>>(), 1)
+    };
+    let fused = joined(parts);
     if model.ablation.head == BaselineHead::Raw && !p.cfg.loss.score.enabled {
         return Ok(fused);
     }
-    let mid = match model.fusion.mid_activation {
-        MidActivation::None => p.conv(&fused, "head.mid.conv", Window::same(3))?,
-        MidActivation::BnRelu => g.relu(&p.conv_bn(&fused, ["head.mid.conv", "head.mid.bn"], Window::same(3))?),
+    let normed = model.fusion.mid_activation == MidActivation::BnRelu;
+    let mut mid = if normed {
+        p.conv_bn(&fused, ["head.mid.conv", "head.mid.bn"], Window::same(3))?
+    } else {
+        p.conv(&fused, "head.mid.conv", Window::same(3))?
     };
+    if !beside.is_empty() {
+        // The norm's shift is in the other sum already.
+        let weight = if normed {
+            g.constant(p.folded(["head.texture.conv", "head.mid.bn"], 0)?.weight)
+        } else {
+            p.constant("head.texture.conv.weight")?
+        };
+        mid = g.add(&mid, &g.conv(&joined(beside), &weight, None, Window::same(3)));
+    }
+    let mid = if normed { g.relu(&mid) } else { mid };
     p.conv(&mid, "head.feature", Window::VALID)
 }
 
-/// S [1, h, w].
-fn scores(p: &Parts, features: &Value) -> Result<Value> {
+/// S [1, h, w] of F and its `distance`.
+fn scores(p: &Parts, features: &Value, distance: &Value) -> Result<Value> {
     let g = p.graph;
     let raw = if p.cfg.model.score.hidden == 0 {
         p.conv(features, "score", Window::VALID)?
@@ -95,6 +118,7 @@ fn scores(p: &Parts, features: &Value) -> Result<Value> {
         p.conv(&g.relu(&p.conv(features, "score.0", Window::VALID)?), "score.1", Window::VALID)?
     };
     let raw = g.reshape(&raw, &[1, raw.size(2), raw.size(3)]);
+    let raw = if p.cfg.model.score.residual { g.add(&raw, distance) } else { raw };
     Ok(match p.cfg.loss.score.activation {
         Activation::Identity => raw,
         Activation::Abs => g.each("Abs", &raw),

@@ -34,6 +34,10 @@ pub fn encode(g: &Graph, values: &Value, count: usize, choice: &Qco) -> Encoded 
     let distance = g.each("Abs", &offset);
     let width = g.at_least(&step, LEAST_STEP);
     let outside = match (choice.window, choice.levels) {
+        (Window::Hat, _) => {
+            let steps = g.div(&distance, &g.reshape(&width, &[groups, 1, 1]));
+            return Encoded { levels, encoding: g.relu(&g.sub(&g.number(1.0), &steps)) };
+        }
         (Window::Full, _) => g.compare("GreaterOrEqual", &distance, &g.reshape(&width, &[groups, 1, 1])),
         (Window::Half, Levels::Midpoint) => {
             let bin = g.clip(&g.each("Floor", &g.div(&g.sub(values, &least), &width)), 0.0, (count - 1) as f32);

@@ -8,6 +8,7 @@ use super::html::{address, escape, link, table, terms};
 use super::listing::Listing;
 use super::machines::Machines;
 use super::mark::Mark;
+use crate::names::without_places;
 use crate::report::lineage;
 use crate::report::spell::{NOTHING, counted, spelled};
 use crate::run::{Environment, Git, Summary};
@@ -24,7 +25,7 @@ pub fn what(page: &Page) -> String {
     let listed = |values: &mut dyn Iterator<Item = String>| values.collect::<Vec<_>>().join(", ");
     let mut pairs = vec![("sweep", name.clone()), ("profile", profile.clone()), ("data", data.clone())];
     if root != crate::data::root::BUILTIN {
-        pairs.push(("folder", root.clone()));
+        pairs.push(("folder", without_places(root).into_owned()));
     }
     if !axes.is_empty() {
         pairs.push(("varied", listed(&mut axes.iter().map(|axis| axis.key.clone()))));
@@ -80,7 +81,7 @@ pub fn settings(page: &Page) -> String {
 
 fn by_key(rows: &[Row], keys: &BTreeSet<&String>) -> Listing {
     let line = |row: &Row| {
-        let value = |key: &&String| row.settings.get(*key).map_or_else(|| NOTHING.into(), spelled);
+        let value = |key: &&String| row.settings.get(*key).map_or_else(|| NOTHING.into(), told);
         std::iter::once(row.name.clone()).chain(keys.iter().map(value)).collect()
     };
     Listing {
@@ -91,11 +92,16 @@ fn by_key(rows: &[Row], keys: &BTreeSet<&String>) -> Listing {
     }
 }
 
+/// A value as others may see it.
+fn told(value: &serde_json::Value) -> String {
+    without_places(&spelled(value)).into_owned()
+}
+
 /// Every setting of the first row in which another differs, and those of each other row that the first has otherwise.
 fn in_one_cell(rows: &[Row], first: &Row) -> Listing {
     let line = |(place, row): (usize, &Row)| {
         let told = row.settings.iter().filter(|(key, value)| place == 0 || first.settings.get(*key) != Some(*value));
-        let told: Vec<String> = told.map(|(key, value)| format!("{key} = {}", spelled(value))).collect();
+        let told: Vec<String> = told.map(|(key, value)| format!("{key} = {}", self::told(value))).collect();
         vec![row.name.clone(), if told.is_empty() { NOTHING.into() } else { told.join(", ") }]
     };
     Listing {
@@ -106,9 +112,13 @@ fn in_one_cell(rows: &[Row], first: &Row) -> Listing {
     }
 }
 
-/// The command, and the file that it was given.
+/// The command, and the file that it was given. The page is passed on, so it tells no place of its machine.
 pub fn repeat(page: &Page) -> String {
-    let mut out = format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", escape(page.command));
+    let command = without_places(page.command);
+    let mut out = format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", escape(&command));
+    if command != page.command {
+        out += "<p class=\"note\">…/ stands for a place on the machine where it was typed; plan.json has it in full.</p>\n";
+    }
     let file = crate::sweep::folder::FILE;
     if page.has(file) {
         let _ = writeln!(out, "<p class=\"note\">The sweep file as it was read then: {}.</p>", link(&address(&[file]), file));

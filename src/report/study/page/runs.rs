@@ -6,6 +6,7 @@ use super::content::Page;
 use super::html::{address, attributes, escape, link, table};
 use super::listing::Listing;
 use super::mark::Mark;
+use crate::names::without_places;
 use crate::report::spell::NOTHING;
 use crate::sweep::{Cell, Outcome};
 use crate::ui::text;
@@ -30,7 +31,7 @@ pub fn failures(page: &Page) -> String {
         if let Outcome::Failed { error } = &cell.outcome {
             let place = format!("{}, {}, seed {}", page.row(cell.row), cell.category, cell.seed);
             let run = link(&folder(cell), &cell.id.to_string());
-            let (mark, place, error) = (attributes(&mark(page, cell)), escape(&place), escape(error));
+            let (mark, place, error) = (attributes(&mark(page, cell)), escape(&place), escape(&without_places(error)));
             let _ = writeln!(
                 out,
                 "<div class=\"block\"{mark}>\n<h3 class=\"bad\">{place}</h3>\n<p><code>{run}</code></p>\n<pre tabindex=\"0\">{error}</pre>\n</div>"

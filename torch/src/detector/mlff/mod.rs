@@ -2,6 +2,7 @@
 
 pub mod loss;
 pub mod model;
+mod noise;
 mod spread;
 
 use std::sync::Arc;
@@ -56,9 +57,11 @@ impl Learner for Mlff {
     }
 
     fn loss(&self, fed: &Fed, draws: &mut ChaCha8Rng) -> Result<Terms> {
-        let out = self.network.forward(&fed.images, Mode::Train);
-        let terms = loss::total(&out.features, out.scores.as_ref(), &fed.mask, &self.cfg.loss, draws)?.logged();
-        Ok(spread::with_spread(terms, &out, &fed.mask, &self.cfg.loss))
+        let stages = self.network.stages(&fed.images, Mode::Train);
+        let (stages, mask) = noise::disturbed(stages, fed, &self.cfg.model.noise, draws);
+        let out = self.network.fuse(stages, fed.images.size()[2], Mode::Train);
+        let terms = loss::total(&out.features, out.scores.as_ref(), &mask, &self.cfg.loss, draws)?.logged();
+        Ok(spread::with_spread(terms, &out, &mask, &self.cfg.loss))
     }
 
     fn check_batch(&self, images: usize) -> Result<()> {

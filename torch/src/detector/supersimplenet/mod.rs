@@ -19,6 +19,7 @@ use tch::{Kind, Tensor};
 
 use super::contract::{Count, Detector, FitEstimate, Parts};
 use super::features::Features;
+use super::noise::{disturb, labels};
 use super::pass::check_stop;
 use crate::input;
 use crate::nn::Mode;
@@ -104,9 +105,9 @@ impl Learner for SuperSimpleNet {
         let adapted = self.adapt(&fed.images);
         let masks = noise::masks(adapted.size()[0] as usize, self.side(), keys, draws);
         let doubled = Tensor::cat(&[&adapted, &adapted], 0);
-        let disturbed = noise::disturb(&doubled, &masks, keys.noise_std, self.deviation.as_ref(), draws);
+        let disturbed = disturb(&doubled, &masks, keys.noise_std, self.deviation.as_ref(), draws);
         let Logits { map, image } = self.network.heads(&disturbed, Mode::Train);
-        let cells = noise::labels(&masks, &map); // [2 B, h, w]
+        let cells = labels(&masks, &map); // [2 B, h, w]
         let hinge = loss::hinge(&map, &cells);
         let (mut total, mut logged) = (hinge.shallow_clone(), vec![("hinge", hinge)]);
         if keys.focal {

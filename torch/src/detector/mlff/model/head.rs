@@ -36,11 +36,16 @@ impl Head {
         })
     }
 
-    /// The parts of Z [B, Ci, hi, wi], each at its own size, to F [B, C, side, side] f32.
-    pub fn forward(&self, parts: &[Tensor], side: i64, mode: Mode) -> Tensor {
+    /// The parts of Z [B, Ci, hi, wi], each at its own size, to F [B, C, side, side] f32; `beside` [B, mid, side, side] is added to what
+    /// the first convolution makes of them.
+    pub fn forward(&self, parts: &[Tensor], beside: Option<&Tensor>, side: i64, mode: Mode) -> Tensor {
         match self {
             Self::Convolutions { mid, bn, feature } => {
                 let y = fuse(mid, parts, side); // [B, mid, side, side]
+                let y = match beside {
+                    Some(beside) => y + beside,
+                    None => y,
+                };
                 let y = match bn {
                     Some(bn) => bn.forward(&y, mode).relu_(),
                     None => y,
@@ -53,7 +58,7 @@ impl Head {
 }
 
 /// The 3x3 convolution of the parts' concatenation at `side` x `side` cells, as a sum over the parts in float32.
-fn fuse(conv: &Conv2d, parts: &[Tensor], side: i64) -> Tensor {
+pub fn fuse(conv: &Conv2d, parts: &[Tensor], side: i64) -> Tensor {
     let mapped = parts.iter().zip(conv.split(parts)).map(|(part, weight)| {
         if part.size()[2] < side {
             convolve(conv, &weight, part, side)

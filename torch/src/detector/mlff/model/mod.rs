@@ -14,11 +14,12 @@ pub mod self_calibration;
 pub mod tem;
 
 use harness::Result;
-use harness::config::{BaselineHead, Config};
+use harness::config::{BaselineHead, Config, Join, Norms};
 use tch::{Device, Tensor};
 
 use crate::nn::backbone::Backbone;
-use crate::nn::conv::arrange;
+use crate::nn::conv::{Conv2d, ConvShape, arrange};
+use crate::nn::first::First;
 use crate::nn::param::Builder;
 use crate::nn::{Mode, Params, Stages, Weights};
 use crate::optim::Trained;
@@ -44,6 +45,8 @@ struct Texture {
     reduce: Reduce,
     tem: Tem,
     ptfem: Ptfem,
+    /// From its maps to the head's, where they come beside those of the backbone.
+    add: Option<Conv2d>,
 }
 
 #[derive(Debug)]
@@ -72,7 +75,11 @@ impl Network {
         let (texture, low) = if model.stlnet {
             let reduce = Reduce::new(&mut builder, w1 + w2, model.stl.width)?;
             let (tem, ptfem) = (Tem::new(&mut builder, model)?, Ptfem::new(&mut builder, model)?);
-            (Some(Texture { reduce, tem, ptfem }), model.ptfem.out + model.tem.out + model.stl.width)
+            let maps = model.ptfem.out + model.tem.out + model.stl.width;
+            let silent = ConvShape { weight: First::Constant(0.0), ..ConvShape::new(maps, model.fusion.mid, 3) };
+            let add = (model.stl.join == Join::Add).then(|| builder.conv("head.texture.conv", silent)).transpose()?;
+            let low = if add.is_some() { w1 + w2 } else { maps };
+            (Some(Texture { reduce, tem, ptfem, add }), low)
         } else {
             (None, w1 + w2)
         };
@@ -83,30 +90,40 @@ impl Network {
             _ => (Head::new(&mut builder, &model.fusion, low + high)?, model.fusion.channels),
         };
         let scored = loss.score.enabled || loss.consistency.enabled;
-        let score = if scored { Some(Score::new(&mut builder, channels, model.score.hidden)?) } else { None };
+        let score = if scored { Some(Score::new(&mut builder, channels, &model.score)?) } else { None };
         Ok(Self { backbone, texture, calibration, head, score, params: builder.finish(), config: config.clone(), device })
     }
 
     /// Normalised images `x` [B, 3, S, S] f32 to F and its scores, at S / `model.fusion.stride` cells a side.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Output {
-        let side = x.size()[2] / self.config.model.fusion.stride as i64;
-        let Stages { c1, c2, c3 } = self.stages(x, mode);
-        let mut parts = match &self.texture {
-            Some(texture) => self.texture_maps(texture, &[c1, c2], x.size()[2], mode),
-            None => vec![c1, c2],
-        };
-        parts.push(match &self.calibration {
-            Some(calibration) => calibration.forward(&c3, mode),
-            None => c3,
-        });
-        let features = self.head.forward(&parts, side, mode);
-        let scores = self.score.as_ref().map(|score| score.forward(&features));
-        Output { features, scores }
+        self.fuse(self.stages(x, mode), x.size()[2], mode)
     }
 
     /// The backbone's maps alone.
     pub fn stages(&self, x: &Tensor, mode: Mode) -> Stages {
+        let mode = if self.config.model.backbone_norms == Norms::Fixed { Mode::Eval } else { mode };
         self.backbone.forward(&arrange(&x.to_device(self.device), self.config.train.memory_format), mode)
+    }
+
+    /// The backbone's maps of images of `size` px a side to F and its scores.
+    pub fn fuse(&self, Stages { c1, c2, c3 }: Stages, size: i64, mode: Mode) -> Output {
+        let side = size / self.config.model.fusion.stride as i64;
+        let mut parts = vec![c1, c2];
+        let mut beside = None;
+        if let Some(texture) = &self.texture {
+            let maps = self.texture_maps(texture, &parts, size, mode);
+            match &texture.add {
+                None => parts = maps,
+                Some(conv) => beside = Some(head::fuse(conv, &maps, side)),
+            }
+        }
+        parts.push(match &self.calibration {
+            Some(calibration) => calibration.forward(&c3, mode),
+            None => c3,
+        });
+        let features = self.head.forward(&parts, beside.as_ref(), side, mode);
+        let scores = self.score.as_ref().map(|score| score.forward(&features));
+        Output { features, scores }
     }
 
     /// T2, T1 and X0, whose concatenation is the texture feature T.
@@ -117,9 +134,10 @@ impl Network {
         vec![t2, t1, x0]
     }
 
-    /// What an optimiser updates, by name.
+    /// What an optimiser updates, by name: the backbone at a rate of its own.
     pub fn trained(&self) -> Vec<Trained> {
-        self.params.trained()
+        let factor = |name: &str| if name.starts_with("backbone.") { self.config.model.backbone_lr } else { 1.0 };
+        self.params.trained().into_iter().map(|trained| Trained { lr: factor(&trained.name), ..trained }).collect()
     }
 
     /// Everything that training changes: what a checkpoint and a finished run keep.

@@ -20,7 +20,8 @@ const LEAST_NORM: f64 = 1e-12;
 pub struct Encoded {
     /// Values of the levels, [G, N].
     pub levels: Tensor,
-    /// What each value fires, `1 - |level - value|` inside the level's window and 0 outside, [G, K, N].
+    /// What each value fires, `1 - |level - value|` inside the level's window and 0 outside, [G, K, N]; with [`Window::Hat`] the
+    /// distance is in steps.
     pub encoding: Tensor,
 }
 
@@ -41,6 +42,7 @@ pub fn encode(values: &Tensor, count: i64, choice: &Qco) -> Encoded {
     let distance = offset.abs();
     let width = step.detach().clamp_min(LEAST_STEP).unsqueeze(2); // [G, 1, 1]
     let outside = match (choice.window, choice.levels) {
+        (Window::Hat, _) => return Encoded { levels, encoding: (1.0f64 - distance / width).relu() },
         (Window::Full, _) => distance.detach().ge_tensor(&width),
         (Window::Half, Levels::Midpoint) => {
             // Plain binning, so that the least value has a bin too.
