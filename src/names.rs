@@ -3,6 +3,7 @@
 //! may see them.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 /// A text with what a terminal would obey, or a reader misread, spelled out (`\u{1b}`); newlines and tabs stay.
 pub fn spelled(text: &str) -> Cow<'_, str> {
@@ -19,6 +20,14 @@ pub fn quoted(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(80) {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+    }
+}
+
+/// A path as others may see it: of an absolute one its last part (`…/mvtec`).
+pub fn place(path: &str) -> Cow<'_, str> {
+    match Path::new(path).file_name() {
+        Some(name) if path.starts_with('/') => Cow::Owned(format!("…/{}", name.to_string_lossy())),
+        _ => Cow::Borrowed(path),
     }
 }
 
@@ -91,6 +100,7 @@ mod tests {
 
     #[test]
     fn a_text_that_is_passed_on_names_no_place() {
+        assert_eq!(["/home/ann lee/my data/", "data/x", "/"].map(place), ["…/my data", "data/x", "/"]);
         for (text, want) in [
             (
                 "harness sweep a.toml data.root=/home/ann/mvtec --results=/scratch/x/",

@@ -16,6 +16,7 @@ pub struct Eval {
     /// Side of the square image whose px `gaussian_sigma` counts; 0 = px of each map.
     pub gaussian_side: usize,
     pub image_score: ImageScore,
+    pub map: ScoreMap,
     /// Images a forward pass.
     pub batch: usize,
     pub pro: Pro,
@@ -54,6 +55,31 @@ pub enum ImageScore {
     Own,
 }
 
+/// The map that an image is scored by, where a detector has several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ScoreMap {
+    /// The one that the detector names first.
+    #[serde(rename = "own")]
+    Own,
+    S,
+    A,
+    /// The mean of S and A, each in units of its deviation over normal images: map Z.
+    #[serde(rename = "mean_z")]
+    MeanZ,
+}
+
+impl ScoreMap {
+    /// The map's name.
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Own => None,
+            Self::S => Some("S"),
+            Self::A => Some("A"),
+            Self::MeanZ => Some("Z"),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pro {
@@ -77,11 +103,19 @@ pub enum ProVariant {
 }
 
 impl Eval {
-    /// An image score can only come from what the detector of that name gives.
+    /// An image score can only come from what the detector of that name gives, and so can the map that it is scored by.
     ///
     /// # Errors
     /// `Kind::Config` naming the key and the remedy.
     pub(super) fn check(&self, detector: &str, outputs: &Outputs) -> Result<()> {
+        if let Some(name) = self.map.name()
+            && outputs.maps.first() != Some(&name)
+        {
+            return Err(Error::config(
+                format!("eval.map: {detector} is not scored by a map {name} with these settings; it gives {}", outputs.maps.join(", ")),
+                "use \"own\"; mlff can be scored by S, A or both where loss.score.enabled or loss.consistency.enabled is true",
+            ));
+        }
         match self.image_score {
             ImageScore::Own if !outputs.image => Err(Error::config(
                 format!("eval.image_score: {detector} has no image score of its own"),

@@ -14,7 +14,7 @@ use harness::report::study::figure::{Course, Drawn, Matrix, write_all};
 use harness::report::study::page::{self, Listing, Machines, Page};
 use harness::report::study::{Comparison, Finding, Form, Incomplete, Kind, Table};
 use harness::store::Store;
-use harness::sweep::Study;
+use harness::sweep::{Outcome, Study};
 
 const FIFTEEN: [&str; 15] = [
     "bottle",
@@ -251,7 +251,7 @@ fn page_of(root: &Path, (study, comparison, store): &(Study, Comparison, Store),
         tables,
         figures: &figures,
         machines: &Machines::read(study, store).unwrap(),
-        command: "harness sweep ablation --profile cpu \"x<y>\"",
+        command: "harness sweep ablation --profile cpu \"x<y>\" data.root=/home/ann/mvtec",
     };
     let path = folder.join("report.html");
     page::write(&path, &page).unwrap();
@@ -264,6 +264,20 @@ fn page(root: &Path) -> (PathBuf, Vec<Drawn>) {
     let made = fixture::ablation(root);
     let tables = tables(&made.0, &made.1);
     page_of(root, &made, &tables)
+}
+
+#[test]
+fn a_page_that_is_passed_on_names_no_place_of_its_machine() {
+    let root = tempfile::tempdir().unwrap();
+    let mut made = fixture::ablation(root.path());
+    made.0.root = "/home/ann lee/mvtec".into();
+    made.0.cells[0].outcome = Outcome::Failed { error: "cannot read /home/ann/mvtec/gear/a.png: gone".into() };
+    made.0.rows[0].settings.insert("model.backbone.weights".into(), "/home/ann lee/w.safetensors".into());
+    let html = std::fs::read_to_string(page_of(root.path(), &made, &tables(&made.0, &made.1)).0).unwrap();
+    assert!(!html.contains("/home"));
+    for shown in ["data.root=…/mvtec", "cannot read …/a.png: gone", "…/w.safetensors", "<dd>…/mvtec</dd>"] {
+        assert!(html.contains(shown), "{shown}");
+    }
 }
 
 /// Every address that a page leads to, but places within itself.
@@ -324,7 +338,7 @@ fn the_page_of_an_ablation_holds_everything_in_one_file_and_escapes_it() {
         "Runs come from several states of the program",
         "exact, FPR limit 0.3, 8-connected",
         "61.2",
-        "/somewhere/made-up data",
+        "…/made-up data",
         "<th scope=\"col\" class=\"n\">gradient norm</th>",
         "Missing: 2 of 20 runs: + STLNet: felt seed 1; + score constraint: linen seed 1.",
     ] {

@@ -1,7 +1,7 @@
 //! The paper's method: relations between the keys of `[model]` and `[loss]`.
 
 use super::method::{Method, Outputs};
-use crate::config::{BaselineHead, Config, Family, Freeze, Join, Offset};
+use crate::config::{BaselineHead, Checkpoint, Config, Family, Freeze, Join, Offset, ScoreMap};
 use crate::{Error, Result};
 
 pub(super) const METHOD: Method = Method {
@@ -17,12 +17,15 @@ pub(super) const METHOD: Method = Method {
 };
 
 /// The paper scores with eta(F), map S, where the score constraint trains it, else with the distance to the centre, map A
-/// (Table 4). Both are there where the score head is: for the score or the consistency constraint.
+/// (Table 4). Both are there where the score head is: for the score or the consistency constraint; then `eval.map` may choose.
 fn outputs(cfg: &Config) -> Outputs {
-    Outputs::of_maps(match (cfg.loss.score.enabled, cfg.loss.consistency.enabled) {
-        (true, _) => &["S", "A"],
-        (false, true) => &["A", "S"],
-        (false, false) => &["A"],
+    let (scored, trained) = (cfg.loss.score.enabled || cfg.loss.consistency.enabled, cfg.loss.score.enabled);
+    Outputs::of_maps(match cfg.eval.map {
+        _ if !scored => &["A"],
+        ScoreMap::MeanZ => &["Z", "S", "A"],
+        ScoreMap::S => &["S", "A"],
+        ScoreMap::Own if trained => &["S", "A"],
+        ScoreMap::A | ScoreMap::Own => &["A", "S"],
     })
 }
 
@@ -50,6 +53,7 @@ fn check(cfg: &Config) -> Result<()> {
         check_patch(cfg)?;
     }
     check_head(cfg)?;
+    check_map(cfg)?;
     check_something_trains(cfg)?;
     check_batch(cfg, cfg.train.batch)
 }
@@ -99,6 +103,16 @@ fn check_head(cfg: &Config) -> Result<()> {
         return Err(Error::config(
             "model.stl.join: \"add\" needs the head's convolutions, and model.ablation.head = \"raw\" has none",
             "use model.stl.join = \"replace\" or model.ablation.head = \"same\"",
+        ));
+    }
+    Ok(())
+}
+
+fn check_map(cfg: &Config) -> Result<()> {
+    if cfg.eval.map == ScoreMap::MeanZ && cfg.train.checkpoint != Checkpoint::Last {
+        return Err(Error::config(
+            "eval.map: the unit of \"mean_z\" is known after training, and train.checkpoint chooses an epoch before",
+            "use train.checkpoint = \"last\", or eval.map = \"S\" or \"A\"",
         ));
     }
     Ok(())

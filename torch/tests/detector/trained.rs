@@ -28,6 +28,7 @@ const EACH: &[&[&str]] = &[
         "model.backbone_lr=0.1",
         "train.average=ema",
         "train.average_decay=0.5",
+        "eval.map=mean_z",
     ],
     &["detector=rd", "rd.blocks=1", "train.average=tail", "train.average_tail=0.5"],
     &["detector=fcdd", "data.crop=69"],

@@ -93,7 +93,7 @@ fn a_texture_branch_beside_the_stages_and_a_head_on_the_distance_score_the_same(
         "model.score.residual=true",
         "model.backbone_norms=fixed",
         "train.average=ema",
-        "optim.lr=0.1",
+        "eval.map=mean_z",
     ];
     compared(&mlff(&words), &[]);
     compared(&mlff(&[&words[1..3], &["model.fusion.mid_activation=bn_relu"]].concat()), &["--map", "A"]);

@@ -36,11 +36,16 @@ pub fn write(p: &Parts, x: &Value) -> Result<Given> {
     let high = if model.self_calibration { calibration::write(p, &c3)? } else { c3 };
     let features = head(p, &[low, vec![high]].concat(), &beside)?;
     let distance = distance(p.graph, &features);
-    let maps = match (loss.score.enabled, loss.consistency.enabled) {
-        (true, _) => vec![scores(p, &features, &distance)?, distance],
-        (false, true) => vec![distance.clone(), scores(p, &features, &distance)?],
-        (false, false) => vec![distance],
+    let scores = if loss.score.enabled || loss.consistency.enabled { Some(scores(p, &features, &distance)?) } else { None };
+    let named = |name: &&str| {
+        let scores = || scores.clone().expect("a map of scores comes from a score head");
+        match *name {
+            "S" => Ok(scores()),
+            "Z" => joined(p, [scores(), distance.clone()]),
+            _ => Ok(distance.clone()),
+        }
     };
+    let maps = p.cfg.detector.outputs(p.cfg).maps.iter().map(named).collect::<Result<Vec<_>>>()?;
     let loose_cells = if model.stlnet { FLIPS * cells_of_a_flip(p) } else { 0 };
     Ok(Given { tolerance: Tolerance { loose_cells, ..Tolerance::default() }, ..Given::of_maps(maps) })
 }
@@ -124,6 +129,15 @@ fn scores(p: &Parts, features: &Value, distance: &Value) -> Result<Value> {
         Activation::Abs => g.each("Abs", &raw),
         Activation::Softplus => g.each("Softplus", &raw),
     })
+}
+
+/// Z [1, h, w]: the mean of S and A in units of their deviations.
+fn joined(p: &Parts, maps: [Value; 2]) -> Result<Value> {
+    let g = p.graph;
+    let of = |name: &str| Ok::<_, crate::Error>(p.values.get(name)?.data);
+    let (mean, deviation) = (of("standard.mean")?, of("standard.deviation")?);
+    let standardised = |i: usize| g.div(&g.sub(&maps[i], &g.number(mean[i])), &g.number(deviation[i]));
+    Ok(g.mul(&g.add(&standardised(0), &standardised(1)), &g.number(0.5)))
 }
 
 /// A [1, h, w]: `sqrt(u + 1) - 1` with `u = |F|^2`, as `u / (sqrt(u + 1) + 1)`.

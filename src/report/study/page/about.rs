@@ -8,7 +8,7 @@ use super::html::{address, escape, link, table, terms};
 use super::listing::Listing;
 use super::machines::Machines;
 use super::mark::Mark;
-use crate::names::without_places;
+use crate::names::{place, without_places};
 use crate::report::lineage;
 use crate::report::spell::{NOTHING, counted, spelled};
 use crate::run::{Environment, Git, Summary};
@@ -25,7 +25,7 @@ pub fn what(page: &Page) -> String {
     let listed = |values: &mut dyn Iterator<Item = String>| values.collect::<Vec<_>>().join(", ");
     let mut pairs = vec![("sweep", name.clone()), ("profile", profile.clone()), ("data", data.clone())];
     if root != crate::data::root::BUILTIN {
-        pairs.push(("folder", without_places(root).into_owned()));
+        pairs.push(("folder", place(root).into_owned()));
     }
     if !axes.is_empty() {
         pairs.push(("varied", listed(&mut axes.iter().map(|axis| axis.key.clone()))));
@@ -94,7 +94,8 @@ fn by_key(rows: &[Row], keys: &BTreeSet<&String>) -> Listing {
 
 /// A value as others may see it.
 fn told(value: &serde_json::Value) -> String {
-    without_places(&spelled(value)).into_owned()
+    let spelled = spelled(value);
+    if value.is_string() { place(&spelled) } else { without_places(&spelled) }.into_owned()
 }
 
 /// Every setting of the first row in which another differs, and those of each other row that the first has otherwise.

@@ -4,11 +4,12 @@ pub mod loss;
 pub mod model;
 mod noise;
 mod spread;
+mod standard;
 
 use std::sync::Arc;
 
 use harness::Result;
-use harness::config::{self, Config};
+use harness::config::{self, Config, ScoreMap};
 use harness::data::Source;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
@@ -16,10 +17,12 @@ use tch::{Device, Kind, Tensor};
 use super::backbone;
 use super::contract::{Count, Detector, FitEstimate, Parts};
 use super::normalization::InputNormalization;
+use super::pass::Pass;
 use crate::nn::Mode;
 use crate::optim::Trained;
 use crate::train::{self, Fed, Job, Learner, Scored, Sink, Snapshot, Terms};
 use model::Network;
+use standard::Standard;
 
 /// The multi-level feature fusion network.
 pub struct Mlff {
@@ -28,6 +31,8 @@ pub struct Mlff {
     device: Device,
     network: Network,
     normalization: InputNormalization,
+    /// Known once it was fitted or restored, where maps are joined.
+    standard: Option<Standard>,
 }
 
 impl Mlff {
@@ -35,7 +40,19 @@ impl Mlff {
     pub fn new(parts: &Parts) -> Result<Self> {
         let network = backbone::with_weights(parts, |weights| Network::new(parts.cfg, weights, parts.seed, parts.device))?;
         let normalization = InputNormalization::new(parts);
-        Ok(Self { cfg: parts.cfg.clone(), seed: parts.seed, device: parts.device, network, normalization })
+        Ok(Self { cfg: parts.cfg.clone(), seed: parts.seed, device: parts.device, network, normalization, standard: None })
+    }
+
+    /// Maps A and, where there is a score head, S, each [B, h, w].
+    fn maps(&self, images: &Tensor) -> (Tensor, Option<Tensor>) {
+        let _guard = tch::no_grad_guard();
+        let out = self.network.forward(&self.normalization.apply(images), Mode::Eval);
+        let distance = loss::distance(&out.features).squeeze_dim(1);
+        let scores = out.scores.map(|scores| {
+            let scores = scores.squeeze_dim(1).to_kind(Kind::Float);
+            loss::activate(&scores, self.cfg.loss.score.activation)
+        });
+        (distance, scores)
     }
 }
 
@@ -69,20 +86,14 @@ impl Learner for Mlff {
     }
 
     fn score(&self, images: &Tensor) -> Scored {
-        let _guard = tch::no_grad_guard();
-        let out = self.network.forward(&self.normalization.apply(images), Mode::Eval);
-        let distance = loss::distance(&out.features).squeeze_dim(1); // A [B, h, w]
-        let scores = out.scores.map(|scores| {
-            let scores = scores.squeeze_dim(1).to_kind(Kind::Float); // [B, h, w]
-            loss::activate(&scores, self.cfg.loss.score.activation) // S
-        });
-        // As `config::Outputs` has them.
-        let maps = match scores {
-            Some(scores) if self.cfg.loss.score.enabled => vec![scores, distance],
-            Some(scores) => vec![distance, scores],
-            None => vec![distance],
+        let (distance, scores) = self.maps(images);
+        let scores = || scores.as_ref().expect("a map of scores comes from a score head");
+        let named = |name: &&str| match *name {
+            "S" => scores().shallow_clone(),
+            "Z" => self.standard.as_ref().expect("fitted or restored").joined([scores(), &distance]),
+            _ => distance.shallow_clone(),
         };
-        Scored { maps, image: None }
+        Scored { maps: self.cfg.detector.outputs(&self.cfg).maps.iter().map(named).collect(), image: None }
     }
 }
 
@@ -95,7 +106,16 @@ impl Detector for Mlff {
 
     fn fit(&mut self, source: Arc<Source>, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<()> {
         self.normalization.learn(&source, &self.cfg.data)?;
-        train::train(&Job { cfg: &self.cfg, seed: self.seed, device: self.device, learner: self, source }, start, sink)
+        train::train(&Job { cfg: &self.cfg, seed: self.seed, device: self.device, learner: self, source: source.clone() }, start, sink)?;
+        if self.cfg.eval.map == ScoreMap::MeanZ {
+            let pass = Pass { cfg: &self.cfg, seed: self.seed, device: self.device };
+            let both = |images: &Tensor| {
+                let (distance, scores) = self.maps(images);
+                [scores.expect("config::check asks for a score head"), distance]
+            };
+            self.standard = Some(Standard::learn(&pass, source, sink, &both)?);
+        }
+        Ok(())
     }
 
     fn score(&self, images: &Tensor) -> Scored {
@@ -114,11 +134,13 @@ impl Detector for Mlff {
     fn state(&self) -> Vec<(String, Tensor)> {
         let mut state = self.network.state();
         state.extend(self.normalization.state());
+        state.extend(self.standard.iter().flat_map(Standard::state));
         state
     }
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
         self.normalization.restore(get);
+        self.standard = Standard::restored(get, self.device);
         self.network.restore(get)
     }
 }
