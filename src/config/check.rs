@@ -1,7 +1,7 @@
 //! What no single key can tell: values that must fit one another. Relations within a section stand beside its struct, those of a
 //! detector in its file; here is what crosses them.
 
-use super::{Backbone, CalibrateMode, Checkpoint, Config, StrideIn};
+use super::{Backbone, CalibrateMode, Checkpoint, Config, ImageScore, StrideIn};
 use crate::{Error, Result};
 
 /// Checks the relations between keys; single values were checked as they were read.
@@ -13,7 +13,7 @@ pub fn check(cfg: &Config) -> Result<()> {
     cfg.data.check()?;
     cfg.pseudo.check()?;
     cfg.optim.check()?;
-    cfg.eval.check(cfg.detector.name(), &cfg.detector.outputs(cfg))?;
+    check_scored_by(cfg)?;
     check_selection(cfg)?;
     check_folds(cfg)?;
     check_stride(cfg)?;
@@ -80,10 +80,33 @@ fn check_crop(cfg: &Config) -> Result<()> {
     Err(Error::config(format!("data.crop: no crop of {size} px fits into images of {crop} px"), "use 0, or at least data.size"))
 }
 
+/// An image score and the map that it is scored by come from what the detector gives.
+fn check_scored_by(cfg: &Config) -> Result<()> {
+    let (eval, detector, outputs) = (&cfg.eval, cfg.detector, cfg.detector.outputs(cfg));
+    if let Some(name) = eval.map.name()
+        && outputs.maps.first() != Some(&name)
+    {
+        return Err(Error::config(
+            format!("eval.map: {detector} is not scored by a map {name} with these settings; it gives {}", outputs.maps.join(", ")),
+            "use \"own\"; mlff can be scored by S, A or both where loss.score.enabled or loss.consistency.enabled is true",
+        ));
+    }
+    match eval.image_score {
+        ImageScore::Own if !outputs.image => Err(Error::config(
+            format!("eval.image_score: {detector} has no image score of its own"),
+            "use \"upsampled\", \"map\" or \"mean\", which come from its map",
+        )),
+        score if outputs.maps.is_empty() && score != ImageScore::Own => {
+            Err(Error::config(format!("eval.image_score: {detector} gives no map"), "use \"own\""))
+        }
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{BackboneName, BaselineHead, Detector, Freeze, ImageScore};
+    use crate::config::{BackboneName, BaselineHead, Detector, Freeze, ScoreMap};
 
     #[test]
     fn what_a_detector_does_not_use_need_not_fit() {
@@ -144,6 +167,9 @@ mod tests {
         refuse(|c| (c.detector, c.model.backbone.name) = (Detector::PADIM, BackboneName::Resnet18), "padim.channels");
         refuse(|c| (c.detector, c.nearest.stages) = (Detector::NEAREST, vec![3, 2]), "nearest.stages");
         refuse(|c| c.eval.image_score = ImageScore::Own, "eval.image_score");
+        refuse(|c| (c.detector, c.eval.map) = (Detector::PADIM, ScoreMap::S), "eval.map");
+        refuse(|c| (c.eval.map, c.train.checkpoint) = (ScoreMap::MeanZ, Checkpoint::BestPseudoVal), "eval.map");
+        refuse(|c| (c.eval.map, c.loss.score.enabled, c.loss.consistency.enabled) = (ScoreMap::MeanZ, false, false), "eval.map");
         refuse(|c| c.model.ptfem.scales = vec![2, 2], "model.ptfem.scales");
         refuse(|c| c.model.ptfem.scales = vec![], "model.ptfem.scales");
         refuse(|c| c.data.size = 100, "data.size");

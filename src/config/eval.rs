@@ -2,9 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::detector::Outputs;
-use crate::{Error, Result};
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Eval {
@@ -70,7 +67,7 @@ pub enum ScoreMap {
 
 impl ScoreMap {
     /// The map's name.
-    fn name(self) -> Option<&'static str> {
+    pub(super) fn name(self) -> Option<&'static str> {
         match self {
             Self::Own => None,
             Self::S => Some("S"),
@@ -100,33 +97,6 @@ pub enum ProVariant {
     RdPerImage,
     /// 200 linear thresholds over the category, FPR rescaled by its own maximum.
     Grid,
-}
-
-impl Eval {
-    /// An image score can only come from what the detector of that name gives, and so can the map that it is scored by.
-    ///
-    /// # Errors
-    /// `Kind::Config` naming the key and the remedy.
-    pub(super) fn check(&self, detector: &str, outputs: &Outputs) -> Result<()> {
-        if let Some(name) = self.map.name()
-            && outputs.maps.first() != Some(&name)
-        {
-            return Err(Error::config(
-                format!("eval.map: {detector} is not scored by a map {name} with these settings; it gives {}", outputs.maps.join(", ")),
-                "use \"own\"; mlff can be scored by S, A or both where loss.score.enabled or loss.consistency.enabled is true",
-            ));
-        }
-        match self.image_score {
-            ImageScore::Own if !outputs.image => Err(Error::config(
-                format!("eval.image_score: {detector} has no image score of its own"),
-                "use \"upsampled\", \"map\" or \"mean\", which come from its map",
-            )),
-            score if outputs.maps.is_empty() && score != ImageScore::Own => {
-                Err(Error::config(format!("eval.image_score: {detector} gives no map"), "use \"own\""))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 #[cfg(test)]
