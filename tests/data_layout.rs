@@ -102,6 +102,19 @@ fn a_root_that_cannot_be_used_is_refused_with_the_way_out() {
     assert!(inside.contains(&format!("data.root = \"{}\"", root.path().canonicalize().unwrap().display())), "{inside}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_looked_into_is_an_error_and_no_category_less() {
+    let root = tempfile::tempdir().unwrap();
+    touch(root.path(), &["a/train/good/0.png", "b/test/good/0.png"]);
+    // What leads to itself cannot be entered, by nobody: permissions would not stop root.
+    std::os::unix::fs::symlink("train", root.path().join("b/train")).unwrap();
+    let error = open(root.path()).unwrap_err();
+    assert!(error.what.contains("cannot look into") && error.what.contains("b/train/good"), "{error}");
+    std::fs::rename(root.path().join("b"), root.path().join("lost+found")).unwrap();
+    assert_eq!(open(root.path()).unwrap(), ["a"]);
+}
+
 #[test]
 fn a_category_that_cannot_be_used_is_refused_with_the_way_out() {
     let cases: [(&[&str], &str); 5] = [

@@ -36,7 +36,9 @@ fn foreign(path: &Path, tensors: &Tensors, metadata: Option<(&str, &str)>) {
         .iter()
         .map(|(n, s, b)| (n.as_str(), safetensors::tensor::TensorView::new(safetensors::Dtype::F32, s.clone(), b).unwrap()))
         .collect();
-    views.push(("bn1.num_batches_tracked", safetensors::tensor::TensorView::new(safetensors::Dtype::I64, vec![], &counter).unwrap()));
+    let stem = tensors.keys().find_map(|name| name.strip_suffix("bn1.bias")).filter(|stem| !stem.contains("layer")).unwrap_or_default();
+    let counted = format!("{stem}bn1.num_batches_tracked");
+    views.push((&counted, safetensors::tensor::TensorView::new(safetensors::Dtype::I64, vec![], &counter).unwrap()));
     let metadata = metadata.map(|(k, v)| [(k.to_owned(), v.to_owned())].into());
     std::fs::write(path, safetensors::serialize(views, metadata).unwrap()).unwrap();
 }
@@ -407,6 +409,36 @@ fn pth(path: &Path, tensors: &Tensors) {
     archive.start_file("model/data.pkl", stored).unwrap();
     archive.write_all(&program).unwrap();
     archive.finish().unwrap();
+}
+
+#[test]
+fn what_wrapped_a_network_is_taken_off_its_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let tensors = network(BackboneName::Resnet18);
+    for wrapper in ["module.", "model.module."] {
+        let wrapped: Tensors = tensors.iter().map(|(name, tensor)| (format!("{wrapper}{name}"), tensor.clone())).collect();
+        let sources = ["a.pth", "a.safetensors"].map(|name| folder.path().join(name));
+        pth(&sources[0], &wrapped);
+        foreign(&sources[1], &wrapped, None);
+        for source in &sources {
+            let made = File::open(&import(source, &options(&folder.path().join("out"))).unwrap().path).unwrap();
+            assert!(tensors.iter().all(|(name, tensor)| made.get(name).unwrap() == *tensor), "{wrapper} {}", source.display());
+        }
+    }
+}
+
+#[test]
+fn quantized_weights_are_refused_by_what_they_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("int8.safetensors");
+    let tensors = network(BackboneName::Resnet18);
+    let bytes = |tensor: &Tensor| vec![1_u8; tensor.data.len()];
+    let whole: Vec<_> = tensors.iter().map(|(name, tensor)| (name, tensor.shape.clone(), bytes(tensor))).collect();
+    let view = |shape: &[usize], bytes| safetensors::tensor::TensorView::new(safetensors::Dtype::I8, shape.to_vec(), bytes).unwrap();
+    let views = whole.iter().map(|(name, shape, bytes)| (name.as_str(), view(shape, bytes)));
+    std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+    let error = import(&path, &options(folder.path())).unwrap_err();
+    assert!(error.what.contains("bn1.bias holds I8, not floats") && error.exit_code() == 3, "{error}");
 }
 
 #[test]

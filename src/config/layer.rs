@@ -207,6 +207,9 @@ fn read_layer(text: &str, origin: &str) -> Result<(Option<Profile>, Table)> {
         let at = e.span().map_or(origin.to_owned(), |s| located(s.start));
         Error::config(format!("{at}: {}", e.message()), "fix the TOML syntax there")
     })?;
+    if let Some((path, offset, number)) = beyond("", document.get_ref()) {
+        return Err(too_large(&path, &number, &located(offset)));
+    }
     let mut table =
         unquoted(toml::from_str(text).map_err(|e| Error::config(format!("{origin}: {}", e.message()), "fix that value in the file"))?);
     let profile = match table.remove("profile") {
@@ -283,6 +286,39 @@ fn leaves(prefix: &str, table: &DeTable) -> Vec<(String, usize)> {
     found
 }
 
+/// The first number that is larger than any that TOML's readers hold: its key, where that begins, and its digits.
+fn beyond(prefix: &str, table: &DeTable) -> Option<(String, usize, String)> {
+    fn number(value: &DeValue) -> Option<String> {
+        match value {
+            DeValue::Integer(n) => i64::from_str_radix(n.as_str(), n.radix()).is_err().then(|| n.as_str().to_owned()),
+            DeValue::Float(n) => {
+                let read = n.as_str().parse::<f64>().ok()?;
+                (read.is_infinite() && !n.as_str().contains("inf")).then(|| n.as_str().to_owned())
+            }
+            DeValue::Array(items) => items.iter().find_map(|item| number(item.get_ref())),
+            _ => None,
+        }
+    }
+    table.iter().find_map(|(key, value)| {
+        let path = if prefix.is_empty() { key.get_ref().to_string() } else { format!("{prefix}.{}", key.get_ref()) };
+        match value.get_ref() {
+            DeValue::Table(inner) => beyond(&path, inner),
+            value => number(value).map(|number| (path, key.span().start, number)),
+        }
+    })
+}
+
+/// A number that no key allows; `at` names the place in errors.
+fn too_large(path: &str, number: &str, at: &str) -> Error {
+    match reference::key(path) {
+        Some(known) => Error::config(
+            format!("{at}: {path}: expected {}, got {}", known.spec, names::quoted(number)),
+            format!("see `harness config explain {path}`"),
+        ),
+        None => unknown(path, at),
+    }
+}
+
 fn unknown(path: &str, at: &str) -> Error {
     let remedy = match (upgrade::successor(path), reference::suggestion(path)) {
         (Some(now), _) => format!("it is now {now}"),
@@ -308,6 +344,10 @@ fn parse_override(typed: &str) -> Result<Table> {
         true => Value::Array(text.split(',').map(|part| Value::String(part.trim().to_owned())).collect()),
         false => Value::String(text.to_owned()),
     };
+    let line = format!("v = {text}");
+    if let Some((_, _, number)) = DeTable::parse(&line).ok().and_then(|document| beyond("", document.get_ref())) {
+        return Err(too_large(path, &number, &format!("{path}={}", names::quoted(text))));
+    }
     let mut value = spec::parse_value(text).unwrap_or_else(bare);
     if known.spec.check(&value).is_err() && known.spec.takes_text() && !value.is_array() {
         value = bare();
@@ -352,6 +392,23 @@ mod tests {
         }
         let error = resolve("", &[&format!("{deep}=1")]).unwrap_err();
         assert!(error.what.contains("unknown key `a.a.") && error.what.len() < 200, "{:.300}", error.what);
+    }
+
+    #[test]
+    fn a_number_beyond_all_is_refused_by_key_line_and_range() {
+        for (text, key, number) in [
+            ("[run]\nseeds = [9223372036854775808]", "run.seeds: expected list of int [0, ", "9223372036854775808"),
+            ("[data]\nsize = -99999999999999999999", "data.size: expected int [32, 4096]", "-99999999999999999999"),
+            ("\noptim.lr = 1e999", "optim.lr: expected float (0, ", "1e999"),
+        ] {
+            let error = resolve(text, &[]).unwrap_err();
+            assert!(error.what.contains(&format!("try.toml:2: {key}")) && error.what.ends_with(&format!("got {number}")), "{error}");
+            let word = text.trim_start_matches("[run]\n").trim_start_matches("[data]\n").trim();
+            let word = if word.starts_with("optim") { word.to_owned() } else { format!("{}.{word}", &text[1..text.find(']').unwrap()]) };
+            let error = resolve("", &[&word.replace(' ', "")]).unwrap_err();
+            assert!(error.what.contains(key) && error.what.ends_with(&format!("got {number}")), "{error}");
+        }
+        assert!(resolve("[run]\nnothing = 9223372036854775808", &[]).unwrap_err().what.contains("unknown key `run.nothing`"));
     }
 
     #[test]

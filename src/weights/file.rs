@@ -32,6 +32,9 @@ pub struct Tensor {
 /// Tensors by name.
 pub type Tensors = BTreeMap<String, Tensor>;
 
+/// Tensors of something else than floats, by name: of what, and their shape.
+pub(super) type Foreign = BTreeMap<String, (String, Vec<usize>)>;
+
 /// What a weight file says of itself: whatever loads without an error when it is wrong.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Meta {

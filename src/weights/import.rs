@@ -3,10 +3,10 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::file::{File, Meta, Tensors, check_values};
-use super::network::{self, Extent};
+use super::file::{File, Foreign, Meta, Tensors, check_values};
+use super::network::{self, Extent, Shapes};
 use super::write::{Precision, write};
-use super::{pth, tfjs};
+use super::{pth, read, tfjs};
 use crate::config::BackboneName;
 use crate::{Error, Result};
 
@@ -43,17 +43,24 @@ pub struct Imported {
 /// The source cannot be read or is of no known kind, tensors are missing or of another shape (the first dozen is listed), or
 /// the file cannot be written.
 pub fn import(source: &Path, options: &Options) -> Result<Imported> {
-    let (mut meta, mut tensors) = match kind(source)? {
-        Kind::Folder => tfjs::convert(source, &tfjs::Package::from_folder(source)?, options.extent)?,
-        Kind::Tgz => tfjs::convert(source, &tfjs::Package::from_tgz(source)?, options.extent)?,
+    let plain = |(meta, tensors)| (meta, tensors, Foreign::new());
+    let (mut meta, mut tensors, foreign) = match kind(source)? {
+        Kind::Folder => plain(tfjs::convert(source, &tfjs::Package::from_folder(source)?, options.extent)?),
+        Kind::Tgz => plain(tfjs::convert(source, &tfjs::Package::from_tgz(source)?, options.extent)?),
         Kind::Safetensors => from_safetensors(source)?,
         Kind::Pth => from_pth(source)?,
     };
     let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone())).collect();
     meta.architecture = options.architecture.unwrap_or(meta.architecture);
+    let wanted = network::tensors(meta.architecture, options.extent);
+    if let Some((name, (kind, _))) = foreign.iter().find(|(name, _)| wanted.contains_key(*name)) {
+        return Err(Error::environment(
+            format!("{}: {name} holds {kind}, not floats", source.display()),
+            "take the network's file in floating point: quantized weights are not read",
+        ));
+    }
     network::check(source, &shapes, meta.architecture, options.extent)?;
     let all = tensors.len();
-    let wanted = network::tensors(meta.architecture, options.extent);
     tensors.retain(|name, _| wanted.contains_key(name));
     tensors.iter().try_for_each(|(name, tensor)| check_values(source, name, &tensor.data))?;
 
@@ -99,22 +106,53 @@ fn kind(source: &Path) -> Result<Kind> {
     }
 }
 
-fn from_safetensors(source: &Path) -> Result<(Meta, Tensors)> {
-    let file = File::open(source)?;
-    let names = file.names().filter(|name| file.is_float(name));
-    let tensors = names.map(|name| Ok((name.to_owned(), file.get(name)?))).collect::<Result<_>>()?;
-    let mut meta = file.meta.clone();
+fn from_safetensors(source: &Path) -> Result<(Meta, Tensors, Foreign)> {
+    let (tensors, foreign) = unwrapped(read::parts(source)?);
+    let mut meta = match File::open(source) {
+        Ok(file) => file.meta,
+        Err(unknown) => match network::infer(&shapes(&tensors, &foreign)) {
+            Some(architecture) => Meta::published(architecture, &base(source)),
+            None => return Err(unknown),
+        },
+    };
     if meta.lineage == "unknown" {
         name_lineage(&mut meta, source);
     }
-    Ok((meta, tensors))
+    Ok((meta, tensors, foreign))
 }
 
-fn from_pth(source: &Path) -> Result<(Meta, Tensors)> {
-    let tensors = pth::read(source)?;
-    let shapes = tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone())).collect();
-    let architecture = network::infer(&shapes).ok_or_else(|| {
-        let mut names: Vec<&str> = tensors.keys().take(4).map(String::as_str).collect();
+/// The shape of every tensor.
+fn shapes(tensors: &Tensors, foreign: &Foreign) -> Shapes {
+    let others = foreign.iter().map(|(name, (_, shape))| (name.clone(), shape.clone()));
+    tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone())).chain(others).collect()
+}
+
+/// The same by the network's own names, where all begin with what wrapped it (`module.` of torch's DataParallel, `model.` or `backbone.` of
+/// a trainer); as they are where that makes no known network of them.
+fn unwrapped((tensors, foreign): (Tensors, Foreign)) -> (Tensors, Foreign) {
+    let all = shapes(&tensors, &foreign);
+    let Some(length) = wrapping(&all).filter(|length| *length > 0) else { return (tensors, foreign) };
+    let own = |name: String| name[length..].to_owned();
+    (
+        tensors.into_iter().map(|(name, tensor)| (own(name), tensor)).collect(),
+        foreign.into_iter().map(|(name, what)| (own(name), what)).collect(),
+    )
+}
+
+/// How many bytes of every name stand before a known network's own; `None` where no network is found.
+fn wrapping(shapes: &Shapes) -> Option<usize> {
+    if network::infer(shapes).is_some() {
+        return Some(0);
+    }
+    let wrapper = format!("{}.", shapes.keys().next()?.split_once('.')?.0);
+    let inner = |(name, shape): (&String, &Vec<usize>)| Some((name.strip_prefix(&wrapper)?.to_owned(), shape.clone()));
+    wrapping(&shapes.iter().map(inner).collect::<Option<Shapes>>()?).map(|length| wrapper.len() + length)
+}
+
+fn from_pth(source: &Path) -> Result<(Meta, Tensors, Foreign)> {
+    let (tensors, foreign) = unwrapped(pth::read(source)?);
+    let architecture = network::infer(&shapes(&tensors, &foreign)).ok_or_else(|| {
+        let mut names: Vec<&str> = tensors.keys().chain(foreign.keys()).take(4).map(String::as_str).collect();
         names.push("...");
         Error::environment(
             format!("{} holds no network that is known here; its tensors: {}", source.display(), names.join(", ")),
@@ -123,7 +161,7 @@ fn from_pth(source: &Path) -> Result<(Meta, Tensors)> {
     })?;
     let mut meta = Meta::published(architecture, &base(source));
     name_lineage(&mut meta, source);
-    Ok((meta, tensors))
+    Ok((meta, tensors, foreign))
 }
 
 /// torchvision's own files carry eight digits of their sha256 in their name; these are the two generations of weights.

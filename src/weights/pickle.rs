@@ -115,12 +115,31 @@ impl Value {
         items.iter().map(|&i| self.text(i).map(str::to_owned)).collect()
     }
 
-    /// The tensors of the root, or of its entry `state_dict` (a training checkpoint), by name.
-    pub(super) fn state_dict(&self) -> Option<Vec<(&str, &View)>> {
-        let mut dict = self.root;
-        if let Some(inner) = self.entry(dict, "state_dict") {
-            dict = inner;
+    /// The tensors of a state dict by name: the root, its entry `state_dict`, or else the one entry that is a dictionary of tensors, as
+    /// training checkpoints have them under `model` or `net`.
+    ///
+    /// # Errors
+    /// There is none, or there are several; a sentence that names them.
+    pub(super) fn state_dict(&self) -> Result<Vec<(&str, &View)>, String> {
+        let Node::Dict(entries) = &self.nodes[self.root] else { return Err(NO_DICT.into()) };
+        let named = entries.iter().filter_map(|&(key, value)| Some((self.text(key)?, self.tensors(value)?)));
+        let (mut named, own): (Vec<_>, _) = (named.collect(), self.tensors(self.root));
+        if let Some(place) = named.iter().position(|(name, _)| *name == "state_dict") {
+            return Ok(named.swap_remove(place).1);
         }
+        match (own, named.len()) {
+            (Some(own), _) => Ok(own),
+            (None, 1) => Ok(named.remove(0).1),
+            (None, 0) => Err(NO_DICT.into()),
+            (None, _) => {
+                let names: Vec<&str> = named.iter().map(|(name, _)| *name).take(4).collect();
+                Err(format!("it holds several dictionaries of tensors: {}", names.join(", ")))
+            }
+        }
+    }
+
+    /// The tensors of a dictionary; `None` where it is none, or has no tensor.
+    fn tensors(&self, dict: Id) -> Option<Vec<(&str, &View)>> {
         let Node::Dict(entries) = &self.nodes[dict] else { return None };
         let tensor = |&(key, value): &(Id, Id)| match &self.nodes[value] {
             Node::Tensor(view) => Some((self.text(key)?, view)),
@@ -130,15 +149,12 @@ impl Value {
         if tensors.is_empty() { None } else { Some(tensors) }
     }
 
-    fn entry(&self, dict: Id, key: &str) -> Option<Id> {
-        let Node::Dict(entries) = &self.nodes[dict] else { return None };
-        entries.iter().find(|(k, _)| self.text(*k) == Some(key)).map(|&(_, value)| value)
-    }
-
     fn text(&self, id: Id) -> Option<&str> {
         if let Node::Text(text) = &self.nodes[id] { Some(text) } else { None }
     }
 }
+
+const NO_DICT: &str = "it holds no dictionary of tensors";
 
 /// Runs one pickle from the front of `input` and moves `input` behind it.
 ///

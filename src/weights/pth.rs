@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use super::file::{Tensor, Tensors};
+use super::file::{Foreign, Tensor, Tensors};
 use super::pickle::{self, Dtype, Storage, Value, View};
 use crate::{Error, Result};
 
@@ -20,11 +20,11 @@ const LIMIT: usize = 1 << 27;
 /// How often the elements of all storages may be taken.
 const SHARED: usize = 4;
 
-/// All float tensors of the state dict in `path`, as f32; integer tensors are left out.
+/// All float tensors of the state dict in `path`, as f32, and what else it holds.
 ///
 /// # Errors
 /// The file cannot be read, holds more than plain tensors, or its parts contradict each other.
-pub(super) fn read(path: &Path) -> Result<Tensors> {
+pub(super) fn read(path: &Path) -> Result<(Tensors, Foreign)> {
     let bytes = crate::file::content(path).map_err(|e| Error::io("read", path, &e))?;
     let tensors = if bytes.starts_with(b"PK") { zip_form(&bytes) } else { old_form(&bytes) };
     tensors.map_err(|what| {
@@ -35,7 +35,7 @@ pub(super) fn read(path: &Path) -> Result<Tensors> {
     })
 }
 
-fn zip_form(bytes: &[u8]) -> Result<Tensors, String> {
+fn zip_form(bytes: &[u8]) -> Result<(Tensors, Foreign), String> {
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|e| e.to_string())?;
     let names: Vec<String> = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
     let prefix = names.iter().find_map(|name| name.strip_suffix("data.pkl")).ok_or("the archive has no data.pkl")?;
@@ -53,7 +53,7 @@ fn zip_form(bytes: &[u8]) -> Result<Tensors, String> {
     }
     let program = entry("data.pkl")?;
     let value = pickle::load(&mut program.as_slice())?;
-    let views = float_views(&value)?;
+    let (views, foreign) = float_views(&value)?;
     let mut storages = BTreeMap::new();
     for storage in views.iter().map(|(_, view)| &view.storage) {
         if !storages.contains_key(&storage.key) {
@@ -61,10 +61,10 @@ fn zip_form(bytes: &[u8]) -> Result<Tensors, String> {
             storages.insert(storage.key.clone(), floats(storage, &data)?);
         }
     }
-    gather(&views, &storages)
+    Ok((gather(&views, &storages)?, foreign))
 }
 
-fn old_form(mut rest: &[u8]) -> Result<Tensors, String> {
+fn old_form(mut rest: &[u8]) -> Result<(Tensors, Foreign), String> {
     if pickle::load(&mut rest)?.int() != Some(MAGIC) {
         return Err("it is a pickle without torch's magic number".into());
     }
@@ -75,7 +75,7 @@ fn old_form(mut rest: &[u8]) -> Result<Tensors, String> {
     pickle::load(&mut rest)?; // sizes of the writer's integer types
     let value = pickle::load(&mut rest)?;
     let keys = pickle::load(&mut rest)?.texts().ok_or("the list of its storages is malformed")?;
-    let all = value.state_dict().ok_or(NO_DICT)?;
+    let all = value.state_dict()?;
     let known: BTreeMap<&str, &Storage> = all.iter().map(|(_, view)| (view.storage.key.as_str(), &view.storage)).collect();
     let mut storages = BTreeMap::new();
     for key in keys {
@@ -91,15 +91,22 @@ fn old_form(mut rest: &[u8]) -> Result<Tensors, String> {
             storages.insert(key, floats(storage, data)?);
         }
     }
-    gather(&float_views(&value)?, &storages)
+    let (views, foreign) = float_views(&value)?;
+    Ok((gather(&views, &storages)?, foreign))
 }
 
-const NO_DICT: &str = "it holds no dictionary of tensors";
-
-fn float_views(value: &Value) -> Result<Vec<(&str, &View)>, String> {
-    let mut views = value.state_dict().ok_or(NO_DICT)?;
-    views.retain(|(_, view)| !matches!(view.storage.dtype, Dtype::Other(_)));
-    Ok(views)
+/// The tensors of floats, and what the others are.
+fn float_views(value: &Value) -> Result<(Vec<(&str, &View)>, Foreign), String> {
+    let (mut floats, mut foreign) = (Vec::new(), Foreign::new());
+    for (name, view) in value.state_dict()? {
+        match view.storage.dtype {
+            Dtype::Other(size) => {
+                foreign.insert(name.to_owned(), (format!("whole numbers of {size} bytes"), view.shape.clone()));
+            }
+            _ => floats.push((name, view)),
+        }
+    }
+    Ok((floats, foreign))
 }
 
 fn floats(storage: &Storage, bytes: &[u8]) -> Result<Vec<f32>, String> {
@@ -172,8 +179,9 @@ mod tests {
     #[test]
     fn both_forms_of_torch_save_give_the_same_tensors() {
         // Written by tests/oracle/resnet_pth.py, which lists the values.
-        for name in ["resnet_tiny.pth", "resnet_tiny_old.pth"] {
-            let tensors = read(&golden(name)).unwrap();
+        for name in ["resnet_tiny.pth", "resnet_tiny_old.pth", "resnet_tiny_wrapped.pth"] {
+            let (tensors, foreign) = read(&golden(name)).unwrap();
+            assert_eq!(foreign["bn1.num_batches_tracked"], ("whole numbers of 8 bytes".to_owned(), vec![]));
             let names: Vec<&str> = tensors.keys().map(String::as_str).collect();
             assert_eq!(names, ["bn1.running_mean", "bn1.running_var", "conv1.weight", "scalar", "tail", "transposed"], "{name}");
             let tensor = |name: &str| (tensors[name].shape.as_slice(), tensors[name].data.as_slice());
@@ -185,6 +193,12 @@ mod tests {
             assert_eq!(tensor("tail"), ([2].as_slice(), [4.0, 5.0].as_slice()));
             assert_eq!(tensor("scalar"), ([].as_slice(), [42.0].as_slice()));
         }
+    }
+
+    #[test]
+    fn of_several_state_dicts_none_is_chosen() {
+        let error = read(&golden("resnet_tiny_several.pth")).unwrap_err();
+        assert!(error.what.contains("several dictionaries of tensors: model, average"), "{error}");
     }
 
     #[test]
@@ -233,7 +247,7 @@ mod tests {
                 let mut bytes = std::fs::read(golden(name)).unwrap();
                 let n = bytes.len();
                 bytes[place % n] = byte;
-                let _: Result<Tensors, String> = form(&bytes);
+                let _: Result<(Tensors, Foreign), String> = form(&bytes);
             }
         }
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Small .pth files as torch.save writes them, with Python's standard library only.
 
-    resnet_pth.py     writes resnet_tiny.pth (zip form), resnet_tiny_old.pth (the form before PyTorch 1.6) and
-                      resnet_evil.pth (a pickle that would call os.system) into tests/golden/
+    resnet_pth.py     writes resnet_tiny.pth (zip form), resnet_tiny_old.pth (the form before PyTorch 1.6),
+                      resnet_tiny_wrapped.pth (a training checkpoint, its state dict under "model"), resnet_tiny_several.pth
+                      (under "model" and "average") and resnet_evil.pth (a pickle that would call os.system) into tests/golden/
 
 All but the last hold the same state dict, a network in name only:
 
@@ -132,6 +133,8 @@ class Evil:
 def main():
     d, storages = state_dict()
     archive("resnet_tiny.pth", dump(d), storages)
+    archive("resnet_tiny_wrapped.pth", dump({"epoch": 3, "model": d, "optimizer": {"lr": 0.1}}), storages)
+    archive("resnet_tiny_several.pth", dump({"model": d, "average": d}), storages)
     archive("resnet_evil.pth", dump({"conv1.weight": Evil()}), [])
     with open(os.path.join(GOLDEN, "resnet_tiny_old.pth"), "wb") as f:
         f.write(dump(0x1950A86A20F9469CFC6C) + dump(1001))

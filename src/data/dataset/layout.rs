@@ -59,13 +59,32 @@ pub fn open(root: &Path) -> Result<Vec<String>> {
             format!("give its parent: data.root = \"{}\" with data.categories = \"{}\"", parent.display(), name.display()),
         ));
     }
-    let names: Vec<String> = entries(root)?.folders.into_iter().filter(|name| root.join(name).join("train").join(GOOD).is_dir()).collect();
-    Ok(names)
+    let mut names = entries(root)?.folders;
+    names.retain(|name| name != LOST);
+    let is_category = |name: &String| is_folder(&root.join(name).join("train").join(GOOD));
+    let held = names.iter().map(is_category).collect::<Result<Vec<bool>>>()?;
+    Ok(names.into_iter().zip(held).filter(|(_, held)| *held).map(|(name, _)| name).collect())
+}
+
+/// Where a file system keeps what it found without a name, for its owner alone.
+const LOST: &str = "lost+found";
+
+/// Whether a folder is there.
+///
+/// # Errors
+/// Where that cannot be told, as below a folder that may not be entered.
+pub(in crate::data) fn is_folder(path: &Path) -> Result<bool> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    match std::fs::metadata(path) {
+        Ok(found) => Ok(found.is_dir()),
+        Err(e) if matches!(e.kind(), NotFound | NotADirectory) => Ok(false),
+        Err(e) => Err(Error::io("look into", path, &e)),
+    }
 }
 
 /// What lies in a category's folder.
 pub fn listing(folder: &Path) -> Result<Listing> {
-    if !folder.is_dir() {
+    if !is_folder(folder)? {
         return Err(Error::environment(
             format!("category folder {} does not exist", folder.display()),
             "check data.root and data.categories",
@@ -74,7 +93,7 @@ pub fn listing(folder: &Path) -> Result<Listing> {
     let (mut stray, mut others) = (Vec::new(), Vec::new());
     let mut split = |name: &str| -> Result<Vec<Folder>> {
         let path = folder.join(name);
-        if !path.is_dir() {
+        if !is_folder(&path)? {
             return Ok(Vec::new());
         }
         let top = entries(&path)?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::item::GOOD;
-use super::layout::{Folder, Listing, entries};
+use super::layout::{Folder, Listing, entries, is_folder};
 use crate::{Error, Result};
 
 /// The category that a plain folder is: its name, and what lies there. `None` of another folder.
@@ -13,7 +13,7 @@ use crate::{Error, Result};
 pub fn find(root: &Path) -> Result<Option<(String, Listing)>> {
     let top = entries(root)?;
     let inside = root.join(GOOD);
-    let good = if inside.is_dir() { Some(entries(&inside)?).filter(|good| !good.images.is_empty()) } else { None };
+    let good = if is_folder(&inside)? { Some(entries(&inside)?).filter(|good| !good.images.is_empty()) } else { None };
     let (path, found) = match (top.images.is_empty(), good) {
         (true, None) => return Ok(None),
         (true, Some(good)) => (inside, good),

@@ -90,7 +90,7 @@ impl<'a> Line<'a> {
         }
         match unreadable {
             0 => Ok(()),
-            n => Err(Error::run(
+            n => Err(Error::environment(
                 format!("{n} of {} images could not be read; the others are scored", rows.len()),
                 "scores.csv says why, in its column error",
             )),
