@@ -95,8 +95,11 @@ fn old_form(mut rest: &[u8]) -> Result<(Tensors, Foreign), String> {
     Ok((gather(&views, &storages)?, foreign))
 }
 
+/// A tensor in the file with its name.
+type Named<'a> = (&'a str, &'a View);
+
 /// The tensors of floats, and what the others are.
-fn float_views(value: &Value) -> Result<(Vec<(&str, &View)>, Foreign), String> {
+fn float_views(value: &Value) -> Result<(Vec<Named<'_>>, Foreign), String> {
     let (mut floats, mut foreign) = (Vec::new(), Foreign::new());
     for (name, view) in value.state_dict()? {
         match view.storage.dtype {
@@ -129,7 +132,7 @@ fn floats(storage: &Storage, bytes: &[u8]) -> Result<Vec<f32>, String> {
     Ok(data)
 }
 
-fn gather(views: &[(&str, &View)], storages: &BTreeMap<String, Vec<f32>>) -> Result<Tensors, String> {
+fn gather(views: &[Named], storages: &BTreeMap<String, Vec<f32>>) -> Result<Tensors, String> {
     // Views may share a storage, as tied weights do, but not make much of little.
     let stored = storages.values().map(Vec::len).sum::<usize>();
     let mut left = LIMIT.min(stored.saturating_mul(SHARED));

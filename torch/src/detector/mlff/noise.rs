@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn noise_is_in_the_unit_of_each_channel_and_leaves_what_is_constant() {
-        let keys = FeatureNoise { share: 1.0, std: 0.5, threshold: -0.99, ..Config::default().model.noise };
+        let keys = FeatureNoise { share: 1.0, std: 0.5, threshold: -0.99 };
         let scaled = |by: f64| Stages { c1: stages().c1 * by, c2: stages().c2, c3: stages().c3.zeros_like() };
         let of = |by: f64| disturbed(scaled(by), &fed(&[NORMAL; 4]), &keys, &mut draws()).0;
         let (one, ten) = (of(1.0), of(10.0));
