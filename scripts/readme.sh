@@ -9,6 +9,7 @@ if [ "${1:-}" != --fill ]; then
     harness=${CARGO_TARGET_DIR:-target}/release/harness
     "$harness" sweep experiments/ablation.toml
     "$harness" sweep experiments/ratio.toml
+    "$harness" sweep experiments/pace.toml
     "$harness" data show "$("$harness" data builtin)" --category gear --out docs/img/builtin.png
     "$harness" data pseudo experiments/full.toml data.categories=gear --each --out docs/img/generators.png
     cp plots/ablation/means.png docs/img/ablation.png
