@@ -1,6 +1,6 @@
 //! Names as people see them. A category, file or tag may be called so that a terminal changes its title, colours or the order of
-//! letters when it prints it, or that a picture is no well-formed XML: such characters are spelled out. And places of a machine as others
-//! may see them.
+//! letters when it prints it, or that a picture is no well-formed XML: such characters are spelled out. Paths are cut
+//! where a page is passed on.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub fn quoted(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A path as others may see it: of an absolute one its last part (`…/mvtec`).
+/// A path as a page that is passed on shows it: of an absolute one the last part (`…/mvtec`).
 pub fn place(path: &str) -> Cow<'_, str> {
     match Path::new(path).file_name() {
         Some(name) if path.starts_with('/') => Cow::Owned(format!("…/{}", name.to_string_lossy())),
@@ -31,8 +31,7 @@ pub fn place(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// A text or a command of a shell with each absolute path cut to its last part (`…/mvtec`): what a page that is passed on tells of
-/// its machine.
+/// A text, or a shell command, with each absolute path cut to its last part (`…/mvtec`).
 pub fn without_places(text: &str) -> Cow<'_, str> {
     if !text.contains('/') {
         return Cow::Borrowed(text);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::complete;
 use super::finished::Finished;
-use crate::config::Config;
+use crate::config::{Config, ScoreMap};
 use crate::data::{self, Contents, Dataset, Source};
 use crate::eval::{self, Foreign, MapName, Output, OutputStore};
 use crate::metric::{Scores, Variant};
@@ -132,6 +132,7 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
             "`harness predict` scores new images",
         ));
     }
+    let own = cfg.eval.map;
     let cfg = with_settings(&cfg, &args.set)?;
     let category = Dataset::at(dataset.root(), &cfg.data)?.category(&summary.category)?;
     warn(data::preflight(&category, &contents, &cfg)?);
@@ -140,6 +141,13 @@ fn of_run(args: &Args, id: &str) -> Result<Vec<Scored>> {
         return Err(Error::environment(
             format!("the maps and image scores of run {id} are gone"),
             format!("copy its folder maps/ back, or {}", crate::error::AGAIN),
+        ));
+    }
+    let wanted = cfg.detector.outputs(&cfg).maps;
+    if cfg.eval.map != own && outputs.stored().first() != wanted.first() {
+        return Err(Error::config(
+            format!("--set eval.map: run {id} has no map {}; it has {}", wanted[0], outputs.stored().join(", ")),
+            "repeat the run with that key",
         ));
     }
     let one = |name: MapName| {
@@ -158,6 +166,12 @@ fn of_folder(args: &Args, maps: &Path, root: &Path) -> Result<Vec<Scored>> {
         ));
     }
     let mut cfg = with_settings(&Config::default(), &args.set)?;
+    if cfg.eval.map != ScoreMap::Own {
+        return Err(Error::config(
+            "--set eval.map: of maps from elsewhere each image has one",
+            "leave it out; it applies to a run (--run)",
+        ));
+    }
     cfg.data.list = args.list.as_ref().map_or(cfg.data.list, |list| list.display().to_string());
     let dataset = Dataset::at(root, &cfg.data)?;
     let names = dataset.categories()?;

@@ -465,3 +465,24 @@ fn what_cannot_work_is_refused_with_its_remedy() {
     std::fs::write(&broken, &std::fs::read(&broken).unwrap()[..200]).unwrap();
     refuse(&[], 3, &["000.png"]);
 }
+
+#[test]
+fn an_image_is_scored_again_by_a_map_that_the_run_has_and_by_no_other() {
+    let fixture = Fixture::new();
+    let score = |results: &str, map: &str| {
+        let words = ["score", "--run", "latest", "--results", results, "--json", "--set", &format!("eval.map={map}")].map(str::to_owned);
+        Command::new(env!("CARGO_BIN_EXE_harness-torch")).args(words).current_dir(fixture.dir.path()).output().unwrap()
+    };
+    let first = |output: &std::process::Output| {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let all: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        all[0].clone()
+    };
+    fixture.run("plain", &[]);
+    fixture.run("joined", &["eval.map=mean_z"]);
+    assert_eq!(first(&score("plain", "A"))["scores"], first(&score("joined", "A"))["scores"]);
+    assert_ne!(first(&score("joined", "mean_z"))["scores"], first(&score("joined", "own"))["scores"]);
+    let refused = score("plain", "mean_z");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(2) && said.contains("has no map Z; it has S, A"), "{said}");
+}

@@ -14,7 +14,7 @@ pub use snapshot::{Best, Position, Snapshot};
 use std::sync::Arc;
 
 use average::Average;
-use harness::config::{Config, Train};
+use harness::config::{Checkpoint, Config, Train};
 use harness::data::{self, Batch, Loader, Shape, Source};
 use harness::{Error, Result};
 use learner::Named;
@@ -209,7 +209,9 @@ pub fn train(job: &Job, start: Option<Snapshot>, sink: &mut dyn Sink) -> Result<
         let last = At { epoch: at.epoch, batch: at.batch.saturating_sub(1), batches, steps };
         finite(&means, at.step, learning_rate(&cfg.optim, last))?;
         sink.epoch(&Epoch { epoch: at.epoch, step: at.step, means: &means, images })?;
-        let own = average.as_ref().map(|average| average.lend(learner)).transpose()?;
+        // Without a rule of selection nothing looks at the mean before the end.
+        let judged = average.as_ref().filter(|_| cfg.train.checkpoint != Checkpoint::Last);
+        let own = judged.map(|average| average.lend(learner)).transpose()?;
         if let Some(quality) = sink.quality(at.epoch as u64, at.step, &|images| learner.score(images))? {
             best = snapshot::better(best, quality, learner);
         }

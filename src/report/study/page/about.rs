@@ -92,7 +92,7 @@ fn by_key(rows: &[Row], keys: &BTreeSet<&String>) -> Listing {
     }
 }
 
-/// A value as others may see it.
+/// A value as the page shows it: without absolute paths.
 fn told(value: &serde_json::Value) -> String {
     let spelled = spelled(value);
     if value.is_string() { place(&spelled) } else { without_places(&spelled) }.into_owned()
@@ -113,12 +113,12 @@ fn in_one_cell(rows: &[Row], first: &Row) -> Listing {
     }
 }
 
-/// The command, and the file that it was given. The page is passed on, so it tells no place of its machine.
+/// The command, without absolute paths, as the page is passed on; and the file that it was given.
 pub fn repeat(page: &Page) -> String {
     let command = without_places(page.command);
     let mut out = format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", escape(&command));
     if command != page.command {
-        out += "<p class=\"note\">…/ stands for a place on the machine where it was typed; plan.json has it in full.</p>\n";
+        out += "<p class=\"note\">…/ stands for an absolute path; plan.json has the command in full.</p>\n";
     }
     let file = crate::sweep::folder::FILE;
     if page.has(file) {

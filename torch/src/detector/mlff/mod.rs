@@ -140,7 +140,9 @@ impl Detector for Mlff {
 
     fn restore(&mut self, get: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
         self.normalization.restore(get);
-        self.standard = Standard::restored(get, self.device);
+        if self.cfg.eval.map == ScoreMap::MeanZ {
+            self.standard = Some(Standard::restored(get, self.device)?);
+        }
         self.network.restore(get)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use harness::Result;
 use harness::data::Source;
+use harness::{Error, Result};
 use tch::{Kind, Tensor};
 
 use super::super::pass::{Aside, Pass};
@@ -50,10 +50,16 @@ impl Standard {
         vec![("standard.mean".into(), self.mean.shallow_clone()), ("standard.deviation".into(), self.deviation.shallow_clone())]
     }
 
-    /// What [`Standard::state`] gave; `None` where it is not there.
-    pub fn restored(get: &dyn Fn(&str) -> Option<Tensor>, device: tch::Device) -> Option<Self> {
-        let (mean, deviation) = get("standard.mean").zip(get("standard.deviation"))?;
-        Some(Self { mean: mean.to_device(device), deviation: deviation.to_device(device) })
+    /// What [`Standard::state`] gave.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn restored(get: &dyn Fn(&str) -> Option<Tensor>, device: tch::Device) -> Result<Self> {
+        let stored = |name: &str| {
+            let missing = || Error::environment(format!("the stored network lacks `{name}`"), harness::error::AGAIN);
+            get(name).map(|tensor| tensor.to_device(device)).ok_or_else(missing)
+        };
+        Ok(Self { mean: stored("standard.mean")?, deviation: stored("standard.deviation")? })
     }
 }
 
@@ -68,5 +74,6 @@ mod tests {
         assert_eq!(Vec::<f32>::try_from(standard.joined([&s, &a])).unwrap(), [0.0, 0.0]);
         let kept = Standard::restored(&|name| crate::tensors::find(&standard.state(), name), tch::Device::Cpu).unwrap();
         assert_eq!(Vec::<f32>::try_from(kept.joined([&(s + 2.0), &a])).unwrap(), [0.5, 0.5]);
+        assert!(Standard::restored(&|_| None, tch::Device::Cpu).unwrap_err().what.contains("standard.mean"));
     }
 }
