@@ -428,6 +428,15 @@ fn what_wrapped_a_network_is_taken_off_its_names() {
 }
 
 #[test]
+fn a_name_of_parts_without_end_is_no_wrapper() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep.safetensors");
+    foreign(&path, &Tensors::from([(format!("{}bn1.bias", "a.".repeat(200_000)), filled("x", &[1]))]), None);
+    let error = import(&path, &options(folder.path())).unwrap_err();
+    assert!(error.what.contains("holds no network that is known here"), "{error}");
+}
+
+#[test]
 fn quantized_weights_are_refused_by_what_they_hold() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("int8.safetensors");

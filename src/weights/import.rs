@@ -131,7 +131,7 @@ fn shapes(tensors: &Tensors, foreign: &Foreign) -> Shapes {
 /// a trainer); as they are where that makes no known network of them.
 fn unwrapped((tensors, foreign): (Tensors, Foreign)) -> (Tensors, Foreign) {
     let all = shapes(&tensors, &foreign);
-    let Some(length) = wrapping(&all).filter(|length| *length > 0) else { return (tensors, foreign) };
+    let Some(length) = wrapping(&all, WRAPPERS).filter(|length| *length > 0) else { return (tensors, foreign) };
     let own = |name: String| name[length..].to_owned();
     (
         tensors.into_iter().map(|(name, tensor)| (own(name), tensor)).collect(),
@@ -139,14 +139,18 @@ fn unwrapped((tensors, foreign): (Tensors, Foreign)) -> (Tensors, Foreign) {
     )
 }
 
-/// How many bytes of every name stand before a known network's own; `None` where no network is found.
-fn wrapping(shapes: &Shapes) -> Option<usize> {
+/// The most parts that may stand before a network's own names: a name may have any number.
+const WRAPPERS: usize = 3;
+
+/// How many bytes of every name stand before a known network's own, in so many parts at most; `None` where no network is found.
+fn wrapping(shapes: &Shapes, parts: usize) -> Option<usize> {
     if network::infer(shapes).is_some() {
         return Some(0);
     }
+    let parts = parts.checked_sub(1)?;
     let wrapper = format!("{}.", shapes.keys().next()?.split_once('.')?.0);
     let inner = |(name, shape): (&String, &Vec<usize>)| Some((name.strip_prefix(&wrapper)?.to_owned(), shape.clone()));
-    wrapping(&shapes.iter().map(inner).collect::<Option<Shapes>>()?).map(|length| wrapper.len() + length)
+    wrapping(&shapes.iter().map(inner).collect::<Option<Shapes>>()?, parts).map(|length| wrapper.len() + length)
 }
 
 fn from_pth(source: &Path) -> Result<(Meta, Tensors, Foreign)> {
