@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use harness::config::{Augment, Combine, Config, CutPasteMask, RatioMode, Resize, Weight};
+use harness::config::{Augment, Combine, Config, CutPasteMask, RatioMode, Resize, Texture, Weight};
+use harness::data::photographs::Photographs;
 use harness::data::{Batch, Epoch, Item, Loader, Shape, Source, Views, category};
 use harness::image::codec::{decode, write_mask_png, write_png};
 use harness::image::resize::{nearest_mask, resize};
 use harness::image::{Mask, Rgb};
-use harness::pseudo::{self, Name};
+use harness::pseudo::{self, Beside, Name};
 use harness::seed::stream;
 use harness::testing::{shared, skip};
 use rand::RngExt;
@@ -94,7 +95,7 @@ fn images_that_are_loaded_larger_are_cropped_or_resized_after_their_pseudo_anoma
         for (at, &item) in batch.items.iter().enumerate() {
             let image = resize(&decode(&items[item % 3].path).unwrap(), SIZE + 9, Resize::Nearest);
             let before = if chosen[item] {
-                let sample = pseudo::pseudo(&image, &image, &config.pseudo, &mut stream(11, "pseudo", 2, item as u64));
+                let sample = pseudo::pseudo(&image, Beside::image(&image), &config.pseudo, &mut stream(11, "pseudo", 2, item as u64));
                 (sample.image, sample.mask)
             } else {
                 (image, Mask::filled(SIZE + 9, SIZE + 9, 0))
@@ -128,7 +129,7 @@ fn slow_item(items: &[Item], config: &Config, epoch: u64, item: usize) -> (Rgb, 
         return (image, Mask::filled(SIZE, SIZE, 0));
     }
     let of = if config.pseudo.mode == RatioMode::Fixed { 0 } else { epoch };
-    let sample = pseudo::pseudo(&image, &image, &config.pseudo, &mut stream(11, "pseudo", of, item as u64));
+    let sample = pseudo::pseudo(&image, Beside::image(&image), &config.pseudo, &mut stream(11, "pseudo", of, item as u64));
     (sample.image, sample.mask)
 }
 
@@ -462,6 +463,50 @@ fn masks_come_in_the_size_of_their_image_or_not_at_all() {
     let mut good = scratch(root.path(), (20, 10), None);
     good.defect = "good".into();
     assert_eq!(of(good).unwrap(), Mask::filled(20, 10, 0));
+}
+
+/// The photograph of an item depends on seed, epoch and item alone, and a folder that changes meanwhile is an error.
+#[test]
+fn an_anomaly_shows_one_of_the_photographs_under_blots() {
+    let (_root, items) = folder(3);
+    let (photographs, files) = folder(5);
+    let mut config = config();
+    config.pseudo.weight = Weight { confetti: 0.0, cutpaste: 0.0, perlin: 1.0, ..config.pseudo.weight };
+    (config.pseudo.ratio, config.pseudo.perlin.texture) = (1.0, Texture::Photographs);
+    photographs.path().to_str().unwrap().clone_into(&mut config.pseudo.perlin.textures);
+    let open = || Photographs::of(&config).unwrap();
+    let source = |workers| (Arc::new(Source::new(items.clone(), SIZE, Resize::Bilinear, 1).beside(open())), workers);
+    let mut made = [1, 3].map(source).map(|(source, workers)| {
+        let mut config = config.clone();
+        config.data.workers = workers;
+        batches(&source, epoch(3, &config, 2, 0), &config)
+    });
+    assert_eq!(made[0], made[1]);
+    let mut shown = std::collections::BTreeSet::new();
+    for batch in &mut made[0] {
+        for (at, &item) in batch.items.iter().enumerate() {
+            let image = resize(&decode(&items[item % 3].path).unwrap(), SIZE, Resize::Bilinear);
+            let which = stream(11, "photograph", 2, item as u64).random_range(0..files.len());
+            let photograph = decode(&files[which].path).unwrap();
+            let beside = Beside { other: &image, photograph: Some(&photograph) };
+            let sample = pseudo::pseudo(&image, beside, &config.pseudo, &mut stream(11, "pseudo", 2, item as u64));
+            let area = SIZE * SIZE;
+            assert!(batch.images[3 * area * at..3 * area * (at + 1)] == sample.image.data, "{item}");
+            assert!(batch.masks[area * at..area * (at + 1)] == sample.mask.data, "{item}");
+            shown.insert(which);
+        }
+    }
+    assert!(shown.len() > 1, "{shown:?}");
+
+    let opened = open();
+    files.iter().for_each(|file| write_png(&file.path, &Rgb::filled(8, 8, [9; 3])).unwrap());
+    let source = Arc::new(Source::new(items.clone(), SIZE, Resize::Bilinear, 1).beside(opened));
+    let mut loader = Loader::start(source, epoch(3, &config, 2, 0), Views::Pseudo, &config.data, &config.pseudo);
+    let error = std::iter::from_fn(|| loader.next()).find_map(Result::err).expect("no photograph is what was hashed");
+    assert!(error.what.contains("changed while it was being used"), "{error}");
+    config.pseudo.perlin.textures = "no/such/folder".into();
+    let error = Photographs::of(&config).err().unwrap();
+    assert!(error.what.starts_with("pseudo.perlin.textures: ") && error.exit_code() == 3, "{error}");
 }
 
 #[test]

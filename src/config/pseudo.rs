@@ -118,6 +118,8 @@ pub struct Perlin {
     /// Least and greatest share of the texture where it is blended in.
     pub opacity: [f64; 2],
     pub texture: Texture,
+    /// A folder of photographs, or "none".
+    pub textures: String,
     /// Blots on the object alone.
     pub foreground: bool,
 }
@@ -130,6 +132,8 @@ pub enum Texture {
     Procedural,
     /// The image's own tiles in another order (MemSeg).
     Own,
+    /// A photograph of `textures`, changed (DRAEM).
+    Photographs,
 }
 
 /// Simplex noise in a box (RD++, Tien et al. 2023). Lengths are px of an image of 256 px; they scale with the image's side.
@@ -199,6 +203,12 @@ impl Pseudo {
         if confetti.blur_kernel.is_multiple_of(2) {
             return Err(Error::config(format!("pseudo.confetti.blur_kernel: {} is even", confetti.blur_kernel), "use an odd side"));
         }
+        if perlin.texture == Texture::Photographs && perlin.textures == "none" {
+            return Err(Error::config(
+                "pseudo.perlin.texture = \"photographs\", but pseudo.perlin.textures names no folder",
+                "set pseudo.perlin.textures to a folder of photographs of textures, such as DTD's images",
+            ));
+        }
         if self.ratio > 0.0 { self.check_weights() } else { Ok(()) }
     }
 
@@ -247,6 +257,7 @@ mod tests {
         assert!(refused(|p| p.scar.width = [3.0, 2.0]).contains("pseudo.scar.width"));
         assert!(refused(|p| p.scar.length = [3.0, 2.0]).contains("pseudo.scar.length"));
         assert!(refused(|p| p.perlin.opacity = [0.9, 0.2]).contains("pseudo.perlin.opacity"));
+        assert!(refused(|p| p.perlin.texture = Texture::Photographs).contains("pseudo.perlin.textures names no folder"));
         assert!(refused(|p| p.simplex.side = [9.0, 2.0]).contains("pseudo.simplex.side"));
         assert!(refused(|p| p.nsa.size = [0.4, 0.1]).contains("pseudo.nsa.size"));
         assert!(refused(|p| p.nsa.resize = [1.4, 0.1]).contains("pseudo.nsa.resize"));

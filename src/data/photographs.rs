@@ -1,4 +1,4 @@
-//! Photographs of anything, and random patches of them: what a teacher is distilled on.
+//! Photographs of anything: random patches of them are what a teacher is distilled on, whole ones what pseudo anomalies show.
 //!
 //! A patch depends on (seed, domain, step, index) and on nothing else: not on threads, nor on where the work was taken up. Images stay
 //! decoded in memory up to 2 GiB; of what is beyond, each patch decodes its image again.
@@ -13,10 +13,12 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::dataset::hash::combine;
+use crate::config::Config;
 use crate::image::{Rgb, codec, resize};
 use crate::pseudo::color;
-use crate::{Error, Result, seed};
+use crate::{Error, Result, place, seed};
 
+const CHANGED: &str = "do not change photographs while runs use them; repeat the command to use them as they are now";
 /// Bytes of pixels that are kept.
 const KEPT: usize = 2 << 30;
 /// A patch shows at most so many times its own side.
@@ -29,6 +31,8 @@ const AHEAD: usize = 2;
 /// Images, by whatever folders or files they were named.
 pub struct Photographs {
     paths: Vec<PathBuf>,
+    /// Of each file, as it was when all were hashed.
+    hashes: Vec<blake3::Hash>,
     kept: Vec<OnceLock<Arc<Rgb>>>,
     room: AtomicUsize,
     name: String,
@@ -36,6 +40,23 @@ pub struct Photographs {
 }
 
 impl Photographs {
+    /// Those that a configuration takes textures from, if it does.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn of(cfg: &Config) -> Result<Option<Arc<Self>>> {
+        cfg.textures().map(|folder| Self::textures(folder).map(Arc::new)).transpose()
+    }
+
+    /// What is at `pseudo.perlin.textures`.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn textures(folder: &str) -> Result<Self> {
+        let named = |e: Error| Error { what: format!("pseudo.perlin.textures: {}", e.what), ..e };
+        Self::open(&[place::find(Path::new(folder), &[])]).map_err(named)
+    }
+
     /// The images at these places: files, and folders with all below them. Of a category in MVTec's layout, a folder with `train` and
     /// `test` in it, only `train` is read. Hashes every file.
     ///
@@ -54,14 +75,15 @@ impl Photographs {
             let listed = places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", ");
             return Err(Error::environment(format!("{listed}: no images are there"), codec::ENDINGS));
         }
-        let hashed = |(name, path): (String, PathBuf)| Ok((name, blake3::hash(&codec::read(&path)?).to_hex().to_string(), path));
-        let mut files: Vec<(String, String, PathBuf)> = files.into_par_iter().map(hashed).collect::<Result<_>>()?;
+        let hashed = |(name, path): (String, PathBuf)| Ok((name, blake3::hash(&codec::read(&path)?), path));
+        let mut files: Vec<(String, blake3::Hash, PathBuf)> = files.into_par_iter().map(hashed).collect::<Result<_>>()?;
         // By name and content, so that a patch does not depend on where the folders lie, nor on their order.
-        files.sort();
-        let hash = combine(files.iter().map(|(name, hash, _)| (name.as_str(), hash.as_str())));
-        let paths: Vec<PathBuf> = files.into_iter().map(|(.., path)| path).collect();
+        files.sort_by(|a, b| (&a.0, a.1.as_bytes(), &a.2).cmp(&(&b.0, b.1.as_bytes(), &b.2)));
+        let listed: Vec<(&str, String)> = files.iter().map(|(name, hash, _)| (name.as_str(), hash.to_hex().to_string())).collect();
+        let hash = combine(listed.iter().map(|(name, hash)| (*name, hash.as_str())));
+        let (hashes, paths): (Vec<_>, Vec<_>) = files.into_iter().map(|(_, hash, path)| (hash, path)).unzip();
         let kept = paths.iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { paths, kept, room: AtomicUsize::new(KEPT), name: named(places), hash })
+        Ok(Self { paths, hashes, kept, room: AtomicUsize::new(KEPT), name: named(places), hash })
     }
 
     pub fn len(&self) -> usize {
@@ -99,11 +121,24 @@ impl Photographs {
         Ok(patch)
     }
 
+    /// One of them, as it is.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what was hashed.
+    pub fn one(&self, draws: &mut ChaCha8Rng) -> Result<Arc<Rgb>> {
+        self.get(draws.random_range(0..self.len()))
+    }
+
     fn get(&self, index: usize) -> Result<Arc<Rgb>> {
         if let Some(kept) = self.kept[index].get() {
             return Ok(kept.clone());
         }
-        let image = Arc::new(codec::decode(&self.paths[index])?);
+        let path = &self.paths[index];
+        let bytes = codec::read(path)?;
+        if blake3::hash(&bytes) != self.hashes[index] {
+            return Err(Error::environment(format!("{} changed while it was being used", path.display()), CHANGED));
+        }
+        let image = Arc::new(codec::decode_bytes(&bytes, path)?.rgb);
         let take = |room: usize| room.checked_sub(image.data.len());
         if self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() && self.kept[index].set(image.clone()).is_err() {
             // Another thread kept the same image meanwhile.

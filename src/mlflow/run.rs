@@ -87,6 +87,7 @@ fn tags(folder: &Folder, record: &Record, summary: Option<&Summary>) -> BTreeMap
         ("harness.category", Some(record.category.clone())),
         ("harness.data_hash", given.map(|given| given.data_hash.clone())),
         ("harness.weights_hash", given.and_then(|given| given.weights_hash.clone())),
+        ("harness.textures_hash", given.and_then(|given| given.textures_hash.clone())),
         ("harness.device", given.map(|given| given.device.clone())),
         ("harness.version", environment.as_ref().map(|environment| environment.harness.clone())),
         ("harness.git", revision),

@@ -1,8 +1,8 @@
 //! A texture blended into the image under Perlin noise: the pseudo anomaly of DRAEM (Zavrtanik et al. 2021).
 
 use super::color::{Jitter, grey};
-use super::generator::Generator;
-use super::{changed, perlin, shuffle, texture, uniform};
+use super::generator::{Beside, Generator};
+use super::{changed, perlin, photograph, shuffle, texture, uniform};
 use crate::config::{Perlin, Texture};
 use crate::image::{Mask, Rgb};
 use rand::Rng;
@@ -18,7 +18,7 @@ const TILES: usize = 8;
 const TONE: f64 = 0.3;
 
 impl Generator for Perlin {
-    fn apply(&self, image: &Rgb, _: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
+    fn apply(&self, image: &Rgb, beside: Beside, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
         let foreground = self.foreground.then(|| foreground(image));
         (0..TRIES).find_map(|_| {
             let mut blots = perlin::blots_turned(image.width, image.height, self.threshold, self.rotation, draws);
@@ -28,6 +28,10 @@ impl Generator for Perlin {
             let texture = match self.texture {
                 Texture::Procedural => texture::texture(image.width, image.height, draws),
                 Texture::Own => tiles(image, draws),
+                Texture::Photographs => {
+                    let photograph = beside.photograph.expect("photographs are opened wherever textures are taken from them");
+                    photograph::texture(photograph, [image.width, image.height], draws)
+                }
             };
             let opacity = uniform(draws, self.opacity[0], self.opacity[1]);
             let out = blended(image, &texture, &blots, opacity);
@@ -122,11 +126,11 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn only_what_changed_is_marked(width in 1..90_usize, height in 1..90_usize, seed: u64, own: bool, foreground: bool) {
+        fn only_what_changed_is_marked(width in 1..90_usize, height in 1..90_usize, seed: u64, from in 0..3_usize, foreground: bool) {
             let image = picture(width, height, seed % 100);
-            let cfg = Perlin { texture: if own { Texture::Own } else { Texture::Procedural }, foreground, ..default() };
-            let made = cfg.apply(&image, &image, &mut stream(seed, "test", 0, 0));
-            prop_assert_eq!(&made, &cfg.apply(&image, &image, &mut stream(seed, "test", 0, 0)));
+            let cfg = Perlin { texture: [Texture::Procedural, Texture::Own, Texture::Photographs][from], foreground, ..default() };
+            let made = cfg.apply(&image, Beside { other: &image, photograph: Some(&image) }, &mut stream(seed, "test", 0, 0));
+            prop_assert_eq!(&made, &cfg.apply(&image, Beside { other: &image, photograph: Some(&image) }, &mut stream(seed, "test", 0, 0)));
             if let Some((out, mask)) = made {
                 prop_assert_eq!(&mask, &changed(&image, &out));
             }
@@ -157,7 +161,7 @@ mod tests {
             assert!((0..1600).all(|i| (found.data[i] == 1) == ((10..30).contains(&(i % 40)) && (10..30).contains(&(i / 40)))));
             let cfg = Perlin { foreground: true, ..default() };
             for index in 0..10 {
-                let (_, mask) = cfg.apply(&image, &image, &mut stream(0, "test", 0, index)).unwrap();
+                let (_, mask) = cfg.apply(&image, Beside { other: &image, photograph: Some(&image) }, &mut stream(0, "test", 0, index)).unwrap();
                 assert!(mask.data.iter().zip(&found.data).all(|(m, f)| m <= f));
             }
         }

@@ -74,7 +74,7 @@ impl Jitter {
 }
 
 /// Replaces every value by `of` it, computed once for each that there is.
-fn by_value(image: &mut Rgb, of: impl Fn(u8) -> u8) {
+pub(super) fn by_value(image: &mut Rgb, of: impl Fn(u8) -> u8) {
     let table: [u8; 256] = std::array::from_fn(|v| of(v as u8));
     image.data.iter_mut().for_each(|v| *v = table[usize::from(*v)]);
 }

@@ -8,7 +8,7 @@
 use crate::config::Confetti;
 use crate::image::blur::{Border, Kernel, separable};
 use crate::image::{Map, Mask, Rgb};
-use crate::pseudo::generator::Generator;
+use crate::pseudo::generator::{Beside, Generator};
 use crate::pseudo::{differ, uniform};
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
@@ -33,7 +33,7 @@ pub struct Blob {
 }
 
 impl Generator for Confetti {
-    fn apply(&self, image: &Rgb, _: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
+    fn apply(&self, image: &Rgb, _: Beside, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
         Some(apply(image, self, draws)).filter(|(_, mask)| !mask.is_empty())
     }
 }

@@ -1,7 +1,7 @@
 //! CutPaste (Li et al., 2021): a rectangle of the image, its colours jittered, pasted elsewhere in the same image.
 
 use super::color::Jitter;
-use super::generator::Generator;
+use super::generator::{Beside, Generator};
 use super::{differ, uniform};
 use crate::config::{CutPaste, CutPasteMask};
 use crate::image::{Mask, Rgb, draw::blit};
@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 const TRIES: usize = 10;
 
 impl Generator for CutPaste {
-    fn apply(&self, image: &Rgb, _: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
+    fn apply(&self, image: &Rgb, _: Beside, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
         apply(image, self, draws)
     }
 

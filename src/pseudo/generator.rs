@@ -7,11 +7,27 @@ use rand_chacha::ChaCha8Rng;
 use crate::config::Pseudo;
 use crate::image::{Mask, Rgb};
 
+/// What an anomaly may take from outside of the image that it is put on.
+#[derive(Debug, Clone, Copy)]
+pub struct Beside<'a> {
+    /// Another normal image of the same size, or the image itself where there is none.
+    pub other: &'a Rgb,
+    /// A photograph of any size, where `pseudo.perlin.texture` asks for one.
+    pub photograph: Option<&'a Rgb>,
+}
+
+impl<'a> Beside<'a> {
+    /// Another image, and no photograph.
+    pub fn image(other: &'a Rgb) -> Self {
+        Self { other, photograph: None }
+    }
+}
+
 /// A way of making a pseudo anomaly. Its settings in the configuration are the generator.
 pub trait Generator {
-    /// The image with the anomaly on it, and a mask of its size that is not empty; `None` where nothing shows. `other` is another
-    /// normal image of the same size, or the image itself where there is none. Draws from `draws` alone, in a fixed order.
-    fn apply(&self, image: &Rgb, other: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)>;
+    /// The image with the anomaly on it, and a mask of its size that is not empty; `None` where nothing shows. Draws from
+    /// `draws` alone, in a fixed order.
+    fn apply(&self, image: &Rgb, beside: Beside, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)>;
 
     /// True where it takes parts of another image.
     fn takes_another(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Which items of an epoch carry a pseudo anomaly, and of which kind (docs/method.md, "Data and pseudo anomalies").
 
-use super::generator::{Name, generator};
+use super::generator::{Beside, Name, generator};
 use super::{changed, shuffle};
 use crate::config::{Combine, Pseudo, RatioMode};
 use crate::image::{Mask, Rgb};
@@ -31,11 +31,11 @@ impl Sample {
 /// Where nothing changed (ten empty pastes, noise that does not show, no weight above 0) the sample is the image itself,
 /// labelled normal. The mask is where a channel changed, and with `cutpaste.mask = "rect"` all of a pasted rectangle.
 ///
-/// `other` is another normal image of the same size, for generators that take parts of one ([`needs_other`]).
-pub fn pseudo(image: &Rgb, other: &Rgb, cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Sample {
+/// `beside` has another image where generators take parts of one ([`needs_other`]).
+pub fn pseudo(image: &Rgb, beside: Beside, cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Sample {
     match cfg.combine {
-        Combine::One => one(image, other, cfg, draws),
-        Combine::All => all(image, other, cfg, draws),
+        Combine::One => one(image, beside, cfg, draws),
+        Combine::All => all(image, beside, cfg, draws),
     }
 }
 
@@ -44,9 +44,9 @@ pub fn needs_other(cfg: &Pseudo) -> bool {
     Name::ALL.iter().map(|(name, _)| generator(*name, cfg)).any(|(how, weight)| weight > 0.0 && how.takes_another())
 }
 
-fn one(image: &Rgb, other: &Rgb, cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Sample {
+fn one(image: &Rgb, beside: Beside, cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Sample {
     let Some(name) = drawn(cfg, draws) else { return Sample::normal(image.clone()) };
-    match generator(name, cfg).0.apply(image, other, draws) {
+    match generator(name, cfg).0.apply(image, beside, draws) {
         Some((image, mask)) => Sample { image, mask, by: vec![name] },
         None => Sample::normal(image.clone()),
     }
@@ -67,14 +67,14 @@ fn drawn(cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Option<Name> {
 }
 
 /// Each generator with a weight above 0, one over the other.
-fn all(image: &Rgb, other: &Rgb, cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Sample {
+fn all(image: &Rgb, beside: Beside, cfg: &Pseudo, draws: &mut ChaCha8Rng) -> Sample {
     let (mut out, mut by, mut regions) = (image.clone(), Vec::new(), Vec::new());
     for (name, _) in Name::ALL {
         let (how, weight) = generator(name, cfg);
         if weight <= 0.0 {
             continue;
         }
-        if let Some((next, mask)) = how.apply(&out, other, draws) {
+        if let Some((next, mask)) = how.apply(&out, beside, draws) {
             out = next;
             by.push(name);
             regions.extend(how.marks_region().then_some(mask));
@@ -146,7 +146,7 @@ mod tests {
     fn a_degenerate_sample_is_the_image_itself_and_normal() {
         let black = Rgb::filled(40, 40, [0; 3]);
         let cfg = Pseudo { weight: weights([0.0, 1.0, 0.0]), ..Config::default().pseudo };
-        assert_eq!(pseudo(&black, &black, &cfg, &mut item_stream(&cfg, 0, 0, 0)), Sample::normal(black));
+        assert_eq!(pseudo(&black, Beside::image(&black), &cfg, &mut item_stream(&cfg, 0, 0, 0)), Sample::normal(black));
     }
 
     #[test]
@@ -154,7 +154,7 @@ mod tests {
         let image = picture(40, 40, 0);
         let made = |combine, weight| -> Vec<Vec<Name>> {
             let cfg = Pseudo { combine, weight: weights(weight), ..Config::default().pseudo };
-            (0..200).map(|i| pseudo(&image, &image, &cfg, &mut item_stream(&cfg, 0, 0, i)).by).collect()
+            (0..200).map(|i| pseudo(&image, Beside::image(&image), &cfg, &mut item_stream(&cfg, 0, 0, i)).by).collect()
         };
         for (name, weight) in [(Name::Confetti, [0.1, 0.0, 0.0]), (Name::CutPaste, [0.0, 7.0, 0.0]), (Name::Scar, [0.0, 0.0, 1.0])] {
             assert!(made(Combine::One, weight).iter().all(|by| *by == [name]), "{name}");
@@ -190,7 +190,7 @@ mod tests {
     fn noise_lies_over_a_paste() {
         let image = picture(64, 64, 4);
         let cfg = Pseudo { combine: Combine::All, ..Config::default().pseudo };
-        let sample = pseudo(&image, &image, &cfg, &mut item_stream(&cfg, 0, 0, 9));
+        let sample = pseudo(&image, Beside::image(&image), &cfg, &mut item_stream(&cfg, 0, 0, 9));
         let mut rng = item_stream(&cfg, 0, 0, 9);
         let (pasted, _) = cutpaste::apply(&image, &cfg.cutpaste, &mut rng).unwrap();
         assert_eq!(sample.image, confetti::apply(&pasted, &cfg.confetti, &mut rng).0);

@@ -17,11 +17,12 @@ pub mod generator;
 mod mix;
 mod nsa;
 pub mod perlin;
+mod photograph;
 pub mod scar;
 pub mod simplex;
 mod texture;
 
-pub use generator::{Generator, Name, generator};
+pub use generator::{Beside, Generator, Name, generator};
 pub use mix::{Sample, chosen, item_stream, needs_other, pseudo, stream_epoch};
 
 use crate::image::{Mask, Rgb};
@@ -90,7 +91,7 @@ mod tests {
         use rayon::prelude::*;
         let cfg = configuration(0.5, Combine::One);
         let image = picture(72, 64, 3);
-        let make = |epoch: u64, index: u64| pseudo(&image, &image, &cfg, &mut item_stream(&cfg, 7, epoch, index));
+        let make = |epoch: u64, index: u64| pseudo(&image, Beside::image(&image), &cfg, &mut item_stream(&cfg, 7, epoch, index));
         let forwards: Vec<Sample> = (0..12).map(|i| make(2, i)).collect();
         let mut backwards: Vec<Sample> = (0..12).rev().map(|i| make(2, i)).collect();
         backwards.reverse();
@@ -107,7 +108,7 @@ mod tests {
         let hash = |cfg: &Pseudo| {
             let mut hasher = blake3::Hasher::new();
             for index in 0..4 {
-                let sample = pseudo(&picture(64, 48, 1), &picture(64, 48, 1), cfg, &mut item_stream(cfg, 0, 0, index));
+                let sample = pseudo(&picture(64, 48, 1), Beside::image(&picture(64, 48, 1)), cfg, &mut item_stream(cfg, 0, 0, index));
                 hasher.update(&sample.image.data).update(&sample.mask.data);
             }
             hasher.finalize().to_hex()[..16].to_owned()
@@ -129,7 +130,7 @@ mod tests {
             let other = picture(w, h, 1 + seed % 1000);
             let combine = if all { Combine::All } else { Combine::One };
             let cfg = Pseudo { weight: Weight { confetti, cutpaste, scar, perlin, simplex, nsa }, ..configuration(0.5, combine) };
-            let sample = pseudo(&image, &other, &cfg, &mut item_stream(&cfg, seed, 0, 0));
+            let sample = pseudo(&image, Beside::image(&other), &cfg, &mut item_stream(&cfg, seed, 0, 0));
             prop_assert_eq!(&sample.mask, &changed(&image, &sample.image));
             prop_assert_eq!(sample.mask.is_empty(), sample.by.is_empty());
         }
@@ -139,7 +140,7 @@ mod tests {
             let image = picture(48, 56, seed % 1000);
             let mut cfg = configuration(0.3, if all { Combine::All } else { Combine::One });
             cfg.cutpaste.mask = CutPasteMask::Rect;
-            let sample = pseudo(&image, &image, &cfg, &mut item_stream(&cfg, seed, 0, 0));
+            let sample = pseudo(&image, Beside::image(&image), &cfg, &mut item_stream(&cfg, seed, 0, 0));
             let change = changed(&image, &sample.image);
             prop_assert!(change.data.iter().zip(&sample.mask.data).all(|(c, m)| c <= m));
         }

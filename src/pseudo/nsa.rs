@@ -4,7 +4,7 @@
 //! the patch the discrete Laplacian of the result is that of the patch. A patch is a rectangle, so the equation is solved exactly, by the
 //! sine transform that makes the Laplacian diagonal. Cost: 4 products of matrices of the patch's sides, for each channel.
 
-use super::generator::Generator;
+use super::generator::{Beside, Generator};
 use super::{changed, uniform};
 use crate::config::{Gradients, Nsa};
 use crate::image::{Mask, Rgb, resize};
@@ -22,7 +22,8 @@ impl Generator for Nsa {
         true
     }
 
-    fn apply(&self, image: &Rgb, other: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
+    fn apply(&self, image: &Rgb, beside: Beside, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
+        let other = beside.other;
         if image.width < LEAST || image.height < LEAST || (other.width, other.height) != (image.width, image.height) {
             return None;
         }
@@ -181,8 +182,8 @@ mod tests {
         fn only_what_changed_is_marked(width in 1..80_usize, height in 1..80_usize, seed: u64, patches in 1..5_u32) {
             let (image, other) = (picture(width, height, seed % 100), picture(width, height, 1 + seed % 99));
             let cfg = Nsa { patches, ..default() };
-            let made = cfg.apply(&image, &other, &mut stream(seed, "test", 0, 0));
-            prop_assert_eq!(&made, &cfg.apply(&image, &other, &mut stream(seed, "test", 0, 0)));
+            let made = cfg.apply(&image, Beside::image(&other), &mut stream(seed, "test", 0, 0));
+            prop_assert_eq!(&made, &cfg.apply(&image, Beside::image(&other), &mut stream(seed, "test", 0, 0)));
             if let Some((out, mask)) = made {
                 prop_assert_eq!(mask, changed(&image, &out));
             }

@@ -2,7 +2,7 @@
 //! elsewhere in the same image. What the turned rectangle does not cover of its canvas is transparent.
 
 use super::color::Jitter;
-use super::generator::Generator;
+use super::generator::{Beside, Generator};
 use super::{differ, uniform};
 use crate::config::Scar;
 use crate::image::{Mask, Rgb};
@@ -16,7 +16,7 @@ const TRIES: usize = 10;
 const REFERENCE: f64 = 256.0;
 
 impl Generator for Scar {
-    fn apply(&self, image: &Rgb, _: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
+    fn apply(&self, image: &Rgb, _: Beside, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
         apply(image, self, image.width.min(image.height), draws)
     }
 }

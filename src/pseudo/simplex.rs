@@ -3,7 +3,7 @@
 //! Octaves of noise in three dimensions, the third being the channel, are added to a random box. The authors draw OpenSimplex noise, a
 //! relative of another lattice. Sums and products alone: the same bits on every machine.
 
-use super::generator::Generator;
+use super::generator::{Beside, Generator};
 use super::{changed, shuffle, uniform};
 use crate::config::Simplex;
 use crate::image::{Mask, Rgb};
@@ -41,7 +41,7 @@ pub struct Field {
 }
 
 impl Generator for Simplex {
-    fn apply(&self, image: &Rgb, _: &Rgb, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
+    fn apply(&self, image: &Rgb, _: Beside, draws: &mut ChaCha8Rng) -> Option<(Rgb, Mask)> {
         (0..TRIES).find_map(|_| {
             let out = self.once(image, draws);
             let mask = changed(image, &out);
@@ -159,8 +159,8 @@ mod tests {
         #[test]
         fn only_what_changed_is_marked_and_it_lies_in_a_box(width in 1..100_usize, height in 1..100_usize, seed: u64) {
             let image = picture(width, height, seed % 100);
-            let made = default().apply(&image, &image, &mut stream(seed, "test", 0, 0));
-            prop_assert_eq!(&made, &default().apply(&image, &image, &mut stream(seed, "test", 0, 0)));
+            let made = default().apply(&image, Beside::image(&image), &mut stream(seed, "test", 0, 0));
+            prop_assert_eq!(&made, &default().apply(&image, Beside::image(&image), &mut stream(seed, "test", 0, 0)));
             if let Some((out, mask)) = made {
                 prop_assert_eq!(&mask, &changed(&image, &out));
                 let side = |at: &dyn Fn(usize) -> usize| {

@@ -26,6 +26,9 @@ pub struct Provenance {
     pub weights_hash: Option<String>,
     /// Content hash of the data.
     pub data_hash: String,
+    /// Content hash of the photographs that pseudo anomalies show; without this where none do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub textures_hash: Option<String>,
     /// [`kernels`] that were asked for; without this where none were.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kernels: BTreeMap<String, String>,

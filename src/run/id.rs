@@ -80,40 +80,50 @@ impl std::fmt::Display for Id {
     }
 }
 
+/// What stands in a run's identity for the keys that point somewhere.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The one of `data.categories` that this run is of.
+    pub category: &'a str,
+    /// Content hash of what is at `data.root`.
+    pub data: &'a str,
+    /// Content hash of `model.backbone.weights` or `us.teacher`; none for random ones. Left out for a detector that starts from no file.
+    pub weights: Option<&'a str>,
+    /// Content hash of `pseudo.perlin.textures`; left out where they are not used.
+    pub textures: Option<&'a str>,
+    /// `"cpu"` or `"cuda"`; an index behind a colon is dropped, `"auto"` has to be resolved before.
+    pub device: &'a str,
+}
+
 /// The first ten hexadecimal digits of the blake3 hash of what a run computes, its seed excepted.
 ///
 /// Hashed is the [`canonical`] JSON of the detector and its version, [`SCHEMA_VERSION`], [`METHOD_VERSION`], and the keys that
 /// the detector reads where they differ from base.toml. So a new key, or a section of another detector, leaves every id as it
 /// was. What cannot change a result is left out, and what points somewhere is replaced by what is there (the `#=` lines of
-/// base.toml): `data.root` by `data_hash`, `data.categories` by the one `category` of this run, `model.backbone.weights` and
-/// `us.teacher` by `weights_hash` (null for random ones, and for a detector that starts from no file), `run.device` by its kind
-/// (`"cpu"`, `"cuda"`; an index behind a colon is dropped, `"auto"` has to be resolved before). Kernels that the process's
-/// environment asks for ([`env::kernels`]) are hashed where there are any: they change the last bits, as a key would, and unlike a
-/// processor they are chosen.
-pub fn identity(cfg: &Config, category: &str, data_hash: &str, weights_hash: Option<&str>, device_kind: &str) -> String {
-    identity_under(cfg, [category, data_hash, device_kind], weights_hash, &env::kernels())
+/// base.toml), as `inputs` says it. Kernels that the process's environment asks for ([`env::kernels`]) are hashed where there are
+/// any: they change the last bits, as a key would, and unlike a processor they are chosen.
+pub fn identity(cfg: &Config, inputs: &Inputs) -> String {
+    identity_under(cfg, inputs, &env::kernels())
 }
 
-/// [`identity`] of category, data and kind of device under kernels that another process asked for.
-pub fn identity_under(
-    cfg: &Config,
-    [category, data_hash, device_kind]: [&str; 3],
-    weights_hash: Option<&str>,
-    kernels: &BTreeMap<String, String>,
-) -> String {
+/// [`identity`] under kernels that another process asked for.
+pub fn identity_under(cfg: &Config, inputs: &Inputs, kernels: &BTreeMap<String, String>) -> String {
     let detector = cfg.detector;
-    let weights_hash = weights_hash.filter(|_| !cfg.weight_files().is_empty());
+    let Inputs { category, data, weights, textures, device } = *inputs;
     let mut whole = json!({
         "category": category,
-        "data": data_hash,
+        "data": data,
         "detector": detector.name(),
         "detector_version": detector.method().version,
-        "device": device_kind.split(':').next().unwrap_or(device_kind),
+        "device": device.split(':').next().unwrap_or(device),
         "method_version": METHOD_VERSION,
         "schema_version": SCHEMA_VERSION,
         "set": set(cfg),
-        "weights": weights_hash,
+        "weights": weights.filter(|_| !cfg.weight_files().is_empty()),
     });
+    if let Some(textures) = textures.filter(|_| cfg.textures().is_some()) {
+        whole["textures"] = json!(textures);
+    }
     if !kernels.is_empty() {
         whole["kernels"] = json!(kernels);
     }
@@ -150,11 +160,13 @@ pub fn canonical(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Detector;
+    use crate::config::{Detector, Texture};
     use proptest::prelude::*;
 
+    const INPUTS: Inputs<'static> = Inputs { category: "bottle", data: "d", weights: Some("w"), textures: Some("t"), device: "cpu" };
+
     fn hash(cfg: &Config) -> String {
-        identity(cfg, "bottle", "d", Some("w"), "cpu")
+        identity(cfg, &INPUTS)
     }
 
     /// Every leaf of the configuration as a JSON pointer.
@@ -226,24 +238,37 @@ mod tests {
     #[test]
     fn data_weights_category_and_kind_of_device_change_the_hash_and_a_devices_index_does_not() {
         let cfg = Config::default();
-        let base = identity(&cfg, "bottle", "d", Some("w"), "cuda");
-        assert_eq!(base, identity(&cfg, "bottle", "d", Some("w"), "cuda:1"));
+        let cuda = Inputs { device: "cuda", ..INPUTS };
+        let base = identity(&cfg, &cuda);
+        assert_eq!(base, identity(&cfg, &Inputs { device: "cuda:1", ..INPUTS }));
         for other in [
-            identity(&cfg, "cable", "d", Some("w"), "cuda"),
-            identity(&cfg, "bottle", "e", Some("w"), "cuda"),
-            identity(&cfg, "bottle", "d", Some("v"), "cuda"),
-            identity(&cfg, "bottle", "d", None, "cuda"),
-            identity(&cfg, "bottle", "d", Some("w"), "cpu"),
+            Inputs { category: "cable", ..cuda },
+            Inputs { data: "e", ..cuda },
+            Inputs { weights: Some("v"), ..cuda },
+            Inputs { weights: None, ..cuda },
+            INPUTS,
         ] {
-            assert_ne!(base, other);
+            assert_ne!(base, identity(&cfg, &other));
         }
+    }
+
+    #[test]
+    fn photographs_change_the_hash_where_textures_are_taken_from_them_and_nowhere_else() {
+        let others = Inputs { textures: Some("u"), ..INPUTS };
+        let mut cfg = Config::default();
+        (cfg.pseudo.perlin.texture, cfg.pseudo.perlin.textures) = (Texture::Photographs, "somewhere".into());
+        assert_eq!(hash(&cfg), identity(&cfg, &others), "nothing is drawn by Perlin noise");
+        cfg.pseudo.weight.perlin = 1.0;
+        assert_ne!(hash(&cfg), identity(&cfg, &others));
+        cfg.pseudo.ratio = 0.0;
+        assert_eq!(hash(&cfg), identity(&cfg, &others));
     }
 
     #[test]
     fn kernels_that_were_asked_for_change_the_hash_and_none_leave_it() {
         let of = |kernels: &[(&str, &str)]| {
             let kernels = kernels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-            identity_under(&Config::default(), ["bottle", "d", "cpu"], Some("w"), &kernels)
+            identity_under(&Config::default(), &INPUTS, &kernels)
         };
         assert_eq!(of(&[]), PINNED[0]);
         let asked = [of(&[]), of(&[("MKL_CBWR", "AVX2")]), of(&[("MKL_CBWR", "COMPATIBLE")]), of(&[("ATEN_CPU_CAPABILITY", "AVX2")])];

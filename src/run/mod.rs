@@ -28,7 +28,7 @@ pub use env::{Cpu, Environment, Git};
 pub use event::{Event, Timing};
 pub use folder::{Evidence, Folder, Status};
 pub use follower::Follower;
-pub use id::{Id, METHOD_VERSION, SCHEMA_VERSION, canonical, check_name, identity, identity_under};
+pub use id::{Id, Inputs, METHOD_VERSION, SCHEMA_VERSION, canonical, check_name, identity, identity_under};
 pub use labels::Labels;
 pub use lock::Lock;
 pub use record::{Outcome, Record};

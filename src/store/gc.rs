@@ -7,7 +7,7 @@
 //! finds it by its id.
 
 use super::{Cited, Entry, Store, removal};
-use crate::run::{Environment, Folder, Id, Lock, Record, SCHEMA_VERSION, Status, checkpoint, env, identity_under};
+use crate::run::{Environment, Folder, Id, Inputs, Lock, Record, SCHEMA_VERSION, Status, checkpoint, env, identity_under};
 use crate::{Result, config, file};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -230,8 +230,14 @@ pub(super) fn outdated(folder: &Folder, id: &Id, record: &Record) -> Option<Outd
     let env = file::read_json::<Environment>(&folder.env_json(), env::FORMAT).ok().flatten()?.given;
     // Whatever is not a CPU stands there by its place or its name.
     let kind = if env.device == "cpu" { "cpu" } else { "cuda" };
-    let what = [record.category.as_str(), &env.data_hash, kind];
-    let hash = identity_under(&cfg, what, env.weights_hash.as_deref(), &env.kernels);
+    let inputs = Inputs {
+        category: &record.category,
+        data: &env.data_hash,
+        weights: env.weights_hash.as_deref(),
+        textures: env.textures_hash.as_deref(),
+        device: kind,
+    };
+    let hash = identity_under(&cfg, &inputs, &env.kernels);
     (hash != id.hash10).then_some(Outdated::Method)
 }
 

@@ -100,9 +100,9 @@ impl PlannedRow {
     }
 }
 
-/// Content hashes by category and weights file.
+/// Content hashes by category, weights file and folder of photographs.
 fn hashes(facts: &Facts) -> BTreeMap<String, String> {
-    facts.data.iter().cloned().chain(facts.weights.clone()).collect()
+    facts.data.iter().cloned().chain(facts.weights.clone()).chain(facts.textures.clone()).collect()
 }
 
 #[cfg(test)]

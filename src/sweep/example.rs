@@ -38,6 +38,7 @@ pub fn facts() -> Facts {
     Facts {
         data: vec![("gear".into(), "d1".into()), ("chip".into(), "d2".into())],
         weights: BTreeMap::from([("weights/resnet50.safetensors".into(), "w".into())]),
+        textures: BTreeMap::new(),
         device: "cpu".into(),
     }
 }

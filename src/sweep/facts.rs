@@ -1,4 +1,4 @@
-//! What the data and the weights of a sweep are, by their content.
+//! What the data, the weights and the photographs of a sweep are, by their content.
 
 use std::collections::btree_map::Entry;
 use std::path::Path;
@@ -9,10 +9,10 @@ use super::resolve::Resolved;
 use crate::{Error, Result, data, place, weights};
 
 impl Facts {
-    /// Hashes the data's categories and the weight files; `device` is the kind that all runs are computed on.
+    /// Hashes the data's categories, the weight files and the photographs; `device` is the kind that all runs are computed on.
     ///
     /// # Errors
-    /// A sweep without a row to run; data or weights that cannot be read.
+    /// A sweep without a row to run; data, weights or photographs that cannot be read.
     pub fn read(resolved: &Resolved, device: String) -> Result<Self> {
         let configs: Vec<_> = resolved.rows.iter().filter_map(|row| row.config.as_ref()).collect();
         let Some(first) = configs.first() else {
@@ -34,6 +34,11 @@ impl Facts {
         for config in &configs {
             for teacher in weights::Teacher::of(config)? {
                 facts.weights.insert(teacher.path.display().to_string(), teacher.hash);
+            }
+            if let Some(folder) = config.textures()
+                && !facts.textures.contains_key(folder)
+            {
+                facts.textures.insert(folder.to_owned(), data::photographs::Photographs::textures(folder)?.hash().to_owned());
             }
             for path in config.weight_files() {
                 if let Entry::Vacant(vacant) = facts.weights.entry(path) {

@@ -11,7 +11,7 @@ use super::citation::Citation;
 use super::published::Published;
 use super::resolve::{Resolved, keys};
 use crate::config::Profile;
-use crate::run::{Id, METHOD_VERSION, identity};
+use crate::run::{Id, Inputs, METHOD_VERSION, identity};
 use crate::{Result, weights};
 
 /// The format of plan.json.
@@ -24,6 +24,9 @@ pub struct Facts {
     pub data: Vec<(String, String)>,
     /// Content hash by weights file.
     pub weights: BTreeMap<String, String>,
+    /// Content hash by folder of photographs for pseudo anomalies.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub textures: BTreeMap<String, String>,
     /// `cpu` or `cuda`.
     pub device: String,
 }
@@ -94,7 +97,14 @@ pub fn plan(resolved: &Resolved, facts: Facts, name: &str, command: &str) -> Res
                 let files = config.weight_files();
                 let hashes: Vec<&str> = files.iter().filter_map(|file| facts.weights.get(file)).map(String::as_str).collect();
                 let weights_hash = weights::joined_hash(&hashes);
-                let hash = identity(config, category, data_hash, weights_hash.as_deref(), &facts.device);
+                let inputs = Inputs {
+                    category,
+                    data: data_hash,
+                    weights: weights_hash.as_deref(),
+                    textures: config.textures().and_then(|folder| facts.textures.get(folder)).map(String::as_str),
+                    device: &facts.device,
+                };
+                let hash = identity(config, &inputs);
                 runs.push(PlannedRun { row, category: category.clone(), seed, id: Id::new(&resolved.experiment, &hash, seed)? });
             }
         }

@@ -7,7 +7,7 @@ use harness::config::Config;
 use harness::data::{Contents, Dataset, builtin};
 use harness::eval::OutputStore;
 use harness::image::Map;
-use harness::run::{self, Ask, Attempt, Environment, Folder, Id, Lineage, Opened, Repeat, Summary, identity};
+use harness::run::{self, Ask, Attempt, Environment, Folder, Id, Inputs, Lineage, Opened, Repeat, Summary, identity};
 use harness::store::Store;
 
 /// One run of the store.
@@ -19,10 +19,15 @@ pub struct Made<'a> {
     pub started: &'a str,
 }
 
+/// What a run on the gears of these data stands for.
+fn inputs(data: &str) -> Inputs<'_> {
+    Inputs { category: "gear", data, weights: None, textures: None, device: "cpu" }
+}
+
 pub fn begin(dir: &Path, made: &Made) -> Box<Attempt> {
     let mut cfg = Config::default();
     cfg.loss.score.gamma = made.gamma;
-    let id = Id::new(made.experiment, &identity(&cfg, "gear", "d", None, "cpu"), made.seed).unwrap();
+    let id = Id::new(made.experiment, &identity(&cfg, &inputs("d")), made.seed).unwrap();
     let given = run::env::Provenance { device: "cpu".into(), threads: 2, data_hash: "d".into(), ..Default::default() };
     let environment = Environment::capture(Path::new("/"), None, given);
     let ask = Ask {
@@ -81,7 +86,7 @@ pub fn whole(dir: &Path, seed: u64) -> Folder {
     "none".clone_into(&mut cfg.model.backbone.weights);
     let category = Dataset::at(&root, &cfg.data).unwrap().category("gear").unwrap();
     let data_hash = Contents::of(&category).unwrap().hash;
-    let id = Id::new("small", &identity(&cfg, "gear", &data_hash, None, "cpu"), seed).unwrap();
+    let id = Id::new("small", &identity(&cfg, &inputs(&data_hash)), seed).unwrap();
     let given = run::env::Provenance { device: "cpu".into(), threads: 1, data_hash: data_hash.clone(), ..Default::default() };
     let environment = Environment::capture(Path::new("/"), None, given);
     let ask = Ask {

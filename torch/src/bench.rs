@@ -168,7 +168,7 @@ fn parts(session: &Session) -> Parts<'_> {
 
 /// The training images, of which `cache_mb` MiB stay decoded.
 fn source(session: &Session, category: &Category, cache_mb: usize) -> Arc<Source> {
-    Arc::new(Source::of(category.train.clone(), session.cfg(), cache_mb))
+    Arc::new(Source::of(category.train.clone(), session.cfg(), cache_mb).beside(session.textures.clone()))
 }
 
 /// Batches of one epoch after the other, without end.

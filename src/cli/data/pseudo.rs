@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cli::run::resolve;
-use crate::config::{Config, Profile};
+use crate::config::{Config, Profile, Texture};
+use crate::data::photographs::Photographs;
 use crate::data::{self, Epoch, Plan, Recipe, Shape, Source, Views};
 use crate::image::montage::montage;
 use crate::image::{Mask, Rgb, codec, draw};
 use crate::place::in_project;
-use crate::pseudo::{Name, Sample, color, generator};
+use crate::pseudo::{Beside, Name, Sample, color, generator};
 use crate::seed::stream;
 use crate::{Error, Result, showln};
 
@@ -40,7 +41,12 @@ pub fn run(args: &Args) -> Result<()> {
     let names = dataset.select(&cfg.data.categories)?;
     let name = names.first().ok_or_else(|| Error::environment(format!("{}: no category", root.display()), "check data.root"))?;
     let category = dataset.category(name)?;
-    let source = Source::of(category.train, cfg, 0);
+    let perlin = &cfg.pseudo.perlin;
+    let photographs = match perlin.texture {
+        Texture::Photographs => Some(Arc::new(Photographs::textures(&perlin.textures)?)),
+        Texture::Procedural | Texture::Own => None,
+    };
+    let source = Source::of(category.train, cfg, 0).beside(photographs);
     let seed = cfg.run.seeds.first().copied().unwrap_or(0);
     showln!("profile {} · {} · category {name} · seed {seed}", resolved.profile, root.display());
     if args.each {
@@ -129,16 +135,19 @@ const DRAWS: u64 = 4;
 fn each(source: &Source, cfg: &Config, seed: u64) -> Result<Rgb> {
     let image = source.loaded(0)?;
     let other = source.loaded(1 % source.len())?;
-    let row = |(name, _): (Name, &str)| -> Vec<Rgb> {
-        let drawn = (0..DRAWS).flat_map(|draw| {
-            let made = generator(name, &cfg.pseudo).0.apply(&image, &other, &mut stream(seed, "each", name as u64, draw));
+    let row = |(name, _): (Name, &str)| -> Result<Vec<Rgb>> {
+        let mut row = vec![(*image).clone()];
+        for draw in 0..DRAWS {
+            let photograph = source.photograph(&mut stream(seed, "photograph", 0, draw))?;
+            let beside = Beside { other: &other, photograph: photograph.as_deref() };
+            let made = generator(name, &cfg.pseudo).0.apply(&image, beside, &mut stream(seed, "each", name as u64, draw));
             let (image, mask) = made.unwrap_or_else(|| ((*image).clone(), Mask::filled(image.width, image.height, 0)));
             let sample = Sample { image, mask, by: vec![name] };
-            [sample.image.clone(), outlined(&sample)]
-        });
-        std::iter::once((*image).clone()).chain(drawn).collect()
+            row.extend([sample.image.clone(), outlined(&sample)]);
+        }
+        Ok(row)
     };
-    let tiles: Vec<Vec<Rgb>> = Name::ALL.into_iter().map(row).collect();
+    let tiles: Vec<Vec<Rgb>> = Name::ALL.into_iter().map(row).collect::<Result<_>>()?;
     let labels: Vec<String> = Name::ALL.iter().map(|(_, name)| (*name).to_owned()).collect();
     let columns: Vec<String> =
         std::iter::once("original".to_owned()).chain((1..=DRAWS).flat_map(|n| [format!("draw {n}"), "mask".into()])).collect();

@@ -9,8 +9,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use rand_chacha::ChaCha8Rng;
+
 use super::hash::Contents;
 use super::item::Item;
+use crate::data::photographs::Photographs;
 use crate::config::{Config, Data, MaskRule, Orientation, Reading, Resize, Roi};
 use crate::image::{Mask, Rgb, codec, resize::resize, truth::Values};
 use crate::{Error, Result};
@@ -37,6 +40,8 @@ pub struct Source {
     masked: bool,
     /// What files held when they were hashed.
     contents: Option<Arc<Contents>>,
+    /// What pseudo anomalies on these images show.
+    photographs: Option<Arc<Photographs>>,
     slots: Vec<Slot>,
     /// Images that may still be kept.
     room: AtomicUsize,
@@ -92,6 +97,7 @@ impl Source {
             roi: Roi::default(),
             masked,
             contents: None,
+            photographs: None,
             slots,
             room: AtomicUsize::new(room),
             alpha: AtomicBool::new(false),
@@ -101,6 +107,19 @@ impl Source {
     /// The same, and every file that is read from here on is compared with what was hashed.
     pub fn checked(self, contents: &Arc<Contents>) -> Self {
         Self { contents: Some(contents.clone()), ..self }
+    }
+
+    /// The same, with photographs for pseudo anomalies.
+    pub fn beside(self, photographs: Option<Arc<Photographs>>) -> Self {
+        Self { photographs, ..self }
+    }
+
+    /// One of the photographs; `None` where there are none.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what was hashed.
+    pub fn photograph(&self, draws: &mut ChaCha8Rng) -> Result<Option<Arc<Rgb>>> {
+        self.photographs.as_ref().map(|photographs| photographs.one(draws)).transpose()
     }
 
     /// The content of a file, as it was hashed.

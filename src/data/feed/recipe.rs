@@ -11,7 +11,7 @@ use crate::Result;
 use crate::config::{self, Augment};
 use crate::data::dataset::Source;
 use crate::image::{Mask, Rgb, resize};
-use crate::pseudo::{self, Generator, Name, Sample, scar};
+use crate::pseudo::{self, Beside, Generator, Name, Sample, scar};
 use crate::seed::stream;
 
 /// All that the items of an epoch depend on.
@@ -71,14 +71,17 @@ impl Recipe {
     /// The same item with its pseudo anomaly; `None` where it is not chosen to have one.
     ///
     /// # Errors
-    /// Another image, which the anomaly takes a part of, cannot be read.
+    /// Another image or a photograph, which the anomaly takes a part of, cannot be read.
     pub fn with_pseudo_anomaly(&self, item: usize, normal: &Rgb) -> Result<Option<Sample>> {
         if !self.chosen[item] {
             return Ok(None);
         }
         let other = self.other(item)?;
+        let epoch = pseudo::stream_epoch(&self.pseudo, self.epoch);
+        let photograph = self.source.photograph(&mut stream(self.seed, "photograph", epoch, item as u64))?;
+        let beside = Beside { other: other.as_deref().unwrap_or(normal), photograph: photograph.as_deref() };
         let mut draws = pseudo::item_stream(&self.pseudo, self.seed, self.epoch, item as u64);
-        Ok(Some(pseudo::pseudo(normal, other.as_deref().unwrap_or(normal), &self.pseudo, &mut draws)))
+        Ok(Some(pseudo::pseudo(normal, beside, &self.pseudo, &mut draws)))
     }
 
     /// Another normal image, where an anomaly may need one and there is one.
@@ -148,7 +151,7 @@ impl Recipe {
                 Arc::new(whole.crop(x, y, side, side))
             }
         };
-        let pasted = self.pseudo.cutpaste.apply(&image, &image, &mut draws);
+        let pasted = self.pseudo.cutpaste.apply(&image, Beside::image(&image), &mut draws);
         // A crop shows the picture at its own scale: so does a scar in it.
         let scarred = scar::apply(&image, &self.pseudo.scar, self.source.size(), &mut draws);
         let with = |made, name| View::with(made, name, &image);

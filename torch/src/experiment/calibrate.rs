@@ -67,7 +67,7 @@ struct Held<'a> {
 impl Held<'_> {
     fn source(&self, items: Vec<Item>) -> Source {
         let cfg = self.task.session.cfg();
-        Source::of(items, cfg, cfg.data.cache_mb).checked(&self.task.planned.contents)
+        Source::of(items, cfg, cfg.data.cache_mb).checked(&self.task.planned.contents).beside(self.task.session.textures.clone())
     }
 
     /// Stores what a detector gives of these images.

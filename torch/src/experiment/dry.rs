@@ -103,7 +103,7 @@ fn probe(session: &Session, planned: &Planned) -> Result<(Option<f64>, FitEstima
     let mut detector = detector::build(&Parts { cfg, seed, device: session.device, weights: session.weights.as_ref() })?;
     let (train, _) = holdout::images(cfg, calibrate::fit(cfg, &planned.category.train, seed)?, seed)?;
     let estimate = detector.estimate(train.len());
-    let source = Arc::new(Source::of(train, cfg, cfg.data.cache_mb));
+    let source = Arc::new(Source::of(train, cfg, cfg.data.cache_mb).beside(session.textures.clone()));
     let mut stopwatch = Stopwatch::default();
     match detector.fit(source, None, &mut stopwatch) {
         Err(e) if e.kind != Kind::Stopped => Err(e),

@@ -7,7 +7,8 @@ use harness::data::{Item, Source};
 use harness::eval::protocol;
 use harness::image::{Mask, Rgb, upsample};
 use harness::metric::{Accumulator, Keyed, Sample};
-use harness::{Error, Result, pseudo, seed};
+use harness::pseudo::{self, Beside};
+use harness::{Error, Result, seed};
 use rand::seq::SliceRandom;
 use tch::Device;
 
@@ -61,7 +62,9 @@ impl Holdout {
                 return Ok(((*image).clone(), clean));
             }
             let other = if pseudo::needs_other(&cfg.pseudo) { source.get((i + 1) % source.len())? } else { image.clone() };
-            let sample = pseudo::pseudo(&image, &other, &cfg.pseudo, &mut seed::stream(seed, "holdout", 1, i as u64));
+            let photograph = source.photograph(&mut seed::stream(seed, "holdout", 2, i as u64))?;
+            let beside = Beside { other: &other, photograph: photograph.as_deref() };
+            let sample = pseudo::pseudo(&image, beside, &cfg.pseudo, &mut seed::stream(seed, "holdout", 1, i as u64));
             Ok((sample.image, sample.mask))
         });
         Ok(Self { images: images.collect::<Result<_>>()? })

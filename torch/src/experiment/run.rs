@@ -91,13 +91,17 @@ fn work(task: &Task, attempt: &mut Attempt, start: Option<Snapshot>) -> Result<(
     let (train, out) = holdout::images(cfg, calibrate::fit(cfg, &planned.category.train, seed)?, seed)?;
     let rule = match cfg.train.checkpoint {
         Checkpoint::Last => Rule::Last,
-        Checkpoint::BestPseudoVal => Rule::Pseudo(holdout::Holdout::new(Source::of(out, cfg, 0).checked(&planned.contents), cfg, seed)?),
+        Checkpoint::BestPseudoVal => {
+            let out = Source::of(out, cfg, 0).checked(&planned.contents).beside(session.textures.clone());
+            Rule::Pseudo(holdout::Holdout::new(out, cfg, seed)?)
+        }
         Checkpoint::BestTest => {
             let measure = |score: &Score| result::on_test(score, session, &test);
             Rule::Test(Box::new(measure))
         }
     };
-    let source = Arc::new(Source::of(train, cfg, cfg.data.cache_mb).checked(&planned.contents));
+    let source = Source::of(train, cfg, cfg.data.cache_mb).checked(&planned.contents);
+    let source = Arc::new(source.beside(session.textures.clone()));
     let estimate = detector.estimate(source.len());
     let progress = Progress::new(mode, &format!("{} s{seed}", planned.category.name), estimate.steps);
     let mut recorder = Recorder::new(task, attempt, progress, estimate.epochs, rule);
@@ -134,6 +138,7 @@ fn environment(session: &Session, planned: &Planned) -> Result<Environment> {
         threads: session.cfg().run.threads,
         weights_hash: session.weights_hash.clone(),
         data_hash: planned.contents.hash.clone(),
+        textures_hash: session.textures.as_ref().map(|textures| textures.hash().to_owned()),
         kernels: env::kernels(),
     };
     let here = std::env::current_dir().unwrap_or_else(|_| ".".into());

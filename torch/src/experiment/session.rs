@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use harness::cli::run::Args;
 use harness::config::{Config, Precision, Resolved};
+use harness::data::photographs::Photographs;
 use harness::data::{self, Category, Contents, Dataset};
 use harness::names::in_line;
 use harness::place;
-use harness::run::{Cpu, Id, identity};
+use harness::run::{Cpu, Id, Inputs, identity};
 use harness::store::Store;
 use harness::weights;
 use harness::{Error, Result};
@@ -25,6 +26,8 @@ pub struct Session {
     pub expected: Option<Id>,
     /// The backbone's file.
     pub weights: Option<weights::File>,
+    /// What pseudo anomalies show, where it is photographs.
+    pub textures: Option<Arc<Photographs>>,
     /// What stands for the files that the runs start from, as [`identity`] takes it.
     pub weights_hash: Option<String>,
     pub device: Device,
@@ -52,11 +55,12 @@ impl Session {
         Ok(Self { expected, ..Self::with_data(resolved, &args.results)? })
     }
 
-    /// Data, weights and device of a configuration.
+    /// Data, photographs, weights and device of a configuration.
     pub fn with_data(resolved: Resolved, results: &Path) -> Result<Self> {
         let dataset = Dataset::of(&resolved.config.data)?;
         let categories = dataset.select(&resolved.config.data.categories)?;
-        Ok(Self { dataset: Some(dataset), categories, ..Self::without_data(resolved, results)? })
+        let textures = Photographs::of(&resolved.config)?;
+        Ok(Self { dataset: Some(dataset), categories, textures, ..Self::without_data(resolved, results)? })
     }
 
     /// Weights and device of a configuration, without looking at its data.
@@ -69,7 +73,17 @@ impl Session {
         let device = device::resolve(&cfg.run.device)?;
         device::prepare(device);
         tch::set_num_threads(cfg.run.threads as i32);
-        Ok(Self { dataset: None, categories: vec![], expected: None, weights, weights_hash, device, store: Store::new(results), resolved })
+        Ok(Self {
+            dataset: None,
+            categories: vec![],
+            expected: None,
+            weights,
+            textures: None,
+            weights_hash,
+            device,
+            store: Store::new(results),
+            resolved,
+        })
     }
 
     pub fn cfg(&self) -> &Config {
@@ -125,7 +139,6 @@ impl Session {
     /// The runs in the order seed by seed, so that a first complete set of categories stands early.
     pub fn plan(&self) -> Result<Vec<Planned>> {
         let cfg = self.cfg();
-        let weights_hash = self.weights_hash.as_deref();
         let mut plan = vec![];
         let look = |name: &String| -> Result<_> {
             let category = self.category(name)?;
@@ -136,7 +149,14 @@ impl Session {
         let looked = Error::all(self.categories.iter().map(look))?;
         for &seed in &cfg.run.seeds {
             for (category, contents, warnings) in looked.iter().cloned() {
-                let hash = identity(cfg, &category.name, &contents.hash, weights_hash, device::kind(self.device));
+                let inputs = Inputs {
+                    category: &category.name,
+                    data: &contents.hash,
+                    weights: self.weights_hash.as_deref(),
+                    textures: self.textures.as_ref().map(|textures| textures.hash()),
+                    device: device::kind(self.device),
+                };
+                let hash = identity(cfg, &inputs);
                 plan.push(Planned { id: Id::new(&self.resolved.experiment, &hash, seed)?, category, contents, warnings });
             }
         }

@@ -171,6 +171,7 @@ fn described(environment: &Environment, runs: usize) -> Vec<(&'static str, Strin
         ("memory", ram_bytes.map_or_else(|| NOTHING.into(), text::bytes)),
         ("system", os.clone()),
         ("weights", or_dash(&given.weights_hash)),
+        ("photographs", or_dash(&given.textures_hash)),
     ];
     pairs.into_iter().map(|(term, words)| (term, escape(&words))).collect()
 }
