@@ -72,6 +72,11 @@ impl Config {
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a configuration is TOML")
     }
+
+    /// The folder of photographs that a run's pseudo anomalies show, where any do.
+    pub fn textures(&self) -> Option<&str> {
+        self.pseudo.textures().filter(|_| self.detector.reads("pseudo.perlin.textures"))
+    }
 }
 
 impl Default for Config {

@@ -186,6 +186,12 @@ impl Weight {
 }
 
 impl Pseudo {
+    /// The folder of photographs that anomalies show, where any do.
+    pub fn textures(&self) -> Option<&str> {
+        let Self { ratio, weight, perlin, .. } = self;
+        (perlin.texture == Texture::Photographs && weight.perlin > 0.0 && *ratio > 0.0).then_some(&perlin.textures)
+    }
+
     /// Checks what no single key can tell. Weights of 0 throughout pass where no pseudo anomaly is made, `ratio = 0`.
     ///
     /// # Errors

@@ -2,10 +2,11 @@
 //!
 //! Six rooms: [`builtin`] draws the built-in set and knows no other room; [`dataset`] is a folder of images and its decoded
 //! content; [`feed`] makes an epoch's batches of it ahead of the network; [`inspect`] says what would spoil a result;
-//! [`photographs`] cuts patches of any images; [`import`] makes lists of published sets.
+//! [`photographs`] are images of anything, whole or in patches; [`import`] makes lists of published sets.
 
 pub mod builtin;
 pub mod dataset;
+mod digest;
 pub mod feed;
 pub mod import;
 pub mod inspect;

@@ -12,7 +12,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::dataset::hash::combine;
+use super::digest::combine;
 use crate::config::Config;
 use crate::image::{Rgb, codec, resize};
 use crate::pseudo::color;

@@ -32,7 +32,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Config, Pseudo, Texture};
+use super::Config;
 
 /// The detectors of this package, in the order in which lists show them.
 const SHIPPED: &[&Method] = &[
@@ -135,13 +135,6 @@ impl Config {
     /// What taught the networks that a detector learns from, where they are files of its own.
     pub fn teacher(&self) -> Option<String> {
         (self.detector == Detector::US).then(|| self.us.teacher())
-    }
-
-    /// The folder of photographs that pseudo anomalies show, where any do.
-    pub fn textures(&self) -> Option<&str> {
-        let Pseudo { ratio, weight, perlin, .. } = &self.pseudo;
-        let drawn = perlin.texture == Texture::Photographs && weight.perlin > 0.0 && *ratio > 0.0;
-        (drawn && self.detector.reads("pseudo.perlin.textures")).then_some(&perlin.textures)
     }
 
     /// The files that a run starts from: the backbone's, or those of the teachers; none for random values.

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::category::{Category, Form};
 use super::item::Item;
 use crate::config::{MaskRule, Orientation, Roi};
+use crate::data::digest::combine;
 use crate::image::codec;
 use crate::{Error, Result, file};
 
@@ -115,17 +116,6 @@ fn contents_in(category: &Category, cache: Option<&Path>, now: SystemTime) -> Re
         .collect();
     let turned = entries.values().filter(|entry| turns(entry)).count();
     Ok(Contents { hash: combine(read_as.iter().map(|(name, hash)| (*name, hash.as_str()))), turned, files })
-}
-
-/// blake3 over the sorted list of names and file hashes, one `name NUL hash LF` each.
-pub(in crate::data) fn combine<'a>(sorted: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for (name, hash) in sorted {
-        for part in [name, "\0", hash, "\n"] {
-            hasher.update(part.as_bytes());
-        }
-    }
-    hasher.finalize().to_hex().to_string()
 }
 
 /// Every image and mask of the category, with a name: the file's below the category's folder; of a list, which says what files are, what it
