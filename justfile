@@ -64,6 +64,10 @@ latex-check *FOLDERS:
 bench *ARGS: build weights
     @scripts/bench.sh "$@"
 
+# what each system costs to train and to score with on this machine: results/costs/table.md (five minutes)
+costs *ARGS: build weights
+    @python3 benches/costs.py --harness "{{built}}/harness" "$@"
+
 # the paper's training step on an NVIDIA GPU, beside eager and compiled PyTorch: after `just setup-cuda`
 bench-gpu *ARGS: build weights
     @scripts/bench.sh --only check,gpu {{ARGS}}

@@ -7,6 +7,7 @@ use harness::cli::bench::{Args, Part};
 use harness::data::{self, Batch, Category, Loader, Shape, Source, Views};
 use harness::num::quantile;
 use harness::place::in_project;
+use harness::ui::text;
 use harness::{Error, Result, console, eval, sayln, seed, showln};
 use serde::Serialize;
 
@@ -42,6 +43,9 @@ struct Figures {
     data_cached: Option<Rate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inference: Option<Latency>,
+    /// The most memory that the process has held, beginning with its libraries; none where the system does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_bytes: Option<u64>,
 }
 
 /// Images a second.
@@ -101,6 +105,7 @@ fn measure(session: &Session, args: &Args) -> Result<Figures> {
         data: None,
         data_cached: None,
         inference: None,
+        peak_bytes: None,
     };
     for part in args.parts() {
         match part {
@@ -118,6 +123,7 @@ fn measure(session: &Session, args: &Args) -> Result<Figures> {
             Part::Inference => figures.inference = Some(inference(session, &category, time)?),
         }
     }
+    figures.peak_bytes = peak_bytes();
     Ok(figures)
 }
 
@@ -133,6 +139,16 @@ fn print(figures: &Figures) {
     if let Some(Latency { p50_ms, p95_ms, p99_ms, images, .. }) = &figures.inference {
         showln!("inference       {p50_ms:>8.1} ms an image   p95 {p95_ms:.1}, p99 {p99_ms:.1} of {images}; file to score");
     }
+    if let Some(bytes) = figures.peak_bytes {
+        showln!("memory          {:>8} at most, of the whole process", text::bytes(bytes));
+    }
+}
+
+/// What Linux calls the high-water mark of the process's resident memory.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix("kB")?;
+    kib.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 /// The value below which a share `q` of the samples lies, of which there are some.

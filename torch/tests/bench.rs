@@ -50,6 +50,8 @@ fn every_part_is_measured_and_its_rate_lies_among_its_samples() {
     }
     let [p50, p95, p99] = ["p50_ms", "p95_ms", "p99_ms"].map(|key| number(&figures["inference"][key]));
     assert!(0.0 < p50 && p50 <= p95 && p95 <= p99);
+    // libtorch alone takes more than 32 MiB.
+    assert!(number(&figures["peak_bytes"]) > 32.0 * 1024.0 * 1024.0);
 }
 
 #[test]
