@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// Every page that is written by hand.
 fn pages() -> Vec<PathBuf> {
-    let root = harness::testing::root();
+    let root = harness::testing::root().to_path_buf();
     let mut found = vec![];
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {

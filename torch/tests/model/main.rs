@@ -1,5 +1,6 @@
 //! The network and its parts against slow twins, golden values and the invariants that they must keep.
 
+mod bf16;
 mod calibration;
 mod fusion;
 mod golden;

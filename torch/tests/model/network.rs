@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use harness::config::{BackboneName, BaselineHead, Config, Data, Freeze, Join, MemoryFormat, Norms, Precision, Window};
+use harness::config::{BackboneName, BaselineHead, Config, Data, Freeze, Join, MemoryFormat, Norms, Precision};
 use harness_torch::detector::mlff::loss;
 use harness_torch::detector::mlff::model::{Network, Output};
 use harness_torch::nn::{Mode, ParamKind, Values, Weights};
@@ -290,63 +290,36 @@ fn both_maps_of_a_bf16_network_have_as_many_distinct_values_as_in_float32() {
     }
 }
 
-/// The gradient of a made-up loss by parameter, in a precision.
-fn gradients(precision: Precision, cfg: &Config) -> Vec<(String, Tensor)> {
-    let mut cfg = cfg.clone();
-    cfg.train.precision = precision;
-    let network = build(&cfg, 7);
-    let (trained, out) = (network.trained(), network.forward(&images(4, 0.37), Mode::Train));
-    let scores = out.scores.unwrap();
-    let total = loss::distance(&out.features).mean(Kind::Float) + (&scores * wave(&scores.size(), 0.05)).mean(Kind::Float);
-    let leaves: Vec<&Tensor> = trained.iter().map(|p| &p.tensor).collect();
-    let gradients = Tensor::run_backward(&[total], &leaves, false, false);
-    trained.iter().map(|p| p.name.clone()).zip(gradients).collect()
-}
-
-/// By how much the gradients of bf16 differ from those of float32, as a share of their length, over the parameters whose names begin so.
-fn errors<'a>(cfg: &Config, parts: &[&'a str]) -> Vec<(&'a str, f64)> {
-    let (exact, rough) = (gradients(Precision::Fp32, cfg), gradients(Precision::Bf16, cfg));
-    let error = |part: &str| {
-        let squares = |of: &dyn Fn(&Tensor, &Tensor) -> Tensor| -> f64 {
-            let pairs = exact.iter().zip(&rough).filter(|((name, _), _)| name.starts_with(part));
-            pairs.map(|((_, a), (_, b))| of(a, b).square().sum(Kind::Double).double_value(&[])).sum()
-        };
-        (squares(&|a, b| b - a) / squares(&|a, _| a.shallow_clone())).sqrt()
-    };
-    parts.iter().map(|part| (*part, error(part))).collect()
-}
-
+/// Without the texture branch, of which bf16.rs tells.
 #[test]
 fn the_gradient_of_a_bf16_step_is_near_that_of_float32() {
     one_thread();
+    let gradients = |precision, freeze| {
+        let mut cfg = in_precision(precision);
+        (cfg.model.stlnet, cfg.model.backbone.freeze) = (false, freeze);
+        let network = build(&cfg, 7);
+        let (trained, out) = (network.trained(), network.forward(&images(4, 0.37), Mode::Train));
+        let scores = out.scores.unwrap();
+        let total = loss::distance(&out.features).mean(Kind::Float) + (&scores * wave(&scores.size(), 0.05)).mean(Kind::Float);
+        let leaves: Vec<&Tensor> = trained.iter().map(|p| &p.tensor).collect();
+        let gradients = Tensor::run_backward(&[total], &leaves, false, false);
+        trained.iter().map(|p| p.name.clone()).zip(gradients).collect::<Vec<_>>()
+    };
     // Parts and the greatest relative error of their gradients. Rounding adds up through a random backbone's batch norms.
     let free = vec![("backbone.layer1", 0.4), ("backbone.layer3", 0.4), ("sc.", 0.1), ("head", 0.02), ("score", 0.05), ("", 0.15)];
     let frozen = vec![("sc.", 0.03), ("head", 0.02), ("score", 0.02), ("", 0.02)];
     for (freeze, bounds) in [(Freeze::None, free), (Freeze::All, frozen)] {
-        let mut cfg = tiny();
-        (cfg.model.stlnet, cfg.model.backbone.freeze) = (false, freeze);
-        let parts: Vec<&str> = bounds.iter().map(|(part, _)| *part).collect();
-        for ((part, error), (_, bound)) in errors(&cfg, &parts).into_iter().zip(bounds) {
+        let (exact, rough) = (gradients(Precision::Fp32, freeze), gradients(Precision::Bf16, freeze));
+        for (part, bound) in bounds {
+            let squares = |of: &dyn Fn(&Tensor, &Tensor) -> Tensor| -> f64 {
+                let pairs = exact.iter().zip(&rough).filter(|((name, _), _)| name.starts_with(part));
+                pairs.map(|((_, a), (_, b))| of(a, b).square().sum(Kind::Double).double_value(&[])).sum()
+            };
+            let error = (squares(&|a, b| b - a) / squares(&|a, _| a.shallow_clone())).sqrt();
             println!("{freeze:?} {part}: {error:.4}");
             assert!(error > 0.0 && error < bound, "{freeze:?} {part}: {error}");
         }
     }
-}
-
-/// Where a similarity crosses the border of its level, a window with a jump has another value and another gradient behind it: rounding to bf16
-/// moves many across. A continuous window has no such jump.
-#[test]
-fn a_continuous_window_keeps_the_texture_branchs_gradient_in_bf16() {
-    one_thread();
-    let error = |window| {
-        let mut cfg = tiny();
-        (cfg.model.backbone.freeze, cfg.model.qco.window) = (Freeze::All, window);
-        let found = errors(&cfg, &["tem", "ptfem", ""]);
-        println!("{window:?}: {found:?}");
-        found
-    };
-    let [full, hat] = [Window::Full, Window::Hat].map(error);
-    assert!(full.len() == hat.len());
 }
 
 #[test]
