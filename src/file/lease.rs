@@ -140,11 +140,12 @@ pub fn host() -> Option<String> {
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
-/// A new file of this content, on disk before it has its name; `None` where there is one already.
+/// A new file of this content, on disk before it has its name; `None` where there is one already, and where another machine's holder cleared
+/// the file without a name away, as it does with what dead processes leave: whoever holds it then has a lease to be found.
 fn create(path: &Path, text: &[u8]) -> io::Result<Option<File>> {
     let (temporary, mut file) = create_beside(path)?;
     let made = file.write_all(text).and_then(|()| file.sync_all()).and_then(|()| match std::fs::hard_link(&temporary, path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => Ok(None),
         // A file system without hard links: a kill between name and content leaves an empty one, which counts by its age.
         Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
             match super::open_own(path, OpenOptions::new().write(true).create_new(true)) {
@@ -192,18 +193,22 @@ pub fn nonce() -> String {
     format!("{:016x}", RandomState::new().build_hasher().finish())
 }
 
-/// Removes a dead lease; a living one that was put in its place meanwhile is put back.
+/// Removes a dead lease; a living one that was put in its place meanwhile is put back. Another machine's holder may clear the grave away.
 fn bury(path: &Path, dead: Option<&Holder>) -> io::Result<()> {
     let grave = create_beside(path)?.0;
+    let remove = || match std::fs::remove_file(&grave) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    };
     match std::fs::rename(path, &grave) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return std::fs::remove_file(&grave),
+        Err(error) if error.kind() == ErrorKind::NotFound => return remove(),
         moved => moved?,
     }
     if read(&grave).as_ref() != dead {
         // Whoever created one meanwhile holds it; the one that is put back finds out before it writes.
         let _ = std::fs::hard_link(&grave, path);
     }
-    std::fs::remove_file(&grave)
+    remove()
 }
 
 /// Touches the file now and then until the sender is dropped.
@@ -318,6 +323,35 @@ mod tests {
         assert!(!lease.is_own().unwrap());
         drop(lease);
         assert_eq!(living(&path), Some(holder));
+    }
+
+    /// Machines whose locks do not reach one another: one that holds a folder clears away what looks like a dead writer's file.
+    #[test]
+    fn what_another_machine_clears_away_meanwhile_is_no_error() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".lease");
+        let ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    for entry in std::fs::read_dir(dir.path()).unwrap().flatten() {
+                        if super::super::is_temporary(&entry.file_name().to_string_lossy()) {
+                            let _ = std::fs::remove_file(entry.path());
+                        }
+                    }
+                }
+            });
+            let mut held = 0;
+            for _ in 0..300 {
+                foreign(&path, 2 * LIFE);
+                held += usize::from(Lease::take(&path, NOW).unwrap().is_ok());
+                let _ = std::fs::remove_file(&path);
+                held += usize::from(Lease::take(&path, NOW).unwrap().is_ok());
+            }
+            ended.store(true, Ordering::Relaxed);
+            assert!(held > 0);
+        });
     }
 
     #[test]
