@@ -10,11 +10,13 @@ if [ "${1:-}" != --fill ]; then
     "$harness" sweep experiments/ablation.toml
     "$harness" sweep experiments/ratio.toml
     "$harness" sweep experiments/pace.toml
+    "$harness" sweep experiments/tables-1-2.toml
     "$harness" data show "$("$harness" data builtin)" --category gear --out docs/img/builtin.png
     "$harness" data pseudo experiments/full.toml data.categories=gear --each --out docs/img/generators.png
     cp plots/ablation/means.png docs/img/ablation.png
     cp plots/ablation/panels-gear.png docs/img/panels.png
     cp plots/ratio/course.png docs/img/ratio.png
+    cp plots/tables-1-2/categories-image_auroc.png docs/img/systems.png
 fi
 # Between a mark and the next `<!-- end -->` stands the file that the mark names, without its title:
 #   <!-- results/ablation/table.md -->                   the whole file

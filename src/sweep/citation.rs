@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::num;
+
 const FIGURES: &str = include_str!("../../assets/published/mvtec.csv");
 
 /// The categories by their folders' names, in the order of the paper's tables.
@@ -105,6 +107,19 @@ impl Citation {
             "aupro@0.3" => figures.aupro,
             _ => None,
         }
+    }
+
+    /// What stands beside a mean over these categories: the mean of the source's own figures for them where it has each, else its mean over
+    /// all of MVTec AD's.
+    pub fn over(&self, metric: &str, categories: &[String]) -> Option<f64> {
+        self.of_each(metric, categories).or_else(|| self.figure(metric, None))
+    }
+
+    /// The mean of its figures for these categories; `None` unless it has each, and where they are all of MVTec AD's, of which its own mean
+    /// is printed.
+    pub fn of_each(&self, metric: &str, categories: &[String]) -> Option<f64> {
+        let each: Vec<f64> = categories.iter().map(|category| self.figure(metric, Some(category))).collect::<Option<_>>()?;
+        num::mean(&each).filter(|_| each.len() < CATEGORIES.len())
     }
 
     /// How the figures came about: `RD, own paper: wide ResNet-50-2; one model; the test set did not choose the epoch`.
@@ -245,6 +260,11 @@ mod tests {
         assert!(parse(FIGURES).unwrap().len() > 15);
         let rd = of("RD", "own paper");
         assert_eq!((rd.figure("image_auroc", None), rd.figure("aupro@0.3", Some("transistor"))), (Some(0.985), Some(0.78)));
+        let over = |names: &[&str], metric| rd.over(metric, &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert!(over(&["transistor", "toothbrush"], "image_auroc").is_some_and(|mean| (mean - 0.981).abs() < 1e-9));
+        for others in [&["gear"][..], &["transistor", "gear"], &[], &CATEGORIES] {
+            assert_eq!(over(others, "image_auroc"), Some(0.985), "{others:?}");
+        }
         assert_eq!((rd.figure("pixel_ap", None), rd.figure("image_auroc", Some("gear"))), (None, None));
         assert_eq!(of("CutPaste", "own paper").figure("image_auroc", None), Some(0.952));
         assert_eq!(of("CutPaste", "own paper, ensemble").figure("image_auroc", None), Some(0.961));

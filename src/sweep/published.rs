@@ -35,6 +35,16 @@ pub fn figure(published: &Published, metric: &str, category: Option<&str>) -> Op
     citation(published)?.figure(metric, category)
 }
 
+/// What stands beside a mean over these categories: see [`Citation::over`].
+pub fn over(published: &Published, metric: &str, categories: &[String]) -> Option<f64> {
+    citation(published)?.over(metric, categories)
+}
+
+/// Whether [`over`] is the mean over these categories alone.
+pub fn is_of_each(published: &Published, metric: &str, categories: &[String]) -> bool {
+    citation(published).is_some_and(|citation| citation.of_each(metric, categories).is_some())
+}
+
 /// The lines of one of its tables, as they are named; none of a table that it does not have.
 pub fn lines(table: u8) -> Vec<String> {
     match table {

@@ -57,8 +57,8 @@ impl Comparison {
             for (row, line) in lines.iter_mut().enumerate() {
                 let (paper, cited) = (study.rows[row].paper.as_ref(), study.rows[row].published.as_ref());
                 let figure = Figure {
-                    published: paper.and_then(|p| published::figure(p, metric, None)),
-                    cited: cited.and_then(|citation| citation.figure(metric, None)),
+                    published: paper.and_then(|p| published::over(p, metric, &study.categories)),
+                    cited: cited.and_then(|citation| citation.over(metric, &study.categories)),
                     ..Figure::of(study, &values, &[row])
                 };
                 line.figures.insert(metric.clone(), figure);

@@ -8,7 +8,7 @@ use crate::report::lineage;
 use crate::report::spell::{counted, heading, metric_name, p_value};
 use crate::run::Summary;
 use crate::sweep::design::{Design, ROW};
-use crate::sweep::{Against, Cell, Counterpart, Study, published};
+use crate::sweep::{Against, Cell, Citation, Counterpart, Study, published};
 
 /// Below the table of rows and metrics.
 pub fn of(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
@@ -165,14 +165,19 @@ fn paper(study: &Study, table: &Table) -> Vec<String> {
     tables.sort_unstable();
     tables.dedup();
     let names: Vec<String> = tables.iter().map(|t| format!("Table {t}")).collect();
+    let of_each = |paper| study.metrics.iter().any(|metric| published::is_of_each(paper, metric, &study.categories));
+    let of = same_categories(study.rows.iter().filter_map(|row| row.paper.as_ref()).any(of_each));
     let mut notes = vec![format!(
-        "paper: the paper's own figures ({}), on MVTec AD; Δ: ours less the paper's. These runs are on {} with the {} profile.",
+        "paper: the paper's own figures ({}), on MVTec AD{of}; Δ: ours less the paper's. These runs are on {} with the {} profile.",
         names.join(", "),
         study.data,
         study.profile
     )];
     for published in study.rows.iter().filter_map(|row| row.paper.as_ref()) {
         for metric in table.columns.iter().map(|c| &c.metric) {
+            if published::is_of_each(published, metric, &study.categories) {
+                continue;
+            }
             let Some(d) = published::discrepancy(published, metric) else { continue };
             let (name, printed, computed) = (heading(metric), 100.0 * d.printed, 100.0 * d.computed);
             let line = &published.line;
@@ -185,11 +190,18 @@ fn paper(study: &Study, table: &Table) -> Vec<String> {
     notes
 }
 
+/// What follows "on MVTec AD" where published means are over some of its categories.
+fn same_categories(any: bool) -> &'static str {
+    if any { "; a mean is over the same categories" } else { "" }
+}
+
 /// Where other figures come from, and what the file says of its rows.
 fn cited(study: &Study, table: &Table) -> Vec<String> {
     let mut notes = vec![];
     if cells(table).any(|cell| cell.cited.is_some()) {
-        notes.push("cited: figures of others on MVTec AD, in per cent; Δ: ours less theirs.".to_owned());
+        let of_each = |citation: &Citation| study.metrics.iter().any(|metric| citation.of_each(metric, &study.categories).is_some());
+        let of = same_categories(study.rows.iter().filter_map(|row| row.published.as_ref()).any(of_each));
+        notes.push(format!("cited: figures of others on MVTec AD, in per cent{of}; Δ: ours less theirs."));
         notes.extend(study.rows.iter().filter_map(|row| Some(format!("cited for {}: {}.", row.name, row.published.as_ref()?.describe()))));
     }
     notes.extend(study.rows.iter().filter_map(|row| Some(format!("{}: {}.", row.name, row.note.as_ref()?.trim_end_matches('.')))));
@@ -289,7 +301,7 @@ fn cells(table: &Table) -> impl Iterator<Item = &super::table::Cell> {
 mod tests {
     use super::super::{Incomplete, example};
     use super::*;
-    use crate::sweep::{Citation, Outcome, Published};
+    use crate::sweep::{Outcome, Published};
 
     fn notes(study: &Study) -> Vec<String> {
         Table::of(study, &Comparison::of(study), Incomplete::Refuse).notes
