@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 if [ "${1:-}" != --fill ]; then
     harness=${CARGO_TARGET_DIR:-target}/release/harness
     "$harness" sweep experiments/ablation.toml
-    "$harness" sweep experiments/ratio.toml
+    "$harness" sweep experiments/ratio.toml optim.lr=1e-3
     "$harness" sweep experiments/pace.toml
     "$harness" sweep experiments/tables-1-2.toml
     "$harness" data show "$("$harness" data builtin)" --category gear --out docs/img/builtin.png

@@ -161,7 +161,8 @@ mod tests {
             assert!((0..1600).all(|i| (found.data[i] == 1) == ((10..30).contains(&(i % 40)) && (10..30).contains(&(i / 40)))));
             let cfg = Perlin { foreground: true, ..default() };
             for index in 0..10 {
-                let (_, mask) = cfg.apply(&image, Beside { other: &image, photograph: Some(&image) }, &mut stream(0, "test", 0, index)).unwrap();
+                let (_, mask) =
+                    cfg.apply(&image, Beside { other: &image, photograph: Some(&image) }, &mut stream(0, "test", 0, index)).unwrap();
                 assert!(mask.data.iter().zip(&found.data).all(|(m, f)| m <= f));
             }
         }

@@ -47,7 +47,8 @@ fn sharpness(image: &mut Rgb, draws: &mut ChaCha8Rng) {
     for (y, x) in (1..image.height.saturating_sub(1)).flat_map(|y| (1..before.width.saturating_sub(1)).map(move |x| (y, x))) {
         let sharpened = [0, 1, 2].map(|c| {
             let own = f64::from(before.at(x, y)[c]);
-            let around: f64 = (y - 1..=y + 1).flat_map(|y| (x - 1..=x + 1).map(move |x| (x, y))).map(|(x, y)| f64::from(before.at(x, y)[c])).sum();
+            let around: f64 =
+                (y - 1..=y + 1).flat_map(|y| (x - 1..=x + 1).map(move |x| (x, y))).map(|(x, y)| f64::from(before.at(x, y)[c])).sum();
             let smooth = (around + 4.0 * own) / 13.0;
             (smooth + factor * (own - smooth)).round() as u8
         });

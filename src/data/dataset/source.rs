@@ -13,8 +13,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::hash::Contents;
 use super::item::Item;
-use crate::data::photographs::Photographs;
 use crate::config::{Config, Data, MaskRule, Orientation, Reading, Resize, Roi};
+use crate::data::photographs::Photographs;
 use crate::image::{Mask, Rgb, codec, resize::resize, truth::Values};
 use crate::{Error, Result};
 
