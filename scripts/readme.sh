@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Pictures and tables of README.md, docs/results.md, docs/performance.md and docs/systems: from built-in data, finished runs
-# (`just ablation`) and measurements (`just bench`, `just costs`).
+# Pictures and tables of README.md, docs/results.md and docs/performance.md: from built-in data, finished runs
+# (`just ablation`) and measurements (`just bench`).
 #   scripts/readme.sh            runs or reuses the sweeps, then fills the pages
 #   scripts/readme.sh --fill     only fills the pages from the files under results/ that are there
 set -euo pipefail
@@ -24,7 +24,7 @@ fi
 # Where the file is not there, the page keeps what it has.
 page_file=$(mktemp)
 trap 'rm -f "$page_file"' EXIT
-for page in README.md docs/results.md docs/performance.md docs/systems/README.md; do
+for page in README.md docs/results.md docs/performance.md; do
     awk '
         # Reads a file without its title line into lines[1..count].
         function insert(file, line) {
