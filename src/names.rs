@@ -1,6 +1,6 @@
-//! Names as people see them. A category, file or tag may be called so that a terminal changes its title, colours or the order of
-//! letters when it prints it, or that a picture is no well-formed XML: such characters are spelled out. Paths are cut
-//! where a page is passed on.
+//! Names as people see them. A name of a category, file or tag may hold characters that change a terminal's title, its colours or the
+//! order of its letters, or that XML does not allow in a picture: they are spelled out. Paths are shortened on pages that others will
+//! read.
 
 use std::borrow::Cow;
 use std::path::Path;

@@ -120,7 +120,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>, folders: &mut Vec<PathBuf>) -> 
 }
 
 /// A file that is gone already is as good as removed.
-fn absent(done: io::Result<()>) -> io::Result<()> {
+pub(super) fn absent(done: io::Result<()>) -> io::Result<()> {
     match done {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         done => done,

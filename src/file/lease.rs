@@ -6,6 +6,7 @@
 //! living as long as it was touched within [`LIFE`], by the clock of the file system itself, since clocks of machines differ.
 //! Taking over a dead one cannot be made safe by files alone; so every holder asks [`Lease::is_own`] before it writes what counts.
 
+use super::folder::absent;
 use super::replace::create_beside;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -196,10 +197,7 @@ pub fn nonce() -> String {
 /// Removes a dead lease; a living one that was put in its place meanwhile is put back. Another machine's holder may clear the grave away.
 fn bury(path: &Path, dead: Option<&Holder>) -> io::Result<()> {
     let grave = create_beside(path)?.0;
-    let remove = || match std::fs::remove_file(&grave) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    };
+    let remove = || absent(std::fs::remove_file(&grave));
     match std::fs::rename(path, &grave) {
         Err(error) if error.kind() == ErrorKind::NotFound => return remove(),
         moved => moved?,
@@ -342,15 +340,19 @@ mod tests {
                     }
                 }
             });
-            let mut held = 0;
-            for _ in 0..300 {
-                foreign(&path, 2 * LIFE);
-                held += usize::from(Lease::take(&path, NOW).unwrap().is_ok());
-                let _ = std::fs::remove_file(&path);
-                held += usize::from(Lease::take(&path, NOW).unwrap().is_ok());
-            }
+            let taken = (0..600).map(|round| {
+                // In turn over a dead one, and where there is none.
+                if round % 2 == 0 {
+                    foreign(&path, 2 * LIFE);
+                } else {
+                    let _ = std::fs::remove_file(&path);
+                }
+                Lease::take(&path, NOW).map(|lease| lease.is_ok())
+            });
+            let taken: io::Result<Vec<bool>> = taken.collect();
+            // Before anything is asserted: the other thread ends by it alone.
             ended.store(true, Ordering::Relaxed);
-            assert!(held > 0);
+            assert!(taken.unwrap().contains(&true));
         });
     }
 

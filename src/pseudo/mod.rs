@@ -21,6 +21,7 @@ mod photograph;
 pub mod scar;
 pub mod simplex;
 mod texture;
+mod turn;
 
 pub use generator::{Beside, Generator, Name, generator};
 pub use mix::{Sample, chosen, item_stream, needs_other, pseudo, stream_epoch};
@@ -45,6 +46,11 @@ fn differ(before: &[u8], after: &[u8], marks: &mut [u8]) {
 /// Uniform in [low, high).
 fn uniform<R: Rng>(rng: &mut R, low: f64, high: f64) -> f64 {
     low + (high - low) * rng.random::<f64>()
+}
+
+/// From `a` to `b` as `weight` goes from 0 to 1.
+fn between(a: f64, b: f64, weight: f64) -> f64 {
+    a + (b - a) * weight
 }
 
 /// A random permutation in place (Fisher-Yates). By hand, because rand's `SliceRandom::shuffle` draws other numbers: the items

@@ -3,7 +3,8 @@
 //! The same bits on every machine: directions are drawn without angles, and everything else is sums, products, quotients and
 //! square roots.
 
-use super::uniform;
+use super::turn::turned;
+use super::{between, uniform};
 use crate::image::upsample::{self, Align};
 use crate::image::{Map, Mask};
 use rand::{Rng, RngExt};
@@ -23,21 +24,8 @@ pub fn blots<R: Rng>(width: usize, height: usize, threshold: f64, draws: &mut R)
 /// The same, the noise turned about its middle by up to `rotation` degrees either way, 0 where it has left the image (DRAEM).
 pub fn blots_turned<R: Rng>(width: usize, height: usize, threshold: f64, rotation: f64, draws: &mut R) -> Mask {
     let noise = octave(width, height, draws);
-    let (sin, cos) = uniform(draws, -rotation, rotation).to_radians().sin_cos();
-    let middle = [width, height].map(|side| (side as f64 - 1.0) / 2.0);
-    let turned = |x: usize, y: usize| -> f32 {
-        let (dx, dy) = (x as f64 - middle[0], y as f64 - middle[1]);
-        let (u, v) = (middle[0] + dx * cos + dy * sin, middle[1] + dy * cos - dx * sin);
-        let pixel = |x: f64, y: f64| match (0.0..width as f64).contains(&x) && (0.0..height as f64).contains(&y) {
-            true => f64::from(noise.at(x as usize, y as usize)),
-            false => 0.0,
-        };
-        let (left, top) = (u.floor(), v.floor());
-        let upper = between(pixel(left, top), pixel(left + 1.0, top), u - left);
-        let lower = between(pixel(left, top + 1.0), pixel(left + 1.0, top + 1.0), u - left);
-        between(upper, lower, v - top) as f32
-    };
-    let data = (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| turned(x, y)).collect();
+    let turned = turned([width, height], uniform(draws, -rotation, rotation), |x, y| f64::from(noise.at(x, y)));
+    let data = (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| turned(x, y) as f32).collect();
     above(&Map::from_vec(width, height, data), threshold)
 }
 
@@ -90,10 +78,6 @@ pub(super) fn direction<R: Rng>(draws: &mut R) -> [f64; 2] {
 /// From 0 to 1 with slopes and curvatures of 0 at both ends.
 fn fade(t: f64) -> f64 {
     t * t * t * (t * (6.0 * t - 15.0) + 10.0)
-}
-
-fn between(a: f64, b: f64, weight: f64) -> f64 {
-    a + (b - a) * weight
 }
 
 #[cfg(test)]

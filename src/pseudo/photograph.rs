@@ -4,6 +4,7 @@
 //! posterisation, inversion, contrast, equalisation and rotation. What that code leaves to its library is said at each.
 
 use super::color::{self, by_value};
+use super::turn::turned;
 use super::{shuffle, uniform};
 use crate::image::{Rgb, resize};
 use rand::RngExt;
@@ -12,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 /// A change of the image, with its own draws.
 type Change = fn(&mut Rgb, &mut ChaCha8Rng);
 
-const CHANGES: [Change; 10] = [gamma, brightness, sharpness, tint, solarised, posterised, inverted, stretched, equalised, turned];
+const CHANGES: [Change; 10] = [gamma, brightness, sharpness, tint, solarised, posterised, inverted, stretched, equalised, rotated];
 
 /// Changes of a photograph, all different.
 const DRAWN: usize = 3;
@@ -116,26 +117,17 @@ fn equalised(image: &mut Rgb, _: &mut ChaCha8Rng) {
 }
 
 /// Turned about its middle by up to 45 degrees either way; black where it has left the image.
-fn turned(image: &mut Rgb, draws: &mut ChaCha8Rng) {
-    let (sin, cos) = uniform(draws, -45.0, 45.0).to_radians().sin_cos();
+fn rotated(image: &mut Rgb, draws: &mut ChaCha8Rng) {
+    let degrees = uniform(draws, -45.0, 45.0);
     let before = image.clone();
-    let middle = [image.width, image.height].map(|side| (side as f64 - 1.0) / 2.0);
-    for (y, x) in (0..before.height).flat_map(|y| (0..before.width).map(move |x| (y, x))) {
-        let (dx, dy) = (x as f64 - middle[0], y as f64 - middle[1]);
-        let (u, v) = (middle[0] + dx * cos + dy * sin, middle[1] + dy * cos - dx * sin);
-        image.set(x, y, [0, 1, 2].map(|c| between(&before, [u, v], c).round() as u8));
+    let (width, height) = (before.width, before.height);
+    let channels = [0, 1, 2].map(|c| {
+        let before = &before;
+        turned([width, height], degrees, move |x, y| f64::from(before.at(x, y)[c]))
+    });
+    for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+        image.set(x, y, [0, 1, 2].map(|c| channels[c](x, y).round() as u8));
     }
-}
-
-/// A channel between pixels, bilinearly; 0 outside.
-fn between(image: &Rgb, [u, v]: [f64; 2], channel: usize) -> f64 {
-    let (left, top) = (u.floor(), v.floor());
-    let pixel = |x: f64, y: f64| match (0.0..image.width as f64).contains(&x) && (0.0..image.height as f64).contains(&y) {
-        true => f64::from(image.at(x as usize, y as usize)[channel]),
-        false => 0.0,
-    };
-    let row = |y: f64| pixel(left, y) + (pixel(left + 1.0, y) - pixel(left, y)) * (u - left);
-    row(top) + (row(top + 1.0) - row(top)) * (v - top)
 }
 
 /// Replaces every value of a channel by `of` it.
@@ -223,11 +215,11 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_keeps_the_middle_and_leaves_black_corners_of_a_white_image() {
+    fn a_rotation_keeps_the_middle_and_leaves_black_corners_of_a_white_image() {
         let mut corners = 0;
         for seed in 0..20 {
             let mut image = Rgb::filled(31, 31, [255; 3]);
-            turned(&mut image, &mut stream(seed, "test", 0, 0));
+            rotated(&mut image, &mut stream(seed, "test", 0, 0));
             assert_eq!(image.at(15, 15), [255; 3]);
             corners += usize::from(image.at(0, 0) == [0; 3]);
         }
