@@ -174,6 +174,22 @@ fn every_shipped_sweep_resolves_at_both_profiles() {
 }
 
 #[test]
+fn mlff_plus_stands_beside_what_full_toml_is_at_the_cpu_profile() {
+    use harness::config::{Profile, Request};
+    use harness::sweep::{file::File, resolve::resolve};
+    let experiment = |name: &str| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments").join(name);
+    let path = experiment("better-compare.toml");
+    let rows = resolve(&File::read(&path).unwrap(), &path, Some(Profile::Cpu), &[]).unwrap().rows;
+    for (row, file) in rows.iter().zip(["better.toml", "full.toml"]) {
+        let asked = Request { file: Some(experiment(file)), profile: Some(Profile::Cpu), ..Request::default() };
+        let mut config = asked.resolve().unwrap().config;
+        let row = row.config.clone().unwrap();
+        (config.run.seeds, config.data.categories) = (row.run.seeds.clone(), row.data.categories.clone());
+        assert_eq!(row, config, "{file}");
+    }
+}
+
+#[test]
 fn a_teacher_shows_how_it_was_made_and_what_cannot_be_distilled_is_refused_before_anything_starts() {
     let dir = tempfile::tempdir().unwrap();
     let teaching = Teaching {
