@@ -1,6 +1,6 @@
 //! Names as people see them. A name of a category, file or tag may hold characters that change a terminal's title, its colours or the
 //! order of its letters, or that XML does not allow in a picture: they are spelled out. Paths are shortened on pages that others will
-//! read.
+//! read. A number has its noun in singular or plural.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -21,6 +21,11 @@ pub fn quoted(text: &str) -> Cow<'_, str> {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
     }
+}
+
+/// A number with its noun: `1 seed`, `3 seeds`.
+pub fn counted(n: usize, one: &str, several: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { several })
 }
 
 /// A path as a page that is passed on shows it: of an absolute one the last part (`…/mvtec`).
@@ -87,6 +92,11 @@ fn is_odd(c: char) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn one_is_singular_and_none_plural() {
+        assert_eq!([0, 1, 2].map(|n| counted(n, "seed", "seeds")), ["0 seeds", "1 seed", "2 seeds"]);
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_spelled_out_and_letters_stay() {

@@ -168,7 +168,7 @@ fn what_would_spoil_a_result_is_found() {
                 fs::create_dir(root.join("nut/train/good")).unwrap();
             }),
         ),
-        ("train/scratch holds 1 images", "", Box::new(|root| put(root, "nut/train/scratch/000.png", &image(99, 16, 16)))),
+        ("train/scratch holds 1 image, ", "", Box::new(|root| put(root, "nut/train/scratch/000.png", &image(99, 16, 16)))),
         (
             "2 images would be called test/good/000",
             "",

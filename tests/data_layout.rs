@@ -120,7 +120,7 @@ fn a_category_that_cannot_be_used_is_refused_with_the_way_out() {
     let cases: [(&[&str], &str); 5] = [
         (&["x/test/good/0.png"], "no image in train/good"),
         (&["x/train/good/0.png", "x/test/good/0.png"], "only one image in train/good"),
-        (&["x/train/good/0.png", "x/train/good/1.png", "x/train/dent/0.png", "x/test/good/0.png"], "train/dent holds 1 images"),
+        (&["x/train/good/0.png", "x/train/good/1.png", "x/train/dent/0.png", "x/test/good/0.png"], "train/dent holds 1 image,"),
         (&["x/train/good/0.png", "x/train/good/0.jpg", "x/test/good/0.png"], "2 images would be called train/good/0"),
         (&["y/train/good/0.png"], "does not exist"),
     ];

@@ -125,7 +125,7 @@ fn mvtec_ad_2_has_a_public_test_set_and_validation_images() {
     let found = dataset.category("can").unwrap();
     assert_eq!(keys(&found), [vec!["train/good/0", "train/good/1"], vec!["test/bad/4_overexposed", "test/good/3"]]);
     assert_eq!(areas(&found), [3, 0]);
-    assert!(check::check(&dataset).unwrap().text().contains("1 images of the split validation"));
+    assert!(check::check(&dataset).unwrap().text().contains("1 image of the split validation"));
 }
 
 #[test]

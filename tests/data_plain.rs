@@ -71,7 +71,7 @@ fn images_in_both_places_are_refused_and_folders_beside_good_are_named() {
     assert!(report.all().any(|(_, f)| f.what.contains("beside") && f.files == ["bad"]), "{}", report.text());
     put(root.path(), "loose.png", 5);
     let error = open(root.path()).unwrap_err();
-    assert!(error.what.contains("holds 1 images, and 2 in good/") && error.remedy.contains("data.root"), "{error}");
+    assert!(error.what.contains("holds 1 image, and 2 in good/") && error.remedy.contains("data.root"), "{error}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::conformal::{Normal, percent, rounded};
 use super::record::{Calibration, Levels};
 use crate::Result;
 use crate::image::{Map, Mask};
+use crate::names::counted;
 
 /// A calibration at one false-alarm rate.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +70,11 @@ impl Calibration {
         let smallest = percent(1.0 / (n + 1) as f64);
         let mut lines = vec![
             from,
-            format!("image threshold {}: {certain}; {n} images can promise no rate below {smallest}", rounded(levels.image.level)),
+            format!(
+                "image threshold {}: {certain}; {} can promise no rate below {smallest}",
+                rounded(levels.image.level),
+                counted(n, "image", "images")
+            ),
         ];
         if let Some(pixel) = levels.pixel {
             let share = percent((pixel.n + 1 - pixel.k) as f64 / (pixel.n + 1) as f64);

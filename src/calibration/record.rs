@@ -1,5 +1,6 @@
 //! calibration.json of a run: scores of normal images that its detector was not fitted on.
 
+use crate::names::counted;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -68,7 +69,7 @@ impl Origin {
         match self {
             Self::Holdout { .. } => format!("{n} normal images that were held out of the fit"),
             Self::Folds { folds, .. } => format!("{n} normal images, each scored by one of {folds} fits without it"),
-            Self::Folder { folder } => format!("{n} images of {folder}"),
+            Self::Folder { folder } => format!("{} of {folder}", counted(n, "image", "images")),
         }
     }
 }

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::complete;
 use crate::archive::{self, Source, Verified};
+use crate::names::counted;
 use crate::names::in_line;
 use crate::place::in_project;
-use crate::report::spell::counted;
 use crate::run::check_name;
 use crate::ui::text;
 use crate::{Error, Result, console, sayln, showln};
@@ -38,7 +38,8 @@ pub fn run(args: &Args) -> Result<()> {
     crate::store::Store::existing(&args.results)?;
     let packed = archive::pack(&Source { sweep: &args.sweep, results: &args.results, plots: &args.plots }, &args.out)?;
     let (out, manifest) = (args.out.display(), &packed.manifest);
-    showln!("{out}: {} runs, {} files, {}", manifest.runs.len(), manifest.files.len(), text::bytes(packed.bytes));
+    let (runs, files) = (counted(manifest.runs.len(), "run", "runs"), counted(manifest.files.len(), "file", "files"));
+    showln!("{out}: {runs}, {files}, {}", text::bytes(packed.bytes));
     showln!("blake3 of its {}: {}", archive::MANIFEST, packed.digest);
     showln!("harness verify {out} compares every file; harness verify {out} --unpack DIR unpacks it");
     if !packed.missing.is_empty() {

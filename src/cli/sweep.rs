@@ -1,5 +1,6 @@
 //! `harness sweep`: many runs from one file, carried out, compared and drawn.
 
+use crate::names::counted;
 use std::path::PathBuf;
 
 use super::complete;
@@ -200,12 +201,16 @@ fn conclude(tally: &Tally, look: &str) -> Result<()> {
     if !tally.failed.is_empty() {
         let names: Vec<String> = tally.failed.iter().map(|(id, _)| id.to_string()).collect();
         return Err(Error::run(
-            format!("{} runs failed: {}", names.len(), names.join(", ")),
+            format!("{} failed: {}", counted(names.len(), "run", "runs"), names.join(", ")),
             "fix the cause and repeat the command with --retry: finished runs are kept",
         ));
     }
     if !tally.stopped.is_empty() {
-        let stopped = Error::stopped(format!("{} runs were stopped before their end", tally.stopped.len()));
+        let stopped = Error::stopped(format!(
+            "{} stopped before {} end",
+            counted(tally.stopped.len(), "run was", "runs were"),
+            if tally.stopped.len() == 1 { "its" } else { "their" }
+        ));
         return Err(Error { remedy: format!("{}; `{look}` shows what is finished", stopped.remedy), ..stopped });
     }
     Ok(())

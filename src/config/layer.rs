@@ -352,6 +352,12 @@ fn parse_override(typed: &str) -> Result<Table> {
     if known.spec.check(&value).is_err() && known.spec.takes_text() && !value.is_array() {
         value = bare();
     }
+    // Brackets may be left out: `run.seeds=0,1,2`, and `run.seeds=7` for a list of one.
+    if known.spec.check(&value).is_err()
+        && let Some(list) = spec::parse_value(&format!("[{text}]")).filter(|list| known.spec.check(list).is_ok())
+    {
+        value = list;
+    }
     known.spec.check(&value).map_err(|e| Error::config(format!("{path}={text}: {e}"), format!("see `harness config explain {path}`")))?;
     Ok(nest(path, value))
 }
@@ -523,6 +529,17 @@ mod tests {
         assert_eq!(list("data.categories=screw, pill,007"), ["screw", "pill", "007"]);
         assert_eq!(list("data.categories=[\"a,b\"]"), ["a,b"]);
         assert_eq!(resolve("", &["model.backbone.weights=a,b.safetensors"]).unwrap().config.model.backbone.weights, "a,b.safetensors");
+    }
+
+    #[test]
+    fn numbers_need_no_brackets_where_a_list_is_taken() {
+        let config = |typed: &str| resolve("", &[typed]).unwrap().config;
+        assert_eq!(config("run.seeds=3").run.seeds, [3]);
+        assert_eq!(config("run.seeds=0, 1,2").run.seeds, [0, 1, 2]);
+        assert_eq!(config("pseudo.confetti.size=4,27").pseudo.confetti.size, config("pseudo.confetti.size=[4, 27]").pseudo.confetti.size);
+        let refused = |typed: &str| resolve("", &[typed]).unwrap_err().to_string();
+        assert!(refused("run.seeds=0,-1").contains("run.seeds=0,-1: expected a list"), "{}", refused("run.seeds=0,-1"));
+        assert!(refused("train.epochs=1,2").contains("train.epochs=1,2"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::exporter::Exporter;
 use super::fault::Fault;
 use crate::Result;
-use crate::report::spell::counted;
+use crate::names::counted;
 use crate::run::Stop;
 
 /// Between two rounds.

@@ -38,11 +38,6 @@ pub fn p_words(p: f64) -> String {
     text.strip_prefix('<').map_or_else(|| format!("= {text}"), |limit| format!("< {limit}"))
 }
 
-/// `1 seed`, `3 seeds`.
-pub fn counted(n: usize, one: &str, several: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { several })
-}
-
 /// A metric as a study names it: its label, or [`heading`].
 pub fn metric_name(study: &Study, metric: &str) -> String {
     study.labels.get(metric).cloned().unwrap_or_else(|| heading(metric))
@@ -86,7 +81,6 @@ mod tests {
         assert_eq!([Some(0.5), None].map(percent_or_dash), ["50.0", "—"]);
         assert_eq!([0.009, -0.0034, 0.0004, -0.0004].map(points), ["+0.9", "−0.3", "0.0", "0.0"]);
         assert_eq!([0.03125, 1.0, 0.00001].map(p_value), ["0.031", "1.000", "<0.001"]);
-        assert_eq!([counted(1, "seed", "seeds"), counted(0, "seed", "seeds")], ["1 seed", "0 seeds"]);
     }
 
     #[test]

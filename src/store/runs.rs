@@ -1,6 +1,7 @@
 //! All runs below a results folder: where each lies, which there are, and how people name them.
 
 use crate::file::wait::Share;
+use crate::names::counted;
 use crate::run::{Folder, Id, Record, Status};
 use crate::{Error, Result, file};
 use std::path::{Path, PathBuf};
@@ -149,7 +150,7 @@ impl Store {
 
     fn nothing(&self, name: &str, count: usize) -> Error {
         let what = if name == "latest" { "there are no runs yet".to_owned() } else { format!("no run is named {name:?}") };
-        let remedy = format!("{} holds {count} runs; `--results` chooses another folder", self.runs().display());
+        let remedy = format!("{} holds {}; `--results` chooses another folder", self.runs().display(), counted(count, "run", "runs"));
         Error::config(what, remedy)
     }
 }

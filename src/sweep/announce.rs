@@ -5,7 +5,7 @@ use super::progress::SweepProgress;
 use super::study::Study;
 use crate::allowance::cores;
 use crate::config::Profile;
-use crate::names::in_line;
+use crate::names::{counted, in_line};
 use crate::ui::text;
 use crate::{data, num};
 
@@ -42,11 +42,12 @@ impl Announcement<'_> {
         let data = if self.is_builtin() { "built-in data" } else { plan.root.as_str() };
         let seeds: Vec<String> = plan.seeds.iter().map(u64::to_string).collect();
         let size = format!(
-            "{} rows × {} categories × seeds {} = {} runs, {} at once on {}",
-            self.rows.len(),
-            categories.len(),
+            "{} × {} × seed{} {} = {}, {} at once on {}",
+            counted(self.rows.len(), "row", "rows"),
+            counted(categories.len(), "category", "categories"),
+            if seeds.len() == 1 { "" } else { "s" },
             seeds.join(", "),
-            plan.distinct(self.rows).len(),
+            counted(plan.distinct(self.rows).len(), "run", "runs"),
             self.slots.len(),
             self.slots.join(", ")
         );

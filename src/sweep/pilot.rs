@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::plan::Plan;
 use super::study::Study;
 use super::values::Values;
+use crate::names::counted;
 use crate::store::Store;
 use crate::{Result, num};
 
@@ -92,7 +93,11 @@ pub fn lines(plan: &Plan, power: &[Power]) -> Vec<String> {
     if power.is_empty() {
         return vec![];
     }
-    let size = format!("{} seeds and {} categories can show, with 80 % probability:", plan.seeds.len(), plan.facts.data.len());
+    let size = format!(
+        "{} and {} can show, with 80 % probability:",
+        counted(plan.seeds.len(), "seed", "seeds"),
+        counted(plan.facts.data.len(), "category", "categories")
+    );
     std::iter::once(size).chain(power.iter().map(|power| format!("  {}", line(power)))).collect()
 }
 

@@ -132,7 +132,7 @@ fn only_finished_runs_are_packed_and_the_others_are_named() {
     sweep(dir.path(), &[0, 1]);
     std::fs::remove_file(whole(dir.path(), 1).summary_json()).unwrap();
     let (code, out, error) = super::harness(dir.path(), &["archive", "small", "--out", "a.tar"]);
-    assert!(code == 0 && out.contains("1 runs") && error.contains("gear · seed 1"), "{out}{error}");
+    assert!(code == 0 && out.contains("1 run, ") && error.contains("gear · seed 1"), "{out}{error}");
     let said = json(&well(dir.path(), &["verify", "a.tar", "--json"]));
     assert_eq!((said["planned"].as_u64(), said["runs"].as_array().unwrap().len()), (Some(2), 1));
     let error = badly(dir.path(), &["archive", "other", "--out", "b.tar"], 2);

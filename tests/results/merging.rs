@@ -64,7 +64,7 @@ fn another_result_of_the_same_run_is_a_conflict_by_name_and_what_is_here_stays()
     }
     let before = std::fs::read(mine.summary_json()).unwrap();
     let (code, out, error) = super::harness(&here, &["runs", "merge", "../there/results"]);
-    assert!(code == 3 && error.contains("1 runs of ../there/results were not brought"), "{out}{error}");
+    assert!(code == 3 && error.contains("1 run of ../there/results not brought"), "{out}{error}");
     assert!(
         out.contains(&format!("{}  CONFLICT: test/image_auroc is 1 here and 0.5 there", id(&mine))) && out.contains("1 brought"),
         "{out}"

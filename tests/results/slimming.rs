@@ -46,7 +46,7 @@ fn a_run_without_maps_says_so_and_keeps_the_figures_that_nothing_could_draw() {
     let error = badly(dir.path(), &["bundle", "--run", &id(&run), "--out", "x.harness"], 3);
     assert!(error.contains("the weights of run") && error.contains("are gone"), "{error}");
     let text = well(dir.path(), &["runs", "slim", "--apply"]);
-    assert!(text.contains("1 runs are without maps") && run.figures().exists(), "{text}");
+    assert!(text.contains("1 run is without maps") && run.figures().exists(), "{text}");
     assert_eq!(json(&well(dir.path(), &["runs", "slim", "--keep", "summary", "--json"]))[0]["part"], "figures");
     well(dir.path(), &["runs", "slim", "--keep", "summary", "--apply"]);
     assert!(!run.figures().exists() && run.summary().unwrap().is_some());

@@ -1,5 +1,6 @@
 //! `harness rank`: which images are odd, before they spoil a fit or a shift.
 
+use harness::names::counted;
 use std::path::Path;
 
 use harness::calibration::{Calibration, Origin};
@@ -43,7 +44,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let rows = if maps.iter().all(Option::is_none) { vec!["image".to_owned()] } else { ["image", "map"].map(str::to_owned).to_vec() };
     let sheet = Sheet {
-        title: format!("{}: {} images by score", model.summary.id, ranked.len()),
+        title: format!("{}: {} by score", model.summary.id, counted(ranked.len(), "image", "images")),
         bar: ["map".into(), format!("{:.4}", range[0]), format!("{:.4}", range[1])],
         rows,
         sections: vec![Section { heading: "the oddest first".into(), cases: shown.iter().zip(&maps).map(case).collect::<Result<_>>()? }],

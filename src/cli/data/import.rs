@@ -1,5 +1,6 @@
 //! `harness data import KIND ROOT --out LIST.csv`: a list of a data set in a layout of its own.
 
+use crate::names::counted;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -41,10 +42,10 @@ pub fn run(args: &Args) -> Result<()> {
     let categories: BTreeSet<&str> = entries.iter().map(|entry| entry.category.as_str()).collect();
     let masked = entries.iter().filter(|entry| !entry.masks.is_empty()).count();
     showln!(
-        "{}: categories {}; {} images to train on, {} for validation, {} to test, {masked} with masks",
+        "{}: categories {}; {} to train on, {} for validation, {} to test, {masked} with masks",
         args.out.display(),
         categories.into_iter().collect::<Vec<_>>().join(", "),
-        of(Split::Train),
+        counted(of(Split::Train), "image", "images"),
         of(Split::Validation),
         of(Split::Test)
     );

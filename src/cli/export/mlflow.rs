@@ -6,9 +6,9 @@ use serde_json::json;
 
 use crate::cli::complete;
 use crate::mlflow::{self, Access, Attach, Counts, Exporter, Options, Params, Round, Subject};
+use crate::names::counted;
 use crate::names::in_line;
 use crate::place::in_project;
-use crate::report::spell::counted;
 use crate::run::Stop;
 use crate::store::Store;
 use crate::ui::{Mode, Output, Progress, StepInfo, Verbosity, text};

@@ -1,5 +1,6 @@
 //! `harness runs list`: runs with their state, those that meet a condition, in any order.
 
+use crate::names::counted;
 use std::collections::BTreeSet;
 
 use serde_json::json;
@@ -80,7 +81,7 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
     } else if count == 0 {
         showln!("no runs in {}; start one with `harness run experiments/full.toml`", store.runs().display());
     } else if runs.is_empty() {
-        showln!("none of {count} runs in {} meet the condition", store.runs().display());
+        showln!("none of {} in {} meets the condition", counted(count, "run", "runs"), store.runs().display());
     } else {
         showln!("{}", table(&runs));
         let foreign = runs.iter().filter(|run| run.status == Status::Finished && run.schema() != SCHEMA_VERSION).count();

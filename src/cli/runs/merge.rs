@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::archive::{MANIFEST, Manifest};
-use crate::names::in_line;
+use crate::names::{counted, in_line};
 use crate::store::Store;
 use crate::store::merge::{Fate, merge};
 use crate::ui::text;
@@ -62,7 +62,7 @@ pub fn run(results: &Path, args: &Args) -> Result<()> {
     match tally.left {
         0 => Ok(()),
         left => Err(Error::environment(
-            format!("{left} runs of {} were not brought", args.from.display()),
+            format!("{} of {} not brought", counted(left, "run", "runs"), args.from.display()),
             "their causes stand above; of two results of one run, `harness runs rm` removes the one here that you do not want",
         )),
     }

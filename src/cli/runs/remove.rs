@@ -1,5 +1,6 @@
 //! `harness runs rm`: removes runs for good.
 
+use crate::names::counted;
 use std::io::{BufRead, IsTerminal};
 
 use crate::cli::complete;
@@ -52,7 +53,7 @@ pub fn run(store: &Store, args: &Args) -> Result<()> {
     for entry in &entries {
         removal::remove_run(&entry.folder, crate::run::now())?;
     }
-    showln!("removed {}, {}", counted(entries.len()), text::bytes(sizes.iter().sum()));
+    showln!("removed {}, {}", counted(entries.len(), "run", "runs"), text::bytes(sizes.iter().sum()));
     Ok(())
 }
 
@@ -62,12 +63,8 @@ fn agreed(count: usize) -> Result<bool> {
     if !stdin.is_terminal() {
         return Err(Error::config("cannot ask for confirmation: stdin is not a terminal", "pass --yes"));
     }
-    console::err(&format!("remove {} for good? [y/N] ", counted(count)));
+    console::err(&format!("remove {} for good? [y/N] ", counted(count, "run", "runs")));
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer).map_err(|e| Error::environment(format!("cannot read the answer: {e}"), "pass --yes"))?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
-}
-
-fn counted(count: usize) -> String {
-    format!("{count} run{}", if count == 1 { "" } else { "s" })
 }

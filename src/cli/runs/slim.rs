@@ -1,5 +1,6 @@
 //! `harness runs slim`: shows what finished runs can do without; with `--apply` it goes.
 
+use crate::names::counted;
 use std::collections::BTreeMap;
 
 use super::freed;
@@ -123,7 +124,7 @@ fn describe(plan: &Plan) {
         (plan.undrawable, "without maps, and keep their figures, which nothing could draw again"),
     ] {
         if count > 0 {
-            showln!("{count} runs are {why}");
+            showln!("{} {why}", counted(count, "run is", "runs are"));
         }
     }
 }

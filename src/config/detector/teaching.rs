@@ -1,5 +1,6 @@
 //! How a teacher of uninformed students was made: what its file says of itself.
 
+use crate::names::counted;
 use std::io::Read;
 use std::path::Path;
 
@@ -76,6 +77,6 @@ impl Teaching {
 
     /// How it was taught, without its field: `20000 steps on photographs`.
     pub fn course(&self) -> String {
-        format!("{} step{} on {}", self.steps, if self.steps == 1 { "" } else { "s" }, self.images)
+        format!("{} on {}", counted(self.steps as usize, "step", "steps"), self.images)
     }
 }

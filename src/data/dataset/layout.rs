@@ -3,6 +3,7 @@
 //! [`listing`] is what lies there, without judgement; [`Listing::refusal`] says why no run can use it. Hidden files and files that are not
 //! images are skipped. Cost: one directory listing a folder; no file is opened.
 
+use crate::names::counted;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -119,7 +120,8 @@ impl Listing {
 
     fn fault(&self) -> Option<(String, &'static str)> {
         if let Some(odd) = self.train.iter().find(|f| f.name != GOOD && !f.images.is_empty()) {
-            let what = format!("train/{} holds {} images, but only train/{GOOD} is trained on", odd.name, odd.images.len());
+            let what =
+                format!("train/{} holds {}, but only train/{GOOD} is trained on", odd.name, counted(odd.images.len(), "image", "images"));
             return Some((what, "move images with a defect to test/<defect>, those without to train/good"));
         }
         let train = self.train.iter().map(|f| f.images.len()).sum::<usize>();

@@ -1,5 +1,6 @@
 //! `[data]` as a whole: where the categories are, and each as a run reads it.
 
+use crate::names::counted;
 use std::path::{Path, PathBuf};
 
 use super::category::{Category, Form};
@@ -146,7 +147,8 @@ impl Category {
             Form::List { .. } => match (self.train.iter().find(|item| !item.is_good()), self.train.len()) {
                 (Some(odd), _) => Some((format!("{} is to be trained on", odd.key), "give defective images the split test".into())),
                 (None, found @ (0 | 1)) => {
-                    Some((format!("{found} images have the split train"), "at least 2 normal images are needed to train".into()))
+                    let what = format!("{} the split train", counted(found, "image has", "images have"));
+                    Some((what, "at least 2 normal images are needed to train".into()))
                 }
                 (None, _) => None,
             },

@@ -1,5 +1,6 @@
 //! A plain folder of images: all of them normal, in it or in one `good/` inside. One category, named after the folder, fit only.
 
+use crate::names::counted;
 use std::path::Path;
 
 use super::item::GOOD;
@@ -21,7 +22,7 @@ pub fn find(root: &Path) -> Result<Option<(String, Listing)>> {
         (false, Some(good)) => {
             let (here, there) = (top.images.len(), good.images.len());
             return Err(Error::environment(
-                format!("{} holds {here} images, and {there} in {GOOD}/", root.display()),
+                format!("{} holds {}, and {there} in {GOOD}/", root.display(), counted(here, "image", "images")),
                 format!(
                     "move those of normal parts into {GOOD}/ and the others away, or name one folder alone: data.root = \"{}\"",
                     inside.display()

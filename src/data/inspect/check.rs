@@ -3,6 +3,7 @@
 //! A finding *spoils* where a figure would be wrong or a run would stop, *warns* where a figure may be doubted or is missing,
 //! and is a *fact* otherwise. Two images are the same where their decoded pixels are, whatever their files look like.
 
+use crate::names::counted;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -67,7 +68,7 @@ pub(super) fn of_place(category: &Category) -> Vec<Finding> {
         Form::Folders(listing) => of_folders(listing, category).into_iter().chain(of_others(listing)).collect(),
         Form::List { validation: 0, .. } => Vec::new(),
         Form::List { validation, .. } => {
-            let what = format!("{validation} images of the split validation: they are neither trained on nor scored");
+            let what = format!("{} of the split validation: neither trained on nor scored", counted(*validation, "image", "images"));
             vec![Finding::new(Grade::Fact, what, Vec::new())]
         }
     };

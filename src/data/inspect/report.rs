@@ -1,5 +1,6 @@
 //! The result of a check as plain data, and its two renderings: text for people, JSON for programs.
 
+use crate::names::counted;
 use std::path::PathBuf;
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -120,10 +121,10 @@ impl Report {
         let images = self.categories.iter().flat_map(|c| &c.counts).map(|c| c.images).sum();
         let verdict = match self.count(Grade::Spoils) {
             0 => "nothing would spoil a result".to_owned(),
-            n => plural(n, "finding would spoil a result", "findings would spoil a result"),
+            n => counted(n, "finding would spoil a result", "findings would spoil a result"),
         };
-        let (categories, images) = (plural(self.categories.len(), "category", "categories"), plural(images, "image", "images"));
-        lines.push(format!("{categories}, {images}: {verdict}, {}", plural(self.count(Grade::Warns), "warning", "warnings")));
+        let (categories, images) = (counted(self.categories.len(), "category", "categories"), counted(images, "image", "images"));
+        lines.push(format!("{categories}, {images}: {verdict}, {}", counted(self.count(Grade::Warns), "warning", "warnings")));
         lines.join("\n") + "\n"
     }
 }
@@ -179,8 +180,4 @@ impl Finding {
         }
         lines
     }
-}
-
-fn plural(n: usize, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
 }

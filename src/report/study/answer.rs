@@ -6,8 +6,9 @@ use super::effect::Effect;
 use super::effect_table::name;
 use super::findings::more_seeds;
 use super::verdict::{Judgement, verdicts};
+use crate::names::counted;
 use crate::num;
-use crate::report::spell::{counted, metric_name, p_words, percent, points};
+use crate::report::spell::{metric_name, p_words, percent, points};
 use crate::sweep::design::ROW;
 use crate::sweep::{Against, Study};
 

@@ -6,8 +6,9 @@ use serde::Serialize;
 use super::comparison::{Comparison, Line};
 use super::difference::{Difference, LEVEL};
 use super::effect_table;
+use crate::names::counted;
 use crate::num;
-use crate::report::spell::{counted, metric_name, p_value, p_words, percent, points};
+use crate::report::spell::{metric_name, p_value, p_words, percent, points};
 use crate::sweep::{Against, Study};
 use crate::ui::text::number;
 

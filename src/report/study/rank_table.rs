@@ -3,7 +3,8 @@
 use super::build::title;
 use super::ranks::{Ranks, System};
 use super::table::{Table, TableLine, TextColumn};
-use crate::report::spell::{NOTHING, counted, metric_name, p_words};
+use crate::names::counted;
+use crate::report::spell::{NOTHING, metric_name, p_words};
 use crate::sweep::Study;
 
 /// Systems and categories from which on ranks say something.

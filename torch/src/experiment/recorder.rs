@@ -1,5 +1,6 @@
 //! Training as it lands on disk and on the screen: the sink that the loop talks to.
 
+use harness::names::counted;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -62,12 +63,15 @@ impl<'a> Recorder<'a> {
         }
         self.progress.message(&match resumes {
             Some(epoch) => format!("{id} resumes in epoch {epoch} of {}", estimate.epochs),
-            None => format!("{id} starts: {} images, {} steps", source.len(), estimate.steps),
+            None => format!("{id} starts: {}, {}", counted(source.len(), "image", "images"), counted(estimate.steps as usize, "step", "steps")),
         });
         let shape = Shape::new(source.len(), &cfg.data, &cfg.train);
         if estimate.epochs > 0 && shape.is_short() {
             let (batch, items) = (cfg.train.batch, shape.items());
-            self.progress.message(&format!("train.batch is {batch}, an epoch has only {items} images: one smaller batch each"));
+            self.progress.message(&format!(
+                "train.batch is {batch}, an epoch has only {}: one smaller batch each",
+                counted(items, "image", "images")
+            ));
         }
     }
 

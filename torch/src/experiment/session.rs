@@ -7,7 +7,7 @@ use harness::cli::run::Args;
 use harness::config::{Config, Precision, Resolved};
 use harness::data::photographs::Photographs;
 use harness::data::{self, Category, Contents, Dataset};
-use harness::names::in_line;
+use harness::names::{counted, in_line};
 use harness::place;
 use harness::run::{Cpu, Id, Inputs, identity};
 use harness::store::Store;
@@ -121,8 +121,8 @@ impl Session {
         let method = cfg.detector.method();
         let passes = match (method.trained, cfg.train.steps) {
             (false, _) => "each image once".into(),
-            (true, 0) => format!("batch {}, {} epochs", cfg.train.batch, cfg.train.epochs),
-            (true, steps) => format!("batch {}, {steps} steps", cfg.train.batch),
+            (true, 0) => format!("batch {}, {}", cfg.train.batch, counted(cfg.train.epochs, "epoch", "epochs")),
+            (true, steps) => format!("batch {}, {}", cfg.train.batch, counted(steps, "step", "steps")),
         };
         let machine = format!(
             "{}, {} thread{} · {} px, {passes} · {}",

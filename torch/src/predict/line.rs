@@ -1,5 +1,6 @@
 //! Images one after the other, from file to row, and what they amount to.
 
+use harness::names::counted;
 use std::time::Instant;
 
 use harness::cli::predict::Args;
@@ -83,7 +84,12 @@ impl<'a> Line<'a> {
         let ms: Vec<f64> = rows.iter().filter_map(|row| row.ms).collect();
         let at = |q: f64| quantile(&ms, q).unwrap_or(0.0);
         let pace = format!("{:.0} ms an image (p95 {:.0}, p99 {:.0})", at(0.5), at(0.95), at(0.99));
-        say(&format!("{scored} images scored with {}{decided}, {pace} -> {}", self.model.summary.id, args.out.display()));
+        say(&format!(
+            "{} scored with {}{decided}, {pace} -> {}",
+            counted(scored, "image", "images"),
+            self.model.summary.id,
+            args.out.display()
+        ));
         if !self.output.decides() {
             let id = &self.model.summary.id;
             sayln!("scores have no threshold yet: harness calibrate --run {id} --images FOLDER-OF-GOOD-IMAGES");

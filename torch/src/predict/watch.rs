@@ -1,6 +1,7 @@
 //! `--watch`: images of a folder are scored as they appear. scores.csv is appended to, a line an image, and remembers across restarts
 //! what is done.
 
+use harness::names::counted;
 use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -28,7 +29,7 @@ pub fn watch(line: &mut Line, args: &Args, stop: &Stop) -> Result<()> {
         return Err(Error::config(format!("--watch {}: this is not a folder", folder.display()), "name the folder that images arrive in"));
     }
     let mut log = Log::open(&args.out.join("scores.csv"))?;
-    sayln!("watching {} ({} images are done); Ctrl-C ends it", folder.display(), log.done.len());
+    sayln!("watching {} ({} done); Ctrl-C ends it", folder.display(), counted(log.done.len(), "image is", "images are"));
     let (mut seen, mut rows) = (HashMap::new(), vec![]);
     while !stop.requested() {
         for item in arrived(folder, args, &log.done, &mut seen) {

@@ -2,9 +2,10 @@
 
 use super::dots::{Base, Dots, Lane, Mark, Panel};
 use super::look::{Entry, Fill, Sign, names, with_shared};
+use crate::names::counted;
 use crate::num;
 use crate::report::plot::scale::Scale;
-use crate::report::spell::{counted, metric_name};
+use crate::report::spell::metric_name;
 use crate::report::study::{Comparison, Figure};
 use crate::sweep::Study;
 

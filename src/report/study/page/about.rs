@@ -8,9 +8,9 @@ use super::html::{address, escape, link, table, terms};
 use super::listing::Listing;
 use super::machines::Machines;
 use super::mark::Mark;
-use crate::names::{place, without_places};
+use crate::names::{counted, place, without_places};
 use crate::report::lineage;
-use crate::report::spell::{NOTHING, counted, spelled};
+use crate::report::spell::{NOTHING, spelled};
 use crate::run::{Environment, Git, Summary};
 use crate::sweep::{Against, Cell, Row, Study};
 use crate::ui::text;
@@ -34,7 +34,15 @@ pub fn what(page: &Page) -> String {
         ("rows", format!("{}: {}", rows.len(), listed(&mut rows.iter().map(|row| row.name.clone())))),
         ("categories", format!("{}: {}", categories.len(), categories.join(", "))),
         ("seeds", listed(&mut seeds.iter().map(u64::to_string))),
-        ("n", format!("{} runs a row: {} categories × {} seeds", page.comparison.pairs, categories.len(), seeds.len())),
+        (
+            "n",
+            format!(
+                "{} a row: {} × {}",
+                counted(page.comparison.pairs, "run", "runs"),
+                counted(categories.len(), "category", "categories"),
+                counted(seeds.len(), "seed", "seeds")
+            ),
+        ),
         ("compared with", against),
     ]);
     pairs.extend(lineages(page.study));
