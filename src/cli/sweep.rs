@@ -206,11 +206,7 @@ fn conclude(tally: &Tally, look: &str) -> Result<()> {
         ));
     }
     if !tally.stopped.is_empty() {
-        let stopped = Error::stopped(format!(
-            "{} stopped before {} end",
-            counted(tally.stopped.len(), "run was", "runs were"),
-            if tally.stopped.len() == 1 { "its" } else { "their" }
-        ));
+        let stopped = Error::stopped(format!("{} stopped before the end", counted(tally.stopped.len(), "run was", "runs were")));
         return Err(Error { remedy: format!("{}; `{look}` shows what is finished", stopped.remedy), ..stopped });
     }
     Ok(())
