@@ -63,7 +63,9 @@ impl<'a> Recorder<'a> {
         }
         self.progress.message(&match resumes {
             Some(epoch) => format!("{id} resumes in epoch {epoch} of {}", estimate.epochs),
-            None => format!("{id} starts: {}, {}", counted(source.len(), "image", "images"), counted(estimate.steps as usize, "step", "steps")),
+            None => {
+                format!("{id} starts: {}, {}", counted(source.len(), "image", "images"), counted(estimate.steps as usize, "step", "steps"))
+            }
         });
         let shape = Shape::new(source.len(), &cfg.data, &cfg.train);
         if estimate.epochs > 0 && shape.is_short() {
