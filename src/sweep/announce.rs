@@ -61,8 +61,9 @@ impl Announcement<'_> {
         let (pairs, comparisons) = (kept.categories.len() * kept.seeds.len(), compared.len());
         let p = num::smallest_p(pairs, comparisons);
         let enough = if p <= 0.05 { "" } else { ": too few for 0.05, whatever is found" };
-        let what = format!("the smallest Holm-adjusted p that {pairs} pairs and {comparisons} comparisons can reach is ");
-        (comparisons > 0).then(|| what + &text::number(p) + enough)
+        let (pairs, comparisons) = (counted(pairs, "pair", "pairs"), counted(comparisons, "comparison", "comparisons"));
+        let what = format!("the smallest Holm-adjusted p that {pairs} and {comparisons} can reach is ");
+        (!compared.is_empty()).then(|| what + &text::number(p) + enough)
     }
 
     fn notes(&self) -> Vec<String> {
