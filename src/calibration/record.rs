@@ -1,12 +1,12 @@
 //! calibration.json of a run: scores of normal images that its detector was not fitted on.
 
-use crate::names::counted;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::conformal::{Normal, Threshold};
 use super::pixels::PixelLevel;
+use crate::names::counted;
 use crate::{Error, Result, file};
 
 /// Format of calibration.json.

@@ -1,12 +1,12 @@
 //! `harness sweep`: many runs from one file, carried out, compared and drawn.
 
-use crate::names::counted;
 use std::path::PathBuf;
 
 use super::complete;
 use super::purpose;
 use super::submit;
 use crate::config::Profile;
+use crate::names::counted;
 use crate::place::in_project;
 use crate::report::study::{Extent, Form, Format, Incomplete, Report, View};
 use crate::sweep::conduct::Planned;

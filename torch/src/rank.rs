@@ -1,6 +1,5 @@
 //! `harness rank`: which images are odd, before they spoil a fit or a shift.
 
-use harness::names::counted;
 use std::path::Path;
 
 use harness::calibration::{Calibration, Origin};
@@ -8,6 +7,7 @@ use harness::cli::rank::Args;
 use harness::data::{Dataset, Item, Source};
 use harness::eval::{self, OutputStore};
 use harness::image::{Map, Rgb, codec, draw, resize};
+use harness::names::counted;
 use harness::report::panel::{Case, Section, Sheet, TILE};
 use harness::report::study::as_text;
 use harness::{Error, Result, file, showln};

@@ -1,12 +1,12 @@
 //! `harness data import KIND ROOT --out LIST.csv`: a list of a data set in a layout of its own.
 
-use crate::names::counted;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::Result;
 use crate::data::import::{Kind, Names, write};
 use crate::data::list::Split;
+use crate::names::counted;
 use crate::showln;
 
 /// Write a list (data.list) of the images below ROOT, as their layout says what they are; nothing is copied.

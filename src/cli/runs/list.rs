@@ -1,6 +1,5 @@
 //! `harness runs list`: runs with their state, those that meet a condition, in any order.
 
-use crate::names::counted;
 use std::collections::BTreeSet;
 
 use serde_json::json;
@@ -8,6 +7,7 @@ use serde_json::json;
 use super::flat;
 use crate::Result;
 use crate::cli::complete;
+use crate::names::counted;
 use crate::report::spell::percent_or_dash;
 use crate::run::{SCHEMA_VERSION, Status};
 use crate::store::query::{Column, Facts, Query, Sort};

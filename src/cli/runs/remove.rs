@@ -1,9 +1,9 @@
 //! `harness runs rm`: removes runs for good.
 
-use crate::names::counted;
 use std::io::{BufRead, IsTerminal};
 
 use crate::cli::complete;
+use crate::names::counted;
 use crate::run::Status;
 use crate::store::{Cited, Entry, Store, removal};
 use crate::sweep::folder::SweepFolder;

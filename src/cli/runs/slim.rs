@@ -1,10 +1,10 @@
 //! `harness runs slim`: shows what finished runs can do without; with `--apply` it goes.
 
-use crate::names::counted;
 use std::collections::BTreeMap;
 
 use super::freed;
 use crate::cli::complete;
+use crate::names::counted;
 use crate::store::Store;
 use crate::store::slim::{Item, Part, Plan};
 use crate::ui::text::{self, Align, Rule};

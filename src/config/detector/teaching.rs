@@ -1,12 +1,12 @@
 //! How a teacher of uninformed students was made: what its file says of itself.
 
-use crate::names::counted;
 use std::io::Read;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::BackboneName;
+use crate::names::counted;
 
 /// Format and version of a teacher's file.
 const FORMAT: &str = "harness-us-teacher/1";

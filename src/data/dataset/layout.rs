@@ -3,13 +3,13 @@
 //! [`listing`] is what lies there, without judgement; [`Listing::refusal`] says why no run can use it. Hidden files and files that are not
 //! images are skipped. Cost: one directory listing a folder; no file is opened.
 
-use crate::names::counted;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::form::{self, composed};
 use super::item::{GOOD, Item};
 use crate::image::codec::IMAGE_EXTENSIONS;
+use crate::names::counted;
 use crate::{Error, Result};
 
 /// One folder of a split as it lies on disk.

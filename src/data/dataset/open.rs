@@ -1,6 +1,5 @@
 //! `[data]` as a whole: where the categories are, and each as a run reads it.
 
-use crate::names::counted;
 use std::path::{Path, PathBuf};
 
 use super::category::{Category, Form};
@@ -9,6 +8,7 @@ use super::layout::Listing;
 use super::list::List;
 use super::{layout, plain, root, select};
 use crate::config::{self, Categories, Masks};
+use crate::names::counted;
 use crate::{Error, Result};
 
 /// What a data set may be, for errors.

@@ -1,10 +1,10 @@
 //! A plain folder of images: all of them normal, in it or in one `good/` inside. One category, named after the folder, fit only.
 
-use crate::names::counted;
 use std::path::Path;
 
 use super::item::GOOD;
 use super::layout::{Folder, Listing, entries, is_folder};
+use crate::names::counted;
 use crate::{Error, Result};
 
 /// The category that a plain folder is: its name, and what lies there. `None` of another folder.

@@ -3,7 +3,6 @@
 //! A finding *spoils* where a figure would be wrong or a run would stop, *warns* where a figure may be doubted or is missing,
 //! and is a *fact* otherwise. Two images are the same where their decoded pixels are, whatever their files look like.
 
-use crate::names::counted;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -18,6 +17,7 @@ use crate::data::dataset::{Dataset, Source};
 use crate::image::truth::Values;
 use crate::image::{Mask, Rgb, codec};
 use crate::metric::{Connectivity, label};
+use crate::names::counted;
 use crate::{Error, Result};
 
 /// Greatest ratio of an image's sides that is passed over.

@@ -1,10 +1,11 @@
 //! The result of a check as plain data, and its two renderings: text for people, JSON for programs.
 
-use crate::names::counted;
 use std::path::PathBuf;
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
+
+use crate::names::counted;
 
 /// Version of the JSON form.
 const FORMAT: u32 = 1;

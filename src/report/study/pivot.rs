@@ -1,11 +1,11 @@
 //! A table of what was asked for: rows and columns are keys, categories, seeds or named rows; everything else is averaged over.
 
-use crate::names::counted;
 use std::collections::BTreeSet;
 
 use super::build::{check_metric, columns, shown, title};
 use super::notes::{self, spread};
 use super::table::{Cell, Column, Incomplete, Table, TableLine, rank};
+use crate::names::counted;
 use crate::num;
 use crate::report::spell::{metric_name, spelled};
 use crate::sweep::design::ROW;

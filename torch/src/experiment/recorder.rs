@@ -1,11 +1,11 @@
 //! Training as it lands on disk and on the screen: the sink that the loop talks to.
 
-use harness::names::counted;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use harness::data::{Shape, Source};
+use harness::names::counted;
 use harness::run::{Attempt, Event, Position as Saved, Timing};
 use harness::ui::{Progress, StepInfo};
 use harness::{Error, Result};

@@ -1,10 +1,10 @@
 //! Images one after the other, from file to row, and what they amount to.
 
-use harness::names::counted;
 use std::time::Instant;
 
 use harness::cli::predict::Args;
 use harness::data::{Item, Source};
+use harness::names::counted;
 use harness::num::quantile;
 use harness::{Error, Result, console, sayln, showln};
 

@@ -1,7 +1,6 @@
 //! `--watch`: images of a folder are scored as they appear. scores.csv is appended to, a line an image, and remembers across restarts
 //! what is done.
 
-use harness::names::counted;
 use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -10,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use harness::cli::predict::Args;
 use harness::data::Item;
+use harness::names::counted;
 use harness::run::Stop;
 use harness::{Error, Result, file, sayln};
 

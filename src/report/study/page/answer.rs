@@ -1,11 +1,11 @@
 //! What stands first: what it is about in a line, the answer in a few sentences; and what was found.
 
-use crate::names::counted;
 use std::fmt::Write;
 
 use super::content::Page;
 use super::html::{address, attributes, escape, link};
 use super::mark::Mark;
+use crate::names::counted;
 use crate::report::spell::metric_name;
 use crate::report::study::{Finding, Kind};
 use crate::sweep::{Outcome, Study};
