@@ -352,9 +352,11 @@ fn parse_override(typed: &str) -> Result<Table> {
     if known.spec.check(&value).is_err() && known.spec.takes_text() && !value.is_array() {
         value = bare();
     }
-    // Brackets may be left out: `run.seeds=0,1,2`, and `run.seeds=7` for a list of one.
+    // Brackets may be left out: `run.seeds=0,1,2`, and `run.seeds=7` for a list of one. Several numbers are a list in errors too.
+    let means_list = |list: &Value| text.contains(',') || known.spec.check(list).is_ok();
     if known.spec.check(&value).is_err()
-        && let Some(list) = spec::parse_value(&format!("[{text}]")).filter(|list| known.spec.check(list).is_ok())
+        && !value.is_array()
+        && let Some(list) = spec::parse_value(&format!("[{text}]")).filter(means_list)
     {
         value = list;
     }
@@ -538,8 +540,10 @@ mod tests {
         assert_eq!(config("run.seeds=0, 1,2").run.seeds, [0, 1, 2]);
         assert_eq!(config("pseudo.confetti.size=4,27").pseudo.confetti.size, config("pseudo.confetti.size=[4, 27]").pseudo.confetti.size);
         let refused = |typed: &str| resolve("", &[typed]).unwrap_err().to_string();
-        assert!(refused("run.seeds=0,-1").contains("run.seeds=0,-1: expected a list"), "{}", refused("run.seeds=0,-1"));
-        assert!(refused("train.epochs=1,2").contains("train.epochs=1,2"));
+        let seeds = refused("run.seeds=0,-1");
+        assert!(seeds.contains("run.seeds=0,-1: ") && seeds.contains("got -1"), "{seeds}");
+        let epochs = refused("train.epochs=1,2");
+        assert!(epochs.contains("train.epochs=1,2: expected a whole number, got [1, 2]"), "{epochs}");
     }
 
     #[test]
