@@ -99,9 +99,9 @@ def steps(bench: Bench, name: str, what: str, rounds: int, tuning: dict[str, lis
 
 
 def step(bench: Bench) -> Part:
-    """Training step at the CPU profile on all cores."""
+    """Training step at the CPU profile with a frozen backbone, on all cores."""
     tuning = TUNING | (BF16 if NATIVE_BF16 else {})
-    return steps(bench, "step", f"training step, CPU profile, {CORES} threads", bench.rounds, tuning, [])
+    return steps(bench, "step", f"training step, CPU profile, frozen backbone, {CORES} threads", bench.rounds, tuning, [])
 
 
 def step_full(bench: Bench) -> Part:

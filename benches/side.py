@@ -18,6 +18,8 @@ from machine import ROOT
 WORK = ROOT / "target/bench"
 CATEGORY = "gear"
 EXPERIMENT = ROOT / "experiments/full.toml"
+# The CPU profile trains the backbone at a rate of its own, its batch norms fixed; the peer has neither, and freezes it.
+FROZEN = ["model.backbone.freeze=all", "model.backbone_lr=1.0", "model.backbone_norms=train"]
 
 Figures = dict[str, Any]
 Side = Callable[[], Figures]
@@ -39,9 +41,10 @@ class Bench:
     seconds: float
 
     def settings(self, *words: str) -> list[str]:
-        """The experiment of every part, on the built-in data."""
+        """The experiment of every part, on the built-in data; at the CPU profile with a frozen backbone."""
+        frozen = [] if "--profile" in words else FROZEN
         where = [f"data.root={self.data}", f"data.categories={CATEGORY}", f"model.backbone.weights={self.weights}"]
-        return [str(EXPERIMENT), *where, *words]
+        return [str(EXPERIMENT), *where, *frozen, *words]
 
     def config(self, name: str, *words: str) -> Path:
         """Its resolved configuration, as a file for the peer."""
