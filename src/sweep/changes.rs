@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::axes::{Against, Axis, Counterpart};
 use super::plan::{Facts, Plan, PlannedRow};
+use crate::config::Detector;
 
 impl Plan {
     /// What changed since `before`, a line each, for people; empty where both plan the same.
@@ -89,7 +90,10 @@ impl PlannedRow {
         ];
         let mut lines: Vec<String> =
             quoted.into_iter().filter(|(_, old, new)| old != new).map(|(what, old, new)| format!("{what}: {old} -> {new}")).collect();
-        for (key, value) in self.config.iter().filter(|(key, _)| key.as_str() != "data.root") {
+        // What the row's detector does not read changes nothing about it.
+        let detector = self.config.get("detector").and_then(Value::as_str).and_then(Detector::named);
+        let read = |key: &str| detector.is_none_or(|detector| detector.reads(key));
+        for (key, value) in self.config.iter().filter(|(key, _)| key.as_str() != "data.root" && read(key)) {
             let known = before.config.get(key);
             if known != Some(value) {
                 let old = known.map_or("(not there)".to_owned(), Value::to_string);
@@ -121,6 +125,10 @@ mod tests {
         assert!(lines.contains(&"content of gear: d1 -> d9".to_owned()), "{lines:?}");
         assert!(lines.contains(&"baseline: optim.momentum: 0.9 -> 0.5".to_owned()), "{lines:?}");
         assert!(lines.contains(&"new row: + self-calibration".to_owned()) && lines.contains(&"no longer a row: + sc".to_owned()));
+        // A detector's row has changed where a key that it reads has.
+        let two = "title = \"t\"\n[[ablate]]\nname = \"paper\"\n[[ablate]]\nname = \"padim\"\nset = { detector = \"padim\" }";
+        let changed = planned(two, &["optim.momentum=0.5"]).changes(&planned(two, &[]));
+        assert_eq!(changed, ["paper: optim.momentum: 0.9 -> 0.5"]);
         // Each thing that a table is made of.
         let edit = |from: &str, to: &str| planned(&ROWS.replace(from, to), &[]).changes(&before);
         assert_eq!(edit("[3, 4]", "[3, 4, 5]"), ["seeds: 3, 4 -> 3, 4, 5"]);
