@@ -12,7 +12,9 @@ studies_bf16="training generators beyond thresholds loss-weights open-choices"
 if [ "${1:-}" != --fill ]; then
     harness=${CARGO_TARGET_DIR:-target}/release/harness
     for sweep in ablation ratio pace tables-1-2 better-compare $studies; do "$harness" sweep "experiments/$sweep.toml"; done
-    "$harness" sweep experiments/ablation.toml --name ablation-frozen model.backbone.freeze=all model.backbone_lr=1.0 model.backbone_norms=train
+    for sweep in ablation leave-one-out; do
+        "$harness" sweep "experiments/$sweep.toml" --name "$sweep-frozen" model.backbone.freeze=all model.backbone_lr=1.0 model.backbone_norms=train
+    done
     # Exit code 1: a run failed. Without clipping some do, which is a finding of training.toml.
     for sweep in $studies_bf16; do "$harness" sweep "experiments/$sweep.toml" train.precision=bf16 || [ $? = 1 ]; done
     "$harness" data show "$("$harness" data builtin)" --category gear --out docs/img/builtin.png
