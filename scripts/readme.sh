@@ -26,6 +26,8 @@ picture ablation/means ablation
 picture ablation/panels-gear panels
 picture ratio/course ratio
 picture tables-1-2/categories-image_auroc systems
+picture tables-1-2-mvtec/categories-image_auroc systems-mvtec
+picture tables-1-2-mvtec/categories-aupro-0.3 systems-mvtec-aupro
 picture better-compare/categories-aupro-0.3 better
 picture better-compare-mvtec/categories-aupro-0.3 better-mvtec
 for sweep in $studies $studies_bf16; do picture "$sweep/differences" "study-$sweep"; done
