@@ -19,7 +19,7 @@ WORK = ROOT / "target/bench"
 CATEGORY = "gear"
 EXPERIMENT = ROOT / "experiments/full.toml"
 # The CPU profile trains the backbone at a rate of its own, its batch norms fixed; the peer has neither, and freezes it.
-FROZEN = ["model.backbone.freeze=all", "model.backbone_lr=1.0", "model.backbone_norms=train"]
+FROZEN = ["model.backbone.freeze=all"]
 
 Figures = dict[str, Any]
 Side = Callable[[], Figures]

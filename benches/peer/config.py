@@ -26,8 +26,6 @@ ONLY = {
     "model.self_calibration": [True],
     "model.stlnet": [True],
     "model.backbone.name": ["resnet50"],
-    "model.backbone_lr": [1.0],
-    "model.backbone_norms": ["train"],
     "model.low.stride": [4],
     "model.stl.join": ["replace"],
     "model.qco.levels": ["midpoint"],
@@ -74,11 +72,18 @@ ONLY = {
     "eval.pro.connectivity": [8],
 }
 
+# The same where the backbone is trained; a frozen one uses neither.
+ONLY_TRAINED = {
+    "model.backbone_lr": [1.0],
+    "model.backbone_norms": ["train"],
+}
+
 
 def load(path: Path) -> Config:
     """Reads a configuration and refuses one that asks for what these scripts do not do."""
     config = tomllib.loads(path.read_text())
-    for key, allowed in ONLY.items():
+    trained = get(config, "model.backbone.freeze") != "all"
+    for key, allowed in (ONLY | ONLY_TRAINED if trained else ONLY).items():
         value = get(config, key)
         if value not in allowed:
             raise SystemExit(f"{path}: {key} = {value!r} is not written down in the peer, only {allowed}")

@@ -26,7 +26,7 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Check a file and overrides; silent when they are right, a warning for each key that the detector does not read
+    /// Check a file and overrides; silent when they are right, a warning for each key that nothing reads
     Check(Given),
 }
 
@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Result<()> {
                 return Ok(());
             }
             for key in &resolved.unread {
-                showln!("warning: {} does not read `{key}`: it changes nothing", resolved.config.detector);
+                showln!("warning: {} does not read `{key}` with these settings: it changes nothing", resolved.config.detector);
             }
             Ok(())
         }

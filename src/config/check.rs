@@ -71,10 +71,10 @@ fn check_backbone(cfg: &Config) -> Result<()> {
 
 fn check_crop(cfg: &Config) -> Result<()> {
     let (crop, size) = (cfg.data.crop, cfg.data.size);
-    if crop > 0 && cfg.data.margin > 0 && cfg.detector.reads("data.crop") {
+    if crop > 0 && cfg.data.margin > 0 && cfg.reads("data.crop") {
         return Err(Error::config("data.margin and data.crop exclude each other", "set data.crop or data.margin to 0"));
     }
-    if crop == 0 || crop >= size || !cfg.detector.reads("data.crop") {
+    if crop == 0 || crop >= size || !cfg.reads("data.crop") {
         return Ok(());
     }
     Err(Error::config(format!("data.crop: no crop of {size} px fits into images of {crop} px"), "use 0, or at least data.size"))

@@ -1,5 +1,6 @@
 //! From what was typed to a checked configuration: base < profile < the detector's own < experiment file < `key=value`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -66,7 +67,7 @@ pub struct Resolved {
     pub profile: Profile,
     /// The experiment's name: the file's stem, or `run` without a file.
     pub experiment: String,
-    /// Keys that the file, its layers or the overrides set although the detector does not read them.
+    /// Keys that the file, its layers or the overrides set although nothing reads them, see [`Config::reads`].
     pub unread: Vec<String>,
 }
 
@@ -105,7 +106,7 @@ impl Request {
         let set = flatten(&over);
         lay(&mut table, over);
         let config = build(table)?;
-        let unread = set.into_iter().map(|(path, _)| path).filter(|path| !config.detector.reads(path)).collect();
+        let unread = set.into_iter().map(|(path, _)| path).filter(|path| !config.reads(path)).collect();
         let stem = self.file.as_deref().and_then(Path::file_stem).and_then(|s| s.to_str());
         Ok(Resolved { config, profile, experiment: stem.unwrap_or("run").to_owned(), unread })
     }
@@ -151,6 +152,15 @@ impl Config {
         }
         lay(&mut table, over);
         build(table)
+    }
+
+    /// The configuration in which these keys have these values, and the others those of base.toml; none where this version cannot read it.
+    pub fn of_keys(keys: &BTreeMap<String, serde_json::Value>) -> Option<Self> {
+        let mut table: Table = toml::from_str(BASE).expect("base.toml is TOML");
+        for (path, value) in keys {
+            lay(&mut table, nest(path, Value::try_from(value).ok()?));
+        }
+        Self::deserialize(Value::Table(table)).ok()
     }
 
     /// Every key of the reference with this configuration's value, in the reference's order.
@@ -459,11 +469,13 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_the_detector_does_not_read_are_named() {
+    fn keys_that_nothing_reads_are_named() {
         let r = resolve("detector = \"padim\"\n[optim]\nlr = 0.5\n[padim]\neps = 0.1\n", &["loss.score.gamma=1", "data.size=64"]).unwrap();
         assert_eq!(r.unread, ["optim.lr", "loss.score.gamma"]);
         assert!(resolve("[optim]\nlr = 0.5", &["loss.score.gamma=1"]).unwrap().unread.is_empty());
         assert_eq!(resolve("", &["padim.eps=0.1"]).unwrap().unread, ["padim.eps"]);
+        assert!(resolve("", &["model.backbone_lr=0.5"]).unwrap().unread.is_empty());
+        assert_eq!(resolve("", &["model.backbone.freeze=all", "model.backbone_lr=0.5"]).unwrap().unread, ["model.backbone_lr"]);
     }
 
     #[test]

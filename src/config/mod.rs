@@ -75,7 +75,7 @@ impl Config {
 
     /// The folder of photographs that a run's pseudo anomalies show, where any do.
     pub fn textures(&self) -> Option<&str> {
-        self.pseudo.textures().filter(|_| self.detector.reads("pseudo.perlin.textures"))
+        self.pseudo.textures().filter(|_| self.reads("pseudo.perlin.textures"))
     }
 }
 

@@ -98,7 +98,7 @@ pub struct Inputs<'a> {
 /// The first ten hexadecimal digits of the blake3 hash of what a run computes, its seed excepted.
 ///
 /// Hashed is the [`canonical`] JSON of the detector and its version, [`SCHEMA_VERSION`], [`METHOD_VERSION`], and the keys that
-/// the detector reads where they differ from base.toml. So a new key, or a section of another detector, leaves every id as it
+/// the run reads ([`Config::reads`]) where they differ from base.toml. So a new key, or a section of another detector, leaves every id as it
 /// was. What cannot change a result is left out, and what points somewhere is replaced by what is there (the `#=` lines of
 /// base.toml), as `inputs` says it. Kernels that the process's environment asks for ([`env::kernels`]) are hashed where there are
 /// any: they change the last bits, as a key would, and unlike a processor they are chosen.
@@ -130,12 +130,12 @@ pub fn identity_under(cfg: &Config, inputs: &Inputs, kernels: &BTreeMap<String, 
     blake3::hash(canonical(&whole).as_bytes()).to_hex()[..10].to_owned()
 }
 
-/// The keys by value that the detector reads, where they differ from base.toml.
+/// The keys by value that the run reads, where they differ from base.toml.
 fn set(cfg: &Config) -> BTreeMap<&'static str, Value> {
     let json = |value: toml::Value| serde_json::to_value(value).expect("TOML without dates is JSON");
     let keys = cfg.keys().into_iter().zip(Config::default().keys()).zip(reference::keys());
     keys.filter(|(((path, value), (_, default)), key)| {
-        key.identity == Identity::Value && *path != "detector" && value != default && cfg.detector.reads(path)
+        key.identity == Identity::Value && *path != "detector" && value != default && cfg.reads(path)
     })
     .map(|(((path, value), _), _)| (path, json(value)))
     .collect()
@@ -160,7 +160,7 @@ pub fn canonical(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Detector, Texture};
+    use crate::config::{Detector, Freeze, Norms, Texture};
     use proptest::prelude::*;
 
     const INPUTS: Inputs<'static> = Inputs { category: "bottle", data: "d", weights: Some("w"), textures: Some("t"), device: "cpu" };
@@ -216,14 +216,27 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_changes_exactly_with_the_keys_that_the_detector_reads() {
-        for detector in Detector::all() {
-            let base = Config { detector, ..Config::default() };
+    fn the_hash_changes_exactly_with_the_keys_that_a_run_reads() {
+        let mut frozen = Config::default();
+        frozen.model.backbone.freeze = Freeze::All;
+        for base in Detector::all().map(|detector| Config { detector, ..Config::default() }).chain([frozen]) {
             for (path, changed) in neighbours(&base) {
                 let by_value = reference::key(&path).unwrap().identity == Identity::Value;
-                assert_eq!(hash(&changed) != hash(&base), by_value && detector.reads(&path), "{detector}: {path}");
+                assert_eq!(hash(&changed) != hash(&base), by_value && base.reads(&path), "{}: {path}", base.detector);
             }
         }
+    }
+
+    #[test]
+    fn how_a_backbone_is_trained_is_no_part_of_a_run_that_freezes_it() {
+        let with = |lr, norms, freeze| {
+            let mut cfg = Config::default();
+            (cfg.model.backbone_lr, cfg.model.backbone_norms, cfg.model.backbone.freeze) = (lr, norms, freeze);
+            hash(&cfg)
+        };
+        assert_eq!(with(0.1, Norms::Fixed, Freeze::All), with(1.0, Norms::Train, Freeze::All));
+        assert_ne!(with(0.1, Norms::Train, Freeze::Layer2), with(1.0, Norms::Train, Freeze::Layer2));
+        assert_ne!(with(1.0, Norms::Fixed, Freeze::Layer2), with(1.0, Norms::Train, Freeze::Layer2));
     }
 
     #[test]

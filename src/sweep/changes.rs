@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::axes::{Against, Axis, Counterpart};
 use super::plan::{Facts, Plan, PlannedRow};
-use crate::config::Detector;
+use crate::config::Config;
 
 impl Plan {
     /// What changed since `before`, a line each, for people; empty where both plan the same.
@@ -90,9 +90,9 @@ impl PlannedRow {
         ];
         let mut lines: Vec<String> =
             quoted.into_iter().filter(|(_, old, new)| old != new).map(|(what, old, new)| format!("{what}: {old} -> {new}")).collect();
-        // What the row's detector does not read changes nothing about it.
-        let detector = self.config.get("detector").and_then(Value::as_str).and_then(Detector::named);
-        let read = |key: &str| detector.is_none_or(|detector| detector.reads(key));
+        // What the row's runs do not read changes nothing about it.
+        let config = Config::of_keys(&self.config);
+        let read = |key: &str| config.as_ref().is_none_or(|config| config.reads(key));
         for (key, value) in self.config.iter().filter(|(key, _)| key.as_str() != "data.root" && read(key)) {
             let known = before.config.get(key);
             if known != Some(value) {
@@ -125,10 +125,12 @@ mod tests {
         assert!(lines.contains(&"content of gear: d1 -> d9".to_owned()), "{lines:?}");
         assert!(lines.contains(&"baseline: optim.momentum: 0.9 -> 0.5".to_owned()), "{lines:?}");
         assert!(lines.contains(&"new row: + self-calibration".to_owned()) && lines.contains(&"no longer a row: + sc".to_owned()));
-        // A detector's row has changed where a key that it reads has.
+        // A row has changed where a key that its runs read has.
         let two = "title = \"t\"\n[[ablate]]\nname = \"paper\"\n[[ablate]]\nname = \"padim\"\nset = { detector = \"padim\" }";
         let changed = planned(two, &["optim.momentum=0.5"]).changes(&planned(two, &[]));
         assert_eq!(changed, ["paper: optim.momentum: 0.9 -> 0.5"]);
+        let frozen = |lr| planned(ROWS, &["model.backbone.freeze=all", lr]);
+        assert!(frozen("model.backbone_lr=0.5").changes(&frozen("model.backbone_lr=0.1")).is_empty());
         // Each thing that a table is made of.
         let edit = |from: &str, to: &str| planned(&ROWS.replace(from, to), &[]).changes(&before);
         assert_eq!(edit("[3, 4]", "[3, 4, 5]"), ["seeds: 3, 4 -> 3, 4, 5"]);

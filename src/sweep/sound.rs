@@ -83,7 +83,7 @@ impl Plan {
         }
         // A configuration that this version cannot read tells nothing.
         let Ok(cfg) = folder.config() else { return Ok(()) };
-        let counts = |key: &str| reference::key(key).is_some_and(|k| k.identity == Identity::Value) && cfg.detector.reads(key);
+        let counts = |key: &str| reference::key(key).is_some_and(|k| k.identity == Identity::Value) && cfg.reads(key);
         for (key, value) in cfg.keys().into_iter().filter(|(key, _)| counts(key)) {
             let own = serde_json::to_value(value).expect("TOML without dates is JSON");
             if let Some(planned) = row.get(key).filter(|planned| !same(planned, &own)) {

@@ -32,7 +32,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Config;
+use super::{Config, Freeze};
 
 /// The detectors of this package, in the order in which lists show them.
 const SHIPPED: &[&Method] = &[
@@ -127,6 +127,13 @@ impl Detector {
 }
 
 impl Config {
+    /// Whether a run's result may depend on the key at this dotted path, or on one below it: the detector reads it, and it is not about how
+    /// a backbone is trained where the whole backbone is frozen.
+    pub fn reads(&self, path: &str) -> bool {
+        let trains = self.model.backbone.freeze != Freeze::All;
+        self.detector.reads(path) && (trains || !matches!(path, "model.backbone_lr" | "model.backbone_norms"))
+    }
+
     /// Whether a run is built on a backbone, and not on a network of the detector's own.
     pub fn has_backbone(&self) -> bool {
         !(self.detector.method().backbones)(self).is_empty()

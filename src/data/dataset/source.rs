@@ -66,8 +66,8 @@ impl Source {
     /// `data.orientation`, `data.max_pixels`, `data.roi`.
     pub fn of(items: Vec<Item>, cfg: &Config, cache_mb: usize) -> Self {
         let data = &cfg.data;
-        let crop = if cfg.detector.reads("data.crop") { data.crop } else { 0 };
-        let margin = if cfg.detector.reads("data.margin") { data.margin } else { 0 };
+        let crop = if cfg.reads("data.crop") { data.crop } else { 0 };
+        let margin = if cfg.reads("data.margin") { data.margin } else { 0 };
         Self {
             rule: data.mask_rule,
             reading: data.reading(),

@@ -81,7 +81,7 @@ pub fn export(run: Run, input: Input, map: MapName) -> Result<Model> {
 /// Width and height at which an image is scored.
 fn scored_size(run: Run, input: Input) -> [usize; 2] {
     let data = &run.cfg.data;
-    let margin = if run.cfg.detector.reads("data.margin") { data.margin } else { 0 };
+    let margin = if run.cfg.reads("data.margin") { data.margin } else { 0 };
     match (input, run.cfg.eval.resolution) {
         (Input::Image(width, height), Resolution::Original) => [width, height],
         _ => [data.size + 2 * margin; 2],

@@ -38,7 +38,7 @@ pub fn write(p: &Parts, given: &Given, name: MapName, [width, height]: [usize; 2
 /// A map [1, h, w] of the whole image, of which a margin was cut off: there it has the values of the nearest place inside.
 fn framed(p: &Parts, map: &Value) -> Value {
     let data = &p.cfg.data;
-    if !p.cfg.detector.reads("data.margin") || data.margin == 0 {
+    if !p.cfg.reads("data.margin") || data.margin == 0 {
         return map.clone();
     }
     let places = |side: usize| {

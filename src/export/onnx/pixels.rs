@@ -30,7 +30,7 @@ pub fn read(p: &Parts, input: Input) -> Value {
     let bytes = g.float(&g.input("image", Element::U8, &[1, height, width, 3]));
     let mut x = g.transpose(&bytes, &[0, 3, 1, 2]);
     if input != Input::Network {
-        let reads = |key: &str, value: usize| if p.cfg.detector.reads(key) { value } else { 0 };
+        let reads = |key: &str, value: usize| if p.cfg.reads(key) { value } else { 0 };
         let (margin, loaded) = (reads("data.margin", data.margin), reads("data.crop", data.crop).max(data.size));
         x = resized(g, &x, loaded + 2 * margin, data.resize);
         if margin > 0 {
@@ -93,7 +93,7 @@ pub fn rule(p: &Parts) -> String {
 
 /// Mean and deviation of the network's input, RGB in 0..=1; none where it is normalised by its own contrast.
 pub fn statistics(p: &Parts) -> Option<([f64; 3], [f64; 3])> {
-    if p.cfg.detector.reads("data.normalize") && p.cfg.data.normalize == Normalize::Lcn {
+    if p.cfg.reads("data.normalize") && p.cfg.data.normalize == Normalize::Lcn {
         return None;
     }
     Some(p.values.backbone.as_ref().map_or((IMAGENET_MEAN, IMAGENET_STD), |file| (file.meta.input_mean, file.meta.input_std)))

@@ -124,8 +124,8 @@ fn a_map_of_images_whose_margin_was_cut_off_is_that_of_their_middle_in_a_frame()
 
 const BOTH: [Which; 2] = [Which::PADIM, Which::NEAREST];
 
-/// Each key that a detector does not read, with another value that it may have.
-pub fn unread(which: Which) -> Vec<String> {
+/// Each key that nothing reads under a configuration, with another value that it may have.
+pub fn unread(cfg: &Config) -> Vec<String> {
     let another = |key: &reference::Key| -> String {
         let options = key.spec.to_string();
         let candidates: Vec<String> = match &key.default {
@@ -145,7 +145,7 @@ pub fn unread(which: Which) -> Vec<String> {
         };
         candidates.into_iter().find(allowed).unwrap_or_else(|| panic!("no other value for {}", key.path))
     };
-    let keys = reference::keys().iter().filter(|key| !which.reads(&key.path) && key.path != "train.checkpoint");
+    let keys = reference::keys().iter().filter(|key| !cfg.reads(&key.path) && key.path != "train.checkpoint");
     // What points to data or weights decides what a detector is given, whether or not it reads the key itself.
     let keys = keys.filter(|key| key.identity != reference::Identity::Content);
     // Pairs of numbers that would no longer be a range stay as they are.
@@ -159,7 +159,7 @@ fn nothing_but_what_a_detector_reads_moves_its_maps() {
     for which in BOTH {
         let cfg = config(which);
         let here = fixture.maps(fixture.fitted(&cfg, 1).as_ref(), 1);
-        let unread = unread(which);
+        let unread = unread(&cfg);
         assert!(unread.iter().any(|text| text.starts_with("optim.lr=")) && unread.len() > 60, "{unread:?}");
         let mut other = cfg.with(&unread).unwrap();
         (other.data.workers, other.data.cache_mb) = (5, 0);

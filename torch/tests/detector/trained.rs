@@ -16,6 +16,7 @@ use super::{noise, one_thread};
 /// The tiniest configuration that exercises all parts of each, over its own paper profile.
 const EACH: &[&[&str]] = &[
     &["detector=mlff", "model.stl.width=16", "model.fusion.mid=16"],
+    &["detector=mlff", "model.stl.width=16", "model.fusion.mid=16", "model.backbone.freeze=all"],
     &[
         "detector=mlff",
         "model.stl.width=16",
@@ -138,7 +139,7 @@ fn neither_workers_nor_cache_nor_what_it_does_not_read_move_it_but_the_seed_does
     let fixture = Fixture::new();
     for cfg in each() {
         let here = learned(&fixture, fitted(&fixture, &cfg, 1).as_ref());
-        let mut other = cfg.with(&unread(cfg.detector)).unwrap();
+        let mut other = cfg.with(&unread(&cfg)).unwrap();
         (other.data.workers, other.data.cache_mb) = (3, 0);
         assert!(here == learned(&fixture, fitted(&fixture, &other, 1).as_ref()), "{}", cfg.detector);
         assert!(here.1 != learned(&fixture, fitted(&fixture, &cfg, 2).as_ref()).1, "{}", cfg.detector);
