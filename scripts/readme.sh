@@ -8,12 +8,12 @@ cd "$(dirname "$0")/.."
 # Sweeps that ask what the ablation shows, with a figure of differences each. Those with many runs in bf16, which changes nothing that can be
 # told (precision.toml) and takes half the time on a processor that has it.
 studies="leave-one-out precision"
-studies_bf16="training generators beyond thresholds loss-weights open-choices"
+studies_bf16="training clipping length generators beyond thresholds loss-weights open-choices better-without"
 if [ "${1:-}" != --fill ]; then
     harness=${CARGO_TARGET_DIR:-target}/release/harness
     for sweep in ablation ratio pace tables-1-2 better-compare $studies; do "$harness" sweep "experiments/$sweep.toml"; done
     for sweep in ablation leave-one-out; do
-        "$harness" sweep "experiments/$sweep.toml" --name "$sweep-frozen" model.backbone.freeze=all model.backbone_lr=1.0 model.backbone_norms=train
+        "$harness" sweep "experiments/$sweep.toml" --name "$sweep-frozen" model.backbone.freeze=all
     done
     # Exit code 1: a run failed. Without clipping some do, which is a finding of training.toml.
     for sweep in $studies_bf16; do "$harness" sweep "experiments/$sweep.toml" train.precision=bf16 || [ $? = 1 ]; done

@@ -26,6 +26,7 @@ ONLY = {
     "model.self_calibration": [True],
     "model.stlnet": [True],
     "model.backbone.name": ["resnet50"],
+    "model.head_init": ["uniform"],
     "model.low.stride": [4],
     "model.stl.join": ["replace"],
     "model.qco.levels": ["midpoint"],

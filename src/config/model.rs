@@ -14,6 +14,7 @@ pub struct Model {
     /// Factor of the learning rate for the backbone.
     pub backbone_lr: f64,
     pub backbone_norms: Norms,
+    pub head_init: HeadInit,
     pub backbone: Backbone,
     pub low: Low,
     pub stl: Stl,
@@ -60,6 +61,18 @@ pub enum Norms {
     Train,
     /// Those that came with the weights.
     Fixed,
+}
+
+/// First values of the head's weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadInit {
+    /// Within 1 / sqrt(fan-in).
+    Uniform,
+    /// Normal, variance 2 / fan-in (He et al. 2015).
+    He,
+    /// Normal, variance 2 / (fan-in + fan-out) (Glorot and Bengio 2010).
+    Xavier,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -188,7 +188,7 @@ mod tests {
             Value::String(_) => "lcn light nearest fixed rect resnet18 conv1 layer1 endpoint half inv_sqrt bilinear bn_relu raw feature \
                  image mean abs normal_images distance p_q mean_distance features adam constant best_test bf16 contiguous \
                  input map grid padim all narrow pixel product somewhere cnn normalized relative halves finetuned required \
-                 folds ignore own mixed add tail A"
+                 folds ignore own mixed add tail A he"
                 .split_whitespace()
                 .map(|w| json!(w))
                 // A word that stands beside a number or a bool.

@@ -22,10 +22,10 @@ fn norm(params: &Params, name: &str, x: &Tensor) -> Tensor {
 fn the_head_is_two_convolutions_of_the_resized_maps_concatenation() {
     one_thread();
     for (activation, side) in [(MidActivation::None, 8), (MidActivation::BnRelu, 8), (MidActivation::None, 16), (MidActivation::None, 4)] {
-        let mut config = tiny().model.fusion;
-        config.mid_activation = activation;
+        let mut model = tiny().model;
+        model.fusion.mid_activation = activation;
         let mut builder = builder();
-        let head = Head::new(&mut builder, &config, 12).unwrap();
+        let head = Head::new(&mut builder, &model, 12).unwrap();
         let params = builder.finish();
         fill(&params);
         let parts = [wave(&[2, 3, 16, 16], 0.7), wave(&[2, 4, 8, 8], 1.3), wave(&[2, 5, 4, 4], 0.4)];

@@ -61,7 +61,7 @@ fn the_gradient_of_the_encoding_is_that_of_finite_differences() {
 fn the_heads_gradients_are_those_of_upsampling_and_concatenating_first() {
     one_thread();
     let mut builder = builder();
-    let head = Head::new(&mut builder, &tiny().model.fusion, 6).unwrap();
+    let head = Head::new(&mut builder, &tiny().model, 6).unwrap();
     let params = builder.finish();
     let get = |name: &str| params.get(name).unwrap();
     let parts = [wave(&[2, 3, 8, 8], 0.6), wave(&[2, 2, 4, 4], 0.8), wave(&[2, 1, 2, 2], 0.9)].map(|p| p.set_requires_grad(true));

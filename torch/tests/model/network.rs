@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use harness::config::{BackboneName, BaselineHead, Config, Data, Freeze, Join, MemoryFormat, Norms, Precision};
+use harness::config::{BackboneName, BaselineHead, Config, Data, Freeze, HeadInit, Join, MemoryFormat, Norms, Precision};
 use harness_torch::detector::mlff::loss;
 use harness_torch::detector::mlff::model::{Network, Output};
 use harness_torch::nn::{Mode, ParamKind, Values, Weights};
@@ -166,6 +166,34 @@ fn first_values_lie_within_one_over_the_root_of_fan_in_and_depend_on_the_seed() 
         let bound = p.tensor.abs().max().double_value(&[]) * fan_in.sqrt();
         assert!(bound <= 1.0 + 1e-6 && (bound > 0.9 || p.tensor.numel() < 100), "{}: {bound}", p.name);
         assert!(!p.tensor.equal(other.params().get(&p.name).unwrap()), "{}", p.name);
+    }
+}
+
+#[test]
+fn the_heads_weights_start_with_the_variance_that_is_asked_for_and_nothing_else_moves() {
+    one_thread();
+    let mut cfg = tiny();
+    (cfg.model.fusion.mid, cfg.model.fusion.channels, cfg.model.score.hidden) = (64, 48, 40);
+    let plain = build(&cfg, 7);
+    for init in [HeadInit::Uniform, HeadInit::He, HeadInit::Xavier] {
+        cfg.model.head_init = init;
+        for (p, before) in build(&cfg, 7).params().iter().zip(plain.params().iter()) {
+            let of_head = p.name.starts_with("head.") || p.name.starts_with("score.");
+            if !of_head || p.name.ends_with("bias") {
+                assert!(p.tensor.equal(&before.tensor), "{init:?} {}", p.name);
+                continue;
+            }
+            let [cout, cin, height, width] = p.tensor.size().try_into().unwrap();
+            let [fan_in, fan_out] = [cin, cout].map(|channels: i64| (channels * height * width) as f64);
+            let variance = match init {
+                HeadInit::Uniform => 1.0 / (3.0 * fan_in),
+                HeadInit::He => 2.0 / fan_in,
+                HeadInit::Xavier => 2.0 / (fan_in + fan_out),
+            };
+            // The mean of n squared normal values lies within five of its own deviations, sqrt(2 / n).
+            let (ratio, n) = (p.tensor.square().mean(Kind::Double).double_value(&[]) / variance, p.tensor.numel() as f64);
+            assert!((ratio - 1.0).abs() < 5.0 * (2.0 / n).sqrt(), "{init:?} {}: {ratio}", p.name);
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! From maps of several strides to one feature map F.
 
 use harness::Result;
-use harness::config::{Fusion as Config, MidActivation};
+use harness::config::{HeadInit, MidActivation, Model};
 use tch::{Kind, Tensor};
 
 use super::resample::{convolve, resize};
 use crate::nn::Mode;
 use crate::nn::conv::{Conv2d, ConvShape, sum};
+use crate::nn::first::First;
 use crate::nn::norm::BatchNorm;
 use crate::nn::param::Builder;
 
@@ -24,8 +25,9 @@ pub enum Head {
 
 impl Head {
     /// Parameters `head.…` over Z of `channels`.
-    pub fn new(builder: &mut Builder, config: &Config, channels: i64) -> Result<Self> {
-        let biased = |shape: ConvShape| if config.bias { shape.bias() } else { shape };
+    pub fn new(builder: &mut Builder, model: &Model, channels: i64) -> Result<Self> {
+        let config = &model.fusion;
+        let biased = |shape: ConvShape| if config.bias { shape.bias() } else { shape }.first(first(model.head_init, &shape));
         Ok(Self::Convolutions {
             mid: builder.conv("head.mid.conv", biased(ConvShape::new(channels, config.mid, 3)))?,
             bn: match config.mid_activation {
@@ -54,6 +56,15 @@ impl Head {
             }
             Self::Raw => Tensor::cat(&parts.iter().map(|p| resize(p, side).to_kind(Kind::Float)).collect::<Vec<_>>(), 1),
         }
+    }
+}
+
+/// How the weight of a convolution of the head or the score head starts.
+pub fn first(init: HeadInit, shape: &ConvShape) -> First {
+    match init {
+        HeadInit::Uniform => First::Uniform,
+        HeadInit::He => First::Normal((2.0 / (shape.cin * shape.kernel * shape.kernel) as f64).sqrt()),
+        HeadInit::Xavier => First::XavierNormal,
     }
 }
 

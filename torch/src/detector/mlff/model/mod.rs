@@ -87,10 +87,10 @@ impl Network {
             if model.self_calibration { (Some(SelfCalibration::new(&mut builder, &model.sc, w3)?), model.sc.out) } else { (None, w3) };
         let (head, channels) = match model.ablation.head {
             BaselineHead::Raw if !loss.score.enabled => (Head::Raw, low + high),
-            _ => (Head::new(&mut builder, &model.fusion, low + high)?, model.fusion.channels),
+            _ => (Head::new(&mut builder, model, low + high)?, model.fusion.channels),
         };
         let scored = loss.score.enabled || loss.consistency.enabled;
-        let score = if scored { Some(Score::new(&mut builder, channels, &model.score)?) } else { None };
+        let score = if scored { Some(Score::new(&mut builder, model, channels)?) } else { None };
         Ok(Self { backbone, texture, calibration, head, score, params: builder.finish(), config: config.clone(), device })
     }
 

@@ -1,11 +1,11 @@
 //! From the feature map F to its scores.
 
 use harness::Result;
-use harness::config::ScoreHead;
+use harness::config::{Model, ScoreHead};
 use tch::Tensor;
 
 use super::super::loss;
-
+use super::head::first;
 use crate::nn::conv::{Conv2d, ConvShape};
 use crate::nn::param::Builder;
 
@@ -18,8 +18,12 @@ pub struct Score {
 
 impl Score {
     /// Parameters `score.…` over F of `channels`; `hidden` = 0 is the linear map.
-    pub fn new(builder: &mut Builder, channels: i64, &ScoreHead { hidden, residual }: &ScoreHead) -> Result<Self> {
-        let mut layer = |name: &str, cin, cout| Ok(builder.conv(name, ConvShape::new(cin, cout, 1).bias())?.in_float32());
+    pub fn new(builder: &mut Builder, model: &Model, channels: i64) -> Result<Self> {
+        let ScoreHead { hidden, residual } = model.score;
+        let mut layer = |name: &str, cin, cout| {
+            let shape = ConvShape::new(cin, cout, 1).bias();
+            Ok(builder.conv(name, shape.first(first(model.head_init, &shape)))?.in_float32())
+        };
         let layers = if hidden == 0 {
             vec![layer("score", channels, 1)?]
         } else {
