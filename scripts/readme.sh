@@ -25,6 +25,7 @@ picture() { [ ! -f "plots/$1.png" ] || cp "plots/$1.png" "docs/img/$2.png"; }
 picture ablation/means ablation
 picture ablation/panels-gear panels
 picture ratio/course ratio
+picture length/course length
 picture thresholds/interaction thresholds
 picture tables-1-2/categories-image_auroc systems
 picture tables-1-2-mvtec/categories-image_auroc systems-mvtec
