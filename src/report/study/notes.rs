@@ -9,7 +9,7 @@ use crate::report::lineage;
 use crate::report::spell::{heading, metric_name, p_value};
 use crate::run::Summary;
 use crate::sweep::design::{Design, ROW};
-use crate::sweep::{Against, Cell, Citation, Counterpart, Study, published};
+use crate::sweep::{Against, Cell, Citation, Counterpart, Row, Study, published};
 
 /// Below the table of rows and metrics.
 pub fn of(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
@@ -108,6 +108,11 @@ pub(super) fn spread(study: &Study) -> &'static str {
 
 /// With what a row is compared.
 pub(super) fn against(study: &Study) -> String {
+    let reference = if let Against::Row(row) = study.against { row } else { 0 };
+    let own = |(place, row): (usize, &Row)| row.against.is_some() || study.is_quoted(place) || place == reference;
+    if study.rows.iter().any(|row| matches!(row.against, Some(Counterpart::Row(_)))) && study.rows.iter().enumerate().all(own) {
+        return "its own counterpart".to_owned();
+    }
     let design = Design::of(study);
     let named = design.factors.iter().find(|factor| factor.name == ROW);
     match (study.against, design.is_crossed(), named) {
@@ -145,7 +150,7 @@ fn test(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
         "The test holds for these categories only: seeds within a category are not independent samples of categories.".to_owned(),
     ];
     notes.extend((0..study.rows.len()).filter_map(same));
-    let own = |row: &crate::sweep::Row| match row.against? {
+    let own = |row: &Row| match row.against? {
         Counterpart::Row(other) => Some(format!("{} is compared with \"{}\".", row.name, study.rows[other].name)),
         Counterpart::None => None,
     };
@@ -306,6 +311,18 @@ mod tests {
 
     fn notes(study: &Study) -> Vec<String> {
         Table::of(study, &Comparison::of(study), Incomplete::Refuse).notes
+    }
+
+    #[test]
+    fn rows_that_each_name_their_counterpart_are_compared_with_it() {
+        let mut study = example::ladder();
+        let lead = |study: &Study| lead(study, &Comparison::of(study));
+        study.rows[1].against = Some(Counterpart::Row(0));
+        assert_eq!(lead(&study), "Each row is compared with the row above.");
+        study.rows[2].against = Some(Counterpart::Row(0));
+        assert_eq!(lead(&study), "Each row is compared with its own counterpart.");
+        let all = notes(&study).join("\n");
+        assert!(all.contains("difference to its own counterpart") && all.matches("is compared with \"").count() == 2, "{all}");
     }
 
     #[test]
