@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Pictures and tables of README.md, docs/results.md and docs/performance.md: from built-in data, finished runs
 # (`just ablation`) and measurements (`just bench`).
-#   scripts/readme.sh            runs or reuses the sweeps, some five hours of two cores, then fills the pages
+#   scripts/readme.sh            runs or reuses the sweeps, some nine hours of two cores, then fills the pages
 #   scripts/readme.sh --fill     only fills the pages from what is there under results/ and plots/
 set -euo pipefail
 cd "$(dirname "$0")/.."
