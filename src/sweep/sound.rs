@@ -170,4 +170,17 @@ mod tests {
         std::fs::write(folder.config_toml(), row(1)).unwrap();
         assert!(refusal(&summary).contains("model.self_calibration = true, its row false"), "{}", refusal(&summary));
     }
+
+    #[test]
+    fn a_run_that_differs_in_what_it_does_not_read_is_the_planned_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let frozen = |rate| ["model.backbone.freeze=all", rate];
+        let plan = planned(ROWS, &frozen("model.backbone_lr=0.1"));
+        let (run, other) = (&plan.runs[0], &super::super::example::resolved(ROWS, &frozen("model.backbone_lr=1.0")).unwrap().rows[0]);
+        let folder = Folder::of(dir.path(), &run.id);
+        std::fs::create_dir_all(folder.path()).unwrap();
+        let summary = Summary { data_hash: "d1".into(), ..crate::testing::summary(&run.id, "gear") };
+        std::fs::write(folder.config_toml(), other.config.clone().unwrap().to_toml()).unwrap();
+        plan.check_run(run, &folder, &summary).unwrap();
+    }
 }

@@ -27,14 +27,17 @@ impl Head {
     /// Parameters `head.…` over Z of `channels`.
     pub fn new(builder: &mut Builder, model: &Model, channels: i64) -> Result<Self> {
         let config = &model.fusion;
-        let biased = |shape: ConvShape| if config.bias { shape.bias() } else { shape }.first(first(model.head_init, &shape));
+        let started = |shape: ConvShape| {
+            let shape = shape.first(first(model.head_init, &shape));
+            if config.bias { shape.bias() } else { shape }
+        };
         Ok(Self::Convolutions {
-            mid: builder.conv("head.mid.conv", biased(ConvShape::new(channels, config.mid, 3)))?,
+            mid: builder.conv("head.mid.conv", started(ConvShape::new(channels, config.mid, 3)))?,
             bn: match config.mid_activation {
                 MidActivation::None => None,
                 MidActivation::BnRelu => Some(builder.bn("head.mid.bn", config.mid)?),
             },
-            feature: builder.conv("head.feature", biased(ConvShape::new(config.mid, config.channels, 1)))?.in_float32(),
+            feature: builder.conv("head.feature", started(ConvShape::new(config.mid, config.channels, 1)))?.in_float32(),
         })
     }
 
