@@ -60,6 +60,17 @@ pub struct Layer {
     pub keys: Table,
 }
 
+impl Layer {
+    /// Its keys, old ones translated.
+    ///
+    /// # Errors
+    /// `Kind::Config`: a key that is not known, a value that is not allowed.
+    pub fn checked(&self) -> Result<Table> {
+        let keys = flatten(&self.keys).into_iter().map(|(path, value)| (path, value, self.origin.clone()));
+        meant(&keys.collect::<Vec<_>>())
+    }
+}
+
 /// What it means.
 #[derive(Debug, Clone)]
 pub struct Resolved {
@@ -92,10 +103,7 @@ impl Request {
         lay(&mut table, read_layer(profile.text(), "the profile")?.1);
         let mut over = layer;
         for layer in &self.layers {
-            for (path, value) in flatten(&layer.keys) {
-                check_key(&path, &value, &layer.origin)?;
-                lay(&mut over, nest(&path, value));
-            }
+            lay(&mut over, layer.checked()?);
         }
         for text in &self.overrides {
             lay(&mut over, parse_override(text)?);
@@ -228,14 +236,34 @@ fn read_layer(text: &str, origin: &str) -> Result<(Option<Profile>, Table)> {
             Error::config(format!("{origin}: profile = {value} is not a profile"), "use profile = \"cpu\" or profile = \"paper\"")
         })?),
     };
-    for (path, offset) in leaves("", document.get_ref()) {
-        if path == "profile" {
-            continue;
-        }
+    let keys = leaves("", document.get_ref()).into_iter().filter(|(path, _)| path != "profile").map(|(path, offset)| {
         let at = located(offset);
-        check_key(&path, reference::lookup(&table, &path).ok_or_else(|| unknown(&path, &at))?, &at)?;
+        let value = reference::lookup(&table, &path).ok_or_else(|| unknown(&path, &at))?.clone();
+        Ok((path, value, at))
+    });
+    Ok((profile, meant(&keys.collect::<Result<Vec<_>>>()?)?))
+}
+
+/// The table that a layer's keys make, each given with its value and its place: keys of today as they are, old ones translated.
+fn meant(keys: &[(String, Value, String)]) -> Result<Table> {
+    let mut table = Table::new();
+    for (path, value, at) in keys {
+        match upgrade::upgrade(path, value) {
+            None => check_key(path, value, at)?,
+            Some(today) => today.iter().try_for_each(|(key, value)| {
+                if keys.iter().any(|(other, ..)| other == key) {
+                    return Err(Error::config(
+                        format!("{at}: {path} and {key} are set together"),
+                        format!("omit {path}, the older of the two"),
+                    ));
+                }
+                check_key(key, value, &format!("{at}: {path}"))
+            })?,
+        }
+        lay(&mut table, nest(path, value.clone()));
     }
-    Ok((profile, table))
+    upgrade::table(&mut table);
+    Ok(table)
 }
 
 /// A known key with an allowed value; `at` names the place in errors.
@@ -339,7 +367,10 @@ fn unknown(path: &str, at: &str) -> Error {
 }
 
 /// One `key=value` override as a layer; the value is TOML, or a bare word where text is expected.
-fn parse_override(typed: &str) -> Result<Table> {
+///
+/// # Errors
+/// `Kind::Config`: not of that form, a key that is not known, a value that is not allowed.
+pub fn parse_override(typed: &str) -> Result<Table> {
     let Some((path, text)) = typed.split_once('=') else {
         let near = reference::suggestion(typed).map_or(String::new(), |k| format!(", such as {k}=…"));
         return Err(Error::config(
@@ -348,7 +379,10 @@ fn parse_override(typed: &str) -> Result<Table> {
         ));
     };
     let (path, text) = (path.trim(), text.trim());
-    let known = reference::key(path).ok_or_else(|| unknown(path, "on the command line"))?;
+    let Some(known) = reference::key(path) else {
+        let value = spec::parse_value(text).filter(|value| upgrade::upgrade(path, value).is_some());
+        return meant(&[(path.to_owned(), value.ok_or_else(|| unknown(path, "on the command line"))?, "on the command line".into())]);
+    };
     // Bare words with commas are a list where the key takes one: `data.categories=screw,pill`.
     let bare = || match known.spec.takes_texts() && text.contains(',') {
         true => Value::Array(text.split(',').map(|part| Value::String(part.trim().to_owned())).collect()),
@@ -493,12 +527,34 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_an_older_version_is_refused_with_its_new_name() {
-        for e in [resolve("[pseudo]\nconfetti_prob = 0.3", &[]).unwrap_err(), resolve("", &["pseudo.confetti_prob=0.3"]).unwrap_err()] {
+    fn a_key_of_an_older_version_means_what_it_meant() {
+        let today = resolve("[pseudo.weight]\nconfetti = 0.3\ncutpaste = 0.7", &[]).unwrap().config;
+        let row = Layer { origin: "a row".into(), keys: toml::from_str("pseudo.confetti_prob = 0.3").unwrap() };
+        let of_row = Request { layers: vec![row], ..Request::default() }.resolve();
+        for old in [resolve("[pseudo]\nconfetti_prob = 0.3", &[]), resolve("", &["pseudo.confetti_prob=0.3"]), of_row] {
+            assert_eq!(old.unwrap().config, today);
+        }
+        let both = resolve("[pseudo]\nboth = true\nconfetti_prob = 0", &[]).unwrap().config.pseudo;
+        assert_eq!(both, resolve("pseudo.combine = \"all\"", &[]).unwrap().config.pseudo);
+        // Later layers win, as with any key.
+        assert_eq!(
+            resolve("[pseudo]\nconfetti_prob = 0.9", &["pseudo.weight.confetti=0.3", "pseudo.weight.cutpaste=0.7"]).unwrap().config,
+            today
+        );
+    }
+
+    #[test]
+    fn an_old_key_is_refused_by_its_name_where_its_value_or_another_key_contradicts_it() {
+        let two = resolve("[pseudo]\nconfetti_prob = 0.3\nweight.confetti = 1", &[]).unwrap_err();
+        assert!(two.what.contains("try.toml:2: pseudo.confetti_prob and pseudo.weight.confetti are set together"), "{two}");
+        for e in [resolve("[pseudo]\nconfetti_prob = 1.5", &[]).unwrap_err(), resolve("", &["pseudo.confetti_prob=1.5"]).unwrap_err()] {
+            assert!(e.what.contains("pseudo.confetti_prob: pseudo.weight.cutpaste: expected a value in [0, 1000], got -0.5"), "{e}");
+        }
+        for e in [resolve("[pseudo]\nconfetti_prob = \"half\"", &[]).unwrap_err(), resolve("", &["pseudo.confetti_prob=half"]).unwrap_err()]
+        {
             assert!(e.what.contains("unknown key `pseudo.confetti_prob`"), "{e}");
             assert!(e.remedy.contains("it is now pseudo.weight.confetti and pseudo.weight.cutpaste"), "{e}");
         }
-        assert!(resolve("", &["pseudo.both=true"]).unwrap_err().remedy.contains("pseudo.combine"));
     }
 
     #[test]

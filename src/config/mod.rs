@@ -32,7 +32,7 @@ pub use detector::{
     check_rd_batch, padim_channels,
 };
 pub use eval::*;
-pub use layer::{Layer, Profile, Request, Resolved, check_depth, flatten};
+pub use layer::{Layer, Profile, Request, Resolved, check_depth, flatten, parse_override};
 pub use loss::*;
 pub use model::*;
 pub use optim::*;

@@ -165,6 +165,8 @@ pub struct Nsa {
     pub resize: [f64; 2],
     pub resize_deviation: f64,
     pub gradients: Gradients,
+    /// Mean change over the channels from which a pixel is marked, grey levels in [0, 255]; 0 marks any change.
+    pub least_change: f64,
 }
 
 /// Which gradients a patch has after blending.

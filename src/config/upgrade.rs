@@ -1,7 +1,8 @@
 //! Keys that older versions had and what has taken their place. Pure.
 //!
-//! A stored configuration is translated, silently and without a change of meaning ([`table`]); a file or an override that
-//! somebody writes now is refused with the new name ([`successor`]). Whoever renames a key adds an entry to `OLD`.
+//! They are translated, silently and without a change of meaning ([`table`]): in stored configurations, and in files and overrides that
+//! somebody writes today, so that the same run has the same id. Where that cannot be done, errors give the new name ([`successor`]).
+//! Whoever renames a key adds an entry to `OLD`.
 
 use toml::{Table, Value};
 

@@ -34,7 +34,7 @@ impl Generator for Nsa {
                     out = self.patch(&out, other, draws);
                 }
             }
-            let mask = changed(image, &out);
+            let mask = if self.least_change > 0.0 { changed_by(self.least_change, image, &out) } else { changed(image, &out) };
             (!mask.is_empty()).then_some((out, mask))
         })
     }
@@ -61,6 +61,17 @@ impl Nsa {
         let share = (self.size[0] + gamma).min(self.size[1]);
         ((share * whole as f64).round() as usize).clamp(LEAST, whole)
     }
+}
+
+/// 1 where the mean over the channels of the change is `least` grey levels or more: where the authors' label, a logistic function of the
+/// change, is a half or more if `least` is its middle. The losses here need a yes or no.
+fn changed_by(least: f64, before: &Rgb, after: &Rgb) -> Mask {
+    let change = |(a, b): (&[u8], &[u8])| a.iter().zip(b).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / 3.0;
+    let mut mask = Mask::filled(before.width, before.height, 0);
+    for (mark, pixels) in mask.data.iter_mut().zip(before.data.chunks_exact(3).zip(after.data.chunks_exact(3))) {
+        *mark = u8::from(change(pixels) >= least);
+    }
+    mask
 }
 
 /// A normal variate (Box and Muller 1958).
@@ -188,6 +199,22 @@ mod tests {
                 prop_assert_eq!(mask, changed(&image, &out));
             }
         }
+    }
+
+    #[test]
+    fn a_least_change_marks_the_pixels_whose_mean_change_reaches_it_and_draws_the_same_patches() {
+        let (image, other) = (picture(60, 50, 3), picture(60, 50, 4));
+        let apply =
+            |least_change| Nsa { least_change, ..default() }.apply(&image, Beside::image(&other), &mut stream(1, "test", 0, 0)).unwrap();
+        let ((any_image, any), (strong_image, strong)) = (apply(0.0), apply(20.0));
+        assert_eq!(any_image, strong_image);
+        for (at, (any, strong)) in any.data.iter().zip(&strong.data).enumerate() {
+            let total: u32 = (3 * at..3 * at + 3).map(|i| u32::from(image.data[i].abs_diff(strong_image.data[i]))).sum();
+            assert_eq!((*any, *strong), (u8::from(total > 0), u8::from(total >= 60)), "{at}");
+        }
+        assert!(strong.area() > 0 && strong.area() < any.area());
+        // Where no pixel changes so much, there is no anomaly.
+        assert!(Nsa { least_change: 255.0, ..default() }.apply(&image, Beside::image(&image), &mut stream(1, "test", 0, 0)).is_none());
     }
 
     #[test]

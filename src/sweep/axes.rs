@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use crate::config::flatten;
+use crate::config::{flatten, upgrade};
 use crate::{Error, Result, seed};
 
 /// The most points that a sweep may have; each costs a configuration and a run for each category and seed.
@@ -95,6 +95,9 @@ impl Axes {
             points = product(&points, &part);
         }
         for point in &points {
+            if let Some((key, now)) = point.iter().find_map(|(key, _)| Some((key, upgrade::successor(key)?))) {
+                return Err(Error::config(format!("{key} varies, a key of an older version"), format!("it is now {now}")));
+            }
             if let Some((_, (key, _))) = point.iter().enumerate().find(|(i, (key, _))| point[..*i].iter().any(|(other, _)| other == key)) {
                 return Err(Error::config(format!("{key} varies twice"), "name it in one of [grid], [zip], [[list]] and [random]"));
             }
@@ -274,6 +277,7 @@ mod tests {
         assert!(fault("[random]\nn = 2\na = { log = [0, 1] }").contains("a: the range is empty"));
         assert!(fault("[random]\nn = 2\na = { gauss = [0, 1] }").contains("[random]: a"));
         assert!(fault("[random]\nn = 2").contains("names no key"));
+        assert!(fault("[grid]\npseudo.confetti_prob = [0, 1]").contains("pseudo.confetti_prob varies, a key of an older version"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::citation::Citation;
 use super::file::{Ablation, File, RowBase, Variant};
 use super::published::Published;
 use crate::config::reference::{self, Key};
-use crate::config::{self, Categories, Config, Layer, Profile, Request, check_seeds, flatten};
+use crate::config::{self, Categories, Config, Layer, Profile, Request, check_seeds, flatten, parse_override};
 use crate::metric::Protocol;
 use crate::{Error, Result};
 
@@ -120,7 +120,7 @@ impl<'a> Layering<'a> {
 
     /// Whether the command line sets the key.
     fn overrides(&self, key: &str) -> bool {
-        self.overrides.iter().any(|one| one.split('=').next().is_some_and(|k| k.trim() == key))
+        self.overrides.iter().filter_map(|one| parse_override(one).ok()).any(|set| reference::lookup(&set, key).is_some())
     }
 
     /// The settings of every run. Which variants hold is decided by what the settings without them say.
@@ -210,7 +210,8 @@ impl<'a> Layering<'a> {
 
     /// Refuses keys that the command line sets too, and those that a row cannot set.
     fn check_keys(&self, stack: &[Layer], point: &Point) -> Result<()> {
-        for key in flatten_all(stack).chain(point.iter().map(|(key, _)| key.clone())) {
+        let stack = stack.iter().map(Layer::checked).collect::<Result<Vec<_>>>()?;
+        for key in stack.iter().flat_map(flatten).map(|(key, _)| key).chain(point.iter().map(|(key, _)| key.clone())) {
             if self.overrides(&key) {
                 let what = format!("{key} is varied by {}", self.origin);
                 return Err(Error::config(what, "omit it from the command line, or change the sweep file"));
@@ -293,10 +294,6 @@ fn metrics(file: &File, rows: &[ResolvedRow]) -> Result<Vec<String>> {
 pub fn stem(path: &Path) -> Result<String> {
     let stem = path.file_stem().and_then(|s| s.to_str());
     stem.map(str::to_owned).ok_or_else(|| Error::config(format!("{} is not a file name", path.display()), "give a TOML file"))
-}
-
-fn flatten_all(stack: &[Layer]) -> impl Iterator<Item = String> {
-    stack.iter().flat_map(|layer| flatten(&layer.keys)).map(|(key, _)| key)
 }
 
 /// `name · key=value, key=value`.
@@ -398,6 +395,12 @@ mod tests {
         let e = fault("title = \"t\"\n[[ablate]]\nname = \"a\"\nset = { model.stlnt = false }", &[]);
         assert!(e.contains("row \"a\": unknown key `model.stlnt`") && e.contains("model.stlnet"), "{e}");
         assert!(fault(ROWS, &["model.stlnet=true"]).contains("model.stlnet is varied"));
+        let row = |key: &str| format!("title = \"t\"\n[[ablate]]\nname = \"a\"\nset = {{ {key} = 0.3 }}");
+        for (row, typed) in
+            [(row("pseudo.weight.confetti"), "pseudo.confetti_prob=0"), (row("pseudo.confetti_prob"), "pseudo.weight.confetti=0")]
+        {
+            assert!(fault(&row, &[typed]).contains("pseudo.weight.confetti is varied"), "{typed}");
+        }
         assert!(fault("title = \"t\"\n[grid]\nrun.seeds = [[1], [2]]", &[]).contains("run.seeds is set in a row or an axis"));
         assert!(fault("title = \"t\"\n[[ablate]]\nname = \"a\"\nagainst = \"b\"", &[]).contains("against = \"b\" is not a row"));
         let beside = "title = \"t\"\n[[ablate]]\nname = \"a\"\n[[ablate]]\nname = \"b\"\nagainst = \"a\"\n[grid]\npseudo.ratio = [0, 1]";

@@ -175,7 +175,7 @@ fn the_heads_weights_start_with_the_variance_that_is_asked_for_and_nothing_else_
     let mut cfg = tiny();
     (cfg.model.fusion.mid, cfg.model.fusion.channels, cfg.model.score.hidden) = (64, 48, 40);
     let plain = build(&cfg, 7);
-    for init in [HeadInit::Uniform, HeadInit::He, HeadInit::Xavier] {
+    for init in [HeadInit::Uniform, HeadInit::He, HeadInit::Xavier, HeadInit::Small] {
         cfg.model.head_init = init;
         for (p, before) in build(&cfg, 7).params().iter().zip(plain.params().iter()) {
             let of_head = p.name.starts_with("head.") || p.name.starts_with("score.");
@@ -189,6 +189,7 @@ fn the_heads_weights_start_with_the_variance_that_is_asked_for_and_nothing_else_
                 HeadInit::Uniform => 1.0 / (3.0 * fan_in),
                 HeadInit::He => 2.0 / fan_in,
                 HeadInit::Xavier => 2.0 / (fan_in + fan_out),
+                HeadInit::Small => 1.0 / (18.0 * fan_in),
             };
             // The mean of n squared normal values lies within five of its own deviations, sqrt(2 / n).
             let (ratio, n) = (p.tensor.square().mean(Kind::Double).double_value(&[]) / variance, p.tensor.numel() as f64);

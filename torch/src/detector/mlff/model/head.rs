@@ -64,10 +64,12 @@ impl Head {
 
 /// How the weight of a convolution of the head or the score head starts.
 pub fn first(init: HeadInit, shape: &ConvShape) -> First {
+    let fan_in = (shape.cin * shape.kernel * shape.kernel) as f64;
     match init {
         HeadInit::Uniform => First::Uniform,
-        HeadInit::He => First::Normal((2.0 / (shape.cin * shape.kernel * shape.kernel) as f64).sqrt()),
+        HeadInit::He => First::Normal((2.0 / fan_in).sqrt()),
         HeadInit::Xavier => First::XavierNormal,
+        HeadInit::Small => First::Normal((1.0 / (18.0 * fan_in)).sqrt()),
     }
 }
 
