@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "partial")]
     pub replace: bool,
     /// Write everything again as runs finish, until all are or Ctrl-C ends it
-    #[arg(long, conflicts_with_all = ["partial", "seeds", "rows", "metric", "condition"])]
+    #[arg(long, conflicts_with_all = ["partial", "seeds", "rows", "metric", "condition", "only", "against"])]
     pub watch: bool,
     /// Print the table of these seeds alone, and leave the files as they are
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
@@ -53,6 +53,13 @@ pub struct Args {
     /// Print what comes of these runs alone, such as "loss.score.gamma=2 and category!=gear", and leave the files as they are
     #[arg(long = "where", value_name = "CONDITION")]
     pub condition: Option<String>,
+    /// Print these rows alone, and leave the files as they are: a number from 1, a name, its beginning, or a pattern such as '*lr=0.1*'; may
+    /// be given several times
+    #[arg(long, value_name = "ROW", conflicts_with = "rows", add = complete::rows())]
+    pub only: Vec<String>,
+    /// Compare all rows with this one, whatever else differs between them, and leave the files as they are
+    #[arg(long, value_name = "ROW", conflicts_with = "rows", add = complete::rows())]
+    pub against: Option<String>,
     /// What a key, row, metric or category is called in the tables, such as loss.score.gamma=γ; the labels of the sweep file last
     #[arg(long, value_name = "NAME=TEXT", value_parser = label)]
     pub label: Vec<(String, String)>,
@@ -121,7 +128,8 @@ pub fn run(args: &Args) -> Result<()> {
         return Ok(());
     }
     // The files are the sweep's own: all its runs and metrics, and no average over an incomplete grid.
-    let looks = args.partial || !args.seeds.is_empty() || !args.metric.is_empty() || args.condition.is_some();
+    let some_runs = !args.seeds.is_empty() || !args.only.is_empty() || args.condition.is_some();
+    let looks = args.partial || some_runs || !args.metric.is_empty() || args.against.is_some();
     let written = match (looks, args.replace) {
         (true, _) => report.look()?,
         (false, true) => report.write(Extent::All)?,
@@ -187,7 +195,8 @@ fn draw(report: &Report, paper: &Paper, folder: &std::path::Path) -> Result<()> 
 fn view(args: &Args) -> View {
     let usual = || if args.columns.is_some() { vec!["image_auroc".to_owned()] } else { vec![] };
     let metrics = if args.metric.is_empty() { usual() } else { args.metric.clone() };
-    View { metrics, labels: args.label.iter().cloned().collect(), condition: args.condition.clone() }
+    let labels = args.label.iter().cloned().collect();
+    View { metrics, labels, condition: args.condition.clone(), only: args.only.clone(), against: args.against.clone() }
 }
 
 /// `NAME=TEXT`: a name holds no `=`, except that of a row over keys, whose last one parts it.

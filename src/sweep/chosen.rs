@@ -1,29 +1,34 @@
-//! Which rows a command is about: `--only`.
+//! Which rows a command is about: `--only`, `--against`.
 
 use std::collections::BTreeSet;
 
 use super::plan::Plan;
 use crate::{Error, Result};
 
-/// The places of the rows to run: all that are not quoted, or those that any of `only` means. A word means the row of that name, else
-/// the row of that number from 1, else each row that it is the beginning of; with `*` (anything) or `?` (one letter) in it, each row
-/// whose whole name it fits.
+/// The places of the rows to run: all that are not quoted, or those that any of `only` means.
 ///
 /// # Errors
 /// A word that means no row.
 pub fn rows(plan: &Plan, only: &[String]) -> Result<Vec<usize>> {
     let all: Vec<(usize, &str)> =
         plan.rows.iter().enumerate().filter(|(_, row)| !row.is_quoted()).map(|(place, row)| (place, row.name.as_str())).collect();
-    if only.is_empty() {
-        return Ok(all.into_iter().map(|(place, _)| place).collect());
-    }
+    if only.is_empty() { Ok(all.into_iter().map(|(place, _)| place).collect()) } else { among("--only", &all, only) }
+}
+
+/// The places that any of `words` means, among rows with their places and names. A word means the row of that name, else the row of that
+/// number from 1, else each row that it is the beginning of; with `*` (anything) or `?` (one letter) in it, each row whose whole name it
+/// fits. `option` is where the words were typed.
+///
+/// # Errors
+/// A word that means no row.
+pub fn among(option: &str, all: &[(usize, &str)], words: &[String]) -> Result<Vec<usize>> {
     let mut found = BTreeSet::new();
-    for word in only {
-        let meant = meant(word, &all);
+    for word in words {
+        let meant = meant(word, all);
         if meant.is_empty() {
             let names: Vec<String> = all.iter().map(|(place, name)| format!("{} {name}", place + 1)).collect();
             let remedy = format!("rows are {}; a number, a name, its beginning or a pattern such as '*lr=0.1*' chooses", names.join(", "));
-            return Err(Error::config(format!("--only: there is no row {word:?}"), remedy));
+            return Err(Error::config(format!("{option}: there is no row {word:?}"), remedy));
         }
         found.extend(meant);
     }

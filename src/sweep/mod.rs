@@ -25,7 +25,7 @@ pub mod axes;
 pub mod backend;
 pub mod board;
 mod changes;
-mod chosen;
+pub mod chosen;
 mod citation;
 pub mod conduct;
 pub mod decide;

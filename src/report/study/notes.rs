@@ -109,6 +109,9 @@ pub(super) fn spread(study: &Study) -> &'static str {
 /// With what a row is compared.
 pub(super) fn against(study: &Study) -> String {
     let reference = if let Against::Row(row) = study.against { row } else { 0 };
+    if names_one(study) {
+        return format!("\"{}\"", study.rows[reference].name);
+    }
     let own = |(place, row): (usize, &Row)| row.against.is_some() || study.is_quoted(place) || place == reference;
     if study.rows.iter().any(|row| matches!(row.against, Some(Counterpart::Row(_)))) && study.rows.iter().enumerate().all(own) {
         return "its own counterpart".to_owned();
@@ -125,6 +128,14 @@ pub(super) fn against(study: &Study) -> String {
         (Against::Previous, false, _) => "the row above".to_owned(),
         (Against::Row(row), false, _) => format!("\"{}\"", study.rows[row].name),
     }
+}
+
+/// Whether all rows name the same one as their counterpart, whatever else differs.
+fn names_one(study: &Study) -> bool {
+    let Against::Row(reference) = study.against else { return false };
+    let named =
+        |(place, row): (usize, &Row)| place == reference || study.is_quoted(place) || row.against == Some(Counterpart::Row(reference));
+    study.rows.len() > 1 && study.rows.iter().enumerate().all(named)
 }
 
 /// How differences were tested, and what the test is silent about.
@@ -154,7 +165,9 @@ fn test(study: &Study, comparison: &Comparison, table: &Table) -> Vec<String> {
         Counterpart::Row(other) => Some(format!("{} is compared with \"{}\".", row.name, study.rows[other].name)),
         Counterpart::None => None,
     };
-    notes.extend(study.rows.iter().filter_map(own));
+    if !names_one(study) {
+        notes.extend(study.rows.iter().filter_map(own));
+    }
     let alone: Vec<&str> = study.rows.iter().filter(|row| row.against == Some(Counterpart::None)).map(|row| row.name.as_str()).collect();
     if !alone.is_empty() {
         notes.push(format!("Not compared: {}.", alone.join("; ")));

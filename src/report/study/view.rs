@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::store::query::{Facts, Query};
-use crate::sweep::{Plan, Study};
+use crate::sweep::{Against, Cell, Counterpart, Plan, Study, chosen};
 use crate::{Error, Result};
 
 /// What is asked for beside the plan.
@@ -15,15 +15,25 @@ pub struct View {
     pub labels: BTreeMap<String, String>,
     /// Which runs, as it was typed.
     pub condition: Option<String>,
+    /// Rows by words of [`chosen::among`]; all where empty.
+    pub only: Vec<String>,
+    /// The row that all others are compared with, whatever else differs, instead of those of the plan; it is shown, too.
+    pub against: Option<String>,
 }
 
 impl View {
     /// The study as it is asked for.
     ///
     /// # Errors
-    /// A metric that no finished run has, a label for nothing, a condition that is not understood or that no run meets.
+    /// A metric that no finished run has, a label for nothing, a condition that is not understood or that no run meets, a word that
+    /// means no row, or several.
     pub fn of(&self, study: Study, plan: &Plan) -> Result<Study> {
-        let mut study = self.restricted(study, plan)?;
+        let reference = self.reference(&study, plan)?;
+        let name = reference.map(|row| study.rows[row].name.clone());
+        let mut study = self.restricted(study, plan, reference)?;
+        if let Some(name) = name {
+            compare_with(&mut study, &name)?;
+        }
         if !self.metrics.is_empty() {
             check(&study, &self.metrics)?;
             study.metrics.clone_from(&self.metrics);
@@ -39,21 +49,57 @@ impl View {
         Ok(study.labelled(&self.labels))
     }
 
-    fn restricted(&self, study: Study, plan: &Plan) -> Result<Study> {
-        let Some(condition) = &self.condition else { return Ok(study) };
+    /// The row that all others are compared with, if one is asked for.
+    fn reference(&self, study: &Study, plan: &Plan) -> Result<Option<usize>> {
+        let Some(word) = &self.against else { return Ok(None) };
+        match chosen::among("--against", &names(study, plan), std::slice::from_ref(word))?.as_slice() {
+            [row] => Ok(Some(*row)),
+            _ => Err(Error::config(format!("--against: {word:?} means several rows"), "name one by its whole name or its number")),
+        }
+    }
+
+    /// The runs that are asked for, those of the reference among them.
+    fn restricted(&self, study: Study, plan: &Plan, reference: Option<usize>) -> Result<Study> {
+        if self.only.is_empty() && self.condition.is_none() {
+            return Ok(study);
+        }
+        let only = if self.only.is_empty() { None } else { Some(chosen::among("--only", &names(&study, plan), &self.only)?) };
+        let shown = |row: usize| only.as_ref().is_none_or(|only| only.contains(&row) || reference == Some(row));
         let located = |e: Error| Error::config(format!("--where: {}", e.what), e.remedy);
-        let query = Query::parse(condition, &BTreeSet::new()).map_err(located)?;
+        let query = self.condition.as_ref().map(|condition| Query::parse(condition, &BTreeSet::new()).map_err(located)).transpose()?;
         let facts = |row: usize, category: &str, id: &crate::run::Id| {
             let planned = &plan.rows[row];
             Facts::planned(id.clone(), planned.entry.as_ref().unwrap_or(&planned.name), category, &planned.config)
         };
-        let restricted = study.restricted(|cell| query.holds(&facts(cell.row, &cell.category, &cell.id)));
+        let holds = |cell: &Cell| query.as_ref().is_none_or(|query| query.holds(&facts(cell.row, &cell.category, &cell.id)));
+        let restricted = study.restricted(|cell| shown(cell.row) && holds(cell));
         if restricted.cells.is_empty() {
-            let what = format!("--where: no run of this sweep meets {condition:?}");
+            let what = format!("--where: no run of this sweep meets {:?}", self.condition.as_deref().unwrap_or_default());
             return Err(Error::config(what, "compare varied keys, row, category or seed with values that the sweep has"));
         }
         Ok(restricted)
     }
+}
+
+/// Makes the row of this name the counterpart of all others.
+fn compare_with(study: &mut Study, name: &str) -> Result<()> {
+    let Some(reference) = study.rows.iter().position(|row| row.name == name) else {
+        let what = format!("--where: no run of {name:?} meets it, with which others are to be compared");
+        return Err(Error::config(what, "ask for runs of that row, too; --only chooses rows"));
+    };
+    study.against = Against::Row(reference);
+    for (place, row) in study.rows.iter_mut().enumerate() {
+        row.against = (place != reference).then_some(Counterpart::Row(reference));
+    }
+    Ok(())
+}
+
+/// Rows with runs: their places, and the names that the plan and the tables give them.
+fn names<'a>(study: &'a Study, plan: &'a Plan) -> Vec<(usize, &'a str)> {
+    let rows = (0..study.rows.len()).filter(|&row| !study.is_quoted(row));
+    let mut names: Vec<_> = rows.flat_map(|row| [&plan.rows[row].name, &study.rows[row].name].map(|name| (row, name.as_str()))).collect();
+    names.dedup();
+    names
 }
 
 /// Refuses metrics that no finished run has.
@@ -76,7 +122,7 @@ fn check(study: &Study, metrics: &[String]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::example;
+    use super::super::{Comparison, Incomplete, Table, example};
     use super::*;
     use crate::sweep::plan::PlannedRow;
 
@@ -112,13 +158,39 @@ mod tests {
     }
 
     #[test]
+    fn any_row_may_be_the_one_that_all_are_compared_with_even_where_more_than_one_thing_differs() {
+        let study = example::crossed();
+        let view = |only: &[&str], against: &str| {
+            let only = only.iter().map(|word| word.to_string()).collect();
+            View { only, against: Some(against.into()), ..View::default() }.of(study.clone(), &plan(&study))
+        };
+        let last = study.rows.len() - 1;
+        let shown = view(&[], &study.rows[last].name).unwrap();
+        let wanted: Vec<_> = (0..=last).map(|row| (row != last).then_some(last)).collect();
+        assert_eq!(shown.counterparts(), wanted);
+        let notes = Table::of(&shown, &Comparison::of(&shown), Incomplete::Refuse).notes.join("\n");
+        assert!(notes.contains(&format!("paired difference to \"{}\" in points", study.rows[last].name)), "{notes}");
+        assert!(!notes.contains("is compared with"), "{notes}");
+        // With one other row alone it is one comparison.
+        let pair = view(&["1"], &format!("{}", last + 1)).unwrap();
+        let names: Vec<_> = pair.rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!((names, pair.counterparts()), (vec![study.rows[0].name.as_str(), &study.rows[last].name], vec![Some(1), None]));
+        assert!(view(&[], "texture").unwrap_err().what.contains("\"texture\" means several rows"));
+        assert!(view(&[], "RD").unwrap_err().what.contains("--against: there is no row \"RD\""));
+        assert!(view(&["RD"], "1").unwrap_err().what.contains("--only: there is no row \"RD\""));
+        let gone =
+            View { condition: Some("row=texture".into()), against: Some("1".into()), ..View::default() }.of(study.clone(), &plan(&study));
+        assert!(gone.unwrap_err().what.contains("--where: no run of"), "{}", study.rows[0].name);
+    }
+
+    #[test]
     fn other_metrics_and_labels_are_shown_if_there_are_such() {
         let study = example::ladder();
         let plan = plan(&study);
         let view = |metrics: &[&str], label: &str| View {
             metrics: metrics.iter().map(|m| m.to_string()).collect(),
             labels: [(label.to_owned(), "x".to_owned())].into(),
-            condition: None,
+            ..View::default()
         };
         let shown = view(&["pixel_auroc"], "baseline").of(study.clone(), &plan).unwrap();
         assert_eq!((shown.metrics.clone(), shown.rows[0].name.as_str()), (vec!["pixel_auroc".to_owned()], "x"));
