@@ -53,7 +53,7 @@ pub struct Args {
     /// Print what comes of these runs alone, such as "loss.score.gamma=2 and category!=gear", and leave the files as they are
     #[arg(long = "where", value_name = "CONDITION")]
     pub condition: Option<String>,
-    /// Print these rows alone, beside quoted ones, and leave the files as they are: a number from 1, a name, its beginning, or a pattern such
+    /// Print only these rows and the quoted ones, and leave the files as they are: a number from 1, a name, its beginning, or a pattern such
     /// as '*lr=0.1*'; may be given several times
     #[arg(long, value_name = "ROW", conflicts_with = "rows", add = complete::rows())]
     pub only: Vec<String>,

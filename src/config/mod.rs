@@ -14,11 +14,13 @@ mod layer;
 mod loss;
 mod model;
 mod optim;
+mod profile;
 mod pseudo;
 pub mod reference;
 mod run;
 mod spec;
 mod stored;
+mod text;
 mod train;
 pub mod upgrade;
 
@@ -32,13 +34,15 @@ pub use detector::{
     check_rd_batch, padim_channels,
 };
 pub use eval::*;
-pub use layer::{Layer, Profile, Request, Resolved, check_depth, flatten, parse_override};
+pub use layer::{Layer, Request, Resolved};
 pub use loss::*;
 pub use model::*;
 pub use optim::*;
+pub use profile::Profile;
 pub use pseudo::*;
 pub use run::*;
 pub use stored::{stored, stored_table};
+pub use text::{check_depth, flatten, parse_override};
 pub use train::*;
 
 use serde::{Deserialize, Serialize};

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::layer::{check_depth, flatten, lay, nest};
 use super::reference::{self, BASE};
+use super::text::{check_depth, flatten, lay, nest};
 use super::{Config, Detector, upgrade};
 
 /// A stored configuration over today's defaults: a key that did not exist then has the default that does what was done before

@@ -96,7 +96,7 @@ impl Axes {
         }
         for point in &points {
             if let Some((key, now)) = point.iter().find_map(|(key, _)| Some((key, upgrade::successor(key)?))) {
-                return Err(Error::config(format!("{key} varies, a key of an older version"), format!("it is now {now}")));
+                return Err(Error::config(format!("{key} is a key of an older version and cannot be an axis"), format!("it is now {now}")));
             }
             if let Some((_, (key, _))) = point.iter().enumerate().find(|(i, (key, _))| point[..*i].iter().any(|(other, _)| other == key)) {
                 return Err(Error::config(format!("{key} varies twice"), "name it in one of [grid], [zip], [[list]] and [random]"));
@@ -277,7 +277,10 @@ mod tests {
         assert!(fault("[random]\nn = 2\na = { log = [0, 1] }").contains("a: the range is empty"));
         assert!(fault("[random]\nn = 2\na = { gauss = [0, 1] }").contains("[random]: a"));
         assert!(fault("[random]\nn = 2").contains("names no key"));
-        assert!(fault("[grid]\npseudo.confetti_prob = [0, 1]").contains("pseudo.confetti_prob varies, a key of an older version"));
+        assert!(
+            fault("[grid]\npseudo.confetti_prob = [0, 1]")
+                .contains("pseudo.confetti_prob is a key of an older version and cannot be an axis")
+        );
     }
 
     #[test]

@@ -58,7 +58,9 @@ pub struct ResolvedRow {
 /// `Kind::Config` naming file, row and key.
 pub fn resolve(file: &File, path: &Path, profile: Option<Profile>, overrides: &[String]) -> Result<Resolved> {
     let base = file.base.as_ref().map(|base| path.parent().unwrap_or(Path::new(".")).join(base));
-    let layering = Layering { file, origin: path.display().to_string(), base, profile: profile.or(file.profile), overrides };
+    // What cannot be read is refused where a row is resolved.
+    let typed = overrides.iter().filter_map(|one| parse_override(one).ok()).collect();
+    let layering = Layering { file, origin: path.display().to_string(), base, profile: profile.or(file.profile), overrides, typed };
     let common = layering.common()?;
     let (seeds, categories) = layering.spread(&common)?;
     let (points, merged) = axes::once(file.axes().points().map_err(|e| layering.located(e))?);
@@ -88,6 +90,8 @@ struct Layering<'a> {
     base: Option<PathBuf>,
     profile: Option<Profile>,
     overrides: &'a [String],
+    /// The keys that they set.
+    typed: Vec<Table>,
 }
 
 /// What all rows have below their own settings.
@@ -120,7 +124,7 @@ impl<'a> Layering<'a> {
 
     /// Whether the command line sets the key.
     fn overrides(&self, key: &str) -> bool {
-        self.overrides.iter().filter_map(|one| parse_override(one).ok()).any(|set| reference::lookup(&set, key).is_some())
+        self.typed.iter().any(|set| reference::lookup(set, key).is_some())
     }
 
     /// The settings of every run. Which variants hold is decided by what the settings without them say.

@@ -84,8 +84,8 @@ impl View {
 /// Makes the row of this name the counterpart of all others.
 fn compare_with(study: &mut Study, name: &str) -> Result<()> {
     let Some(reference) = study.rows.iter().position(|row| row.name == name) else {
-        let what = format!("--where: no run of {name:?} meets it, with which others are to be compared");
-        return Err(Error::config(what, "ask for runs of that row, too; --only chooses rows"));
+        let what = format!("--where leaves no run of {name:?}, the row to compare with");
+        return Err(Error::config(what, "let the condition hold for that row, too; --only chooses rows"));
     };
     study.against = Against::Row(reference);
     for (place, row) in study.rows.iter_mut().enumerate() {
@@ -180,7 +180,7 @@ mod tests {
         assert!(view(&["RD"], "1").unwrap_err().what.contains("--only: there is no row \"RD\""));
         let gone =
             View { condition: Some("row=texture".into()), against: Some("1".into()), ..View::default() }.of(study.clone(), &plan(&study));
-        assert!(gone.unwrap_err().what.contains("--where: no run of"), "{}", study.rows[0].name);
+        assert!(gone.unwrap_err().what.contains(&format!("--where leaves no run of {:?}", study.rows[0].name)));
     }
 
     #[test]
